@@ -1,0 +1,1 @@
+"""Watchkeeper: sees the changes of parallel agents collide while they are typed."""

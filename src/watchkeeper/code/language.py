@@ -1,0 +1,61 @@
+"""What a language must be able to do. One implementation a file in ``languages/``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from typing import Protocol
+
+from watchkeeper.model.reading import Reading, Symbol
+
+
+class Tree(Protocol):
+    """The files of one tree, as far as finding modules needs them."""
+
+    @property
+    def paths(self) -> AbstractSet[str]:
+        """All files, relative to the repository."""
+
+    @property
+    def modules(self) -> Mapping[str, tuple[str, ...]]:
+        """Module name (as ``Language.module_name`` gives it) -> the paths that have it."""
+
+    @property
+    def aliases(self) -> Mapping[str, tuple[str, ...]]:
+        """Import prefix -> path prefixes that it may stand for; the prefix ``@/*`` ends in ``*``, a package name not."""
+
+
+class Language(Protocol):
+    """A language: pure functions over source bytes."""
+
+    @property
+    def name(self) -> str:
+        """``python``, ``typescript`` ...; part of the cache key together with ``version``."""
+
+    @property
+    def version(self) -> int:
+        """Raise it when ``read`` gives other values for the same bytes: caches are keyed by it."""
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """File suffixes, with the dot."""
+
+    def read(self, source: bytes, *, bodies: bool) -> Reading:
+        """What the file says; with ``bodies`` the symbols carry their references. Never raises, whatever the bytes."""
+
+    def normalise(self, source: bytes, symbol: Symbol) -> str:
+        """The symbol's own text without formatting, comments, docstrings and nested symbols; for signatures' owners
+        the body only is not enough: parameters and decorators are included. Equal texts mean the same behaviour."""
+
+    def module_name(self, path: str, paths: AbstractSet[str]) -> str:
+        """The module's name for people: ``click.core``. ``paths`` are all files of the tree."""
+
+    def find_module(self, importer: str, module: str, level: int, tree: Tree) -> str | None:
+        """The path of the file that ``module`` means inside ``importer``; None for an outside package."""
+
+    def read_aliases(self, path: str, source: bytes) -> dict[str, tuple[str, ...]]:
+        """Import prefixes that a configuration file defines (``tsconfig.json``'s ``paths``, a package's name)."""
+
+    @property
+    def alias_files(self) -> frozenset[str]:
+        """Names of the configuration files that ``read_aliases`` understands."""

@@ -1,0 +1,32 @@
+"""The table of languages: every module of this package that has a ``LANGUAGE`` is a row.
+
+Adding a language is adding one file here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from functools import cache
+from pathlib import PurePosixPath
+
+from watchkeeper.code.language import Language
+
+
+@cache
+def languages() -> Mapping[str, Language]:
+    """All languages by the suffixes they read (``.py`` -> Python). Imports the parsers on first use."""
+    table: dict[str, Language] = {}
+    for module_info in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{module_info.name}")
+        language = getattr(module, "LANGUAGE", None)
+        if language is not None:
+            for suffix in language.suffixes:
+                table[suffix] = language
+    return table
+
+
+def find_language(path: str) -> Language | None:
+    """The language that reads ``path``, by its suffix; None for other text."""
+    return languages().get(PurePosixPath(path).suffix)

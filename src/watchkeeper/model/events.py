@@ -1,0 +1,114 @@
+"""Events: facts, recorded once, in order. Every view is a fold over them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from watchkeeper.model.changes import Change
+from watchkeeper.model.conflicts import Conflict, Severity
+from watchkeeper.model.ids import ChangeId, ConflictId, Millis, ProjectId, Seq
+
+
+class ChangeAppeared(msgspec.Struct, frozen=True, tag="change-appeared"):
+    """A worktree or branch with work of its own was seen for the first time, or again. Says nothing about its files."""
+
+    change: Change
+
+
+class ChangeMoved(msgspec.Struct, frozen=True, tag="change-moved"):
+    """Its head or its merge base is another commit now (a commit, a switch, a rebase, or the target branch moved)."""
+
+    change: Change
+
+
+class ChangeGone(msgspec.Struct, frozen=True, tag="change-gone"):
+    """It is no longer live: worktree removed, branch deleted, or nothing left that differs from the base."""
+
+    change: ChangeId
+    reason: str
+
+
+class ChangeLanded(msgspec.Struct, frozen=True, tag="change-landed"):
+    """The target branch moved over it. Says that its work is in the target, not that it was tested."""
+
+    change: Change
+
+
+class ConflictOpened(msgspec.Struct, frozen=True, tag="conflict-opened"):
+    """Two live changes began to conflict, or a closed conflict came back. A suspicion, not a proof."""
+
+    conflict: Conflict
+
+
+class ConflictChanged(msgspec.Struct, frozen=True, tag="conflict-changed"):
+    """The same conflict with another severity, evidence or sentence."""
+
+    conflict: Conflict
+
+
+class CloseReason(StrEnum):
+    RESOLVED = "resolved"  # the code no longer shows it
+    GONE = "gone"  # one of the changes is no longer live
+    LANDED = "landed"  # both sides are in the target branch
+
+
+class ConflictClosed(msgspec.Struct, frozen=True, tag="conflict-closed"):
+    """The conflict is no longer seen."""
+
+    id: ConflictId
+    reason: CloseReason
+
+
+class ConflictDismissed(msgspec.Struct, frozen=True, tag="conflict-dismissed"):
+    """A person said that it does not matter, as it stands: it comes back when severity or weight grow."""
+
+    id: ConflictId
+    severity: Severity
+    weight: int
+    by: str = ""
+    reason: str = ""
+
+
+class FileUnreadable(msgspec.Struct, frozen=True, tag="file-unreadable"):
+    """A changed file could not be read or parsed: its symbols are unknown, which is never "no conflict"."""
+
+    change: ChangeId
+    path: str
+    reason: str
+
+
+class WatchStarted(msgspec.Struct, frozen=True, tag="watch-started"):
+    """Watching began. What happened since the previous event of another watch was not seen."""
+
+    version: str
+    target: str
+
+
+class WatchStopped(msgspec.Struct, frozen=True, tag="watch-stopped"):
+    """Watching ended in order. A log whose last event is another was cut short."""
+
+
+Event = (
+    ChangeAppeared
+    | ChangeMoved
+    | ChangeGone
+    | ChangeLanded
+    | ConflictOpened
+    | ConflictChanged
+    | ConflictClosed
+    | ConflictDismissed
+    | FileUnreadable
+    | WatchStarted
+    | WatchStopped
+)
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """An event with its place in the log."""
+
+    seq: Seq
+    at: Millis
+    project: ProjectId
+    event: Event
