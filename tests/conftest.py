@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from gitrepo import GitRepo
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let ``pytest --update`` rewrite golden files instead of comparing with them."""
+    parser.addoption("--update", action="store_true", help="rewrite golden files with what the code gives now")
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether golden files are to be rewritten (``pytest --update``)."""
+    return bool(request.config.getoption("--update"))
+
+
+@pytest.fixture(autouse=True)
+def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A state folder of the test's own: no test reads or writes the user's, whatever the shell has set."""
+    for name in [name for name in os.environ if name.startswith("WATCHKEEPER_")]:
+        monkeypatch.delenv(name)
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("WATCHKEEPER_HOME", str(home / "state"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+    return home / "state"
 
 
 @pytest.fixture

@@ -90,6 +90,13 @@ class WatchStopped(msgspec.Struct, frozen=True, tag="watch-stopped"):
     """Watching ended in order. A log whose last event is another was cut short."""
 
 
+class Opaque(msgspec.Struct, frozen=True, tag="opaque"):
+    """An event whose kind this version does not know: a newer one wrote it. Kept as it is; nothing follows from it."""
+
+    kind: str
+    payload: str  # its JSON text, unchanged
+
+
 Event = (
     ChangeAppeared
     | ChangeMoved
@@ -102,6 +109,7 @@ Event = (
     | FileUnreadable
     | WatchStarted
     | WatchStopped
+    | Opaque
 )
 
 
