@@ -1,0 +1,55 @@
+# Everything a person or CI does here. Each target sets up what it needs: Python 3.11+, git and make are enough.
+#   PYTHON=/path/to/python3.12   which Python to set up with
+#   CLONES="/path/a /path/b"     repositories for the measurements that need some
+#   MINUTES=10                   how long `make soak` runs
+
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+WORKERS ?= 2
+MINUTES ?= 10
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
+
+.PHONY: help setup demo test check bench accuracy soak lock format clean
+
+help: ## what there is
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@echo 'next: make demo'
+
+setup: .venv/.ready ## make .venv with a working .venv/bin/watchkeeper
+
+.venv/.ready: pyproject.toml requirements-dev.lock requirements-uv.lock tools/setup.sh
+	@PYTHON='$(PYTHON)' sh tools/setup.sh
+
+demo: .venv/.ready ## see two changes collide while they are typed (under 30 s)
+	@$(BIN)/watchkeeper demo
+
+test: .venv/.ready ## the whole test suite
+	$(PYTEST)
+
+check: .venv/.ready ## format, lint, types, layers, fast tests (under 60 s)
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(PYTEST) --quiet tests/unit tests/golden
+
+bench: .venv/.ready ## save -> event latency and cold start, beside a rival; writes benchmarks/results
+	$(BIN)/python benchmarks/bench.py
+
+accuracy: .venv/.ready ## recall and false alarms on published pairs; CLONES="..." adds real conflicts
+	$(BIN)/python benchmarks/accuracy.py
+	$(BIN)/python benchmarks/real_conflicts.py $(CLONES)
+
+soak: .venv/.ready ## random edits, truncations and noise over real sources for MINUTES
+	$(BIN)/python benchmarks/soak.py --minutes $(MINUTES)
+
+lock: .venv/.ready ## write the lock files anew from pyproject.toml (UPGRADE=--upgrade for newer versions)
+	@UPGRADE='$(UPGRADE)' sh tools/lock.sh
+
+format: .venv/.ready ## format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## remove everything that setup and the checks made
+	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
