@@ -79,6 +79,7 @@ class Write(msgspec.Struct, frozen=True):
     imports: bool = False
     required: bool = False  # an added symbol that others must provide (abstract method, interface member)
     is_test: bool = False
+    reachable: bool = False  # renamed or moved, and the old place still offers the old name
 
 
 class Read(msgspec.Struct, frozen=True):

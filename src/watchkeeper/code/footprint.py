@@ -1,0 +1,341 @@
+"""A change's files -> its footprint: what it writes, and what its changed code relies on.
+
+Two stages. Each file is compared with its base on its own (``compare``; depends on two contents only, so callers cache
+it). Then the files are read together: symbols that moved between files are joined, and the references inside changed
+symbols are resolved in the change's own view of the tree. Everything is named in base coordinates, so that footprints
+of different changes can be laid over each other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from watchkeeper.code.compare import Comparison, FileDelta, FileVersion, find_moves
+from watchkeeper.code.index import ProjectIndex, display_name
+from watchkeeper.code.languages import find_language
+from watchkeeper.code.linediff import hunks as line_hunks
+from watchkeeper.code.resolve import Outcome, Resolver, Target
+from watchkeeper.model.footprint import Confidence, Edit, FileTouch, Footprint, Read, TouchKind, Write
+from watchkeeper.model.ids import ChangeId, SymbolKey
+from watchkeeper.model.reading import CallShape, Form, Reading, Reference, Span, Status, Symbol, SymbolKind
+
+_MOST_REFERENCES = 20_000
+_TEST_PATH = re.compile(
+    r"(^|/)(tests?|__tests__|testing)/|(^|/)(test_[^/]*|conftest)\.py$|_test\.(py|go)$|\.(test|spec)\.[cm]?[jt]sx?$"
+)
+
+
+class ChangedFile(msgspec.Struct, frozen=True):
+    """One file of a change: both contents and what they say. A side that does not exist is None.
+
+    ``now_reading`` may be the last good reading of a file that does not parse at the moment; ``unknown`` then says why
+    it is not today's.
+    """
+
+    kind: TouchKind
+    base_path: str | None
+    now_path: str | None
+    base: bytes | None = None
+    now: bytes | None = None
+    base_reading: Reading | None = None
+    now_reading: Reading | None = None
+    is_binary: bool = False
+    mode_changed: bool = False
+    unknown: str = ""
+    digest: str = ""
+
+    @property
+    def path(self) -> str:
+        """Where the file is in base coordinates."""
+        return self.base_path or self.now_path or ""
+
+    @property
+    def place(self) -> str:
+        """Where the file is now, or was."""
+        return self.now_path or self.base_path or ""
+
+
+Bodies = Callable[[str], Reading | None]
+"""The full reading (with references) of a file of the base tree, by path; None where there is none."""
+
+
+def compare_file(file: ChangedFile) -> FileDelta:
+    """What happened in one file. Depends on the file's two versions only: cache it by their digests."""
+    language = find_language(file.place)
+    if file.is_binary or language is None or (file.base_reading is None and file.now_reading is None):
+        hunks = () if file.is_binary else line_hunks(file.base or b"", file.now or b"")
+        return FileDelta(writes=(), hunks=hunks)
+    if (file.now is not None and file.now_reading is None) or (file.base is not None and file.base_reading is None):
+        return FileDelta(writes=(), hunks=line_hunks(file.base or b"", file.now or b""))
+    return Comparison(
+        language,
+        _version(file.base_path, file.base, file.base_reading),
+        _version(file.now_path, file.now, file.now_reading),
+    ).delta()
+
+
+def build_footprint(
+    change: ChangeId,
+    files: Sequence[ChangedFile],
+    deltas: Sequence[FileDelta],
+    index: ProjectIndex,
+    bodies: Bodies,
+) -> Footprint:
+    """The footprint of a change. ``deltas`` belong to ``files`` one by one; ``index`` is its merge base's."""
+    view = index.overlay(
+        {file.now_path: file.now_reading for file in files if file.now_path is not None},
+        gone=[
+            file.base_path
+            for file in files
+            if file.base_path is not None and file.base_path != file.now_path and file.kind is not TouchKind.ADDED
+        ],
+    )
+    writes = _named(find_moves([write for delta in deltas for write in delta.writes]), view)
+    reader = _Reader(view, index, bodies, files, writes)
+    reads = list(reader.overrides(writes))
+    for file, delta in zip(files, deltas, strict=True):
+        reads.extend(reader.read_file(file, delta))
+    return Footprint(
+        change=change,
+        writes=writes,
+        reads=tuple(_strongest(reads)),
+        files=tuple(_touch(file, delta) for file, delta in zip(files, deltas, strict=True)),
+    )
+
+
+def is_test_path(path: str) -> bool:
+    """Whether the file holds tests, by the conventions of pytest, jest and their kin."""
+    return _TEST_PATH.search(path) is not None
+
+
+class _Reader:
+    """Resolves the references of changed symbols in the change's view."""
+
+    def __init__(
+        self,
+        view: ProjectIndex,
+        index: ProjectIndex,
+        bodies: Bodies,
+        files: Sequence[ChangedFile],
+        writes: Sequence[Write],
+    ) -> None:
+        self._view = view
+        self._index = index
+        self._bodies = bodies
+        self._resolver = Resolver(view)
+        self._base_resolver = Resolver(index)
+        self._to_base = {f.now_path: f.base_path for f in files if f.now_path and f.base_path}
+        self._own = {write.key for write in writes if write.edit is Edit.ADDED}
+        self._written = {write.key for write in writes}
+        self._predecessors = {w.successor: w.key for w in writes if w.successor is not None}
+        self._left = _MOST_REFERENCES
+        self._names: dict[SymbolKey, str] = {}
+
+    def read_file(self, file: ChangedFile, delta: FileDelta) -> Iterator[Read]:
+        """All reliances of the file's changed symbols and new imports."""
+        if file.now_reading is None or file.now_path is None or file.now is None:
+            return
+        lines = file.now.splitlines()
+        old = {s.qualname: s for s in file.base_reading.symbols} if file.base_reading else {}
+        touched = tuple((h.now_start, h.now_start + max(h.now_count, 1) - 1) for h in delta.hunks)
+        changed = {w.key.qualname for w in delta.writes if w.edit in (Edit.ADDED, Edit.MODIFIED) and not w.imports}
+        for symbol in file.now_reading.symbols:
+            if symbol.qualname not in changed and symbol.qualname:
+                continue
+            for reference, is_new in _aged(symbol, self._counterpart(file, symbol, old)):
+                if symbol.qualname not in changed and not (is_new and reference.form is Form.IMPORT):
+                    continue
+                distance = _distance(reference.line, touched)
+                yield from self._reads(file.now_path, symbol, reference, is_new, distance, lines)
+
+    def overrides(self, writes: Sequence[Write]) -> Iterator[Read]:
+        """A method that is added or altered relies on the method that it overrides."""
+        for write in writes:
+            if write.kind not in (SymbolKind.METHOD, SymbolKind.PROPERTY) or not write.after:
+                continue
+            for target in self._resolver.overridden(write.path, write.key.qualname):
+                yield self._read(
+                    target=Target(target, Confidence.SURE),
+                    by=write.key,
+                    path=write.path,
+                    line=write.after[0][0],
+                    text=write.text,
+                    form=Form.OVERRIDE,
+                    is_new=write.edit is Edit.ADDED,
+                    distance=0,
+                )
+                break
+
+    def _counterpart(self, file: ChangedFile, symbol: Symbol, old: Mapping[str, Symbol]) -> Symbol | None:
+        """The same symbol in the base, also where it had another name or stood in another file."""
+        known = old.get(symbol.qualname)
+        if known is not None or file.now_path is None:
+            return known
+        before = self._predecessors.get(SymbolKey(file.now_path, symbol.qualname))
+        if before is None:
+            return None
+        reading = self._bodies(before.path)
+        found = {s.qualname: s for s in reading.symbols} if reading else {}
+        return found.get(before.qualname)
+
+    def _reads(
+        self, path: str, symbol: Symbol, reference: Reference, is_new: bool, distance: int, lines: Sequence[bytes]
+    ) -> Iterator[Read]:
+        self._left -= 1
+        if self._left < 0 and not is_new:
+            return
+        found = self._resolver.resolve(path, symbol.qualname, reference.chain, reference.form)
+        by = SymbolKey(self._to_base.get(path) or path, symbol.qualname)
+        text = _text(lines, reference.line)
+        for target in found.targets:
+            key = self._in_base(target.key)
+            if key == by or (key in self._own and not target.absent):
+                continue
+            read = self._read(
+                target=target._replace(key=key),
+                by=by,
+                path=path,
+                line=reference.line,
+                text=text,
+                form=reference.form,
+                is_new=is_new,
+                distance=distance,
+                call=reference.call,
+            )
+            yield read
+            if found.outcome is Outcome.RESOLVED and not target.absent and key not in self._written:
+                yield from self._followed(read)
+
+    def _followed(self, read: Read) -> Iterator[Read]:
+        """What an operator or property reaches through unchanged code: the writer of ``with x`` never sees a call."""
+        if read.form is not Form.PROTOCOL or read.confidence is not Confidence.SURE:
+            return
+        reading = self._bodies(read.target.path)
+        symbol = next((s for s in reading.symbols if s.qualname == read.target.qualname), None) if reading else None
+        for reference in symbol.references if symbol else ():
+            if reference.form is not Form.CALL:
+                continue
+            found = self._base_resolver.resolve(read.target.path, read.target.qualname, reference.chain, Form.CALL)
+            for target in found.targets:
+                if not target.absent and target.confidence is Confidence.SURE and target.key != read.by:
+                    yield msgspec.structs.replace(
+                        read,
+                        target=target.key,
+                        via=(read.target,),
+                        call=None,
+                        fan_in=self._index.fan_in(target.key.qualname.rpartition(".")[2]),
+                    )
+
+    def _read(
+        self,
+        *,
+        target: Target,
+        by: SymbolKey,
+        path: str,
+        line: int,
+        text: str,
+        form: Form,
+        is_new: bool,
+        distance: int,
+        call: CallShape | None = None,
+    ) -> Read:
+        return Read(
+            target=target.key,
+            by=by,
+            by_name=self._name(by),
+            path=path,
+            line=line,
+            text=text,
+            form=form,
+            confidence=target.confidence,
+            is_new=is_new,
+            distance=distance,
+            call=call,
+            absent=target.absent,
+            fan_in=self._index.fan_in(target.key.qualname.rpartition(".")[2]),
+            is_test=is_test_path(path),
+        )
+
+    def _in_base(self, key: SymbolKey) -> SymbolKey:
+        before = self._predecessors.get(key)
+        if before is not None:
+            return before
+        return SymbolKey(self._to_base.get(key.path) or key.path, key.qualname)
+
+    def _name(self, key: SymbolKey) -> str:
+        name = self._names.get(key)
+        if name is None:
+            name = self._names[key] = display_name(key, self._view.paths)
+        return name
+
+
+def _aged(symbol: Symbol, before: Symbol | None) -> Iterator[tuple[Reference, bool]]:
+    """Each reference of the symbol, and whether the base's version had none like it there."""
+    known = Counter(_use(reference) for reference in before.references) if before is not None else Counter()
+    now = Counter(_use(reference) for reference in symbol.references)
+    for reference in symbol.references:
+        use = _use(reference)
+        yield reference, now[use] > known[use]
+
+
+def _use(reference: Reference) -> tuple[object, ...]:
+    return reference.chain, reference.form, reference.call
+
+
+def _strongest(reads: Iterable[Read]) -> Iterable[Read]:
+    """One read for each use that differs in what it relies on: the nearest to a changed line, new before old."""
+    best: dict[tuple[object, ...], Read] = {}
+    for read in reads:
+        place = (read.target, read.by, read.form, read.call, read.absent)
+        known = best.get(place)
+        if known is None or (read.is_new, -read.distance) > (known.is_new, -known.distance):
+            best[place] = read
+    return best.values()
+
+
+def _named(writes: Iterable[Write], view: ProjectIndex) -> tuple[Write, ...]:
+    return tuple(
+        msgspec.structs.replace(
+            write, name=display_name(write.key, view.paths), is_test=is_test_path(write.path)
+        )
+        for write in writes
+    )
+
+
+def _touch(file: ChangedFile, delta: FileDelta) -> FileTouch:
+    language = find_language(file.place)
+    reading = file.now_reading
+    unknown = file.unknown
+    if language is not None and not unknown and not file.is_binary:
+        if file.now is not None and (reading is None or reading.status is not Status.PARSED):
+            unknown = (reading.reason if reading else "") or "not readable"
+    return FileTouch(
+        path=file.path,
+        now_path=file.place,
+        kind=file.kind,
+        hunks=delta.hunks,
+        is_binary=file.is_binary,
+        mode_changed=file.mode_changed,
+        digest=file.digest,
+        unknown=unknown,
+        language=language.name if language else "",
+    )
+
+
+def _version(path: str | None, source: bytes | None, reading: Reading | None) -> FileVersion | None:
+    if path is None or source is None or reading is None:
+        return None
+    return FileVersion(path=path, source=source, reading=reading)
+
+
+def _distance(line: int, touched: Sequence[Span]) -> int:
+    """Lines to the nearest changed line; 0 on one."""
+    return min((max(first - line, line - last, 0) for first, last in touched), default=1_000)
+
+
+def _text(lines: Sequence[bytes], number: int) -> str:
+    return lines[number - 1].decode("utf-8", "replace").strip()[:160] if 0 < number <= len(lines) else ""

@@ -1,0 +1,44 @@
+"""All rules over one pair of changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from watchkeeper.conflicts.pair import Pair, TextClash
+from watchkeeper.conflicts.rules.landed import restate_landed
+from watchkeeper.conflicts.rules.stale_read import find_stale_reads
+from watchkeeper.conflicts.rules.text import find_text
+from watchkeeper.conflicts.rules.write_skew import join_write_skew
+from watchkeeper.conflicts.rules.write_write import find_write_write
+from watchkeeper.model.conflicts import Conflict, Kind, Severity
+
+
+def find_conflicts(pair: Pair) -> tuple[Conflict, ...]:
+    """Every conflict of the pair, the loudest first. Pure; the order of the two parties does not matter."""
+    if pair.second.id < pair.first.id:
+        pair = Pair(
+            first=pair.second,
+            second=pair.first,
+            clashes=tuple(_swapped(pair)),
+            merge_known=pair.merge_known,
+            popular=pair.popular,
+        )
+    stale = join_write_skew(pair, list(find_stale_reads(pair)))
+    found = [*find_text(pair), *find_write_write(pair), *stale]
+    told = _once([restate_landed(pair, conflict) for conflict in found])
+    return tuple(sorted(told, key=lambda c: (-c.severity.rank, -c.confidence.rank, c.kind.value, c.subjects)))
+
+
+def _swapped(pair: Pair) -> Iterator[TextClash]:
+    for clash in pair.clashes:
+        yield msgspec.structs.replace(clash, ours=clash.theirs, theirs=clash.ours)
+
+
+def _once(found: list[Conflict]) -> list[Conflict]:
+    """Leaves out what another conflict of the pair already says about the same symbol, as loudly."""
+    texts = {
+        name for c in found if c.kind is Kind.TEXT and c.severity.rank >= Severity.MAJOR.rank for name in c.subjects
+    }
+    return [c for c in found if not (c.kind is Kind.WRITE_WRITE and c.subjects[0] in texts)]

@@ -1,0 +1,229 @@
+"""stale-read: one change alters what the other's changed code relies on.
+
+An edge runs from a write to a read. How loud it is follows from the consequence: a name that is gone under a new use
+breaks whoever lands second; a contract that no longer fits the call breaks too; a changed behaviour may or may not
+matter, the more the newer and nearer the reliance is. Existing uses of what the other side deletes are that side's own
+business: its change alone would be broken already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from watchkeeper.conflicts.calls import find_misfit
+from watchkeeper.conflicts.pair import Pair, Party, make_conflict, short, shown_read, shown_write
+from watchkeeper.model.conflicts import Conflict, Kind, Severity
+from watchkeeper.model.footprint import CONTRACT, Aspect, Confidence, Edit, Read, Write
+from watchkeeper.model.ids import SymbolKey
+from watchkeeper.model.reading import Form, SymbolKind
+
+RULE = "stale-read"
+_NEAR_LINES = 3
+_HUB_FILES = 60
+_MOST_EVIDENCE = 6
+_WEAK_FORMS = frozenset({Form.ANNOTATION, Form.IMPORT})
+_CALLABLE = frozenset({SymbolKind.FUNCTION, SymbolKind.METHOD, SymbolKind.PROPERTY})
+
+
+class Edge(NamedTuple):
+    """One reliance that a write upsets: how badly, and in which words."""
+
+    severity: Severity
+    confidence: Confidence
+    write: Write
+    read: Read
+    what: str  # "calls", "imports" ... continued by the symbol's name
+    why: str
+
+
+def find_stale_reads(pair: Pair) -> Iterator[Conflict]:
+    """One conflict for each symbol that one side writes and the other's changed code relies on."""
+    for writer, reader in pair.directions():
+        for edges in find_edges(writer, reader):
+            yield _conflict(writer, reader, edges)
+
+
+def find_edges(writer: Party, reader: Party) -> Iterator[Sequence[Edge]]:
+    """The upset reliances, grouped by what is written, the worst first in each group."""
+    touched = writer.writes.keys() & reader.reads.keys()
+    for key in sorted(touched):
+        write = writer.writes[key]
+        edges = [edge for read in reader.reads[key] if (edge := _judge(write, read, reader)) is not None]
+        if edges:
+            yield sorted(edges, key=_weight, reverse=True)
+    yield from _new_duties(writer, reader)
+
+
+def _new_duties(writer: Party, reader: Party) -> Iterator[Sequence[Edge]]:
+    """Members that a base class or interface newly demands from a class that the other side newly derives from it."""
+    for write in writer.footprint.writes:
+        if not write.required or write.edit is not Edit.ADDED:
+            continue
+        owner, _, name = write.key.qualname.rpartition(".")
+        for read in reader.inherits.get(SymbolKey(write.key.path, owner), ()):
+            provided = SymbolKey(read.by.path, f"{read.by.qualname}.{name}")
+            if provided not in reader.writes:
+                why = f"{read.by_name} does not provide {name}"
+                yield (Edge(Severity.BLOCKING, read.confidence, write, read, "derives from the owner of", why),)
+
+
+def _judge(write: Write, read: Read, reader: Party) -> Edge | None:
+    if read.absent:
+        return _judge_appeared(write, read)
+    if write.edit is Edit.ADDED:
+        return None  # both add it: write-write's; nobody else can rely on it yet
+    if _rewritten_alike(write, reader):
+        return None
+    if write.edit in (Edit.DELETED, Edit.RENAMED):
+        return _judge_gone(write, read)
+    if read.form is Form.OVERRIDE:
+        return _judge_override(write, read)
+    return _judge_contract(write, read) or _judge_behaviour(write, read)
+
+
+def _rewritten_alike(write: Write, reader: Party) -> bool:
+    """Whether the reader makes the very same edit itself."""
+    own = reader.writes.get(write.key)
+    return own is not None and own.edit is write.edit and own.digest == write.digest
+
+
+def _judge_appeared(write: Write, read: Read) -> Edge | None:
+    if write.edit is not Edit.ADDED or write.imports or not read.is_new or read.confidence is Confidence.POSSIBLE:
+        return None
+    if write.kind not in _CALLABLE:
+        return None
+    why = "it did not exist there when the other side looked past it"
+    return _edge(Severity.MINOR, write, read, "reaches past", why)
+
+
+def _judge_gone(write: Write, read: Read) -> Edge | None:
+    if not read.is_new or write.reachable:
+        return None
+    if read.form is Form.OVERRIDE:
+        why = f"{write.detail or 'deleted'}: the override is never called"
+        return _edge(Severity.MAJOR, write, read, "overrides", why)
+    if read.via:
+        return None
+    severity = Severity.MAJOR if read.form in (Form.ANNOTATION, Form.STORE) else Severity.BLOCKING
+    return _edge(severity, write, read, _verb(read), write.detail or "deleted")
+
+
+def _judge_override(write: Write, read: Read) -> Edge | None:
+    broken = write.aspects & {Aspect.PARAMETERS, Aspect.ASYNC, Aspect.KIND}
+    if broken:
+        severity = Severity.MAJOR if read.is_new else Severity.MINOR
+        return _edge(severity, write, read, "overrides", write.detail or "its contract changed")
+    return None
+
+
+def _judge_contract(write: Write, read: Read) -> Edge | None:
+    aspects = write.aspects & CONTRACT
+    if not aspects or read.via:
+        return None
+    old, new = write.old_signature, write.new_signature
+    if read.form is Form.CALL and read.is_new and read.call is not None and old is not None and new is not None:
+        misfit = find_misfit(read.call, new)
+        if misfit and find_misfit(read.call, old) is None:
+            return _edge(Severity.BLOCKING, write, read, "calls", f"{write.detail}; the call {misfit}")
+        if new.is_async != old.is_async:
+            return _edge(Severity.BLOCKING, write, read, "calls", write.detail)
+        if Aspect.RETURNS in aspects and old.arity != new.arity:
+            return _edge(Severity.MAJOR, write, read, "calls", write.detail)
+        if aspects & {Aspect.RAISES, Aspect.RETURNS, Aspect.DEFAULTS}:
+            return _edge(Severity.MINOR, write, read, "calls", write.detail)
+    if read.is_new and Aspect.KIND in aspects and read.form not in _WEAK_FORMS:
+        return _edge(Severity.MAJOR, write, read, _verb(read), write.detail)
+    return None
+
+
+def _judge_behaviour(write: Write, read: Read) -> Edge | None:
+    if read.form in _WEAK_FORMS or read.form in (Form.INHERIT, Form.STORE, Form.STRING):
+        return None
+    if write.kind not in _CALLABLE and Aspect.VALUE not in write.aspects:
+        return None
+    if write.is_test and write.kind not in (SymbolKind.FUNCTION, SymbolKind.METHOD):
+        return None
+    why = write.detail or ("its value changes" if Aspect.VALUE in write.aspects else "its behaviour changes")
+    if read.via:
+        why += f"; reached through {read.via[0].qualname}"
+    if read.is_new:
+        return _edge(_hushed(Severity.MAJOR, write, read), write, read, _verb(read), why)
+    if read.distance <= _NEAR_LINES:
+        return _edge(_hushed(Severity.MINOR, write, read), write, read, _verb(read), why)
+    return _edge(Severity.INFO, write, read, _verb(read), why)
+
+
+def _hushed(severity: Severity, write: Write, read: Read) -> Severity:
+    """A behaviour change matters less where half the project relies on the symbol, and in a test."""
+    if read.fan_in > _HUB_FILES or read.is_test or Aspect.VALUE in write.aspects:
+        return severity.lowered()
+    return severity
+
+
+def _edge(severity: Severity, write: Write, read: Read, what: str, why: str) -> Edge:
+    if read.confidence is Confidence.LIKELY:
+        severity = severity.lowered()
+    elif read.confidence is Confidence.POSSIBLE:
+        severity = Severity.INFO if severity.rank < Severity.BLOCKING.rank else Severity.MINOR
+    return Edge(severity, read.confidence, write, read, what, why)
+
+
+def _verb(read: Read) -> str:
+    start = "newly " if read.is_new else ""
+    verbs = {
+        Form.CALL: "calls",
+        Form.IMPORT: "imports",
+        Form.INHERIT: "derives from",
+        Form.DECORATE: "is decorated with",
+        Form.PROTOCOL: "relies, through an operator, on",
+        Form.ANNOTATION: "is annotated with",
+        Form.FIXTURE: "asks for the fixture",
+        Form.STRING: "names, in a string,",
+        Form.STORE: "assigns to",
+    }
+    return start + verbs.get(read.form, "uses")
+
+
+def _weight(edge: Edge) -> tuple[int, int, int, int]:
+    return edge.severity.rank, edge.confidence.rank, int(edge.read.is_new), -edge.read.distance
+
+
+def _conflict(writer: Party, reader: Party, edges: Sequence[Edge]) -> Conflict:
+    worst = edges[0]
+    write = worst.write
+    name = short(write.name)
+    action = {Edit.DELETED: "deletes", Edit.RENAMED: "renames", Edit.ADDED: "adds"}.get(write.edit, "changes")
+    if write.imports and write.edit is Edit.DELETED:
+        action = "no longer imports"
+    elif write.edit is Edit.RENAMED and write.successor is not None and write.successor.path != write.key.path:
+        action = "moves"
+    summary = f"{writer.label} {action} {name}; {reader.label} {worst.what} it in {short(worst.read.by_name)}"
+    return make_conflict(
+        kind=Kind.STALE_READ,
+        rule=RULE,
+        severity=worst.severity,
+        confidence=worst.confidence,
+        parties=(writer, reader),
+        keys=(write.key, writer.id),
+        subjects=(write.name, *(edge.read.by_name for edge in edges)),
+        summary=summary,
+        why=worst.why,
+        evidence=(
+            shown_write(writer, write),
+            *(shown_read(reader, edge.read) for edge in edges[:_MOST_EVIDENCE]),
+        ),
+        next_step=_next_step(writer, reader, worst),
+        weight=min(len(edges), 9),
+    )
+
+
+def _next_step(writer: Party, reader: Party, edge: Edge) -> str:
+    name = short(edge.write.name)
+    if edge.write.edit is Edit.RENAMED and edge.write.successor is not None:
+        return f"have {reader.label} use {edge.write.successor.qualname} once {writer.label} has landed"
+    if edge.write.edit is Edit.DELETED:
+        return f"ask {writer.label} to keep {name}, or {reader.label} to do without it"
+    if edge.severity is Severity.BLOCKING:
+        return f"have {reader.label} adapt its use of {name} to {writer.label}'s version"
+    return f"show {reader.label} what {writer.label} changes in {name}"
