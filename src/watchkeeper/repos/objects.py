@@ -1,0 +1,106 @@
+"""Read git objects by id, many a second, through one long-lived process."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from watchkeeper.model.errors import GitError
+from watchkeeper.model.ids import Sha
+from watchkeeper.repos.coprocess import CoProcess
+from watchkeeper.repos.git import show_path
+
+MAX_CONTENT = 5 * 1024 * 1024
+"""Larger files are known by their id only: no source file that a person wrote is this large."""
+
+
+class ObjectInfo(msgspec.Struct, frozen=True):
+    """What kind of object it is (``blob``, ``tree``, ``commit``, ``tag``) and its size in bytes."""
+
+    kind: str
+    size: int
+
+
+class Objects:
+    """The objects of one repository and of those it borrows from. Thread-safe; restarts its process when it dies."""
+
+    def __init__(self, git_dir: Path, *, isolated: bool = False) -> None:
+        self._git_dir = git_dir
+        self._lock = threading.Lock()
+        self._process = CoProcess(git_dir, "--git-dir=.", "cat-file", "--batch-command", isolated=isolated)
+
+    def read(self, sha: Sha) -> bytes | None:
+        """The content of an object; None where it is larger than ``MAX_CONTENT``. Blocks.
+
+        Raises: GitError for an object that is not there (never fetched from a remote) or a damaged repository.
+        """
+        with self._lock:
+            info = self._info(sha)
+            if info is None:
+                raise self._missing(sha)
+            return self._content(sha) if info.size <= MAX_CONTENT else None
+
+    def read_tree(self, sha: Sha) -> bytes:
+        """A tree object's content, whatever its size. Raises: GitError."""
+        with self._lock:
+            info = self._info(sha)
+            if info is None or info.kind != "tree":
+                raise self._missing(sha)
+            return self._content(sha)
+
+    def find_info(self, sha: Sha) -> ObjectInfo | None:
+        """Kind and size of an object; None where it is not there."""
+        with self._lock:
+            return self._info(sha)
+
+    def close(self) -> None:
+        """End the process; a later read starts another."""
+        with self._lock:
+            self._process.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _info(self, sha: Sha) -> ObjectInfo | None:
+        header = self._ask("info", sha)
+        if header[-1:] == ["missing"] or len(header) != 3:
+            return None
+        return ObjectInfo(header[1], int(header[2]))
+
+    def _content(self, sha: Sha) -> bytes:
+        header = self._ask("contents", sha)
+        if len(header) != 3:
+            raise self._missing(sha)
+        content = self._process.read_exactly(int(header[2]))
+        self._process.read_exactly(1)
+        return content
+
+    def _ask(self, command: str, sha: Sha) -> list[str]:
+        if not sha.isalnum():
+            raise GitError(f"{show_path(sha)!r} is no object id", slug="object-missing", hint="give a full object id")
+        question = f"{command} {sha}\n".encode()
+        try:
+            self._process.ask(question)
+            header = self._process.read_until(b"\n")
+        except GitError:
+            # It may have been killed, or have died of the question before: asked afresh, only a real fault fails.
+            self._process.close()
+            self._process.ask(question)
+            header = self._process.read_until(b"\n")
+        return header.decode("utf-8", "replace").split(" ")
+
+    def _missing(self, sha: Sha) -> GitError:
+        return GitError(
+            f"object {sha} is not in {show_path(str(self._git_dir))}",
+            slug="object-missing",
+            hint="in a partial or shallow clone fetch it first: git fetch --refetch",
+        )
