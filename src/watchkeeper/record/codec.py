@@ -1,0 +1,76 @@
+"""Events to text and back. Text of newer versions is kept, never lost and never a crash."""
+
+from __future__ import annotations
+
+import json
+from typing import get_args
+
+import msgspec
+
+from watchkeeper.model.events import (
+    ConflictChanged,
+    ConflictClosed,
+    ConflictDismissed,
+    ConflictOpened,
+    Event,
+    Opaque,
+)
+
+KINDS: tuple[str, ...] = tuple(str(event.__struct_config__.tag) for event in get_args(Event) if event is not Opaque)
+"""The tags of all events that this version records, in the order in which the model lists them."""
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+
+
+def kind_of(event: Event) -> str:
+    """The event's tag; of an opaque event the tag that it was written with."""
+    return event.kind if isinstance(event, Opaque) else str(type(event).__struct_config__.tag)
+
+
+def subject_of(event: Event) -> str:
+    """The id of the conflict or change that the event is about; ``""`` where it is about neither."""
+    match event:
+        case ConflictOpened() | ConflictChanged():
+            return event.conflict.id
+        case ConflictClosed() | ConflictDismissed():
+            return event.id
+        case _:
+            change = getattr(event, "change", "")
+            return str(getattr(change, "id", change))
+
+
+def encode_event(event: Event) -> str:
+    """The event as JSON text, with its tag as ``type``; file names that are no text survive as lone surrogates."""
+    if isinstance(event, Opaque):
+        return event.payload
+    try:
+        return _ENCODER.encode(event).decode()
+    except UnicodeEncodeError:
+        return _encode_surrogates(event)
+
+
+def decode_event(kind: str, payload: str) -> Event:
+    """The event that ``payload`` holds; opaque where this version cannot read it. Never raises."""
+    try:
+        return _DECODER.decode(payload)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return _decode_surrogates(payload) or Opaque(kind=kind, payload=payload)
+
+
+def storable(text: str) -> str:
+    """``text`` as every engine can store and compare it: what has no UTF-8, and NUL, as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+
+
+def _encode_surrogates(event: Event) -> str:
+    """The slow way: Python's own encoder escapes what has no UTF-8."""
+    return json.dumps(msgspec.to_builtins(event), ensure_ascii=True)
+
+
+def _decode_surrogates(payload: str) -> Event | None:
+    try:
+        event: Event = msgspec.convert(json.loads(payload), Event)
+    except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+        return None
+    return event

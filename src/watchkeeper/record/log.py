@@ -1,0 +1,126 @@
+"""The event log: facts in the order in which they were recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from itertools import count
+from typing import Any, Self
+
+import sqlalchemy as sa
+
+from watchkeeper.model.events import Event, Recorded
+from watchkeeper.model.ids import Millis, ProjectId, Seq
+from watchkeeper.record.codec import decode_event, encode_event, kind_of, storable, subject_of
+from watchkeeper.record.store import Store
+from watchkeeper.record.tables import EVENTS, LOG_HEAD
+
+_PAGE = 500
+
+
+class Log:
+    """The log in ``store``. Numbers are gapless and increasing over all projects of a store, on either engine."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def append(self, project: ProjectId, events: Sequence[Event], at: Millis) -> tuple[Recorded, ...]:
+        """Record ``events``, all or none, and give them with their numbers. They are kept when this returns.
+
+        Raises WatchkeeperError (``record-full``, ``record-busy`` ...); the log is then as it was.
+        """
+        if not events:
+            return ()
+        with self._store.writing() as connection:
+            raised = sa.update(LOG_HEAD).values(seq=LOG_HEAD.c.seq + len(events)).returning(LOG_HEAD.c.seq)
+            first = connection.execute(raised).scalar_one() - len(events) + 1
+            recorded = tuple(
+                Recorded(seq=Seq(seq), at=at, project=project, event=event)
+                for seq, event in zip(count(first), events, strict=False)
+            )
+            connection.execute(sa.insert(EVENTS), [_row(each) for each in recorded])
+        return recorded
+
+    def read(
+        self,
+        project: ProjectId | None,
+        *,
+        after: Seq = Seq(0),
+        limit: int | None = None,
+        kinds: Collection[str] = (),
+        since: Millis | None = None,
+        subject: str = "",
+    ) -> Iterator[Recorded]:
+        """The events of ``project`` (None: of all) that meet every condition, the oldest first, at most ``limit``.
+
+        ``subject`` is the id of a conflict or change. Read in pages: what is appended meanwhile may appear at the end,
+        and no lock is held between pages.
+        """
+        query = _select(project, kinds, since, subject).order_by(EVENTS.c.seq)
+        left = limit
+        while left is None or left > 0:
+            size = _PAGE if left is None else min(_PAGE, left)
+            page = self._fetch(query.where(EVENTS.c.seq > after).limit(size))
+            yield from page
+            if len(page) < size:
+                return
+            after, left = page[-1].seq, None if left is None else left - size
+
+    def latest(
+        self,
+        project: ProjectId | None,
+        *,
+        limit: int,
+        kinds: Collection[str] = (),
+        since: Millis | None = None,
+        subject: str = "",
+    ) -> tuple[Recorded, ...]:
+        """The newest ``limit`` of them, the oldest of these first."""
+        query = _select(project, kinds, since, subject).order_by(EVENTS.c.seq.desc()).limit(max(0, limit))
+        return self._fetch(query)[::-1]
+
+    def last_seq(self) -> Seq:
+        """The number of the newest event of the store; 0 where there is none."""
+        with self._store.reading() as connection:
+            return Seq(connection.execute(sa.select(LOG_HEAD.c.seq)).scalar_one())
+
+    def close(self) -> None:
+        """Close the store as well."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _fetch(self, query: sa.Select[Any]) -> tuple[Recorded, ...]:
+        with self._store.reading() as connection:
+            rows = connection.execute(query).all()
+        return tuple(
+            Recorded(seq=row.seq, at=row.at, project=row.project, event=decode_event(row.kind, row.payload))
+            for row in rows
+        )
+
+
+def _row(recorded: Recorded) -> dict[str, object]:
+    return {
+        "seq": recorded.seq,
+        "at": recorded.at,
+        "project": recorded.project,
+        "kind": kind_of(recorded.event),
+        "subject": storable(subject_of(recorded.event)),
+        "payload": encode_event(recorded.event),
+    }
+
+
+def _select(project: ProjectId | None, kinds: Collection[str], since: Millis | None, subject: str) -> sa.Select[Any]:
+    query = sa.select(EVENTS)
+    if project is not None:
+        query = query.where(EVENTS.c.project == project)
+    if since is not None:
+        query = query.where(EVENTS.c.at >= since)
+    if kinds:
+        query = query.where(EVENTS.c.kind.in_(list(kinds)))
+    if subject:
+        query = query.where(EVENTS.c.subject == storable(subject))
+    return query
