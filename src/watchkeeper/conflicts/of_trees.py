@@ -1,0 +1,83 @@
+"""The whole pipeline over trees held in memory: for cases that fit on a page, properties, and fuzzing. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Mapping
+from itertools import combinations
+
+from watchkeeper.code.footprint import ChangedFile, build_footprint, compare_file
+from watchkeeper.code.index import ProjectIndex
+from watchkeeper.code.languages import find_language
+from watchkeeper.conflicts.detect import find_conflicts
+from watchkeeper.conflicts.pair import Pair, Party
+from watchkeeper.conflicts.touching import predict_clashes
+from watchkeeper.model.changes import Change, Source
+from watchkeeper.model.conflicts import Conflict
+from watchkeeper.model.footprint import Footprint, TouchKind
+from watchkeeper.model.ids import ChangeId
+from watchkeeper.model.reading import Reading
+
+Contents = Mapping[str, bytes]
+Edits = Mapping[str, bytes | None]
+"""New contents by path; None deletes the file."""
+
+_WORD = re.compile(rb"[A-Za-z_$][A-Za-z0-9_$]{2,}")
+
+
+def conflicts_of_trees(base: Contents, changes: Mapping[str, Edits]) -> tuple[Conflict, ...]:
+    """All conflicts between the changes of one base, pair by pair. Textual ones are predicted, not judged by git."""
+    index = index_of(base)
+    parties = [Party(_change(name), footprint_of(name, base, edits, index)) for name, edits in changes.items()]
+    found: list[Conflict] = []
+    for first, second in combinations(parties, 2):
+        clashes = tuple(predict_clashes(first.footprint, second.footprint))
+        found.extend(find_conflicts(Pair(first=first, second=second, clashes=clashes)))
+    return tuple(found)
+
+
+def index_of(base: Contents) -> ProjectIndex:
+    """The index of a tree held in memory."""
+    outlines = {path: read for path, source in base.items() if (read := _read(path, source, bodies=False)) is not None}
+    words = Counter(word.decode() for source in base.values() for word in set(_WORD.findall(source)))
+    aliases: dict[str, tuple[str, ...]] = {}
+    for path, source in base.items():
+        for language in {find_language(suffix) for suffix in (".py", ".ts")} - {None}:
+            if language is not None and path.rpartition("/")[2] in language.alias_files:
+                aliases.update(language.read_aliases(path, source))
+    return ProjectIndex(outlines, base.keys(), aliases=aliases, frequency=words)
+
+
+def footprint_of(name: str, base: Contents, edits: Edits, index: ProjectIndex) -> Footprint:
+    """The footprint of one change held in memory."""
+
+    def bodies(path: str) -> Reading | None:
+        return _read(path, base[path], bodies=True) if path in base else None
+
+    files = [_file(path, base.get(path), now) for path, now in sorted(edits.items()) if base.get(path) != now]
+    return build_footprint(ChangeId(name), files, [compare_file(file) for file in files], index, bodies)
+
+
+def _file(path: str, base: bytes | None, now: bytes | None) -> ChangedFile:
+    kind = TouchKind.ADDED if base is None else TouchKind.DELETED if now is None else TouchKind.MODIFIED
+    return ChangedFile(
+        kind=kind,
+        base_path=path if base is not None else None,
+        now_path=path if now is not None else None,
+        base=base,
+        now=now,
+        base_reading=_read(path, base, bodies=True) if base is not None else None,
+        now_reading=_read(path, now, bodies=True) if now is not None else None,
+        digest=hashlib.blake2b(now, digest_size=8).hexdigest() if now is not None else "",
+    )
+
+
+def _read(path: str, source: bytes, *, bodies: bool) -> Reading | None:
+    language = find_language(path)
+    return language.read(source, bodies=bodies) if language is not None else None
+
+
+def _change(name: str) -> Change:
+    return Change(id=ChangeId(name), source=Source.BRANCH, label=name)
