@@ -8,9 +8,10 @@ of different changes can be laid over each other.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 
 import msgspec
 
@@ -62,6 +63,9 @@ class ChangedFile(msgspec.Struct, frozen=True):
 Bodies = Callable[[str], Reading | None]
 """The full reading (with references) of a file of the base tree, by path; None where there is none."""
 
+ReadMemory = MutableMapping[tuple[str, ...], tuple[Read, ...]]
+"""What the files of one change were found to rely on, by everything that it depends on but the base tree."""
+
 
 def compare_file(file: ChangedFile) -> FileDelta:
     """What happened in one file. Depends on the file's two versions only: cache it by their digests."""
@@ -84,8 +88,13 @@ def build_footprint(
     deltas: Sequence[FileDelta],
     index: ProjectIndex,
     bodies: Bodies,
+    memory: ReadMemory | None = None,
 ) -> Footprint:
-    """The footprint of a change. ``deltas`` belong to ``files`` one by one; ``index`` is its merge base's."""
+    """The footprint of a change. ``deltas`` belong to ``files`` one by one; ``index`` is its merge base's.
+
+    With ``memory`` (one for each change and base) a file is read again only when its own contents changed, or what the
+    change's files define: an edit inside a function body costs that file alone.
+    """
     view = index.overlay(
         {file.now_path: file.now_reading for file in files if file.now_path is not None},
         gone=[
@@ -97,14 +106,38 @@ def build_footprint(
     writes = _named(find_moves([write for delta in deltas for write in delta.writes]), view)
     reader = _Reader(view, index, bodies, files, writes)
     reads = list(reader.overrides(writes))
+    shape = _shape(files, writes) if memory is not None else ""
     for file, delta in zip(files, deltas, strict=True):
-        reads.extend(reader.read_file(file, delta))
+        place = (file.path, file.place, file.digest, shape)
+        known = memory.get(place) if memory is not None and file.digest else None
+        if known is None:
+            known = tuple(reader.read_file(file, delta))
+        if memory is not None and file.digest:
+            for stale in [other for other in memory if other[:2] == place[:2]]:
+                del memory[stale]
+            memory[place] = known
+        reads.extend(known)
     return Footprint(
         change=change,
         writes=writes,
         reads=tuple(_strongest(reads)),
         files=tuple(_touch(file, delta) for file, delta in zip(files, deltas, strict=True)),
     )
+
+
+def _shape(files: Sequence[ChangedFile], writes: Sequence[Write]) -> str:
+    """A digest of what the change's files define: names, types, imports; not where, and not their bodies."""
+    parts: list[object] = [(w.key, w.edit.value, w.successor) for w in writes]
+    for file in files:
+        parts.append((file.base_path, file.now_path))
+        if file.now_reading is None:
+            continue
+        for symbol in file.now_reading.symbols:
+            what = (symbol.qualname, symbol.kind, symbol.bases, symbol.decorators, symbol.type, symbol.signature)
+            parts.append(what)
+        parts += [(i.local, i.module, i.level, i.name, i.scope) for i in file.now_reading.imports]
+        parts += [(e.public, e.local, e.module) for e in file.now_reading.exports]
+    return hashlib.blake2b(msgspec.msgpack.encode(parts), digest_size=12).hexdigest()
 
 
 def is_test_path(path: str) -> bool:
@@ -299,9 +332,7 @@ def _strongest(reads: Iterable[Read]) -> Iterable[Read]:
 
 def _named(writes: Iterable[Write], view: ProjectIndex) -> tuple[Write, ...]:
     return tuple(
-        msgspec.structs.replace(
-            write, name=display_name(write.key, view.paths), is_test=is_test_path(write.path)
-        )
+        msgspec.structs.replace(write, name=display_name(write.key, view.paths), is_test=is_test_path(write.path))
         for write in writes
     )
 
