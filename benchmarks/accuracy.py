@@ -49,7 +49,7 @@ def main() -> int:
 def _measure_pairs(pairs: tuple[Pair, ...], repositories: dict[str, Path]) -> tuple[int, dict[str, object]]:
     rows, wrong, found = [], 0, 0
     for pair in pairs:
-        conflicts = detect(repositories[pair.package], *pair.branches)
+        conflicts = detect(repositories[pair.package], *pair.branches, base="main")
         reported = bool(at_least(conflicts, Severity.MINOR))
         found += reported and pair.conflicts
         wrong += reported != pair.conflicts
@@ -62,7 +62,7 @@ def _measure_pairs(pairs: tuple[Pair, ...], repositories: dict[str, Path]) -> tu
 
 
 def _measure_crosses(repositories: dict[str, Path]) -> dict[str, object]:
-    judged = [Judged(c, detect(repositories[c.package], c.one, c.other)) for c in read_labels()]
+    judged = [Judged(c, detect(repositories[c.package], c.one, c.other, base="main")) for c in read_labels()]
     rows = [
         [
             f"{j.cross.one} x {j.cross.other}",

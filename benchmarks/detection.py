@@ -9,9 +9,9 @@ from watchkeeper.app import check
 from watchkeeper.model.conflicts import Conflict, Kind, Severity
 
 
-def detect(repo: Path, one: str, other: str) -> tuple[Conflict, ...]:
-    """The conflicts of two commits of ``repo``, the worst first."""
-    return tuple(sorted(check(repo, (one, other)).conflicts, key=lambda c: (-c.severity.rank, c.subjects)))
+def detect(repo: Path, one: str, other: str, *, base: str) -> tuple[Conflict, ...]:
+    """The conflicts of two branches or commits of ``repo`` that both start from ``base``, the worst first."""
+    return tuple(sorted(check(repo, (one, other), base=base).conflicts, key=lambda c: (-c.severity.rank, c.subjects)))
 
 
 def at_least(conflicts: Iterable[Conflict], severity: Severity) -> tuple[Conflict, ...]:

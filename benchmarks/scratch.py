@@ -82,19 +82,19 @@ def merge_tree(repo: Path, ours: str, theirs: str) -> tuple[str, bool]:
 
 @contextmanager
 def borrowed(clone: Path, name: str) -> Iterator[Path]:
-    """A bare repository that sees all objects and pull-request refs of ``clone`` and writes only to itself."""
+    """An empty repository that sees all objects of ``clone`` and writes only to itself."""
     source = Path(git(clone, "rev-parse", "--path-format=absolute", "--git-common-dir").strip())
     path = CACHE / "borrowed" / name
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
-    git(path, "init", "-q", "--bare", "-b", "main")
-    (path / "objects" / "info" / "alternates").write_text(f"{source / 'objects'}\n")
+    git(path, "init", "-q", "-b", "main")
+    (path / ".git" / "objects" / "info" / "alternates").write_text(f"{source / 'objects'}\n")
     try:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def resolve(repo: Path, ref: str) -> str | None:
+def find_commit(repo: Path, ref: str) -> str | None:
     """The commit that ``ref`` names, None where there is none."""
     return git(repo, "rev-parse", "--verify", "-q", f"{ref}^{{commit}}", ok=(0, 1, 128)).strip() or None
