@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from watchkeeper.model.errors import GitError
-from watchkeeper.repos.git import GitResult, end_process, explain_failure, show_path, start_git
+from watchkeeper.repos.git import GitResult, end_process, explain_failure, start_git
 
 
 class CoProcess:
@@ -106,7 +106,7 @@ class CoProcess:
         if not ready:
             self.close()
             raise GitError(
-                f"git {self._args[0]} in {show_path(str(self._folder))} did not answer in {self._timeout_s:.0f} s",
+                f"git did not answer in {self._timeout_s:.0f} s: {' '.join(self._args)} in {self._folder!s}",
                 slug="git-too-slow",
                 hint="look at the disk, or run `watchkeeper doctor`",
             )

@@ -75,13 +75,13 @@ def run_git(
         code = process.wait(timeout=max(1.0, timeout_s))
     except (_TooSlowError, subprocess.TimeoutExpired) as error:
         raise GitError(
-            f"git {args[0]} in {show_path(str(folder))} took longer than {timeout_s:.0f} s",
+            f"git {_name(args)} in {show_path(str(folder))} took longer than {timeout_s:.0f} s",
             slug="git-too-slow",
             hint="look at the disk, or run `watchkeeper doctor`",
         ) from error
     except _TooMuchError as error:
         raise GitError(
-            f"git {args[0]} in {show_path(str(folder))} printed more than {max_output // 1024 // 1024} MB",
+            f"git {_name(args)} in {show_path(str(folder))} printed more than {max_output // 1024 // 1024} MB",
             slug="git-too-much-output",
             hint="exclude generated folders with .gitignore",
         ) from error
@@ -183,7 +183,7 @@ def explain_failure(folder: Path, args: Iterable[str], result: GitResult) -> Wat
             slug="repository-damaged",
             hint=f"run `git -C {where} fsck`",
         )
-    command = " ".join(show_path(arg) for arg in list(args)[:3])
+    command = " ".join(show_path(arg) for arg in [arg for arg in args if not arg.startswith("-")][:2])
     return GitError(
         f"git {command} failed in {where} with code {result.code}: {_first_line(text)}",
         slug="git-failed",
@@ -212,6 +212,11 @@ def decode_path(path: bytes) -> str:
 def encode_path(path: str) -> bytes:
     """The bytes of a path that ``decode_path`` gave."""
     return path.encode("utf-8", "surrogateescape")
+
+
+def local_path(root: Path, path: str) -> Path:
+    """Where a path of a repository is on this machine, whatever encoding its file names are in."""
+    return root / os.fsdecode(encode_path(path))
 
 
 def show_path(path: str) -> str:
@@ -290,6 +295,10 @@ def _close(stream: IO[bytes] | None) -> None:
     if stream is not None:
         with suppress(BrokenPipeError):  # unsent bytes to a process that is gone
             stream.close()
+
+
+def _name(args: Iterable[str]) -> str:
+    return next((arg for arg in args if not arg.startswith("-")), "")
 
 
 def _first_line(text: str) -> str:

@@ -12,7 +12,8 @@ import msgspec
 from watchkeeper.model.errors import GitError
 from watchkeeper.model.ids import Sha
 from watchkeeper.repos.coprocess import CoProcess
-from watchkeeper.repos.git import show_path
+from watchkeeper.repos.git import encode_path, show_path
+from watchkeeper.repos.trees import FOLDER, TreeEntry, parse_tree
 
 MAX_CONTENT = 5 * 1024 * 1024
 """Larger files are known by their id only: no source file that a person wrote is this large."""
@@ -44,13 +45,35 @@ class Objects:
                 raise self._missing(sha)
             return self._content(sha) if info.size <= MAX_CONTENT else None
 
-    def read_tree(self, sha: Sha) -> bytes:
-        """A tree object's content, whatever its size. Raises: GitError."""
+    def tree_of(self, revision: Sha) -> Sha:
+        """The tree of a commit; a tree is its own. Raises: GitError."""
         with self._lock:
-            info = self._info(sha)
+            info = self._info(revision)
+            if info is None:
+                raise self._missing(revision)
+            if info.kind != "commit":
+                return revision
+            content = self._content(revision)
+        return Sha(content[5 : content.index(b"\n")].decode("ascii"))
+
+    def tree_entries(self, tree: Sha) -> dict[bytes, TreeEntry]:
+        """The files and folders directly in a tree, by name. Raises: GitError."""
+        with self._lock:
+            info = self._info(tree)
             if info is None or info.kind != "tree":
-                raise self._missing(sha)
-            return self._content(sha)
+                raise self._missing(tree)
+            content = self._content(tree)
+        return parse_tree(content, len(tree) // 2)
+
+    def find_entry(self, revision: Sha, path: str) -> TreeEntry | None:
+        """The file or folder at ``path`` of a tree or commit; None where there is none."""
+        entry = TreeEntry(FOLDER, self.tree_of(revision))
+        for step in encode_path(path).split(b"/"):
+            found = self.tree_entries(entry.sha).get(step) if entry.mode == FOLDER else None
+            if found is None:
+                return None
+            entry = found
+        return entry
 
     def find_info(self, sha: Sha) -> ObjectInfo | None:
         """Kind and size of an object; None where it is not there."""
