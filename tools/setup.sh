@@ -51,7 +51,7 @@ if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/de
     "$uv" venv --quiet --clear --python "$python" .venv
 fi
 # install, not sync: sync would take Watchkeeper away for a moment, under the feet of whoever runs it from here.
-"$uv" pip install --quiet --python .venv/bin/python --require-hashes --requirement requirements-dev.lock
+"$uv" pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes --requirement requirements-dev.lock
 "$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
 pwd >.venv/.place
 .venv/bin/watchkeeper --version >/dev/null

@@ -1,1 +1,102 @@
-"""The composition root."""
+"""The composition root: the one place that knows every part. Surfaces get their parts here, already wired."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from watchkeeper.conflicts.lifecycle import State, fold_all
+from watchkeeper.model.errors import WatchkeeperError
+from watchkeeper.model.ids import Millis, ProjectId
+from watchkeeper.record.cache import CACHE_FILE, ReadingCache
+from watchkeeper.record.config import PROJECT_FILE, Config, Settings, find_user_file, load_settings
+from watchkeeper.record.home import find_home, make_home
+from watchkeeper.repos.repository import Repository, find_repository
+from watchkeeper.repos.target import Target, find_target
+
+if TYPE_CHECKING:
+    # Imported where it is used: SQLAlchemy takes a fifth of a second that only those pay who read the record.
+    from watchkeeper.record.log import Log
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a command works: a repository, the configuration in force there, and the user's state folder."""
+
+    repository: Repository
+    settings: Settings
+    home: Path
+
+    @property
+    def project(self) -> ProjectId:
+        return self.repository.project
+
+    @property
+    def config(self) -> Config:
+        return self.settings.config
+
+
+def now() -> Millis:
+    """The time, for those who pass it on."""
+    return Millis(time.time_ns() // 1_000_000)
+
+
+def find_place(folder: Path, environ: Mapping[str, str], flags: Mapping[str, object] | None = None) -> Place:
+    """The repository around ``folder`` with its configuration. Creates nothing.
+
+    Raises NotARepositoryError, UsageError (a configuration with a mistake), GitError.
+    """
+    repository = find_repository(folder)
+    files = [find_user_file(environ), *project_files(repository)]
+    return Place(repository, load_settings(files, environ, flags), find_home(environ))
+
+
+def project_files(repository: Repository) -> tuple[Path, ...]:
+    """The project's configuration files that count, the weakest first: the main worktree's, then this worktree's."""
+    main = next((tree.path for tree in repository.worktrees() if tree.is_main and not tree.is_bare), None)
+    folders = [main, repository.found_at]
+    return tuple(dict.fromkeys(folder / PROJECT_FILE for folder in folders if folder is not None))
+
+
+def find_target_of(place: Place) -> Target | None:
+    """The branch that changes land in; None in a repository without commits."""
+    return find_target(place.repository, place.config.target or None)
+
+
+def open_log(home: Path) -> Log:
+    """The event log, made where it is missing. Close it. Raises WatchkeeperError."""
+    from watchkeeper.record.log import Log
+    from watchkeeper.record.store import open_file_store
+
+    return Log(open_file_store(home))
+
+
+def find_log(home: Path) -> Log | None:
+    """The event log; None where nothing was ever recorded. Creates nothing. Raises WatchkeeperError."""
+    from watchkeeper.record.log import Log
+    from watchkeeper.record.store import find_file_store
+
+    store = find_file_store(home)
+    return Log(store) if store else None
+
+
+def open_cache(home: Path) -> ReadingCache:
+    """The cache of readings. Close it."""
+    return ReadingCache(make_home(home) / CACHE_FILE)
+
+
+def read_state(log: Log, project: ProjectId) -> State:
+    """What the project's events say about now."""
+    return fold_all(log.read(project))
+
+
+def unbuilt(verb: str) -> WatchkeeperError:
+    """The error of a verb whose engine is not part of this build."""
+    return WatchkeeperError(
+        f"This build of Watchkeeper has no `{verb}` yet",
+        slug="not-built",
+        hint="use a newer version: watchkeeper --version",
+    )

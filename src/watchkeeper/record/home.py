@@ -28,9 +28,24 @@ def make_home(home: Path) -> Path:
         home.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
     except OSError as error:
         raise not_writable(home, error) from error
-    if not os.access(home, os.W_OK | os.X_OK):
-        raise not_writable(home, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+    require_writable(home)
     return home
+
+
+def require_writable(home: Path) -> None:
+    """Raises WatchkeeperError (``home-not-writable``) where the folder, or a missing one's place, is closed to us."""
+    nearest = next(folder for folder in (home, *home.parents) if _is_there(folder))
+    if not nearest.is_dir():
+        raise not_writable(home, NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise not_writable(home, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+
+
+def _is_there(folder: Path) -> bool:
+    try:
+        return folder.exists()
+    except OSError:  # a folder above it may not be entered
+        return False
 
 
 def not_writable(home: Path, error: OSError) -> WatchkeeperError:

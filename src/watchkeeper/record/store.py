@@ -70,7 +70,10 @@ def open_file_store(home: Path) -> Store:
 
 def find_file_store(home: Path) -> Store | None:
     """The record in ``home``; None where nothing was ever recorded. Creates nothing."""
-    return open_file_store(home) if (home / RECORD_FILE).exists() else None
+    try:
+        return open_file_store(home) if (home / RECORD_FILE).exists() else None
+    except OSError as error:
+        raise not_writable(home, error) from error
 
 
 def open_url_store(url: str) -> Store:

@@ -1,0 +1,148 @@
+"""``watchkeeper doctor``: looks at everything that Watchkeeper stands on, and says how to mend it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+
+from watchkeeper.app import Place, find_place, find_target_of
+from watchkeeper.cli import machine
+from watchkeeper.cli.exits import Exit
+from watchkeeper.cli.health import (
+    Check,
+    Health,
+    judge_clock,
+    judge_disk,
+    judge_history,
+    judge_instances,
+    judge_locale,
+    judge_record,
+    judge_watches,
+    judge_worktrees,
+    render_check,
+)
+from watchkeeper.cli.options import json_option, repo_option
+from watchkeeper.cli.output import find_terminal, show, show_document
+from watchkeeper.cli.verb import verb
+from watchkeeper.model.errors import NotARepositoryError, WatchkeeperError
+from watchkeeper.record.home import find_home, require_writable
+
+
+@verb(
+    examples=("watchkeeper doctor", "watchkeeper doctor --json", "watchkeeper doctor --set-aside-record"),
+    then="watchkeeper watch",
+)
+@click.option(
+    "--set-aside-record", is_flag=True, help="Move a damaged record aside and begin a new one; deletes nothing."
+)
+@repo_option
+@json_option
+def command(*, set_aside_record: bool, folder: Path, as_json: bool) -> int:
+    """Check this machine and this repository: each check with what was found, and how to mend it.
+
+    Exit code 1 when a check failed; warnings do not count.
+    """
+    moved = _set_aside() if set_aside_record else ()
+    checks = [*_machine_checks(), *_repository_checks(folder)]
+    failed = [check for check in checks if check.health is Health.FAIL]
+    if as_json:
+        show_document({"checks": checks, "moved": [str(path) for path in moved]})
+    else:
+        terminal = find_terminal(sys.stdout, os.environ)
+        lines = [f"moved aside: {path}" for path in moved]
+        show([*lines, *(line for check in checks for line in render_check(check, terminal))], _next_step(checks))
+    return Exit.FOUND if failed else Exit.NOTHING
+
+
+def _next_step(checks: Sequence[Check]) -> str:
+    """The fix of the gravest finding."""
+    for health in (Health.FAIL, Health.WARN):
+        fixes = [check.fix for check in checks if check.health is health and check.fix]
+        if fixes:
+            return fixes[0]
+    return "watchkeeper watch"
+
+
+def _set_aside() -> tuple[Path, ...]:
+    return machine.set_damaged_aside(find_home(os.environ))
+
+
+def _machine_checks() -> list[Check]:
+    home = find_home(os.environ)
+    watching, free = machine.measure_watching(), machine.measure_free(home)
+    about = f"{version('watchkeeper')} on Python {platform.python_version()}, {sys.platform}"
+    return [
+        Check("watchkeeper", Health.OK, about),
+        _guarded("git", lambda: Check("git", Health.OK, machine.measure_git())),
+        judge_watches(watching.max_watches),
+        judge_instances(watching.max_instances, watching.used_instances),
+        _guarded("state folder", lambda: _home_check(home)),
+        *([judge_disk(*free)] if free else []),
+        judge_clock(*machine.measure_clocks(home)),
+        judge_locale(sys.stdout.encoding or "ascii", sys.getfilesystemencoding()),
+        _guarded("record", lambda: _record_check(home)),
+    ]
+
+
+def _home_check(home: Path) -> Check:
+    require_writable(home)
+    return Check("state folder", Health.OK, str(home) if home.exists() else f"{home} will be made when it is needed")
+
+
+def _record_check(home: Path) -> Check:
+    facts = machine.measure_record(home)
+    return judge_record(facts.place, exists=facts.exists, damage=facts.damage, size=facts.size, events=facts.events)
+
+
+def _repository_checks(folder: Path) -> Iterable[Check]:
+    try:
+        place = find_place(folder, os.environ)
+    except NotARepositoryError as error:
+        yield Check("repository", Health.WARN, error.message, error.hint)
+        return
+    except WatchkeeperError as error:
+        name = "configuration" if error.slug.startswith("config") else "repository"
+        yield Check(name, Health.FAIL, error.message, error.hint)
+        return
+    yield Check("repository", Health.OK, str(place.repository.common_dir))
+    yield _guarded("target", lambda: _target_check(place))
+    yield _guarded("worktrees", lambda: _worktrees_check(place))
+    yield _guarded("history", lambda: _history_check(place))
+    yield Check("configuration", Health.OK, _origins(place))
+
+
+def _target_check(place: Place) -> Check:
+    target = find_target_of(place)
+    if target is None:
+        return Check("target", Health.WARN, "the repository has no commits yet", "git commit")
+    return Check("target", Health.OK, target.reason)
+
+
+def _worktrees_check(place: Place) -> Check:
+    facts = machine.measure_repository(place)
+    return judge_worktrees(facts.present, facts.gone)
+
+
+def _history_check(place: Place) -> Check:
+    facts = machine.measure_repository(place)
+    return judge_history(is_shallow=facts.is_shallow, is_partial=facts.is_partial)
+
+
+def _origins(place: Place) -> str:
+    """Which keys are set, and where."""
+    found = [f"{key} from {origin}" for key, origin in place.settings.origins.items() if origin != "default"]
+    return ", ".join(found) or "defaults"
+
+
+def _guarded(name: str, check: Callable[[], Check]) -> Check:
+    """A check that cannot be made has failed, with the reason; the others go on."""
+    try:
+        return check()
+    except WatchkeeperError as error:
+        return Check(name, Health.FAIL, error.message, error.hint)

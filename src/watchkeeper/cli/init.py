@@ -1,0 +1,65 @@
+"""``watchkeeper init``: a commented configuration to start from. Watchkeeper works without it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from watchkeeper.app import find_place, find_target_of
+from watchkeeper.cli.exits import Exit
+from watchkeeper.cli.options import json_option, repo_option, target_option
+from watchkeeper.cli.output import printable, show, show_document
+from watchkeeper.cli.verb import verb
+from watchkeeper.model.errors import NotARepositoryError, WatchkeeperError
+from watchkeeper.record.config import PROJECT_FILE, render_template
+
+
+@verb(
+    examples=(
+        "watchkeeper init",
+        "watchkeeper init --target develop",
+    ),
+    then="watchkeeper watch",
+)
+@target_option
+@repo_option
+@json_option
+def command(*, target: str | None, folder: Path, as_json: bool) -> int:
+    """Write a watchkeeper.toml in which every setting is explained. Never overwrites one. Exit code 0.
+
+    Not needed: `watchkeeper watch` works in any repository at once.
+    """
+    place = find_place(folder, os.environ, {"target": target})
+    if place.repository.found_at is None:
+        raise NotARepositoryError(
+            f"{place.repository.common_dir} has no files to put {PROJECT_FILE} beside: it is a bare repository",
+            slug="no-worktree",
+            hint="run it in one of its worktrees",
+        )
+    found = find_target_of(place)
+    path = place.repository.found_at / PROJECT_FILE
+    written = _write_new(path, render_template(found.name if found else "main"))
+    reason = found.reason if found else "the repository has no commits yet"
+    if as_json:
+        show_document({"file": str(path), "written": written, "target": found.name if found else None})
+    else:
+        first = f"wrote {path}" if written else f"{path} exists already; it was left as it is"
+        show([printable(first), printable(f"target: {reason}")], "watchkeeper watch")
+    return Exit.NOTHING
+
+
+def _write_new(path: Path, text: str) -> bool:
+    """Whether the file was written: False where one exists, also one that appears in this moment."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise WatchkeeperError(
+            f"{path} cannot be written: {error.strerror}",
+            slug="config-not-written",
+            hint="make the folder writable; Watchkeeper also works without the file",
+            facts={"file": str(path)},
+        ) from error
+    return True

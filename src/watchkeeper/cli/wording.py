@@ -1,0 +1,185 @@
+"""How times, conflicts and events are put into words; pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from typing import assert_never
+
+from watchkeeper.cli.output import Terminal, printable
+from watchkeeper.conflicts.lifecycle import ConflictState, Status
+from watchkeeper.model.conflicts import Conflict, Evidence, Severity
+from watchkeeper.model.events import (
+    ChangeAppeared,
+    ChangeGone,
+    ChangeLanded,
+    ChangeMoved,
+    CloseReason,
+    ConflictChanged,
+    ConflictClosed,
+    ConflictDismissed,
+    ConflictOpened,
+    Event,
+    FileUnreadable,
+    Opaque,
+    Recorded,
+    WatchStarted,
+    WatchStopped,
+)
+from watchkeeper.model.ids import Millis
+
+_MARKS = {
+    Severity.INFO: ("·", ".", "dim"),
+    Severity.MINOR: ("●", "o", "blue"),
+    Severity.MAJOR: ("▲", "!", "yellow"),
+    Severity.BLOCKING: ("■", "X", "red"),
+}
+_STEPS = ((60, 1, "s"), (3600, 60, "min"), (2 * 86400, 3600, "h"), (float("inf"), 86400, "d"))
+_CLOSED = {
+    CloseReason.RESOLVED: "the code no longer shows it",
+    CloseReason.GONE: "one of the changes is gone",
+    CloseReason.LANDED: "both changes have landed",
+}
+
+
+def mark(severity: Severity, terminal: Terminal) -> str:
+    """Shape and word, padded to one width, in colour where there is colour."""
+    fancy, plain, colour = _MARKS[severity]
+    return terminal.paint(colour, f"{terminal.symbol(fancy, plain)} {severity.value:<8}")
+
+
+def render_ago(at: Millis, now: Millis) -> str:
+    """``4 min ago``; what lies ahead (clocks differ) is ``just now``."""
+    seconds = (now - at) // 1000
+    if seconds < 5:
+        return "just now"
+    limit = next(step for step in _STEPS if seconds < step[0])
+    return f"{seconds // limit[1]} {limit[2]} ago"
+
+
+def render_moment(at: Millis) -> str:
+    """The local date and time."""
+    try:
+        return dt.datetime.fromtimestamp(at / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    except (ValueError, OverflowError, OSError):
+        return f"{at} ms"
+
+
+def render_moment_iso(at: Millis) -> str:
+    """The moment in UTC, for programs."""
+    try:
+        moment = dt.datetime.fromtimestamp(at / 1000, dt.UTC)
+    except (ValueError, OverflowError, OSError):
+        return ""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def join_names(names: Sequence[str], terminal: Terminal) -> str:
+    """``agent-a × agent-b``."""
+    return terminal.symbol(" × ", " x ").join(printable(name) for name in names)
+
+
+def conflict_lines(conflict: Conflict, terminal: Terminal, *, about: str = "") -> list[str]:
+    """One conflict in two lines: severity, id, sentence; then who, which rule, and ``about`` (since when)."""
+    indent = " " * 12
+    details = [join_names(conflict.changes, terminal), printable(conflict.rule), *([about] if about else [])]
+    separator = terminal.symbol(" · ", " - ")
+    return [
+        f"{mark(conflict.severity, terminal)}  {conflict.id}  {printable(conflict.summary)}",
+        terminal.paint("dim", f"{indent}{separator.join(details)}"),
+    ]
+
+
+def conflict_page(state: ConflictState, history: Iterable[Recorded], now: Millis, terminal: Terminal) -> list[str]:
+    """Everything about one conflict: both sides' lines, why, history. The next step is left to the caller."""
+    conflict = state.conflict
+    lines = [
+        f"{mark(conflict.severity, terminal)}  {conflict.id}  {printable(conflict.summary)}",
+        "",
+        _field("state", f"{state.status.value}, {render_ago(state.changed_at, now)}"),
+        _field("changes", join_names(conflict.changes, terminal)),
+        _field("kind", f"{conflict.kind.value}, rule {conflict.rule}, {conflict.confidence.value}"),
+        _field("about", printable(", ".join(conflict.subjects))),
+        _field("why", printable(conflict.why)),
+    ]
+    for change in conflict.changes:
+        lines += ["", terminal.paint("bold", printable(change)), *evidence_lines(conflict.evidence, change)]
+    lines += ["", terminal.paint("bold", "history")]
+    return lines + [f"  {event_line(recorded, now, terminal)}" for recorded in history]
+
+
+def evidence_lines(evidence: Iterable[Evidence], change: str) -> list[str]:
+    """The lines of one side, each with its place."""
+    found = [each for each in evidence if each.change == change]
+    if not found:
+        return ["  (no line of this side shows it)"]
+    lines = []
+    for each in found:
+        note = f"  ({printable(each.note)})" if each.note else ""
+        lines.append(f"  {printable(each.path)}:{each.line}  {printable(each.text.strip())}{note}")
+    return lines
+
+
+def event_line(recorded: Recorded, now: Millis, terminal: Terminal) -> str:
+    """One event on one line: when, how long ago, what."""
+    ago = render_ago(recorded.at, now)
+    return f"{terminal.paint('dim', f'{render_moment(recorded.at)}  {ago:>10}')}  {describe(recorded.event, terminal)}"
+
+
+def describe(event: Event, terminal: Terminal) -> str:
+    """What happened, in one clause."""
+    match event:
+        case ChangeAppeared():
+            return f"{printable(event.change.label)} appeared ({event.change.source.value})"
+        case ChangeMoved():
+            return f"{printable(event.change.label)} moved to {(event.change.head or 'no commit')[:10]}"
+        case ChangeGone():
+            return f"{printable(event.change)} is gone: {printable(event.reason)}"
+        case ChangeLanded():
+            return f"{printable(event.change.label)} landed"
+        case ConflictOpened():
+            return f"{mark(event.conflict.severity, terminal)} {event.conflict.id} opened: {_sentence(event.conflict)}"
+        case ConflictChanged():
+            return f"{mark(event.conflict.severity, terminal)} {event.conflict.id} changed: {_sentence(event.conflict)}"
+        case ConflictClosed():
+            return f"{terminal.symbol('✔', '+')} {event.id} closed: {_CLOSED[event.reason]}"
+        case ConflictDismissed():
+            return _describe_dismissal(event)
+        case FileUnreadable():
+            return f"{printable(event.change)}: {printable(event.path)} cannot be read: {printable(event.reason)}"
+        case WatchStarted():
+            return f"watching began (version {event.version}, target {printable(event.target)})"
+        case WatchStopped():
+            return "watching ended"
+        case Opaque():
+            return f"{printable(event.kind)} (an event of a newer version)"
+        case _:
+            assert_never(event)
+
+
+def severity_counts(states: Iterable[ConflictState]) -> str:
+    """``1 blocking, 2 major``: how many of each severity, the worst first; ``none`` where there are none."""
+    severities = [state.conflict.severity for state in states]
+    counted = [(severity, severities.count(severity)) for severity in reversed(Severity)]
+    return ", ".join(f"{count} {severity.value}" for severity, count in counted if count) or "none"
+
+
+def status_word(state: ConflictState, now: Millis) -> str:
+    """Since when it is open, or what else became of it."""
+    if state.status is Status.OPEN:
+        return f"open since {render_ago(state.opened_at, now).removesuffix(' ago')}"
+    return f"{state.status.value} {render_ago(state.changed_at, now)}"
+
+
+def _describe_dismissal(event: ConflictDismissed) -> str:
+    by = f" by {printable(event.by)}" if event.by else ""
+    reason = f": {printable(event.reason)}" if event.reason else ""
+    return f"{event.id} dismissed{by} as {event.severity.value}{reason}"
+
+
+def _sentence(conflict: Conflict) -> str:
+    return printable(conflict.summary)
+
+
+def _field(name: str, value: str) -> str:
+    return f"{name:<9}{value}"
