@@ -1,0 +1,1 @@
+"""The content engine: articles, their stages, and what is published."""
