@@ -141,9 +141,8 @@ def _print_alarms(judged: Sequence[Judged]) -> None:
     for j in judged:
         for conflict in at_least(semantic(j.conflicts), Severity.MINOR):
             numbers = f"{j.pair.numbers[0]} x {j.pair.numbers[1]}"
-            print(
-                f"{numbers} {conflict.severity} {conflict.rule} {conflict.confidence}: {conflict.summary} ({conflict.why})"
-            )
+            print(f"{numbers} {conflict.severity} {conflict.rule} {conflict.confidence}:")
+            print(f"    {conflict.summary} ({conflict.why})")
             for item in conflict.evidence[:4]:
                 print(f"    {item.change[:12]} {item.path}:{item.line}: {item.text[:110]}")
 
