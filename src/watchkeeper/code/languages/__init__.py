@@ -1,4 +1,4 @@
-"""The table of languages: every module of this package that has a ``LANGUAGE`` is a row.
+"""The table of languages: every module of this package that has a ``LANGUAGE``, or several ``LANGUAGES``, is a row.
 
 Adding a language is adding one file here.
 """
@@ -20,8 +20,9 @@ def languages() -> Mapping[str, Language]:
     table: dict[str, Language] = {}
     for module_info in pkgutil.iter_modules(__path__):
         module = importlib.import_module(f"{__name__}.{module_info.name}")
-        language = getattr(module, "LANGUAGE", None)
-        if language is not None:
+        single = getattr(module, "LANGUAGE", None)
+        rows: tuple[Language, ...] = getattr(module, "LANGUAGES", () if single is None else (single,))
+        for language in rows:
             for suffix in language.suffixes:
                 table[suffix] = language
     return table
