@@ -260,7 +260,7 @@ class Resolver:
 
     def _type_of(self, key: SymbolKey, receiver: SymbolKey | None, depth: int) -> Value:
         symbol = self._symbol(key)
-        if symbol is None or not symbol.type:
+        if symbol is None or not symbol.type or depth > _DEPTH:  # fields may be made of each other
             return UNKNOWN
         owner = key.qualname.rpartition(".")[0]
         if symbol.type[0] == f"%{owner}" and receiver is not None:  # "returns self": of the class it was called on

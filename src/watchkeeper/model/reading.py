@@ -21,6 +21,7 @@ The first step is one of
   ``%super:Qual`` the instance of ``Qual`` seen from its bases (``super()``)
   ``%fixture:n``  the pytest fixture ``n`` visible from this file
   ``%path:a.b.c`` a dotted path written as a string (``mock.patch("a.b.c")``)
+  ``%import:1:a`` the module ``a`` of an import statement with one leading dot
   ``%str`` ``%int`` ``%list`` ... an instance of a builtin type (a literal): never a symbol of the project
   ``?``           unknown (an untyped parameter, the result of something not followed)
 and every further step one of
@@ -31,6 +32,8 @@ and every further step one of
   ``with``        what its ``__enter__`` gives
   ``await``       the awaited result
   ``@``           an instance of the class that it names (an annotation)
+  ``[of]``        a container, awaitable or context manager of it: undone by ``*``, ``[]``, ``await`` and ``with``
+  ``[at]``        a mapping to it: undone by ``[]``
 """
 
 
@@ -117,7 +120,7 @@ Span = tuple[int, int]
 class Symbol(msgspec.Struct, frozen=True, array_like=True):
     """A named definition in one file.
 
-    ``spans`` has one entry a definition (several for overloads, a property and its setter, both arms of an ``if``), with
+    ``spans`` has one entry a definition (several for overloads, a property and its setter, arms of an ``if``), with
     decorators; ``digest`` is of its own text: its spans without the spans of symbols nested in it. ``bases`` are the
     base classes' chains (classes); ``type`` is the chain, valid in the module's scope, of what a call gives
     (functions), or of the value (properties, variables, fields); ``()`` where unknown. ``decorators`` are dotted names.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
-from watchkeeper.code.python_source.annotations import AT, OF, UNKNOWN, dotted_chain, last_name
+from watchkeeper.code.python_source.annotations import AT, OF, UNKNOWN, annotation_chain, last_name
 from watchkeeper.code.python_source.chains import attribute, class_of, derive
 from watchkeeper.code.python_source.walk import Walk
 from watchkeeper.model.reading import CallShape, Chain, Form
@@ -58,7 +58,7 @@ def call(walk: Walk, node: ast.Call) -> Chain:
             return _by_string(walk, node, function.attr) or derive(chain, "()")
         if function.attr == "cast" and len(node.args) == 2:
             _arguments(walk, node)
-            return _cast(node)
+            return _cast(walk, node)
     else:
         chain = walk.values[function.__class__](walk, function)
         if chain[0] != "?":
@@ -102,7 +102,7 @@ def _builtin(walk: Walk, node: ast.Call, name: str) -> Chain:
     if name == "type" and len(chains) == 1:
         return class_of(chains[0])
     if name == "cast" and len(chains) == 2:
-        return _cast(node)
+        return _cast(walk, node)
     if name == "next" and chains:
         return derive(chains[0], "*") if chains[0][-1] == OF else derive(attribute(chains[0], "__next__"), "()")
     if name in _KEEPS_ELEMENTS and chains and chains[-1][-1] == OF:
@@ -114,9 +114,8 @@ def _given(name: str) -> Chain:
     return (_GIVES[name],) if name in _GIVES else UNKNOWN
 
 
-def _cast(node: ast.Call) -> Chain:
-    target = dotted_chain(node.args[0])
-    return (*target, "@") if target else UNKNOWN
+def _cast(walk: Walk, node: ast.Call) -> Chain:
+    return annotation_chain(node.args[0], walk.owner) or UNKNOWN
 
 
 def _by_string(walk: Walk, node: ast.Call, name: str, first: Chain | None = None) -> Chain | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
-from watchkeeper.code.python_source.annotations import AT, OF, UNKNOWN, dotted_chain, is_builtin
+from watchkeeper.code.python_source.annotations import AT, OF, UNKNOWN, annotation_chain, is_builtin
 from watchkeeper.model.reading import Chain
 
 LONGEST = 12
 _DEEPEST = 40
+_CONSTRUCTORS = frozenset({"list", "dict", "set", "tuple", "str", "int", "float", "bytes", "bool"})
 _DISPLAYS: Mapping[type[ast.expr], str] = {
     ast.List: "%list", ast.ListComp: "%list", ast.Tuple: "%tuple", ast.Set: "%set", ast.SetComp: "%set",
     ast.Dict: "%dict", ast.DictComp: "%dict", ast.JoinedStr: "%str", ast.Compare: "%bool",
@@ -139,11 +140,11 @@ def _call(node: ast.Call, scope: Scope, depth: int) -> Chain:
         if name == "type" and len(node.args) == 1:
             return class_of(evaluate(node.args[0], scope, depth))
         if name == "cast" and len(node.args) == 2:
-            target = dotted_chain(node.args[0])
-            return (*target, "@") if target else UNKNOWN
+            return annotation_chain(node.args[0], scope.owner) or UNKNOWN
+        if name in _CONSTRUCTORS:
+            return (f"%{name}",)
     elif isinstance(function, ast.Attribute) and function.attr == "cast" and len(node.args) == 2:
-        target = dotted_chain(node.args[0])
-        return (*target, "@") if target else UNKNOWN
+        return annotation_chain(node.args[0], scope.owner) or UNKNOWN
     return derive(evaluate(function, scope, depth), "()")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from watchkeeper.code.python_source.annotations import AT, OF, UNKNOWN, dotted_chain
-from watchkeeper.code.python_source.calls import call
+from watchkeeper.code.python_source.calls import call, shape_of
 from watchkeeper.code.python_source.chains import LONGEST, OPERATORS, agreed, class_of, derive, literal, operated
 from watchkeeper.code.python_source.walk import BUILTIN_ROOTS, Evaluate, Walk
 from watchkeeper.model.reading import Chain, Form, Reference
@@ -59,7 +59,8 @@ def assign(walk: Walk, target: ast.expr, chain: Chain) -> None:
         else:
             walk.bind(target.id, chain)
     elif isinstance(target, (ast.Tuple, ast.List)):
-        walk.protocol(chain, ".__iter__", target.lineno)
+        if chain[-1] != "*":  # what unpacking the elements of a loop calls is noise
+            walk.protocol(chain, ".__iter__", target.lineno)
         element = derive(chain, "*") if chain[-1] == OF else UNKNOWN
         for item in target.elts:
             assign(walk, item, element)
@@ -89,7 +90,7 @@ def _enumerated(walk: Walk, node: ast.expr) -> tuple[Chain | None, bool]:
     if not isinstance(node, ast.Call):
         return None, False
     if isinstance(node.func, ast.Name) and node.func.id == "enumerate" and node.args and "enumerate" not in walk.env:
-        walk.note(node.lineno, ("enumerate",), Form.CALL)
+        walk.note(node.lineno, ("enumerate",), Form.CALL, shape_of(node))
         chain = walk.value(node.args[0])
         walk.protocol(chain, ".__iter__", node.lineno)
         for other in (*node.args[1:], *(item.value for item in node.keywords)):

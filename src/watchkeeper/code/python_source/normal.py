@@ -19,7 +19,7 @@ _Node = TypeVar("_Node", bound=ast.AST)
 _IMPORTS = (ast.Import, ast.ImportFrom)
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _TOKENS = re.compile(
-    r"""(?P<string>[a-zA-Z]{0,2}(?:\"\"\".*?\"\"\"|'''.*?'''|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))|\#[^\n]*|\s+""",
+    r"""(?P<string>[a-zA-Z]{0,2}(?:\"\"\".*?\"\"\"|'''.*?'''|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))|(?:\#[^\n]*|\s+)+""",
     re.DOTALL | re.VERBOSE,
 )
 

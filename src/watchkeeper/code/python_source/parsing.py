@@ -15,8 +15,8 @@ from watchkeeper.code.python_source.salvage import find_broken, find_broken_chun
 from watchkeeper.model.reading import Span, Status
 
 MAX_BYTES = 2_000_000
-_MAX_ROUNDS = 24
-_ROUNDS_BUDGET = 4_000_000  # bytes parsed again at most, so that a huge broken file stays quick
+_MAX_ROUNDS = 16
+_ROUNDS_BUDGET = 1_000_000  # bytes parsed again at most, so that a huge broken file stays quick
 
 
 class Parsed(NamedTuple):
@@ -98,17 +98,23 @@ def _describe(error: SyntaxError) -> _Failure:
 
 
 def _parse_around(lines: list[str], failure: _Failure) -> Parsed:
-    """Whichever leaves out fewer lines: the statements that tree-sitter finds broken, or those found by indentation."""
-    readings = [found for by_tree in (True, False) if (found := _leave_out(lines, failure, by_tree)) is not None]
-    if not readings:
+    """Without the one statement that indentation shows, else without those that either way of looking shows.
+
+    Of two ways the one that leaves out fewer lines.
+    """
+    if (one := _leave_out(lines, failure, by_tree=False, rounds=1)) is not None:
+        return one  # the usual case while somebody types: no need to look further
+    readings = [_leave_out(lines, failure, by_tree=by_tree, rounds=_rounds(lines)) for by_tree in (True, False)]
+    found = [parsed for parsed in readings if parsed is not None]
+    if not found:
         return _unknown(failure.message)
-    return min(readings, key=lambda parsed: sum(last - first + 1 for first, last in parsed.broken))
+    return min(found, key=lambda parsed: sum(last - first + 1 for first, last in parsed.broken))
 
 
-def _leave_out(original: list[str], failure: _Failure, by_tree: bool) -> Parsed | None:
+def _leave_out(original: list[str], failure: _Failure, *, by_tree: bool, rounds: int) -> Parsed | None:
     lines, reason = list(original), failure.message
     broken: set[Span] = set()
-    for _ in range(_rounds(original)):
+    for _ in range(rounds):
         spans = find_broken(lines, failure.line) if by_tree else find_broken_chunk(lines, failure.line)
         if not spans:
             return None

@@ -146,8 +146,16 @@ def _value_type(draft: Draft, outline: Outline) -> Chain:
         if is_informative(annotated):
             return annotated
         chains.append(_evaluated(value, draft, outline))
-    chain = agreed(chains)
+    chain = agreed([chain for chain in chains if not _leads_to_itself(chain, draft)])
     return chain if len(chain) <= LONGEST else ()
+
+
+def _leads_to_itself(chain: Chain, draft: Draft) -> bool:
+    """``self.path = self.path.resolve()`` says nothing about what it is."""
+    name = draft.qualname.rpartition(".")[2]
+    if not draft.owner:
+        return chain[:1] == (name,)
+    return chain[:2] in ((f"%{draft.owner}", f".{name}"), (f"%%{draft.owner}", f".{name}"))
 
 
 def _evaluated(value: Value, draft: Draft, outline: Outline) -> Chain:
