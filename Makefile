@@ -7,7 +7,7 @@
 BIN := .venv/bin
 WORKERS ?= 2
 MINUTES ?= 10
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 .PHONY: help setup demo test check bench accuracy soak lock format clean
 

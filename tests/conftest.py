@@ -6,8 +6,18 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from gitrepo import GitRepo
+
+# No deadline: it measures the machine's other work. HYPOTHESIS_EXAMPLES=5000 searches longer.
+settings.register_profile(
+    "watchkeeper",
+    deadline=None,
+    max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "60")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("watchkeeper")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,0 +1,281 @@
+"""What every event log promises, on every engine."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+import postgres
+from watchkeeper.model.changes import Change, Source
+from watchkeeper.model.conflicts import Conflict, Evidence, Kind, Severity
+from watchkeeper.model.errors import WatchkeeperError
+from watchkeeper.model.events import (
+    ChangeAppeared,
+    ChangeGone,
+    ChangeLanded,
+    ChangeMoved,
+    CloseReason,
+    ConflictChanged,
+    ConflictClosed,
+    ConflictDismissed,
+    ConflictOpened,
+    Event,
+    FileUnreadable,
+    Opaque,
+    WatchStarted,
+    WatchStopped,
+)
+from watchkeeper.model.footprint import Confidence
+from watchkeeper.model.ids import ChangeId, ConflictId, Millis, ProjectId, Seq, Sha
+from watchkeeper.record.codec import KINDS
+from watchkeeper.record.log import Log
+from watchkeeper.record.store import Store, open_file_store, open_url_store
+
+OpenStore = Callable[[], Store]
+
+ONE, OTHER = ProjectId("one"), ProjectId("other")
+NOON = Millis(1_700_000_000_000)
+A = Change(
+    ChangeId("agent-a"), Source.WORKTREE, "agent-a", Sha("1" * 40), Sha("2" * 40), "/w/a", "agent-a", "Ada", NOON
+)
+CLASH = Conflict(
+    id=ConflictId("c-12345678"),
+    kind=Kind.WRITE_WRITE,
+    rule="write-write",
+    severity=Severity.MAJOR,
+    confidence=Confidence.SURE,
+    changes=(ChangeId("agent-a"), ChangeId("agent-b")),
+    subjects=("engine.stages:update_stage_field",),
+    summary="both change update_stage_field",
+    why="both write to content.status",
+    evidence=(Evidence(ChangeId("agent-a"), "engine/stages.py", 12, "mirror.execute(sql)"),),
+    next_step="tell agent-b",
+    fingerprint="12345678",
+    weight=3,
+)
+EVERY_KIND: tuple[Event, ...] = (
+    ChangeAppeared(A),
+    ChangeMoved(A),
+    ChangeGone(A.id, "removed"),
+    ChangeLanded(A),
+    ConflictOpened(CLASH),
+    ConflictChanged(CLASH),
+    ConflictClosed(CLASH.id, CloseReason.RESOLVED),
+    ConflictDismissed(CLASH.id, Severity.MAJOR, 3, "ada", "known"),
+    FileUnreadable(A.id, "broken.py", "line 3: unexpected indent"),
+    WatchStarted("0.1.0", "main"),
+    WatchStopped(),
+)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    programs = postgres.find_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed: its half of the contract was NOT checked")
+    pytest.importorskip("psycopg", reason="psycopg is not installed: PostgreSQL's half was NOT checked")
+    with postgres.running_server(programs) as folder:
+        yield folder
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(
+    params=[
+        "sqlite",
+        pytest.param("postgresql", marks=[pytest.mark.postgresql, pytest.mark.xdist_group("postgresql")]),
+    ]
+)
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> OpenStore:
+    """Opens the same new record as often as it is called."""
+    if request.param == "sqlite":
+        return lambda: open_file_store(tmp_path / "home")
+    folder, name = request.getfixturevalue("postgresql"), f"record_{next(_numbers)}"
+    postgres.execute(folder, f"CREATE DATABASE {name}")
+    return lambda: open_url_store(f"postgresql://test@/{name}?host={folder}")
+
+
+@pytest.fixture
+def log(open_store: OpenStore) -> Iterator[Log]:
+    with Log(open_store()) as opened:
+        yield opened
+
+
+def test_numbers_begin_at_one_and_have_no_gaps_over_all_projects(log: Log) -> None:
+    first = log.append(ONE, [WatchStarted("1", "main"), WatchStopped()], NOON)
+    second = log.append(OTHER, [WatchStopped()], NOON)
+
+    assert [each.seq for each in (*first, *second)] == [1, 2, 3]
+    assert log.last_seq() == 3
+
+
+def test_what_was_appended_is_read_back_in_order(log: Log) -> None:
+    appended = log.append(ONE, EVERY_KIND, NOON)
+
+    assert tuple(log.read(ONE)) == appended
+    assert [each.event for each in appended] == list(EVERY_KIND)
+
+
+def test_the_sample_holds_every_kind_of_event() -> None:
+    assert {str(type(event).__struct_config__.tag) for event in EVERY_KIND} == set(KINDS)
+
+
+def test_appending_nothing_records_nothing(log: Log) -> None:
+    assert log.append(ONE, [], NOON) == ()
+    assert log.last_seq() == 0
+
+
+def test_a_batch_that_cannot_be_recorded_leaves_neither_events_nor_a_gap(log: Log) -> None:
+    log.append(ONE, [WatchStopped()], NOON)
+
+    with pytest.raises((WatchkeeperError, OverflowError)):
+        log.append(ONE, [WatchStopped()], Millis(2**80))
+
+    assert log.append(ONE, [WatchStopped()], NOON)[0].seq == 2
+    assert len(list(log.read(ONE))) == 2
+
+
+def test_reading_takes_only_what_meets_every_condition(log: Log) -> None:
+    log.append(ONE, [WatchStarted("1", "main"), ConflictOpened(CLASH)], NOON)
+    log.append(OTHER, [ConflictOpened(CLASH)], NOON)
+    log.append(ONE, [ConflictClosed(CLASH.id, CloseReason.GONE), ChangeGone(A.id, "removed")], Millis(NOON + 1))
+
+    def seqs(**conditions: object) -> list[int]:
+        return [each.seq for each in log.read(ONE, **conditions)]  # type: ignore[arg-type]
+
+    assert seqs() == [1, 2, 4, 5]
+    assert [each.seq for each in log.read(None)] == [1, 2, 3, 4, 5]
+    assert seqs(after=Seq(2)) == [4, 5]
+    assert seqs(limit=2) == [1, 2]
+    assert seqs(limit=0) == []
+    assert seqs(kinds=("conflict-opened", "change-gone")) == [2, 5]
+    assert seqs(since=Millis(NOON + 1)) == [4, 5]
+    assert seqs(subject=CLASH.id) == [2, 4]
+    assert seqs(subject=A.id, after=Seq(4), kinds=("change-gone",)) == [5]
+
+
+def test_the_latest_are_the_newest_in_their_order(log: Log) -> None:
+    log.append(ONE, EVERY_KIND, NOON)
+
+    assert [each.seq for each in log.latest(ONE, limit=3)] == [9, 10, 11]
+    assert [each.seq for each in log.latest(ONE, limit=100)] == list(range(1, 12))
+    assert [each.seq for each in log.latest(ONE, limit=1, subject=CLASH.id)] == [8]
+    assert log.latest(OTHER, limit=3) == ()
+
+
+def test_reading_goes_over_as_many_pages_as_there_are(log: Log) -> None:
+    log.append(ONE, [WatchStopped()] * 1203, NOON)
+
+    assert [each.seq for each in log.read(ONE)] == list(range(1, 1204))
+    assert len(list(log.read(ONE, limit=1001))) == 1001
+
+
+def test_what_is_appended_while_reading_neither_waits_nor_is_lost(log: Log) -> None:
+    log.append(ONE, [WatchStopped()] * 600, NOON)
+    reader = log.read(ONE)
+    next(reader)
+
+    log.append(ONE, [WatchStarted("1", "main")], NOON)
+
+    assert [each.seq for each in reader][-1] == 601
+
+
+def test_any_text_survives_also_what_is_no_unicode(log: Log) -> None:
+    for text in ("naïve 文 🚢", "undecodable \udc80 bytes", "nul \x00 and \x1b[31m", 'quotes " \\ \n'):
+        (appended,) = log.append(ONE, [FileUnreadable(ChangeId(text), text, text)], NOON)
+
+        assert list(log.read(ONE, subject=text)) == [appended]
+
+
+def test_an_event_of_a_newer_version_is_kept_and_shown_as_opaque(open_store: OpenStore) -> None:
+    payload = '{"type":"probe-proved","conflict":{"id":"c-1"},"cost":{"seconds":1.5}}'
+    with open_store() as store, store.writing() as connection:
+        connection.execute(sa.text("UPDATE log_head SET seq = 1"))
+        connection.execute(
+            sa.text("INSERT INTO events VALUES (1, 5, 'one', 'probe-proved', 'c-1', :payload)"), {"payload": payload}
+        )
+
+    with Log(open_store()) as log:
+        (found,) = log.read(ONE)
+        (again,) = log.append(ONE, [found.event], NOON)
+
+        assert found.event == Opaque("probe-proved", payload)
+        assert [each.event for each in log.read(ONE, kinds=("probe-proved",))] == [found.event, again.event]
+
+
+def test_a_payload_that_cannot_be_read_is_opaque_and_never_a_crash(open_store: OpenStore) -> None:
+    payloads = ["", "{", "null", "[]", '{"type":"watch-started"}', "[" * 100_000]
+    insert = sa.text("INSERT INTO events VALUES (:seq, 5, 'one', 'watch-started', '', :payload)")
+    with open_store() as store, store.writing() as connection:
+        for seq, payload in enumerate(payloads, start=1):
+            connection.execute(insert, {"seq": seq, "payload": payload})
+
+    with Log(open_store()) as log:
+        assert [each.event for each in log.read(ONE)] == [Opaque("watch-started", payload) for payload in payloads]
+
+
+def test_the_record_is_the_same_when_it_is_opened_again(open_store: OpenStore) -> None:
+    with Log(open_store()) as log:
+        appended = log.append(ONE, EVERY_KIND, NOON)
+
+    with Log(open_store()) as log:
+        assert tuple(log.read(ONE)) == appended
+        assert log.append(ONE, [WatchStopped()], NOON)[0].seq == len(EVERY_KIND) + 1
+
+
+def test_several_writers_get_numbers_without_gaps_and_batches_without_strangers(open_store: OpenStore) -> None:
+    """Each opens the record itself, all at once and the first time: making the tables is part of the race."""
+    batches: list[tuple[int, ...]] = []
+    failures: list[BaseException] = []
+    begin = threading.Barrier(4)
+
+    def write(number: int) -> None:
+        try:
+            begin.wait(timeout=30)
+            with Log(open_store()) as log:
+                for _ in range(15):
+                    recorded = log.append(ProjectId(str(number)), [WatchStopped()] * 3, NOON)
+                    batches.append(tuple(each.seq for each in recorded))
+        except BaseException as error:  # noqa: BLE001 reported by the assertion below
+            failures.append(error)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failures == []
+    assert sorted(itertools.chain(*batches)) == list(range(1, 181))
+    assert all(batch == tuple(range(batch[0], batch[0] + 3)) for batch in batches)
+
+
+def test_a_record_of_a_newer_version_is_refused_and_left_alone(open_store: OpenStore) -> None:
+    with open_store() as store, store.writing() as connection:
+        connection.execute(sa.text("UPDATE watchkeeper_schema SET version_num = '9999'"))
+
+    with pytest.raises(WatchkeeperError) as raised:
+        open_store()
+
+    assert raised.value.slug == "record-newer"
+    assert raised.value.facts["schema"] == "9999"
+
+
+def test_a_transaction_that_is_broken_off_leaves_no_table_behind(open_store: OpenStore) -> None:
+    def break_off(store: Store) -> None:
+        with store.writing() as connection:
+            connection.execute(sa.text("CREATE TABLE half (a INTEGER)"))
+            raise ZeroDivisionError
+
+    with open_store() as store:
+        with pytest.raises(ZeroDivisionError):
+            break_off(store)
+
+        with store.reading() as connection:
+            assert "half" not in sa.inspect(connection).get_table_names()
