@@ -65,12 +65,8 @@ def main() -> int:
     for outcome in outcomes:
         if outcome.skipped:
             print(f"SKIPPED {outcome.real.repository} {outcome.real.name}: {outcome.skipped}")
-    print(
-        print(
-            f"\nfound {len(found)} of {len(looked)} real conflicts at major and above, "
-            f"{len(outcomes) - len(looked)} skipped"
-        )
-    )
+    skipped = len(outcomes) - len(looked)
+    print(f"\nfound {len(found)} of {len(looked)} real conflicts at major and above; {skipped} skipped")
     if looked:
         record_figures("real_conflicts", _figures(outcomes))
     return 0 if len(found) == len(looked) else 1
