@@ -22,6 +22,9 @@ from pathlib import Path
 
 import msgspec
 
+from watchkeeper.conflicts.of_trees import conflicts_of_trees
+from watchkeeper.model.conflicts import Conflict
+
 _SECTION = re.compile(r"--- (base|A|B): (\S+)( \(deleted\))?")
 _EXPECTED = "=== expected"
 NOTHING = "nothing"
@@ -55,6 +58,16 @@ def parse_case(text: str) -> Case:
     texts = {owner: {path: _text(lines) for path, lines in found.items()} for owner, found in files.items()}
     base = {path: text for path, text in texts.pop("base").items() if text is not None}
     return Case(" ".join(rule).strip(), base, texts, tuple(line for line in expected.split("\n") if line))
+
+
+def analyse(case: Case) -> tuple[Conflict, ...]:
+    """All conflicts between the case's two changes, by the whole pipeline in memory."""
+    base = {path: text.encode() for path, text in case.base.items()}
+    sides = {
+        name: {path: text.encode() if text is not None else None for path, text in files.items()}
+        for name, files in case.sides.items()
+    }
+    return conflicts_of_trees(base, sides)
 
 
 def update_expected(path: Path, lines: Iterable[str]) -> None:

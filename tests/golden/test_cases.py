@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from golden.casefile import NOTHING, Case, parse_case, update_expected
-from golden.pipeline import analyse
+from golden.casefile import NOTHING, Case, analyse, parse_case, update_expected
 from watchkeeper.model.conflicts import Conflict
 
 CASES = Path(__file__).parent / "cases"
@@ -31,7 +30,7 @@ def test_the_order_of_the_two_changes_does_not_matter(path: Path) -> None:
     case = parse_case(path.read_text(encoding="utf-8"))
     mirrored = Case(case.rule, case.base, {"A": case.sides["B"], "B": case.sides["A"]}, case.expected)
 
-    assert render(analyse(mirrored)) == render(analyse(case))
+    assert _told(analyse(mirrored)) == _told(analyse(case))
 
 
 def test_there_are_cases_for_each_language_and_each_has_a_rule_and_two_sides() -> None:
@@ -48,3 +47,8 @@ def render(conflicts: tuple[Conflict, ...]) -> tuple[str, ...]:
     ordered = sorted(conflicts, key=lambda c: (-c.severity.rank, c.kind, c.subjects))
     lines = tuple(dict.fromkeys(f"{c.severity} {c.kind} {c.subjects[0]}" for c in ordered))
     return lines or (NOTHING,)
+
+
+def _told(conflicts: tuple[Conflict, ...]) -> set[tuple[str, str, frozenset[str]]]:
+    """What is told, apart from which of the two changes is named first."""
+    return {(c.severity, c.kind, frozenset(c.subjects)) for c in conflicts}

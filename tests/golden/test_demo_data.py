@@ -7,8 +7,7 @@ import tomllib
 from pathlib import Path
 
 import watchkeeper.cli
-from golden.casefile import Case
-from golden.pipeline import analyse
+from golden.casefile import Case, analyse
 from golden.test_cases import render
 
 DATA = Path(watchkeeper.cli.__file__).parent / "demo_data"
