@@ -77,6 +77,18 @@ def test_an_unclosed_string_costs_its_own_function() -> None:
     assert "b" in names(reading)
 
 
+def test_an_unclosed_docstring_costs_its_own_method_though_it_turns_later_ones_inside_out() -> None:
+    text = (
+        "class C:\n    def a(self):\n        {}\n        return 1\n\n    def b(self):\n        {}\n        return 2\n"
+    )
+    whole, half = '"""Can\'t say 010."""', '"""Half'
+
+    reading = read(text.format(half, whole) + f"\ndef c():\n    {whole}\n")
+
+    assert names(reading) == {"C", "C.b", "c"}
+    assert reading.broken == ((2, 4),)
+
+
 def test_a_function_without_body_costs_itself() -> None:
     reading = read("def a():\n\ndef b():\n    return 2\n\ndef c():\n    return 3\n")
 
@@ -166,3 +178,28 @@ def test_numbers_too_long_to_print_are_read() -> None:
 def test_expressions_nested_deeper_than_the_stack_give_an_answer() -> None:
     for source in ("x = " + "-" * 3000 + "1\n", "x = " + "(" * 90 + ")" * 90 + "\n", "a" + ".b()" * 1500 + "\n"):
         assert LANGUAGE.read(source.encode(), bodies=True).status in (Status.PARSED, Status.PARTIAL, Status.UNKNOWN)
+
+
+def test_an_unclosed_docstring_of_a_decorated_method_takes_the_decorator_with_it() -> None:
+    reading = read(
+        '''\
+        class C:
+            """Says what
+            it is."""
+
+            @cached
+            def a(self):
+                """Half
+                return 1
+
+            def b(self):
+                """Whole: 010."""
+
+        TEXT = """
+        text
+        """
+        '''
+    )
+
+    assert names(reading) == {"C", "C.b", "TEXT"}
+    assert [symbol.decorators for symbol in reading.symbols if symbol.qualname == "C.b"] == [()]

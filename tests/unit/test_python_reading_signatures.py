@@ -211,7 +211,8 @@ def test_self_is_the_class() -> None:
         ("if x: return a_parameter\n    return Headers(1)", ()),
         ("rv = 1\n    rv = Headers(1)\n    return rv", ()),
         ("return 'x'", ("%str",)),
-        ("from x import y\n    return y()", ()),
+        ("from .x import y\n    return y()", ("%import:1:x", ".y", "()")),
+        ("import x.y\n    return x.y.Z()", ("%import:0:x", ".y", ".Z", "()")),
     ],
 )
 def test_returns_that_agree_say_what_a_call_gives(body: str, chain: Chain) -> None:

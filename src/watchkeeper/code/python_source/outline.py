@@ -135,7 +135,16 @@ def method_scope(node: Function, body: Body, owner: str) -> Scope:
     for name, value in body.names.items():
         if value is None or name in names:
             names[name] = ("?",)
+    names.update((item.local, _imported(item)) for item in body.imports)
     return Scope(names, {name: value for name, value in body.names.items() if name not in names}, owner)
+
+
+def _imported(item: Import) -> Chain:
+    """A local import as a chain that is valid in the whole module."""
+    if item.name:
+        return (f"%import:{item.level}:{item.module}", f".{item.name}")
+    dotted = item.module if item.local != item.module.partition(".")[0] else item.local
+    return (f"%import:0:{dotted}",)
 
 
 def target_names(target: ast.expr) -> Iterator[str]:

@@ -8,15 +8,18 @@ import io
 import re
 import tokenize
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from watchkeeper.code.python_source.salvage import find_broken, find_broken_chunk
+from watchkeeper.code.python_source.salvage import Blank, find_broken, find_broken_chunk, find_unclosed_string
 from watchkeeper.model.reading import Span, Status
 
 MAX_BYTES = 2_000_000
 _MAX_ROUNDS = 16
 _ROUNDS_BUDGET = 1_000_000  # bytes parsed again at most, so that a huge broken file stays quick
+
+
+_Find = Callable[[list[str], int], list[Blank]]
 
 
 class Parsed(NamedTuple):
@@ -98,24 +101,25 @@ def _describe(error: SyntaxError) -> _Failure:
 
 
 def _parse_around(lines: list[str], failure: _Failure) -> Parsed:
-    """Without the one statement that indentation shows, else without those that either way of looking shows.
+    """Without the one statement that is plainly to blame, else without those that either way of looking shows.
 
     Of two ways the one that leaves out fewer lines.
     """
-    if (one := _leave_out(lines, failure, by_tree=False, rounds=1)) is not None:
-        return one  # the usual case while somebody types: no need to look further
-    readings = [_leave_out(lines, failure, by_tree=by_tree, rounds=_rounds(lines)) for by_tree in (True, False)]
+    for find in (find_unclosed_string, find_broken_chunk):
+        if (one := _leave_out(lines, failure, find, 1)) is not None:
+            return one  # the usual case while somebody types: no need to look further
+    readings = [_leave_out(lines, failure, find, _rounds(lines)) for find in (find_broken, find_broken_chunk)]
     found = [parsed for parsed in readings if parsed is not None]
     if not found:
         return _unknown(failure.message)
     return min(found, key=lambda parsed: sum(last - first + 1 for first, last in parsed.broken))
 
 
-def _leave_out(original: list[str], failure: _Failure, *, by_tree: bool, rounds: int) -> Parsed | None:
+def _leave_out(original: list[str], failure: _Failure, find: _Find, rounds: int) -> Parsed | None:
     lines, reason = list(original), failure.message
     broken: set[Span] = set()
     for _ in range(rounds):
-        spans = find_broken(lines, failure.line) if by_tree else find_broken_chunk(lines, failure.line)
+        spans = find(lines, failure.line)
         if not spans:
             return None
         for span, stand_in in spans:

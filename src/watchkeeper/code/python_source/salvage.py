@@ -19,6 +19,7 @@ Blank = tuple[Span, str]
 
 _CONTINUES = re.compile(r"(?:else|elif|except|finally|case)\b|[)\]}]")
 _CLASS = re.compile(r"class\b")
+_DEFINES = re.compile(r"(?:class|def|async)\b|@")
 
 
 def find_broken(lines: list[str], error_line: int) -> list[Blank]:
@@ -44,6 +45,44 @@ def find_broken_chunk(lines: list[str], error_line: int) -> list[Blank]:
     if chunk is None:
         return []
     return [(chunk, _stand_in(lines, chunk))]
+
+
+def find_unclosed_string(lines: list[str], error_line: int) -> list[Blank]:  # noqa: ARG001
+    """The one top-level statement or class member with an odd number of triple quotes.
+
+    The error itself is no guide: an unclosed docstring turns all later ones inside out.
+    """
+    for quotes in ('"""', "'''"):
+        if sum(line.count(quotes) for line in lines) % 2:
+            return _odd_blank(lines, quotes, (1, len(lines)), "")
+    return []
+
+
+def _odd_blank(lines: list[str], quotes: str, within: Span, indent: str) -> list[Blank]:
+    odd = _odd_chunks(lines, quotes, within, indent)
+    if len(odd) != 1:
+        return []
+    chunk = odd[0]
+    body = _first_member(lines, chunk) if _CLASS.match(lines[_header(lines, chunk) - 1].lstrip()) else None
+    inner = _odd_blank(lines, quotes, (body, chunk[1]), _indent(lines[body - 1])) if body is not None else []
+    return inner or [(chunk, _stand_in(lines, chunk))]
+
+
+def _odd_chunks(lines: list[str], quotes: str, within: Span, indent: str) -> list[Span]:
+    """The statements with an odd number of ``quotes``; the lines of a closed string count as one statement."""
+    first, last = within
+    starts = [at for at in range(first, last + 1) if _starts_statement(lines[at - 1], indent)]
+    odd: list[Span] = []
+    begun: int | None = None  # where an odd statement began that the next lines may complete
+    for start, after in zip(starts, [*starts[1:], last + 1], strict=True):
+        if begun is not None and _DEFINES.match(lines[start - 1].lstrip()):
+            odd.append((begun, start - 1))
+            begun = None
+        if sum(line.count(quotes) for line in lines[start - 1 : after - 1]) % 2:
+            begun = start if begun is None else None
+    if begun is not None:
+        odd.append((begun, last))
+    return [(_chunk(lines, start, first, last, indent) or (start, end)) for start, end in odd]
 
 
 def _erroneous(block: tree_sitter.Node) -> Iterator[Blank]:
@@ -115,13 +154,17 @@ def _header(lines: list[str], chunk: Span) -> int:
 
 
 def _member(lines: list[str], line: int, chunk: Span) -> Span | None:
-    header = _header(lines, chunk)
-    own = _indent(lines[header - 1])
-    inside = (at for at in range(header + 1, chunk[1] + 1) if lines[at - 1].strip())
-    first = next((at for at in inside if len(_indent(lines[at - 1])) > len(own)), None)
+    first = _first_member(lines, chunk)
     if first is None or line < first:
         return None
     return _chunk(lines, line, first, chunk[1], _indent(lines[first - 1]))
+
+
+def _first_member(lines: list[str], chunk: Span) -> int | None:
+    header = _header(lines, chunk)
+    own = _indent(lines[header - 1])
+    inside = (at for at in range(header + 1, chunk[1] + 1) if lines[at - 1].strip())
+    return next((at for at in inside if len(_indent(lines[at - 1])) > len(own)), None)
 
 
 def _stand_in(lines: list[str], chunk: Span) -> str:
