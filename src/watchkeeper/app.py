@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +24,10 @@ from watchkeeper.repos.target import Target, find_target
 if TYPE_CHECKING:
     # Imported where it is used: SQLAlchemy takes a fifth of a second that only those pay who read the record.
     from watchkeeper.record.log import Log
+    from watchkeeper.repos.objects import Objects
+    from watchkeeper.watch.analyst import Analyst
+    from watchkeeper.watch.check import CheckReport
+    from watchkeeper.watch.readings import Readings
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -37,6 +44,15 @@ class Place(msgspec.Struct, frozen=True):
     @property
     def config(self) -> Config:
         return self.settings.config
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """The parts that look at code, wired."""
+
+    objects: Objects
+    readings: Readings
+    analyst: Analyst
 
 
 def now() -> Millis:
@@ -91,6 +107,41 @@ def open_cache(home: Path) -> ReadingCache:
 def read_state(log: Log, project: ProjectId) -> State:
     """What the project's events say about now."""
     return fold_all(log.read(project))
+
+
+@contextmanager
+def open_analysis(place: Place) -> Iterator[Analysis]:
+    """Everything that looking at code needs, closed at the end. Creates the project's folder in the state folder."""
+    from watchkeeper.repos.hub import open_hub
+    from watchkeeper.repos.objects import Objects
+    from watchkeeper.watch.analyst import Analyst
+    from watchkeeper.watch.merges import Merges
+    from watchkeeper.watch.readings import Readings
+
+    with (
+        Objects(place.repository.common_dir) as objects,
+        open_hub(place.repository, place.home / "projects" / place.project) as hub,
+        open_cache(place.home) as cache,
+    ):
+        readings = Readings(objects, cache)
+        yield Analysis(objects, readings, Analyst(place.repository, objects, readings, Merges(hub)))
+
+
+def check(repo: Path, changes: Sequence[str], *, base: str | None = None, place: Place | None = None) -> CheckReport:
+    """What ``watchkeeper check`` finds. Raises WatchkeeperError."""
+    from watchkeeper.watch.check import check_changes
+
+    where = place or find_place(repo, os.environ)
+    with open_analysis(where) as analysis:
+        return check_changes(
+            where.repository,
+            analysis.objects,
+            analysis.analyst,
+            changes,
+            target=find_target_of(where),
+            base=base,
+            folder=repo,
+        )
 
 
 def unbuilt(verb: str) -> WatchkeeperError:

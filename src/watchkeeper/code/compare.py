@@ -7,7 +7,7 @@ normalised text. Pure; costs what the difference costs.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
 
 import msgspec
@@ -65,10 +65,11 @@ class Comparison:
                 writes.extend(self._modified(self._old[qualname], symbol))
             elif qualname not in renamed.values():
                 writes.append(self._added(symbol))
-        for old_name in deleted:
-            writes.append(self._deleted(self._old[old_name], renamed.get(old_name)))
-        for old_name, new_name in renamed.items():
-            writes.append(msgspec.structs.replace(self._added(self._new[new_name]), detail=f"renamed from {old_name}"))
+        writes.extend(self._deleted(self._old[old_name], renamed.get(old_name)) for old_name in deleted)
+        writes.extend(
+            msgspec.structs.replace(self._added(self._new[new_name]), detail=f"renamed from {old_name}")
+            for old_name, new_name in renamed.items()
+        )
         writes.extend(self._imports())
         return FileDelta(writes=tuple(writes), hunks=self._hunks)
 
@@ -273,19 +274,16 @@ def find_moves(writes: Sequence[Write]) -> tuple[Write, ...]:
         if write.edit is Edit.ADDED and not write.imports and write.digest and write.kind not in _VALUES:
             places.setdefault((write.key.qualname, write.digest), []).append(write)
     bound = {write.key for write in writes if write.edit is Edit.ADDED and write.imports}
-    joined = []
-    for write in writes:
-        new = places.get((write.key.qualname, write.digest), []) if write.edit is Edit.DELETED else []
-        if len(new) == 1 and new[0].key != write.key:
-            write = msgspec.structs.replace(
-                write,
-                edit=Edit.RENAMED,
-                successor=new[0].key,
-                detail=f"moved to {new[0].path}",
-                reachable=write.key in bound,
-            )
-        joined.append(write)
-    return tuple(joined)
+    return tuple(_moved(write, places, reachable=write.key in bound) for write in writes)
+
+
+def _moved(write: Write, places: Mapping[tuple[str, str], Sequence[Write]], *, reachable: bool) -> Write:
+    new = places.get((write.key.qualname, write.digest), ()) if write.edit is Edit.DELETED else ()
+    if len(new) != 1 or new[0].key == write.key:
+        return write
+    return msgspec.structs.replace(
+        write, edit=Edit.RENAMED, successor=new[0].key, detail=f"moved to {new[0].path}", reachable=reachable
+    )
 
 
 def subtract_spans(spans: Iterable[Span], cut: Iterable[Span]) -> tuple[Span, ...]:

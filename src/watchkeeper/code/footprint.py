@@ -87,6 +87,7 @@ def build_footprint(
     files: Sequence[ChangedFile],
     deltas: Sequence[FileDelta],
     index: ProjectIndex,
+    *,
     bodies: Bodies,
     memory: ReadMemory | None = None,
 ) -> Footprint:
@@ -183,7 +184,7 @@ class _Reader:
                 if symbol.qualname not in changed and not (is_new and reference.form is Form.IMPORT):
                     continue
                 distance = _distance(reference.line, touched)
-                yield from self._reads(file.now_path, symbol, reference, is_new, distance, lines)
+                yield from self._reads(file.now_path, symbol, reference, is_new=is_new, near=(distance, lines))
 
     def overrides(self, writes: Sequence[Write]) -> Iterator[Read]:
         """A method that is added or altered relies on the method that it overrides."""
@@ -216,8 +217,9 @@ class _Reader:
         return found.get(before.qualname)
 
     def _reads(
-        self, path: str, symbol: Symbol, reference: Reference, is_new: bool, distance: int, lines: Sequence[bytes]
+        self, path: str, symbol: Symbol, reference: Reference, *, is_new: bool, near: tuple[int, Sequence[bytes]]
     ) -> Iterator[Read]:
+        distance, lines = near
         self._left -= 1
         if self._left < 0 and not is_new:
             return
@@ -341,9 +343,9 @@ def _touch(file: ChangedFile, delta: FileDelta) -> FileTouch:
     language = find_language(file.place)
     reading = file.now_reading
     unknown = file.unknown
-    if language is not None and not unknown and not file.is_binary:
-        if file.now is not None and (reading is None or reading.status is not Status.PARSED):
-            unknown = (reading.reason if reading else "") or "not readable"
+    is_code = language is not None and file.now is not None and not file.is_binary
+    if is_code and not unknown and (reading is None or reading.status is not Status.PARSED):
+        unknown = (reading.reason if reading else "") or "not readable"
     return FileTouch(
         path=file.path,
         now_path=file.place,

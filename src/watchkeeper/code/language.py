@@ -22,7 +22,7 @@ class Tree(Protocol):
 
     @property
     def aliases(self) -> Mapping[str, tuple[str, ...]]:
-        """Import prefix -> path prefixes that it may stand for; the prefix ``@/*`` ends in ``*``, a package name not."""
+        """Import prefix -> path prefixes that it may stand for; the prefix ``@/*`` ends in ``*``."""
 
 
 class Language(Protocol):

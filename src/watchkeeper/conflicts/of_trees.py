@@ -57,7 +57,7 @@ def footprint_of(name: str, base: Contents, edits: Edits, index: ProjectIndex) -
         return _read(path, base[path], bodies=True) if path in base else None
 
     files = [_file(path, base.get(path), now) for path, now in sorted(edits.items()) if base.get(path) != now]
-    return build_footprint(ChangeId(name), files, [compare_file(file) for file in files], index, bodies)
+    return build_footprint(ChangeId(name), files, [compare_file(file) for file in files], index, bodies=bodies)
 
 
 def _file(path: str, base: bytes | None, now: bytes | None) -> ChangedFile:

@@ -49,7 +49,7 @@ class Confidence(StrEnum):
         return ("possible", "likely", "sure").index(self.value)
 
 
-class Write(msgspec.Struct, frozen=True):
+class Write(msgspec.Struct, frozen=True, gc=False):
     """One symbol that a change adds, alters or deletes.
 
     ``key`` is in base coordinates (for an added symbol: its new place). ``before`` and ``after`` are the spans in the
@@ -82,7 +82,7 @@ class Write(msgspec.Struct, frozen=True):
     reachable: bool = False  # renamed or moved, and the old place still offers the old name
 
 
-class Read(msgspec.Struct, frozen=True):
+class Read(msgspec.Struct, frozen=True, gc=False):
     """One reliance of changed code on a symbol.
 
     ``by`` is the changed symbol that holds the reference; ``is_new`` says that the base had no such reference there;
@@ -115,7 +115,7 @@ class TouchKind(StrEnum):
     RENAMED = "renamed"
 
 
-class Hunk(msgspec.Struct, frozen=True, array_like=True):
+class Hunk(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A changed run of lines: first line and count in the base, first line and count now (as in a unified diff)."""
 
     base_start: int
@@ -124,7 +124,7 @@ class Hunk(msgspec.Struct, frozen=True, array_like=True):
     now_count: int
 
 
-class FileTouch(msgspec.Struct, frozen=True):
+class FileTouch(msgspec.Struct, frozen=True, gc=False):
     """One file that a change touches. ``path`` in base coordinates (new place for added files), ``now_path`` today's."""
 
     path: str

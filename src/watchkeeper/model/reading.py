@@ -3,6 +3,9 @@
 A reading depends on the bytes of the file and on nothing else, so it is cached by blob id and shared by all worktrees.
 An **outline** is a reading whose symbols carry no references: it is enough to resolve names against, and all that is
 kept for unchanged files.
+
+The structs are kept out of the garbage collector (``gc=False``): they are trees of immutable values, there are hundreds
+of thousands of them, and a collector that walks them at every parse costs more than the parsing.
 """
 
 from __future__ import annotations
@@ -53,7 +56,7 @@ class Form(StrEnum):
     STRING = "string"  # it is named in a string
 
 
-class CallShape(msgspec.Struct, frozen=True, array_like=True):
+class CallShape(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The arguments of a call: how many by position, which by name, and whether ``*`` or ``**`` hide more."""
 
     positional: int
@@ -62,7 +65,7 @@ class CallShape(msgspec.Struct, frozen=True, array_like=True):
     double_star: bool = False
 
 
-class Reference(msgspec.Struct, frozen=True, array_like=True):
+class Reference(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One use of a name or attribute: line (1-based), chain up to and including the thing used, and how."""
 
     line: int
@@ -79,7 +82,7 @@ class ParameterKind(StrEnum):
     VAR_KEYWORD = "**"
 
 
-class Parameter(msgspec.Struct, frozen=True, array_like=True):
+class Parameter(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One parameter; ``default`` and ``annotation`` are source text with formatting removed, ``""`` where none."""
 
     name: str
@@ -88,7 +91,7 @@ class Parameter(msgspec.Struct, frozen=True, array_like=True):
     annotation: str = ""
 
 
-class Signature(msgspec.Struct, frozen=True, array_like=True):
+class Signature(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What callers rely on. ``parameters`` leave out ``self``/``cls``/``this``; ``raises`` are exception names."""
 
     parameters: tuple[Parameter, ...] = ()
@@ -117,7 +120,7 @@ Span = tuple[int, int]
 """First and last line, 1-based, both included."""
 
 
-class Symbol(msgspec.Struct, frozen=True, array_like=True):
+class Symbol(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A named definition in one file.
 
     ``spans`` has one entry a definition (several for overloads, a property and its setter, arms of an ``if``), with
@@ -139,7 +142,7 @@ class Symbol(msgspec.Struct, frozen=True, array_like=True):
     references: tuple[Reference, ...] = ()
 
 
-class Import(msgspec.Struct, frozen=True, array_like=True):
+class Import(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A name that the file takes from another module.
 
     ``module`` is as written without leading dots, ``level`` counts the dots (Python); for JavaScript ``module`` is the
@@ -157,7 +160,7 @@ class Import(msgspec.Struct, frozen=True, array_like=True):
     guarded: bool = False
 
 
-class Export(msgspec.Struct, frozen=True, array_like=True):
+class Export(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A name that the file offers: ``public`` outside, ``local`` inside, or ``local`` of ``module`` for a re-export.
 
     ``local == "*"`` re-exports everything of ``module`` (as the namespace ``public`` unless that is ``"*"`` too).
@@ -176,7 +179,7 @@ class Status(StrEnum):
     UNKNOWN = "unknown"  # nothing could be read
 
 
-class Reading(msgspec.Struct, frozen=True, array_like=True):
+class Reading(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a file defines, imports, exports and refers to. ``symbols`` are in source order, the module itself first."""
 
     language: str

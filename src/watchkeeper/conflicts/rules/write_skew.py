@@ -1,4 +1,4 @@
-"""write-skew: each change alters what the other relies on; together they may keep no promise that either keeps alone."""
+"""write-skew: each change alters what the other relies on; together they may keep no promise that each keeps alone."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ RULE = "write-skew"
 def join_write_skew(pair: Pair, found: Sequence[Conflict]) -> Sequence[Conflict]:
     """Replaces the loudest stale read of each direction by one conflict, one step louder than the quieter of the two.
 
-    Only edges at ``minor`` and above count: two weak guesses do not make a strong one.
+    Only edges at ``minor`` and ``major`` count: two weak guesses do not make a strong one, and what breaks for certain
+    is told by itself.
     """
     writers = {party.id for party in (pair.first, pair.second)}
     loudest: dict[str, Conflict] = {}
     for conflict in found:
         writer = conflict.evidence[0].change
-        if conflict.severity.rank >= Severity.MINOR.rank:
+        if Severity.MINOR.rank <= conflict.severity.rank < Severity.BLOCKING.rank:
             known = loudest.get(writer)
             if known is None or conflict.severity.rank > known.severity.rank:
                 loudest[writer] = conflict

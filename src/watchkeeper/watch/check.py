@@ -1,0 +1,132 @@
+"""The same analysis as the live watch, once, of named changes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+
+import msgspec
+
+from watchkeeper.conflicts.pair import Party
+from watchkeeper.model.changes import Change, Source
+from watchkeeper.model.conflicts import Conflict
+from watchkeeper.model.errors import UsageError
+from watchkeeper.model.ids import ChangeId, Sha
+from watchkeeper.repos.checkout import Checkout
+from watchkeeper.repos.objects import Objects
+from watchkeeper.repos.repository import Repository, Worktree
+from watchkeeper.repos.target import Target
+from watchkeeper.repos.working import WorkingFile, read_branch_files
+from watchkeeper.watch.analyst import Analyst
+
+
+class UnreadFile(msgspec.Struct, frozen=True):
+    """A changed file whose symbols are unknown, and why: never to be taken for "no conflict"."""
+
+    change: ChangeId
+    path: str
+    reason: str
+
+
+class CheckReport(msgspec.Struct, frozen=True):
+    """What was compared and what was found, the worst first."""
+
+    changes: tuple[Change, ...]
+    conflicts: tuple[Conflict, ...]
+    unread: tuple[UnreadFile, ...] = ()
+
+
+class Named(msgspec.Struct, frozen=True):
+    """A change as the user named it: a worktree (by path), or a commit."""
+
+    name: str
+    head: Sha | None
+    worktree: Worktree | None = None
+
+
+def check_changes(
+    repository: Repository,
+    objects: Objects,
+    analyst: Analyst,
+    names: Sequence[str],
+    *,
+    target: Target | None,
+    base: str | None = None,
+    folder: Path | None = None,
+) -> CheckReport:
+    """Compares all pairs of the named changes. Records nothing.
+
+    Each is taken against its merge base with ``base``, else with the target branch; where a change is in the target
+    already, against the merge base of the named changes. Raises: UsageError for a name that means nothing, GitError.
+    """
+    named = [find_named(repository, name, folder or Path.cwd()) for name in names]
+    onto = repository.resolve(base) if base is not None else target.commit if target is not None else None
+    parties = []
+    for each in named:
+        change = _change(repository, each, onto, [other.head for other in named if other is not each])
+        parties.append(analyst.party(change, _files(repository, objects, each, change)))
+    found = [conflict for one, two in combinations(parties, 2) for conflict in analyst.compare(one, two)]
+    found.sort(key=lambda c: (-c.severity.rank, -c.confidence.rank, c.changes, c.subjects))
+    return CheckReport(
+        changes=tuple(party.change for party in parties),
+        conflicts=tuple(found),
+        unread=tuple(unread for party in parties for unread in unread_files(party)),
+    )
+
+
+def unread_files(party: Party) -> tuple[UnreadFile, ...]:
+    """The changed files of a party whose symbols could not be read."""
+    return tuple(
+        UnreadFile(change=party.id, path=touch.now_path, reason=touch.unknown)
+        for touch in party.footprint.files
+        if touch.unknown
+    )
+
+
+def find_named(repository: Repository, name: str, folder: Path) -> Named:
+    """What the user means: a path of a worktree first, then a branch or commit. Raises: UsageError."""
+    place = Path(os.path.realpath(folder / name))
+    if place.is_dir():
+        for worktree in repository.worktrees():
+            if worktree.is_present and Path(os.path.realpath(worktree.path)) == place:
+                return Named(name=worktree.branch or place.name, head=worktree.head, worktree=worktree)
+        if repository.find_commit(name) is None:
+            raise UsageError(
+                f"{name} is a folder, but no worktree of this repository",
+                slug="not-a-worktree",
+                hint="list the worktrees: git worktree list",
+            )
+    return Named(name=name, head=repository.resolve(name))
+
+
+def _change(repository: Repository, named: Named, onto: Sha | None, others: Sequence[Sha | None]) -> Change:
+    return Change(
+        id=ChangeId(named.name),
+        source=Source.WORKTREE if named.worktree is not None else Source.BRANCH,
+        label=named.name,
+        head=named.head,
+        base=_base(repository, named, onto, others),
+        path=str(named.worktree.path) if named.worktree is not None else "",
+        branch=named.worktree.branch if named.worktree is not None else "",
+    )
+
+
+def _base(repository: Repository, named: Named, onto: Sha | None, others: Sequence[Sha | None]) -> Sha | None:
+    if named.head is None:
+        return None
+    found = repository.merge_base(named.head, onto) if onto is not None else None
+    if found is not None and (found != named.head or named.worktree is not None):
+        return found
+    for other in others:  # in the target already: what it was when it met the others
+        shared = repository.merge_base(named.head, other) if other is not None else None
+        if shared is not None and shared != named.head:
+            return shared
+    return found
+
+
+def _files(repository: Repository, objects: Objects, named: Named, change: Change) -> tuple[WorkingFile, ...]:
+    if named.worktree is not None:
+        return Checkout(repository, named.worktree, objects).scan(change.base).files
+    return read_branch_files(repository, change.base, named.head) if named.head is not None else ()
