@@ -1,0 +1,73 @@
+"""What exists is documented: every event, error, configuration key, verb and exit code."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import watchkeeper
+from watchkeeper.cli.exits import Exit
+from watchkeeper.cli.main import VERBS
+from watchkeeper.record.codec import KINDS
+from watchkeeper.record.config import KEYS, Config
+from watchkeeper.record.faults import _SAID
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+
+
+def headings(page: str) -> set[str]:
+    return set(re.findall(r"^### (\S+)$", (DOCS / page).read_text(), re.MULTILINE))
+
+
+def first_cells(page: str) -> set[str]:
+    return set(re.findall(r"^\| `?([\w-]+)`? \|", (DOCS / page).read_text(), re.MULTILINE))
+
+
+def slugs_in_code() -> Iterator[str]:
+    """Every constant that is passed as ``slug``."""
+    for path in Path(watchkeeper.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.keyword) and node.arg == "slug" and isinstance(node.value, ast.Constant):
+                yield str(node.value.value)
+    yield from _SAID
+
+
+def test_every_error_slug_has_a_section_and_every_section_an_error() -> None:
+    assert headings("errors.md") == set(slugs_in_code())
+
+
+def test_every_event_is_documented_and_nothing_else() -> None:
+    assert first_cells("events.md") - {"kind"} == set(KINDS)
+
+
+def test_every_configuration_key_is_documented_with_its_default() -> None:
+    assert first_cells("configuration.md") - {"key"} == set(KEYS)
+    text = (DOCS / "configuration.md").read_text()
+    assert f"| `landed_hours` | `{Config().landed_hours}` |" in text
+    assert f'| `min_severity` | `"{Config().min_severity.value}"` |' in text
+
+
+def test_every_verb_has_a_section() -> None:
+    assert headings("cli.md") == set(VERBS)
+
+
+def test_every_exit_code_is_documented() -> None:
+    assert first_cells("cli.md") - {"code"} == {str(int(code)) for code in Exit}
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in [*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CHANGELOG.md"]:
+        for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+            assert link.startswith(("https://", "mailto:")) or (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_commands_in_the_readme_exist() -> None:
+    text = (ROOT / "README.md").read_text()
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+    assert set(re.findall(r"^watchkeeper (\w+)", text, re.MULTILINE)) <= set(VERBS)
+    for line in re.findall(r"^make ([a-z ]+?)(?:\s*#.*)?$", text, re.MULTILINE):
+        assert set(line.split()) <= targets
