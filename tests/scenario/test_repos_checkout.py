@@ -15,10 +15,13 @@ from watchkeeper.model.errors import NotARepositoryError
 from watchkeeper.model.footprint import TouchKind
 from watchkeeper.model.ids import Sha
 from watchkeeper.repos.checkout import Checkout, CheckoutState
+from watchkeeper.repos.history import list_branches
+from watchkeeper.repos.hub import open_hub
 from watchkeeper.repos.objects import Objects
 from watchkeeper.repos.repository import Worktree, find_repository
+from watchkeeper.repos.target import find_target
 from watchkeeper.repos.trees import EXECUTABLE, SUBMODULE, SYMLINK
-from watchkeeper.repos.working import WorkingFile, read_base, read_branch_files, read_content
+from watchkeeper.repos.working import WorkingFile, read_base, read_branch_files, read_content, snapshot_entries
 
 BASE = {"a.py": "one\ntwo\nthree\n", "b.py": "b\n" * 20, "pkg/c.py": "c = 1\n", ".gitignore": "*.log\nbuild/\n"}
 
@@ -375,7 +378,39 @@ def test_a_branch_gives_the_same_values_as_a_clean_worktree(work: Seen) -> None:
     }
 
 
-def test_reading_leaves_every_file_of_the_repository_as_it_was(work: Seen, git_repo: GitRepo) -> None:
+def test_an_orphan_branch_is_all_additions(work: Seen) -> None:
+    work.repo.git("checkout", "-q", "--orphan", "fresh")
+    work.repo.git("rm", "-rfq", ".")
+    work.repo.commit("start", {"only.py": "o\n"})
+    assert {path: file.kind for path, file in work.scan(base=None).items()} == {"only.py": TouchKind.ADDED}
+    work.repo.write("more.py", "m\n")
+    assert set(work.update("more.py") or {}) == {"only.py", "more.py"}
+
+
+def test_content_beyond_the_bound_is_unknown(work: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("watchkeeper.repos.disk.MOST_BYTES", 10)
+    work.repo.write("u.py", "more than ten bytes\n")
+    assert work.scan()["u.py"].unknown.startswith("is beyond")
+
+
+def test_an_old_file_is_read_once_until_it_changes(work: Seen) -> None:
+    place = work.repo.write("u.py", "one\n")
+    os.utime(place, (1, 1))
+    first = work.scan()["u.py"]
+    assert work.scan()["u.py"] == first
+    place.write_text("two\n")
+    os.utime(place, (1, 1))
+    assert work.content(work.scan()["u.py"]) == b"two\n"
+
+
+def test_the_folders_of_a_worktree_leave_out_ignored_ones(work: Seen) -> None:
+    work.repo.write("build/x/out.py", "ignored\n")
+    work.repo.write("fresh/deep/n.py", "n\n")
+    work.scan()
+    assert work.checkout.folders == {"", "pkg", "fresh", "fresh/deep"}
+
+
+def test_reading_leaves_every_file_of_the_repository_as_it_was(work: Seen, git_repo: GitRepo, tmp_path: Path) -> None:
     work.repo.commit("c", {"a.py": "x\n"})
     work.repo.write("b.py", "dirty\n")
     work.repo.write("u.py", "untracked\n")
@@ -384,6 +419,14 @@ def test_reading_leaves_every_file_of_the_repository_as_it_was(work: Seen, git_r
     work.scan()
     work.update("b.py", "u.py", "pkg")
     work.repository.tree_files(work.repository.resolve("main"))
+    find_target(work.repository)
+    list_branches(work.repository)
+    with open_hub(work.repository, tmp_path / "state") as hub:
+        base = work.repository.resolve("main")
+        tree = hub.write_tree(base, snapshot_entries(work.checkout.state.files, hub.store))
+        hub.merge(base, tree, hub.write_tree(base, {"a.py": None}))
+        hub.pin("topic", hub.commit(tree, [base]))
+        hub.tidy()
     work.scan()
 
     assert fingerprints(git_repo.path) | fingerprints(work.repo.path) == before

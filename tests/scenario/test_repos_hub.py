@@ -15,6 +15,7 @@ from watchkeeper.model.errors import GitError
 from watchkeeper.model.ids import Sha
 from watchkeeper.repos.hub import Hub, open_hub
 from watchkeeper.repos.merging import ClashKind, MergeOutcome, marker_lines
+from watchkeeper.repos.objects import Objects
 from watchkeeper.repos.repository import find_repository
 from watchkeeper.repos.trees import EXECUTABLE, FILE, SYMLINK, TreeEntry
 
@@ -269,3 +270,27 @@ def test_the_user_s_repository_gets_nothing_from_a_hub(hub: Hub, git_repo: GitRe
     merged(hub, git_repo, {"a.py": "1\n"}, {"a.py": "2\n"})
     assert {path: path.lstat().st_mtime_ns for path in git_repo.path.rglob("*")} == before
     shutil.rmtree(hub.folder)
+
+
+def test_another_clone_s_commits_are_compared_in_the_hub(hub: Hub, git_repo: GitRepo, tmp_path: Path) -> None:
+    base = Sha(git_repo.head)
+    git_repo.git("clone", "-q", "--no-local", str(git_repo.path), str(tmp_path / "clone"))
+    theirs = Sha(GitRepo(tmp_path / "clone").commit("theirs", {"a.py": "theirs\n"}))
+    ours = Sha(git_repo.commit("ours", {"a.py": "ours\n"}))
+    hub.borrow(find_repository(tmp_path / "clone"))
+    assert hub.repository.merge_base(ours, theirs) == base
+    assert [change.new_path for change in hub.repository.diff(base, theirs)] == ["a.py"]
+    assert not hub.merge(base, ours, theirs).clean
+
+
+def test_a_partial_clone_s_missing_content_is_an_error_and_never_fetched(git_repo: GitRepo, tmp_path: Path) -> None:
+    git_repo.commit("base", {"a.py": "a\n", "b.py": "b\n"})
+    git_repo.git("config", "uploadpack.allowFilter", "true")
+    url = f"file://{git_repo.path}"
+    git_repo.git("clone", "-q", "--no-checkout", "--filter=blob:none", url, str(tmp_path / "partial"))
+    repository = find_repository(tmp_path / "partial")
+    entry = repository.tree_files(Sha(git_repo.head))["a.py"]
+    with Objects(repository.common_dir) as objects, pytest.raises(GitError, match="is not in"):
+        objects.read(entry.sha)
+    with open_hub(repository, tmp_path / "state") as hub, pytest.raises(GitError, match="is not in"):
+        hub.objects.read(entry.sha)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -224,3 +225,15 @@ def test_a_damaged_repository_is_an_error_with_a_hint(git_repo: GitRepo) -> None
     with pytest.raises(GitError) as caught:
         run_git(git_repo.path, "status", "--porcelain=v2")
     assert caught.value.slug == "repository-damaged"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+def test_another_user_s_repository_is_an_error_with_a_hint(git_repo: GitRepo, monkeypatch: pytest.MonkeyPatch) -> None:
+    git_repo.commit("base")
+    for path in [git_repo.path, *git_repo.path.rglob("*")]:
+        os.chown(path, 4242, 4242)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    with pytest.raises(GitError) as caught:
+        find_repository(git_repo.path)
+    assert caught.value.slug == "dubious-ownership"
+    assert "safe.directory" in caught.value.hint

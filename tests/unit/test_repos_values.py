@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+from pathlib import Path
+
 from watchkeeper.code.linediff import hunks
 from watchkeeper.model.footprint import Hunk, TouchKind
 from watchkeeper.model.ids import Sha
 from watchkeeper.repos.git import decode_path, encode_path, git_environment, show_path
 from watchkeeper.repos.judges import Attributes, convert_to_git
+from watchkeeper.repos.loose import explain_write
 from watchkeeper.repos.merging import clash_lines
 from watchkeeper.repos.renames import find_renames
 from watchkeeper.repos.status import parse_status
@@ -130,3 +134,8 @@ def test_unknown_contents_never_look_unchanged_in_a_snapshot() -> None:
     assert snapshot_entries([file], store) == {"big": TreeEntry(FILE, OTHER)}
     assert b"larger than 5 MB" in stored[0]
     assert file.digest == "1:2"
+
+
+def test_a_full_disk_is_told_from_a_forbidden_folder() -> None:
+    assert explain_write(Path("x/y"), OSError(errno.ENOSPC, "no space")).slug == "disk-full"
+    assert explain_write(Path("x/y"), OSError(errno.EACCES, "denied")).slug == "state-not-writable"

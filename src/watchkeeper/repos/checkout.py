@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from watchkeeper.model.errors import NotARepositoryError, WatchkeeperError
+from watchkeeper.model.footprint import TouchKind
 from watchkeeper.model.ids import Sha
+from watchkeeper.repos.disk import DiskFiles
 from watchkeeper.repos.git import decode_path, local_path, run_git, show_path
 from watchkeeper.repos.judges import (
     ATTRIBUTE_FILES,
     IGNORE_FILES,
-    AttributeJudge,
-    Attributes,
     Conversion,
     IgnoreJudge,
     config_stamp,
-    convert_to_git,
     file_stamp,
     read_conversion,
 )
-from watchkeeper.repos.loose import object_id
 from watchkeeper.repos.objects import Objects
 from watchkeeper.repos.repository import Repository, Worktree
 from watchkeeper.repos.status import STATUS_ARGS, Status, StatusEntry, parse_status
-from watchkeeper.repos.trees import FILE, FOLDER, SUBMODULE, PathChange, TreeEntry, parse_tree_listing
-from watchkeeper.repos.working import NowFile, WorkingFile, combine, is_binary, read_working_path
+from watchkeeper.repos.trees import FOLDER, SUBMODULE, PathChange, TreeEntry, folders_of, parse_tree_listing
+from watchkeeper.repos.working import NowFile, WorkingFile, combine
 
 MOST_PATHS = 2_000
 """More paths than this at once are read faster by a scan."""
@@ -47,9 +46,10 @@ class Checkout:
     """Follows one worktree. Not thread-safe: one task owns it. ``objects`` read the repository (or its hub)."""
 
     def __init__(self, repository: Repository, worktree: Worktree, objects: Objects) -> None:
+        """``repository`` is where commits are compared: the user's, or ``Hub.repository`` for several clones."""
         self.worktree = worktree
         self.ignore = IgnoreJudge(worktree.path)
-        self._attributes = AttributeJudge(worktree.path)
+        self._disk = DiskFiles(worktree.path, objects, repository.object_format)
         self._repository = repository
         self._objects = objects
         self._conversion = Conversion()
@@ -67,6 +67,11 @@ class Checkout:
         """As of the last scan or update."""
         return self._state
 
+    @property
+    def folders(self) -> frozenset[str]:
+        """All folders that hold tracked files or untracked ones that are not ignored, as of the last scan."""
+        return self._index.folders | folders_of(file.now_path for file in self._state.files if file.now_path)
+
     def read_head(self) -> Sha | None:
         """The commit that is checked out now; None before the first one. Raises: NotARepositoryError, GitError."""
         self._require()
@@ -83,8 +88,8 @@ class Checkout:
         status = parse_status(
             run_git(self.worktree.path, *STATUS_ARGS, config=self._conversion.overrides, timeout_s=300.0).output
         )
-        if any(path.rpartition("/")[2] in ATTRIBUTE_FILES for path in status.untracked):
-            self._index = msgspec.structs.replace(self._index, has_attributes=True)
+        has_attributes = any(path.rpartition("/")[2] in ATTRIBUTE_FILES for path in status.untracked)
+        self._disk.configure(self._conversion, has_attributes=has_attributes or self._index.has_attributes)
         self._staged = {
             entry.path: entry.index is not None or entry.is_unmerged
             for entry in status.tracked
@@ -92,6 +97,7 @@ class Checkout:
         }
         self._committed = self._committed_changes(base, status.head)
         self._overrides = dict(self._read_status(status))
+        self._disk.keep_only(self._overrides)
         return self._combined(status.head, base, status.branch)
 
     def update(self, paths: Iterable[str]) -> CheckoutState | None:
@@ -116,7 +122,7 @@ class Checkout:
     def close(self) -> None:
         """End its processes; they start again when needed."""
         self.ignore.close()
-        self._attributes.close()
+        self._disk.forget()
 
     def _require(self) -> None:
         if not self.worktree.is_present:
@@ -135,16 +141,22 @@ class Checkout:
         if index_stamp != self._index_stamp or index_stamp is None:
             self.close()  # other ignore and attribute files may be checked out
             listing = run_git(self.worktree.path, "ls-files", "-v", "-z").output
-            self._index = _read_index_facts(listing, self._repository.common_dir)
+            self._index = _read_index_facts(listing, _common_dir(self.worktree))
             self._index_stamp = index_stamp
 
     def _committed_changes(self, base: Sha | None, head: Sha | None) -> tuple[PathChange, ...]:
         if (base, head) == self._diff_key:
             return self._committed
+        # An orphan branch or a new repository: everything committed is an addition.
+        if head is None or base == head:
+            changes: tuple[PathChange, ...] = ()
+        elif base is None:
+            listed = self._repository.tree_files(head).items()
+            changes = tuple(PathChange(TouchKind.ADDED, None, path, None, entry) for path, entry in listed)
+        else:
+            changes = self._repository.diff(base, head)
         self._diff_key = (base, head)
-        if base is None or head is None or base == head:
-            return ()
-        return self._repository.diff(base, head)
+        return changes
 
     def _combined(self, head: Sha | None, base: Sha | None, branch: str) -> CheckoutState:
         files = combine(self._committed, self._overrides, self._base_entry, self._objects.read)
@@ -164,7 +176,7 @@ class Checkout:
         for entry in status.tracked:
             yield entry.path, self._read_tracked(entry)
         for path in status.untracked:
-            now = self._read_disk(path, None)
+            now = self._disk.read(path, None)
             if now is not None:
                 yield path, now
 
@@ -175,35 +187,8 @@ class Checkout:
             return NowFile(entry.index) if entry.index is not None else None
         if not entry.on_disk:
             return None
-        now = self._read_disk(entry.path, entry.index or entry.head)
+        now = self._disk.read(entry.path, entry.index or entry.head)
         return msgspec.structs.replace(now, is_unmerged=True) if now is not None and entry.is_unmerged else now
-
-    def _read_disk(self, path: str, known: TreeEntry | None) -> NowFile | None:
-        """The file on disk as git would store it."""
-        now = read_working_path(self.worktree.path, path, object_format=self._repository.object_format)
-        if now is None or now.content is None or not now.entry.is_text_file:
-            return now
-        if not self._conversion.file_mode:
-            mode = known.mode if known is not None and known.is_text_file else FILE
-            now = msgspec.structs.replace(now, entry=TreeEntry(mode, now.entry.sha))
-        attributes = self._attributes.attributes(path) if self._index.has_attributes else Attributes()
-        return self._stored(now, attributes, known)
-
-    def _stored(self, now: NowFile, attributes: Attributes, known: TreeEntry | None) -> NowFile:
-        assert now.content is not None
-        before = None
-        if b"\r\n" in now.content and known is not None and known.is_text_file and known.sha.strip("0"):
-            before = self._objects.read(known.sha)
-        content = convert_to_git(now.content, attributes, autocrlf=self._conversion.autocrlf, known=before)
-        if content is None:
-            reason = (
-                f"is stored through the filter {attributes.filter}" if attributes.filter else "is in an odd encoding"
-            )
-            return NowFile(TreeEntry(now.entry.mode, Sha("")), unknown=reason, stamp=str(now.entry.sha))
-        if content is now.content:
-            return now
-        sha = object_id("blob", content, self._repository.object_format)
-        return NowFile(TreeEntry(now.entry.mode, sha), content, is_binary=is_binary(content))
 
     def _expand(self, path: str) -> list[str] | None:
         """The files that a touched path stands for; None where that cannot be told without a scan."""
@@ -212,7 +197,7 @@ class Checkout:
             self.ignore.close()
             return None
         if name in ATTRIBUTE_FILES:
-            self._attributes.close()
+            self._disk.forget()
             return None
         place = local_path(self.worktree.path, path)
         if _is_folder(place):
@@ -256,7 +241,7 @@ class Checkout:
             return
         committed = self._find(self._state.head, path)
         is_tracked = self._staged.get(path, committed is not None)
-        now = self._read_disk(path, committed)
+        now = self._disk.read(path, committed)
         if committed is not None and committed.mode == SUBMODULE:
             return  # its commit is a matter for scans
         if now is not None and not is_tracked and self.ignore.ignored([path]):
@@ -283,6 +268,7 @@ class _IndexFacts(msgspec.Struct, frozen=True):
 
     hidden: frozenset[str] = frozenset()
     has_attributes: bool = False
+    folders: frozenset[str] = frozenset()
 
 
 def _read_index_facts(listing: bytes, common_dir: Path) -> _IndexFacts:
@@ -293,10 +279,16 @@ def _read_index_facts(listing: bytes, common_dir: Path) -> _IndexFacts:
         has_attributes=any(record.endswith(b".gitattributes") for record in records)
         or (common_dir / "info" / "attributes").exists()
         or (home / "git" / "attributes").exists(),
+        # Interned: the worktrees of one repository have the same folders.
+        folders=frozenset(sys.intern(folder) for folder in folders_of(decode_path(record[2:]) for record in records)),
     )
 
 
 _ORDINARY = (b"H ", b"M ", b"R ", b"C ", b"K ", b"? ")
+
+
+def _common_dir(worktree: Worktree) -> Path:
+    return worktree.git_dir if worktree.is_main else worktree.git_dir.parent.parent
 
 
 def _read_submodule(root: Path, entry: StatusEntry) -> NowFile | None:

@@ -177,6 +177,8 @@ _MOST_WATCHERS = 4
 """Each is one inotify instance, of which a user has 128. One in the steady state; more while folders are added."""
 
 _OVERFLOW = 2_000
+_QUIET_S = 20.0
+_QUIET_STEP_MS = 10
 _HEAD_FILES = frozenset({"HEAD", "index", "MERGE_HEAD", "rebase-merge", "rebase-apply", "config.worktree"})
 _REF_FILES = frozenset({"packed-refs", "HEAD"})
 
@@ -278,12 +280,16 @@ def _start_watcher(folders: list[str], report: Report, debounce_ms: int, step_ms
 
 def _read(watcher: _Watcher, report: Report, debounce_ms: int, step_ms: int) -> None:
     """Hand events on until told to stop. Which of them are new folders is found out here, off the loop."""
+    quiet_since = time.monotonic()
     while not watcher.stopping.is_set():
-        changes = watcher.notify.watch(debounce_ms, step_ms, 0, watcher.stopping)
+        # Each step wakes the processor: after a while without events, seldom is soon enough.
+        is_quiet = time.monotonic() - quiet_since > _QUIET_S
+        changes = watcher.notify.watch(debounce_ms, _QUIET_STEP_MS if is_quiet else step_ms, 1000, watcher.stopping)
+        if changes == "signal":
+            return
         if isinstance(changes, str):
-            if changes == "signal":
-                return
             continue
+        quiet_since = time.monotonic()
         new = frozenset(path for change, path in changes if change == Change.added and _is_folder(path))
         try:
             report(changes, new)

@@ -177,6 +177,12 @@ def explain_failure(folder: Path, args: Iterable[str], result: GitResult) -> Wat
         return NotARepositoryError(
             f"{where} is not in a git repository", slug="not-a-repository", hint="run it inside one, or give --repo DIR"
         )
+    if _NOT_FETCHED.search(text):
+        return GitError(
+            f"an object that {where} needs was never fetched, and nothing is fetched behind your back",
+            slug="object-missing",
+            hint=f"fetch what is missing: git -C {where} fetch --refetch --no-filter",
+        )
     if _CORRUPT.search(text):
         return GitError(
             f"the repository at {where} is damaged: {_first_line(text)}",
@@ -234,6 +240,7 @@ class _TooMuchError(Exception):
 
 
 _KEPT = frozenset({"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_EXEC_PATH"})
+_NOT_FETCHED = re.compile(r"lazy fetching disabled|promisor remote|transport '[^']*' not allowed")
 _CORRUPT = re.compile(
     r"bad tree object|bad object|corrupt|unable to read (tree|[0-9a-f]{40})|index file (smaller|open)|"
     r"bad signature|missing (blob|tree|commit)|inflate:|does not point to a valid object|bad index file"

@@ -50,6 +50,16 @@ class Hub:
         self.objects = Objects(folder, isolated=True)
         self._format = object_format
 
+    @property
+    def repository(self) -> Repository:
+        """The hub as a repository: compares commits of all repositories that it borrows from."""
+        return Repository(ProjectId(self.folder.parent.name), self.folder, self._format, is_bare=True)
+
+    def borrow(self, repository: Repository) -> None:
+        """Read another clone's objects too. Raises: WatchkeeperError where the hub is not writable."""
+        _borrow(self.folder, repository.common_dir / "objects")
+        self.objects.close()  # a running reader knows only the places that it started with
+
     def store(self, content: bytes) -> Sha:
         """Keep a file's content; gives its blob id."""
         return self._write("blob", content)
@@ -273,12 +283,13 @@ _HUB_CONFIG = {"gc.auto": "0", "core.logAllRefUpdates": "false", "core.hooksPath
 
 
 def _borrow(place: Path, objects_dir: Path) -> None:
-    """Let the hub read the user's objects. git reads a line that starts with a quote as C does."""
+    """Let the hub read the objects in a folder. git reads a line that starts with a quote as C does."""
     path = os.fsencode(objects_dir)
     line = b'"' + b"".join(b"\\%03o" % byte if byte in b'\n\r\t"\\' else bytes([byte]) for byte in path) + b'"\n'
     alternates = place / "objects" / "info" / "alternates"
-    if not alternates.exists() or alternates.read_bytes() != line:
-        write_file(alternates, line)
+    known = alternates.read_bytes() if alternates.exists() else b""
+    if line not in known.splitlines(keepends=True):
+        write_file(alternates, known + line)
 
 
 def _read_outcome(fields: Iterator[bytes], names: Mapping[Sha, str]) -> MergeOutcome:

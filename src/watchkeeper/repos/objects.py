@@ -94,7 +94,12 @@ class Objects:
         self.close()
 
     def _info(self, sha: Sha) -> ObjectInfo | None:
-        header = self._ask("info", sha)
+        try:
+            header = self._ask("info", sha)
+        except GitError as error:
+            if error.slug == "object-missing":  # a partial clone: git dies rather than fetch it
+                return None
+            raise
         if header[-1:] == ["missing"] or len(header) != 3:
             return None
         return ObjectInfo(header[1], int(header[2]))
@@ -125,5 +130,5 @@ class Objects:
         return GitError(
             f"object {sha} is not in {show_path(str(self._git_dir))}",
             slug="object-missing",
-            hint="in a partial or shallow clone fetch it first: git fetch --refetch",
+            hint="in a partial clone fetch it first: git fetch --refetch --no-filter",
         )
