@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from watchkeeper.conflicts.lifecycle import State, fold_all
-from watchkeeper.model.errors import WatchkeeperError
+from watchkeeper.model.errors import NotARepositoryError, WatchkeeperError
 from watchkeeper.model.ids import Millis, ProjectId
 from watchkeeper.record.cache import CACHE_FILE, ReadingCache
 from watchkeeper.record.config import PROJECT_FILE, Config, Settings, find_user_file, load_settings
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from watchkeeper.watch.analyst import Analyst
     from watchkeeper.watch.check import CheckReport
     from watchkeeper.watch.readings import Readings
+    from watchkeeper.watch.replay import ReplayReport
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -141,6 +142,35 @@ def check(repo: Path, changes: Sequence[str], *, base: str | None = None, place:
             target=find_target_of(where),
             base=base,
             folder=repo,
+        )
+
+
+def replay(
+    place: Place,
+    *,
+    days: int | None = None,
+    merges: int | None = None,
+    on_progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> ReplayReport:
+    """What ``watchkeeper replay`` finds. Raises NotARepositoryError without commits, WatchkeeperError."""
+    from watchkeeper.watch.replay import replay_history
+
+    target = find_target_of(place)
+    if target is None:
+        raise NotARepositoryError(
+            f"{place.repository.common_dir} has no commits yet, so there is no history to replay",
+            slug="no-history",
+            hint="watchkeeper watch",
+        )
+    since = Millis(now() - days * 86_400_000) if days is not None else None
+    with open_analysis(place) as analysis:
+        return replay_history(
+            place.repository,
+            analysis.analyst,
+            target.commit,
+            since=since,
+            limit=merges or 2_000,
+            on_progress=on_progress,
         )
 
 

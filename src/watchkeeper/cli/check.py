@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
-from watchkeeper.app import find_place, unbuilt
+from watchkeeper.app import check, find_place
+from watchkeeper.cli.documents import check_document
+from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option, severity_option
+from watchkeeper.cli.output import find_terminal, printable, show, show_document
 from watchkeeper.cli.verb import verb
+from watchkeeper.cli.wording import conflict_lines, evidence_lines
+from watchkeeper.model.conflicts import Conflict
+
+if TYPE_CHECKING:
+    from watchkeeper.watch.check import CheckReport
+
+_MOST_LINES = 4
 
 
 @verb(
@@ -33,6 +47,38 @@ def command(*, changes: tuple[str, ...], base: str | None, severity: str | None,
     """
     if len(changes) < 2:
         raise click.UsageError("Two changes or more are needed", click.get_current_context())
-    find_place(folder, os.environ, {"min_severity": severity})
-    del base, as_json
-    raise unbuilt("check")
+    place = find_place(folder, os.environ, {"min_severity": severity})
+    report = check(folder, changes, base=base, place=place)
+    shown = [c for c in report.conflicts if c.severity.rank >= place.config.min_severity.rank]
+    if as_json:
+        unread = [msgspec.to_builtins(each) for each in report.unread]
+        show_document({**check_document(report.changes, shown), "unread": unread})
+    else:
+        _show(report, shown)
+    return Exit.FOUND if shown else Exit.NOTHING
+
+
+def _show(report: CheckReport, shown: Sequence[Conflict]) -> None:
+    terminal = find_terminal(sys.stdout, os.environ)
+    lines: list[str] = []
+    for conflict in shown:
+        lines += [*conflict_lines(conflict, terminal), *_sides(conflict), ""]
+    lines += [
+        f"not analysed: {printable(each.path)} in {printable(each.change)}: {printable(each.reason)}"
+        for each in report.unread
+    ]
+    hidden = len(report.conflicts) - len(shown)
+    more = f" ({hidden} below the severity shown: --severity info)" if hidden else ""
+    lines.append(f"{len(report.changes)} changes compared, {len(shown)} conflicts{more}")
+    show(lines, printable(shown[0].next_step) if shown else "watchkeeper watch")
+
+
+def _sides(conflict: Conflict) -> list[str]:
+    lines = []
+    for change in conflict.changes:
+        lines += [f"            {printable(change)}", *(f"            {line}" for line in _evidence(conflict, change))]
+    return [*lines, f"            why: {printable(conflict.why)}"]
+
+
+def _evidence(conflict: Conflict, change: str) -> list[str]:
+    return evidence_lines(conflict.evidence, change)[:_MOST_LINES]
