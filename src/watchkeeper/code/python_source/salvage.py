@@ -19,7 +19,7 @@ Blank = tuple[Span, str]
 
 _CONTINUES = re.compile(r"(?:else|elif|except|finally|case)\b|[)\]}]")
 _CLASS = re.compile(r"class\b")
-_DEFINES = re.compile(r"(?:class|def|async)\b|@")
+_BEGINS = re.compile(r"""(?:class|def|async)\b|@|[^"']*[=(\[{,]\s*[a-zA-Z]{0,2}(?:\"{3}|'{3})""")
 
 
 def find_broken(lines: list[str], error_line: int) -> list[Blank]:
@@ -74,8 +74,8 @@ def _odd_chunks(lines: list[str], quotes: str, within: Span, indent: str) -> lis
     starts = [at for at in range(first, last + 1) if _starts_statement(lines[at - 1], indent)]
     odd: list[Span] = []
     begun: int | None = None  # where an odd statement began that the next lines may complete
-    for start, after in zip(starts, [*starts[1:], last + 1], strict=True):
-        if begun is not None and _DEFINES.match(lines[start - 1].lstrip()):
+    for start, after in zip(starts, [*starts[1:], last + 1], strict=False):
+        if begun is not None and _BEGINS.match(lines[start - 1].lstrip()):
             odd.append((begun, start - 1))
             begun = None
         if sum(line.count(quotes) for line in lines[start - 1 : after - 1]) % 2:
