@@ -149,7 +149,7 @@ def _bad_value(key: str, value: object, origin: str) -> UsageError:
 
 
 def _toml_string(text: str) -> str:
-    escaped = "".join(c if c.isprintable() and c not in '"\\' else f"\\u{ord(c):04x}" for c in text)
+    escaped = "".join(c if c.isprintable() and c not in '"\\' else f"\\U{ord(c):08x}" for c in text)
     return f'"{escaped}"'
 
 

@@ -1,0 +1,41 @@
+"""The help of every verb, word for word: ``pytest tests/golden/test_help.py --update`` rewrites it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from watchkeeper.cli.main import VERBS, run
+
+FOLDER = Path(__file__).parent / "help"
+
+
+@pytest.mark.parametrize("name", ["watchkeeper", *VERBS])
+def test_help_is_what_was_reviewed(
+    name: str, update_golden: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    golden = FOLDER / f"{name}.txt"
+
+    assert run(["--help"] if name == "watchkeeper" else [name, "--help"]) == 0
+    text = capsys.readouterr().out
+
+    if update_golden:
+        golden.write_text(text)
+    assert text == golden.read_text()
+
+
+@pytest.mark.parametrize("name", ["watchkeeper", *VERBS])
+def test_help_shows_examples_before_options_and_ends_with_what_to_do_next(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(["--help"] if name == "watchkeeper" else [name, "--help"])
+    text = capsys.readouterr().out
+
+    assert text.index("Examples:") < text.index("Options:")
+    assert text.splitlines()[-1].startswith("next: watchkeeper ")
+
+
+def test_no_help_is_left_of_a_verb_that_is_gone() -> None:
+    assert {path.stem for path in FOLDER.glob("*.txt")} == {"watchkeeper", *VERBS}
