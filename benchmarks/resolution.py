@@ -34,7 +34,8 @@ def main(folders: list[str]) -> int:
                 f"{name} {count:,} ({count / row['references']:.1%})" for name, count in row["by"].items()
             )
             print(
-                f"{Path(folder).name:20} {language:12} {row['lines']:>9,} lines  {row['references']:>9,} references: {shares}"
+                f"{Path(folder).name:20} {language:12} {row['lines']:>9,} lines  "
+                f"{row['references']:>9,} references: {shares}"
             )
             if row["lines"] < SMALLEST:
                 print(f"    (fewer than {SMALLEST:,} lines: too small to say much)")

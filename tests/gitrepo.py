@@ -57,7 +57,7 @@ class GitRepo:
 
     def write(self, path: str | bytes, text: str | bytes, *, executable: bool = False) -> Path:
         """Write a file of the checkout, with its folders; text as UTF-8, without touching line ends."""
-        target = Path(os.fsdecode(os.path.join(os.fsencode(self.path), os.fsencode(path))))
+        target = Path(os.fsdecode(os.path.join(os.fsencode(self.path), os.fsencode(path))))  # noqa: PTH118 names may be bytes
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(text.encode() if isinstance(text, str) else text)
         if executable:

@@ -125,7 +125,7 @@ class Hunk(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class FileTouch(msgspec.Struct, frozen=True, gc=False):
-    """One file that a change touches. ``path`` in base coordinates (new place for added files), ``now_path`` today's."""
+    """One file that a change touches. ``path`` in base coordinates (new place for added files), ``now_path`` now."""
 
     path: str
     now_path: str
