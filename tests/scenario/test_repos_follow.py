@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from gitrepo import GitRepo
 from watchkeeper.repos.follow import FollowBatch, Follower
-from watchkeeper.repos.followplan import FollowedTree, FollowPlan, plan_folders_to_follow
+from watchkeeper.repos.followplan import FollowedTree, FollowKind, FollowPlace, FollowPlan, plan_folders_to_follow
 from watchkeeper.repos.repository import find_repository
 from watchkeeper.repos.trees import folders_of
 
@@ -183,3 +184,25 @@ def test_a_budget_watches_changed_folders_first_and_counts_the_rest(repo: GitRep
     kept = [place.folder for place in found.places.values() if place.root == repo.path and place.kind == "files"]
     assert kept == ["a/b/c", ""]
     assert found.left_out == 3
+
+
+def test_a_folder_that_vanished_does_not_keep_the_others_from_being_watched(repo: GitRepo) -> None:
+    async def act(follower: Follower, until: Until) -> None:
+        full = plan(repo)
+        gone = FollowPlace(FollowKind.FILES, repo.path, "gone")
+        fresh = await follower.set_folders(FollowPlan({**full.places, str(repo.path / "gone"): gone}))
+        assert fresh == {}
+        repo.write("a.py", "seen\n")
+        await until(lambda seen: (repo.path, "a.py") in seen.paths)
+
+    follow(repo, act)
+
+
+def test_a_worktree_deleted_under_the_watch_is_noticed(repo: GitRepo) -> None:
+    topic = repo.worktree("topic", "topic")
+
+    async def act(_: Follower, until: Until) -> None:
+        shutil.rmtree(topic.path)
+        await until(lambda seen: seen.worktrees_changed)
+
+    follow(repo, act)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -294,3 +295,36 @@ def test_a_partial_clone_s_missing_content_is_an_error_and_never_fetched(git_rep
         objects.read(entry.sha)
     with open_hub(repository, tmp_path / "state") as hub, pytest.raises(GitError, match="is not in"):
         hub.objects.read(entry.sha)
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from watchkeeper.model.ids import Sha
+from watchkeeper.repos.hub import open_hub
+from watchkeeper.repos.repository import find_repository
+from watchkeeper.repos.trees import TreeEntry
+
+hub = open_hub(find_repository(Path(sys.argv[1])), Path(sys.argv[2]))
+for number in range(1_000_000):
+    tree = hub.write_tree(Sha(sys.argv[3]), {"a.py": TreeEntry("100644", hub.store(b"%d" % number))})
+    hub.pin("live", hub.commit(tree))
+    print(tree, flush=True)
+"""
+
+
+def test_a_writer_killed_at_any_point_leaves_a_sound_hub(hub: Hub, git_repo: GitRepo, tmp_path: Path) -> None:
+    for lines in (1, 7, 20):
+        args = [sys.executable, "-c", WRITER, str(git_repo.path), str(tmp_path / "state"), git_repo.head]
+        with subprocess.Popen(args, stdout=subprocess.PIPE) as writer:
+            assert writer.stdout is not None
+            for _ in range(lines):
+                assert writer.stdout.readline()
+            writer.kill()
+        commit = hub.pins()["live"]
+        assert listing(hub, commit)["a.py"] == FILE
+        assert edit(hub, git_repo.head, {"a.py": "after\n"})
+    check = subprocess.run(
+        ["git", "--git-dir", str(hub.folder), "fsck", "--strict"], capture_output=True, text=True, check=False
+    )
+    assert (check.returncode, "error" in check.stderr) == (0, False), check.stderr

@@ -142,6 +142,7 @@ class Follower:
 
     async def _replace(self, folders: list[str]) -> None:
         old, self._watchers = self._watchers, []
+        self._problem = ""
         await self._start(folders)
         await asyncio.to_thread(_stop, old)
 
@@ -153,9 +154,8 @@ class Follower:
         def report(changes: set[tuple[int, str]], new: frozenset[str]) -> None:
             loop.call_soon_threadsafe(self._take, changes, new)
 
-        watcher, self._problem = await asyncio.to_thread(
-            _start_watcher, folders, report, self._debounce_ms, self._step_ms
-        )
+        watcher, problem = await asyncio.to_thread(_start_watcher, folders, report, self._debounce_ms, self._step_ms)
+        self._problem = problem or self._problem
         if watcher is not None:
             self._watchers.append(watcher)
 
@@ -178,6 +178,7 @@ _MOST_WATCHERS = 4
 
 _OVERFLOW = 2_000
 _QUIET_S = 20.0
+_ATTEMPTS = 20
 _QUIET_STEP_MS = 10
 _HEAD_FILES = frozenset({"HEAD", "index", "MERGE_HEAD", "rebase-merge", "rebase-apply", "config.worktree"})
 _REF_FILES = frozenset({"packed-refs", "HEAD"})
@@ -256,14 +257,15 @@ Report = Callable[[set[tuple[int, str]], frozenset[str]], None]
 
 def _start_watcher(folders: list[str], report: Report, debounce_ms: int, step_ms: int) -> tuple[_Watcher | None, str]:
     """A running watcher and what is wrong with it. Folders that vanished are left out; at a limit, half of them."""
-    problem = ""
-    wanted = folders
-    while wanted:
+    problem, wanted = "", folders
+    for _ in range(_ATTEMPTS):
+        wanted = [folder for folder in wanted if os.path.isdir(folder) and os.access(folder, os.R_OK)]  # noqa: PTH112
+        if not wanted:
+            break
         try:
-            notify = RustNotify(wanted, False, False, 300, False, True)
-        except FileNotFoundError:
-            present = [folder for folder in wanted if os.path.isdir(folder)]  # noqa: PTH112 - many, and they are text
-            wanted = present if len(present) < len(wanted) else wanted[: len(wanted) // 2]
+            # The last argument would let it pass over folders in silence: we want to know.
+            notify = RustNotify(wanted, False, False, 300, False, False)
+        except (FileNotFoundError, PermissionError):  # one went just now
             continue
         except (OSError, WatchfilesRustInternalError) as error:
             problem = f"the system lets us watch only some folders: {error}"

@@ -92,7 +92,7 @@ class Hub:
 
         One process for the batch, not one that stays: git flushes a clean answer only when it ends.
         """
-        plans = [self._plan(*merge) for merge in merges]
+        plans = [self._plan_or_fail(*merge) for merge in merges]
         done: dict[_Plan, MergeOutcome] = {plan: plan.known for plan in plans if plan.known is not None}
         waiting = {plan for plan in plans if plan.known is None}
         for attributes in {plan.attributes for plan in waiting}:
@@ -187,6 +187,14 @@ class Hub:
         root = self.commit(base_tree)
         one, other = self.commit(our_tree, [root], "ours"), self.commit(their_tree, [root], "theirs")
         return _Plan(one, other, attributes=self._attribute_file(base_tree))
+
+    def _plan_or_fail(self, base: Sha | None, ours: Sha, theirs: Sha) -> _Plan:
+        try:
+            return self._plan(base, ours, theirs)
+        except GitError as error:  # a tree that is not there
+            if error.slug != "object-missing":
+                raise
+            return _Plan(ours, theirs, known=MergeOutcome(clean=False, tree=Sha(""), failed=error.message))
 
     def _merge(self, attributes: str, plans: Sequence[_Plan]) -> list[MergeOutcome]:
         config = {"core.attributesFile": attributes, "merge.conflictStyle": "merge", "merge.renameLimit": "7000"}
