@@ -30,9 +30,17 @@ def slugs_in_code() -> Iterator[str]:
     """Every constant that is passed as ``slug``."""
     for path in Path(watchkeeper.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_bytes())):
-            if isinstance(node, ast.keyword) and node.arg == "slug" and isinstance(node.value, ast.Constant):
-                yield str(node.value.value)
+            if isinstance(node, ast.keyword) and node.arg == "slug":
+                yield from _constants(node.value)
     yield from _SAID
+
+
+def _constants(value: ast.expr) -> Iterator[str]:
+    match value:
+        case ast.Constant(value=str(slug)):
+            yield slug
+        case ast.IfExp(body=body, orelse=orelse):
+            yield from (*_constants(body), *_constants(orelse))
 
 
 def test_every_error_slug_has_a_section_and_every_section_an_error() -> None:
