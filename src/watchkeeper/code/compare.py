@@ -7,6 +7,7 @@ normalised text. Pure; costs what the difference costs.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
 
@@ -33,10 +34,14 @@ class FileVersion(msgspec.Struct, frozen=True):
 
 
 class FileDelta(msgspec.Struct, frozen=True):
-    """What happened in one file: the writes (keys in base coordinates) and the changed lines."""
+    """What happened in one file: the writes (keys in base coordinates) and the changed lines.
+
+    ``texts`` holds the normalised text of each modified symbol, before and after, by qualname.
+    """
 
     writes: tuple[Write, ...]
     hunks: tuple[Hunk, ...]
+    texts: dict[str, tuple[str, str]] = {}
 
 
 class Comparison:
@@ -53,6 +58,9 @@ class Comparison:
         self._hunks = line_hunks(base.source if base else b"", now.source if now else b"")
         self._base_lines = base.source.splitlines() if base else []
         self._now_lines = now.source.splitlines() if now else []
+        self._texts: dict[str, tuple[str, str]] = {}
+        # Definitions that went, while their name is imported now: they moved, and can still be had from here.
+        self._kept = {n: i for n, i in _bindings(now.reading if now else None).items() if n in self._old}
 
     def delta(self) -> FileDelta:
         """All writes of the file, in source order of the new text, deletions last."""
@@ -71,7 +79,8 @@ class Comparison:
             for old_name, new_name in renamed.items()
         )
         writes.extend(self._imports())
-        return FileDelta(writes=tuple(writes), hunks=self._hunks)
+        writes.extend(self._exports())
+        return FileDelta(writes=tuple(writes), hunks=self._hunks, texts=self._texts)
 
     def _hidden(self, qualname: str) -> bool:
         """Whether the symbol may merely have become unreadable: then it is not known to be deleted."""
@@ -92,6 +101,7 @@ class Comparison:
         before, after = self._normal(self._base, old), self._normal(self._now, new)
         if before == after and not contract:
             return
+        self._texts[new.qualname] = (before, after)
         aspects = set(contract)
         if before != after:
             aspects.add(Aspect.VALUE if new.kind in _VALUES else Aspect.BODY)
@@ -119,14 +129,16 @@ class Comparison:
 
     def _deleted(self, old: Symbol, successor: str | None) -> Write:
         new_name = SymbolKey(self._now_path, successor) if successor else None
+        kept = self._kept.get(old.qualname.partition(".")[0]) if not successor else None
         return self._write(
             old,
-            Edit.RENAMED if successor else Edit.DELETED,
+            Edit.RENAMED if successor or kept else Edit.DELETED,
             before=old.spans,
             old_signature=old.signature,
             new_signature=self._new[successor].signature if successor else None,
             successor=new_name,
-            detail=f"renamed to {successor}" if successor else "deleted",
+            detail=f"renamed to {successor}" if successor else f"moved to {kept.module}" if kept else "deleted",
+            reachable=kept is not None,
             digest=_digest(self._normal(self._base, old)) if self._base else "",
             gone=True,
         )
@@ -145,6 +157,7 @@ class Comparison:
         detail: str = "",
         digest: str = "",
         required: bool = False,
+        reachable: bool = False,
         gone: bool = False,
     ) -> Write:
         own = self._own_spans(symbol, self._old if gone else self._new)
@@ -172,6 +185,7 @@ class Comparison:
             digest=digest,
             share=_share(touched, own),
             required=required,
+            reachable=reachable,
         )
 
     def _normal(self, version: FileVersion | None, symbol: Symbol) -> str:
@@ -205,6 +219,23 @@ class Comparison:
                 yield self._binding(local, item, Edit.ADDED, "import added", text)
             elif local in old and _meaning(old[local]) != _meaning(item):
                 yield self._binding(local, item, Edit.MODIFIED, f"now imported from {item.module or '.'}", text)
+
+    def _exports(self) -> Iterable[Write]:
+        """Names that can no longer be imported from here, although they may still be defined."""
+        if not self._language.has_exports or self._base is None or self._now is None or self._hidden(""):
+            return
+        now = {export.public for export in self._now.reading.exports}
+        stars = any(export.public == "*" for export in self._now.reading.exports)
+        for export in self._base.reading.exports:
+            gone = export.public not in now and export.public != "*"
+            if gone and not (stars and export.public != "default") and not self._is_deleted(export.local):
+                item = Import(local=export.public, module=export.module, level=0, name=export.local, line=export.line)
+                text = _line(self._base_lines, export.line)
+                write = self._binding(export.public, item, Edit.DELETED, "no longer exported", text)
+                yield msgspec.structs.replace(write, name=export.local if export.public == "default" else export.public)
+
+    def _is_deleted(self, local: str) -> bool:
+        return local in self._old and local not in self._new
 
     def _binding(self, local: str, item: Import, edit: Edit, detail: str, text: str) -> Write:
         span = ((item.line, item.line),)
@@ -284,6 +315,41 @@ def _moved(write: Write, places: Mapping[tuple[str, str], Sequence[Write]], *, r
     return msgspec.structs.replace(
         write, edit=Edit.RENAMED, successor=new[0].key, detail=f"moved to {new[0].path}", reachable=reachable
     )
+
+
+def drop_mere_renames(
+    writes: Sequence[Write], texts: Iterable[tuple[str, Mapping[str, tuple[str, str]]]]
+) -> tuple[Write, ...]:
+    """Takes back the modifications that only follow a rename of the same change: they keep the behaviour.
+
+    The symbol stays written (its text did change), but nothing that others rely on.
+    """
+    names = {
+        (write.key.qualname.rpartition(".")[2], write.successor.qualname.rpartition(".")[2])
+        for write in writes
+        if write.successor is not None
+    }
+    names = {(old, new) for old, new in names if old != new}
+    if not names or len(names) > _MOST_RENAMES:
+        return tuple(writes)
+    following = {
+        SymbolKey(path, qualname)
+        for path, changed in texts
+        for qualname, (before, after) in changed.items()
+        if _renamed(before, names) == _renamed(after, names)
+    }
+    return tuple(
+        msgspec.structs.replace(write, aspects=frozenset(), detail="follows a rename")
+        if write.edit is Edit.MODIFIED and write.key in following
+        else write
+        for write in writes
+    )
+
+
+def _renamed(text: str, names: Iterable[tuple[str, str]]) -> str:
+    for old, new in sorted(names):
+        text = re.sub(rf"\b{re.escape(old)}\b", new, text)
+    return text
 
 
 def subtract_spans(spans: Iterable[Span], cut: Iterable[Span]) -> tuple[Span, ...]:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMappin
 
 import msgspec
 
-from watchkeeper.code.compare import Comparison, FileDelta, FileVersion, find_moves
+from watchkeeper.code.compare import Comparison, FileDelta, FileVersion, drop_mere_renames, find_moves
 from watchkeeper.code.index import ProjectIndex, display_name
 from watchkeeper.code.languages import find_language
 from watchkeeper.code.linediff import hunks as line_hunks
@@ -104,7 +104,9 @@ def build_footprint(
             if file.base_path is not None and file.base_path != file.now_path and file.kind is not TouchKind.ADDED
         ],
     )
-    writes = _named(find_moves([write for delta in deltas for write in delta.writes]), view)
+    moved = find_moves([write for delta in deltas for write in delta.writes])
+    texts = [(file.path, delta.texts) for file, delta in zip(files, deltas, strict=True)]
+    writes = _named(drop_mere_renames(moved, texts), view)
     reader = _Reader(view, index, bodies, files, writes)
     reads = list(reader.overrides(writes))
     shape = _shape(files, writes) if memory is not None else ""
@@ -334,7 +336,11 @@ def _strongest(reads: Iterable[Read]) -> Iterable[Read]:
 
 def _named(writes: Iterable[Write], view: ProjectIndex) -> tuple[Write, ...]:
     return tuple(
-        msgspec.structs.replace(write, name=display_name(write.key, view.paths), is_test=is_test_path(write.path))
+        msgspec.structs.replace(
+            write,
+            name=display_name(SymbolKey(write.key.path, write.name), view.paths),
+            is_test=is_test_path(write.path),
+        )
         for write in writes
     )
 

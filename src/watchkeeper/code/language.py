@@ -57,5 +57,9 @@ class Language(Protocol):
         """Import prefixes that a configuration file defines (``tsconfig.json``'s ``paths``, a package's name)."""
 
     @property
+    def has_exports(self) -> bool:
+        """Whether only what a module exports can be imported from it."""
+
+    @property
     def alias_files(self) -> frozenset[str]:
         """Names of the configuration files that ``read_aliases`` understands."""

@@ -358,6 +358,8 @@ class Resolver:
             return self._reexported(path, export.module, export.local, name, depth)
         local = export.local if export is not None else name
         found = self._defined(path, local, depth)
+        if found is not None and local != name:
+            found = found._replace(targets=(Target(SymbolKey(path, name), Confidence.SURE), *found.targets))
         if found is None:
             item = table.find_import(local, "")
             found = self._imported(path, item, depth + 1) if item is not None and not item.scope else None

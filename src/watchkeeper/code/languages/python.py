@@ -34,6 +34,11 @@ class Python:
         return SUFFIXES
 
     @property
+    def has_exports(self) -> bool:
+        """``__all__`` rules star imports only; everything can be imported by name."""
+        return False
+
+    @property
     def alias_files(self) -> frozenset[str]:
         return frozenset()
 

@@ -6,6 +6,7 @@ than the language; what it cannot read is listed as broken, never taken for fine
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
 
@@ -14,12 +15,13 @@ import msgspec
 from watchkeeper.code.language import Tree
 from watchkeeper.code.languages import _typescript_paths as paths_of
 from watchkeeper.code.languages._typescript_draft import Draft, Outline, to_symbol
+from watchkeeper.code.languages._typescript_globals import unbound_globals
 from watchkeeper.code.languages._typescript_normal import normal_text
 from watchkeeper.code.languages._typescript_outline import read_outline
 from watchkeeper.code.languages._typescript_references import collect_references
 from watchkeeper.code.languages._typescript_signature import OPTIONAL
 from watchkeeper.code.languages._typescript_source import Dialect, Source, UnreadableError, prepare
-from watchkeeper.model.reading import Export, ParameterKind, Reading, Reference, Span, Status, Symbol
+from watchkeeper.model.reading import Chain, Export, ParameterKind, Reading, Reference, Span, Status, Symbol
 
 
 class TypeScript(msgspec.Struct, frozen=True):
@@ -29,6 +31,7 @@ class TypeScript(msgspec.Struct, frozen=True):
     suffixes: tuple[str, ...]
     version: int = 1
     alias_files: frozenset[str] = paths_of.ALIAS_FILES
+    has_exports: bool = True
 
     def read(self, source: bytes, *, bodies: bool) -> Reading:
         """What the file says; with ``bodies`` the symbols carry their references. Never raises."""
@@ -44,7 +47,8 @@ class TypeScript(msgspec.Struct, frozen=True):
                 reason=_complaint(outline.broken),
             )
         broken = list(outline.broken)
-        symbols = tuple(_finished(outline, group, broken, bodies=bodies) for group in outline.groups())
+        outer = _globals(outline) if bodies else None
+        symbols = tuple(_finished(outline, group, broken, outer) for group in outline.groups())
         return Reading(
             language=self.name,
             status=Status.PARTIAL if broken else Status.PARSED,
@@ -95,11 +99,11 @@ def _outline(dialect: Dialect, source: bytes) -> Outline:
     return read_outline(Source(dialect, prepare(source)))
 
 
-def _finished(outline: Outline, group: list[Draft], broken: list[Span], *, bodies: bool) -> Symbol:
+def _finished(outline: Outline, group: list[Draft], broken: list[Span], outer: Mapping[str, Chain] | None) -> Symbol:
     references: tuple[Reference, ...] = ()
-    if bodies:
+    if outer is not None:
         try:
-            references = collect_references(outline.source, group)
+            references = collect_references(outline.source, group, outer)
         except RecursionError:  # nested beyond reason: its references are unknown
             broken.extend(draft.lines for draft in group)
     symbol = to_symbol(outline.source, group, references)
@@ -124,6 +128,11 @@ def _with_required(outline: Outline, symbol: Symbol, type_name: str) -> Symbol:
         for parameter in signature.parameters
     )
     return msgspec.structs.replace(symbol, signature=msgspec.structs.replace(signature, parameters=parameters))
+
+
+def _globals(outline: Outline) -> Mapping[str, Chain]:
+    bound = {draft.qualname for draft in outline.drafts}
+    return unbound_globals(bound.union(item.local for item in outline.imports))
 
 
 def _distinct(exports: list[Export]) -> tuple[Export, ...]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from watchkeeper.conflicts.calls import find_misfit
+from watchkeeper.conflicts.calls import find_misfit, find_misfit_of
 from watchkeeper.conflicts.pair import Pair, Party, make_conflict, short, shown_read, shown_write
 from watchkeeper.model.conflicts import Conflict, Kind, Severity
 from watchkeeper.model.footprint import CONTRACT, Aspect, Confidence, Edit, Read, Write
@@ -23,6 +23,7 @@ _NEAR_LINES = 3
 _HUB_FILES = 60
 _MOST_EVIDENCE = 6
 _WEAK_FORMS = frozenset({Form.ANNOTATION, Form.IMPORT})
+_MEMBER = SymbolKind.FIELD
 _CALLABLE = frozenset({SymbolKind.FUNCTION, SymbolKind.METHOD, SymbolKind.PROPERTY})
 
 
@@ -40,8 +41,24 @@ class Edge(NamedTuple):
 def find_stale_reads(pair: Pair) -> Iterator[Conflict]:
     """One conflict for each symbol that one side writes and the other's changed code relies on."""
     for writer, reader in pair.directions():
-        for edges in find_edges(writer, reader):
+        for edges in _told_once(list(find_edges(writer, reader))):
             yield _conflict(writer, reader, edges)
+
+
+def _told_once(groups: list[Sequence[Edge]]) -> Iterator[Sequence[Edge]]:
+    """Of a definition and the bindings that pass it on (imports, exports) only the worst is told to the same readers."""
+    ranked = sorted(groups, key=lambda edges: (-edges[0].severity.rank, edges[0].write.imports))
+    told: dict[str, set[SymbolKey]] = {}
+    for edges in ranked:
+        readers = told.setdefault(short(edges[0].write.name), set())
+        passes_on = any(
+            short(other[0].write.name) == short(edges[0].write.name) for other in groups if other is not edges
+        )
+        new = {edge.read.by for edge in edges}
+        if passes_on and new <= readers:
+            continue
+        readers |= new
+        yield edges
 
 
 def find_edges(writer: Party, reader: Party) -> Iterator[Sequence[Edge]]:
@@ -61,11 +78,22 @@ def _new_duties(writer: Party, reader: Party) -> Iterator[Sequence[Edge]]:
         if not write.required or write.edit is not Edit.ADDED:
             continue
         owner, _, name = write.key.qualname.rpartition(".")
-        for read in reader.inherits.get(SymbolKey(write.key.path, owner), ()):
+        key = SymbolKey(write.key.path, owner)
+        for read in (*reader.inherits.get(key, ()), *(_made_to_fit(reader, key) if write.kind is _MEMBER else ())):
             provided = SymbolKey(read.by.path, f"{read.by.qualname}.{name}")
             if provided not in reader.writes:
+                severity = Severity.BLOCKING if read.form is Form.INHERIT else Severity.MAJOR
                 why = f"{read.by_name} does not provide {name}"
-                yield (Edge(Severity.BLOCKING, read.confidence, write, read, "derives from the owner of", why),)
+                yield (Edge(severity, read.confidence, write, read, "promises to be what owns", why),)
+
+
+def _made_to_fit(reader: Party, owner: SymbolKey) -> Iterator[Read]:
+    """New values that are declared to be of an interface: they have to have all its members."""
+    for read in reader.reads.get(owner, ()):
+        made = reader.writes.get(read.by)
+        is_value = made is not None and made.edit is Edit.ADDED and made.kind is SymbolKind.VARIABLE
+        if read.form is Form.ANNOTATION and read.is_new and is_value:
+            yield read
 
 
 def _judge(write: Write, read: Read, reader: Party) -> Edge | None:
@@ -130,17 +158,24 @@ def _judge_contract(write: Write, read: Read) -> Edge | None:
             return _edge(Severity.BLOCKING, write, read, "calls", write.detail)
         if Aspect.RETURNS in aspects and old.arity != new.arity:
             return _edge(Severity.MAJOR, write, read, "calls", write.detail)
+        if Aspect.RAISES in aspects and set(old.raises) - set(new.raises):
+            return _edge(Severity.MAJOR, write, read, "newly calls", write.detail)
         if aspects & {Aspect.RAISES, Aspect.RETURNS, Aspect.DEFAULTS}:
-            return _edge(Severity.MINOR, write, read, "calls", write.detail)
+            return _edge(Severity.MINOR, write, read, "newly calls", write.detail)
+        if Aspect.PARAMETERS in aspects:  # the call fits: what changed is explained by the parameters
+            only_more = find_misfit_of(old, new) is None
+            return _edge(Severity.INFO if only_more else Severity.MINOR, write, read, "newly calls", write.detail)
     if read.is_new and Aspect.KIND in aspects and read.form not in _WEAK_FORMS:
-        return _edge(Severity.MAJOR, write, read, _verb(read), write.detail)
+        no_longer_called = read.form is Form.CALL and write.kind not in (SymbolKind.METHOD, SymbolKind.FUNCTION)
+        severity = Severity.BLOCKING if no_longer_called else Severity.MAJOR
+        return _edge(severity, write, read, _verb(read), write.detail)
     return None
 
 
 def _judge_behaviour(write: Write, read: Read) -> Edge | None:
     if read.form in _WEAK_FORMS or read.form in (Form.INHERIT, Form.STORE, Form.STRING):
         return None
-    if write.kind not in _CALLABLE and Aspect.VALUE not in write.aspects:
+    if not write.aspects or (write.kind not in _CALLABLE and Aspect.VALUE not in write.aspects):
         return None
     if write.is_test and write.kind not in (SymbolKind.FUNCTION, SymbolKind.METHOD):
         return None

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from watchkeeper.conflicts.pair import Pair, Party, TextClash, make_conflict, short
 from watchkeeper.model.conflicts import Conflict, Evidence, Kind, Severity
-from watchkeeper.model.footprint import Confidence, FileTouch, Write
+from watchkeeper.model.footprint import Confidence, FileTouch, TouchKind, Write
 from watchkeeper.model.reading import Span
 
 RULE = "text"
@@ -31,6 +31,8 @@ def find_text(pair: Pair) -> Iterator[Conflict]:
 
 def _clash(pair: Pair, clash: TextClash) -> Conflict:
     subjects = _symbols_at(pair.first, clash.path, clash.ours) or _symbols_at(pair.second, clash.path, clash.theirs)
+    if clash.kind == "modify/delete":
+        subjects = _edited(pair.first, clash.path) or _edited(pair.second, clash.path)
     where = short(subjects[0]) if subjects else clash.path
     quiet = is_quiet_path(clash.path) or clash.path in pair.popular
     return make_conflict(
@@ -84,6 +86,14 @@ def _symbols_at(party: Party, path: str, spans: tuple[Span, ...]) -> tuple[str, 
     ]
     found.sort(key=lambda write: (-write.key.qualname.count("."), write.line))
     return tuple(dict.fromkeys(write.name for write in found))[:3]
+
+
+def _edited(party: Party, path: str) -> tuple[str, ...]:
+    """What a side changes in a file that it does not delete."""
+    touch = party.files.get(path)
+    if touch is None or touch.kind is TouchKind.DELETED:
+        return ()
+    return tuple(w.name for w in party.footprint.writes if w.key.path == path and w.key.qualname and not w.imports)[:3]
 
 
 def _meets(one: tuple[Span, ...], two: tuple[Span, ...]) -> bool:
