@@ -81,7 +81,7 @@ def draft_type(place: Place, node: Node, whole: Node) -> list[str]:
     for part in _joined(value):
         if part.type == "object_type":
             _signatures(place, draft, part)
-        elif part.type in ("type_identifier", "generic_type", "nested_type_identifier"):
+        elif part.type in ("type_identifier", "generic_type", "nested_type_identifier") and not _is_choice(value):
             bases.append(_heritage(source, part, place.look_up))
     draft.bases = tuple(base for base in bases if base)
     return [name]
@@ -308,11 +308,15 @@ def _parameter_names(source: Source, function: Node, names: Names) -> Names:
     return look_up
 
 
+def _is_choice(value: Node | None) -> bool:
+    return value is not None and value.type == "union_type"
+
+
 def _joined(value: Node | None) -> Iterator[Node]:
-    """The parts of an intersection, or the type itself."""
+    """The parts of an intersection or union, or the type itself."""
     if value is None:
         return
-    if value.type in ("intersection_type", "parenthesized_type"):
+    if value.type in ("intersection_type", "union_type", "parenthesized_type"):
         for part in named_children(value):
             yield from _joined(part)
     else:

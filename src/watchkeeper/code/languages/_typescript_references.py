@@ -12,18 +12,18 @@ from watchkeeper.code.languages._typescript_walk_expressions import EXPRESSIONS
 from watchkeeper.code.languages._typescript_walk_jsx import JSX
 from watchkeeper.code.languages._typescript_walk_types import TYPES
 from watchkeeper.code.languages._typescript_walker import Handler, Walker
-from watchkeeper.model.reading import Reference
+from watchkeeper.model.reading import Chain, Reference
 
 _HANDLERS: Mapping[str, Handler] = {**EXPRESSIONS, **BODIES, **JSX, **TYPES}
 
 
-def collect_references(source: Source, group: Iterable[Draft]) -> tuple[Reference, ...]:
-    """All references of one symbol, by line."""
+def collect_references(source: Source, group: Iterable[Draft], outer: Mapping[str, Chain]) -> tuple[Reference, ...]:
+    """All references of one symbol, by line. ``outer`` says what the globals mean in this file."""
     found: list[Reference] = []
     for draft in group:
         found.extend(draft.extra)
         if draft.walked:
-            walker = Walker(source, draft, _HANDLERS)
+            walker = Walker(source, draft, _HANDLERS, outer)
             walker.visit_all(draft.reads or draft.own, Scope(None))
             found.extend(walker.found)
     found.sort(key=_line)

@@ -96,16 +96,15 @@ def parse(dialect: Dialect, content: bytes) -> Tree:
     """The syntax tree of prepared text.
 
     Where the grammar stumbles over syntax that is newer than itself, that is blanked out (no offset moves) and the tree
-    with fewer errors wins.
+    with fewer errors wins. Raises ``UnreadableError`` where recovering from errors takes the parser too long.
     """
-    parser = Parser(_grammar(dialect))
-    tree = parser.parse(content)
+    tree = _parse_within_budget(dialect, content)
     if not tree.root_node.has_error or dialect is Dialect.JAVASCRIPT:
         return tree
     modest = _without_novelties(content)
     if modest == content:
         return tree
-    other = parser.parse(modest)
+    other = _parse_within_budget(dialect, modest)
     return other if _count_errors(dialect, other) < _count_errors(dialect, tree) else tree
 
 
@@ -159,11 +158,7 @@ def _grammar(dialect: Dialect) -> Grammar:
 
 _VARIANCE = re.compile(rb"([<,]\s*(?:/\*.*?\*/\s*)?)((?:in\s+)?(?:out\s+)?)(?=[A-Za-z_$][\w$]*\s*(?:extends\b|[=,>]))")
 _STAR_TYPE = re.compile(rb"^(export[ \t]+)(type)(?=\s*\*)", re.MULTILINE)
-_ACCESSOR = re.compile(
-    rb"^([ \t]*(?:(?:public|private|protected|static|abstract|override|declare|readonly)\s+)*)"
-    rb"(accessor)(?=[ \t]+[\w$#])",
-    re.MULTILINE,
-)
+_ACCESSOR = re.compile(rb"((?<![\w$.]))(accessor)(?=[ \t]+[\w$#]+\s*[!?:=;])")
 _GENERIC_CALL = re.compile(rb"([\w)\]}>'\"]\s*\n(?:\s*(?://[^\n]*|/\*(?:[^*]|\*(?!/))*\*/)\s*\n)*[ \t]*)([ \t])(?=<)")
 
 
@@ -173,6 +168,29 @@ def _without_novelties(content: bytes) -> bytes:
         content = pattern.sub(lambda found: found[1] + _BLANK.sub(b" ", found[2]), content)
     return _GENERIC_CALL.sub(lambda found: found[1] + b";", content)
 
+
+def _parse_within_budget(dialect: Dialect, content: bytes) -> Tree:
+    """Error recovery can take minutes on a few kilobytes of noise. Steps, not seconds: equal bytes end equally."""
+    steps = 0
+    budget = _FEWEST_STEPS + len(content) // _BYTES_A_STEP
+
+    def is_spent(_offset: int, _has_error: bool) -> bool:
+        nonlocal steps
+        steps += 1
+        return steps > budget
+
+    def read(offset: int, _point: object) -> bytes:
+        return content[offset : offset + _CHUNK]
+
+    try:
+        return Parser(_grammar(dialect)).parse(read, progress_callback=is_spent)
+    except ValueError:
+        raise UnreadableError("too many syntax errors") from None
+
+
+_FEWEST_STEPS = 1_000
+_BYTES_A_STEP = 20  # sound sources take a step every 80 bytes or more
+_CHUNK = 1 << 16
 
 _BLANK = re.compile(rb"[^\n]")
 

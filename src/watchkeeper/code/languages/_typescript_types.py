@@ -160,7 +160,10 @@ def _several(source: Source, node: Node, names: Names) -> Chain:
     chains = [type_chain(source, part, names) for part in parts]
     if node.type == "intersection_type":
         return next((chain for chain in chains if chain), ())
-    return chains[0] if chains and all(chain == chains[0] for chain in chains) else ()
+    plain = {chain[:-1] if chain[-1:] == ("[of]",) else chain for chain in chains}
+    if len(plain) != 1:
+        return ()
+    return min(chains, key=len)  # T | Promise<T>: awaiting either gives T
 
 
 def _flat(node: Node) -> list[Node]:

@@ -12,18 +12,10 @@ from watchkeeper.code.languages._typescript_types import UNKNOWN
 from watchkeeper.code.languages._typescript_walker import Handler, Walker
 from watchkeeper.model.reading import Chain, Form
 
-# Types of the language's own library, so frequent that naming them says nothing about the project.
-_LIBRARY = frozenset(
-    "Array ReadonlyArray Promise PromiseLike Record Partial Readonly Required Pick Omit Exclude Extract NonNullable "
-    "ReturnType Parameters ConstructorParameters InstanceType Awaited Map Set WeakMap WeakSet ReadonlyMap ReadonlySet "
-    "Iterable Iterator IterableIterator AsyncIterable AsyncIterator AsyncIterableIterator Generator AsyncGenerator "
-    "Function Object String Number Boolean Symbol Uint8Array ArrayBuffer ArrayLike RegExp Uppercase Lowercase".split()
-)
-
 
 def _named(walker: Walker, node: Node, scope: Scope) -> Chain:
     name = walker.source.text(node)
-    if name not in _LIBRARY and scope.find(name) is None:
+    if scope.find(name) is None:
         walker.emit(node, walker.frame.get(name) or (name,), Form.ANNOTATION)
     return UNKNOWN
 
@@ -69,8 +61,10 @@ def _parameter(walker: Walker, node: Node, scope: Scope) -> Chain:
 
 def _infer(walker: Walker, node: Node, scope: Scope) -> Chain:
     parts = list(named_children(node))
-    for name in parts[:1]:
-        _bind_type(walker, name, scope)
+    above: Scope | None = scope
+    while parts and above is not None:  # seen in the whole conditional type, which may begin further out
+        _bind_type(walker, parts[0], above)
+        above = above.parent
     walker.visit_all(parts[1:], scope)
     return UNKNOWN
 

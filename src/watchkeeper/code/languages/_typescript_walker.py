@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from tree_sitter import Node
 
 from watchkeeper.code.languages._typescript_draft import Draft
+from watchkeeper.code.languages._typescript_globals import BUILTIN
 from watchkeeper.code.languages._typescript_scope import Scope
 from watchkeeper.code.languages._typescript_source import Source
 from watchkeeper.code.languages._typescript_types import UNKNOWN, Names
@@ -20,11 +21,13 @@ Handler = Callable[["Walker", Node, Scope], Chain]
 
 
 class Walker:
-    """Walks with ``handlers`` by node type; what has none is walked child by child."""
+    """Walks with ``handlers`` by node type; what has none is walked child by child. ``outer`` are the globals."""
 
-    def __init__(self, source: Source, draft: Draft, handlers: Mapping[str, Handler]) -> None:
+    def __init__(
+        self, source: Source, draft: Draft, handlers: Mapping[str, Handler], outer: Mapping[str, Chain]
+    ) -> None:
         self.source = source
-        self.frame = draft.frame
+        self.frame: Mapping[str, Chain] = {**outer, **draft.frame} if draft.frame else outer
         self.owner = draft.owner
         self.own_this: Chain = draft.this or UNKNOWN
         self.this: Chain = UNKNOWN if draft.function is not None else self.own_this
@@ -81,4 +84,4 @@ class Walker:
         self.found.append(Reference(node.start_point[0] + 1, chain, form, call))
 
 
-_BUILTIN = frozenset({"%str", "%int", "%bool", "%list", "%dict", "%re", "%symbol"})
+_BUILTIN = frozenset({BUILTIN, "%str", "%int", "%bool", "%list", "%dict", "%re", "%symbol"})
