@@ -104,7 +104,7 @@ class Comparison:
         self._texts[new.qualname] = (before, after)
         aspects = set(contract)
         if before != after:
-            aspects.add(Aspect.VALUE if new.kind in _VALUES else Aspect.BODY)
+            aspects.add(self._what_differs(old, new))
         yield self._write(
             new,
             Edit.MODIFIED,
@@ -116,6 +116,14 @@ class Comparison:
             detail=_describe(old, new, contract),
             digest=_digest(after),
         )
+
+    def _what_differs(self, old: Symbol, new: Symbol) -> Aspect:
+        if new.kind in _VALUES:
+            return Aspect.VALUE
+        if old.signature is None or new.signature is None or new.kind in _TYPES:
+            return Aspect.BODY
+        before, after = (self._normal(side, s, types=False) for side, s in ((self._base, old), (self._now, new)))
+        return Aspect.ANNOTATIONS if before == after else Aspect.BODY
 
     def _added(self, new: Symbol) -> Write:
         return self._write(
@@ -188,8 +196,8 @@ class Comparison:
             reachable=reachable,
         )
 
-    def _normal(self, version: FileVersion | None, symbol: Symbol) -> str:
-        return self._language.normalise(version.source, symbol) if version else ""
+    def _normal(self, version: FileVersion | None, symbol: Symbol, *, types: bool = True) -> str:
+        return self._language.normalise(version.source, symbol, types=types) if version else ""
 
     def _own_spans(self, symbol: Symbol, table: dict[str, Symbol]) -> tuple[Span, ...]:
         """The symbol's lines; for classes and the module without the lines of what is nested in them."""

@@ -43,9 +43,10 @@ class Language(Protocol):
     def read(self, source: bytes, *, bodies: bool) -> Reading:
         """What the file says; with ``bodies`` the symbols carry their references. Never raises, whatever the bytes."""
 
-    def normalise(self, source: bytes, symbol: Symbol) -> str:
-        """The symbol's own text without formatting, comments, docstrings and nested symbols; for signatures' owners
-        the body only is not enough: parameters and decorators are included. Equal texts mean the same behaviour."""
+    def normalise(self, source: bytes, symbol: Symbol, *, types: bool = True) -> str:
+        """The symbol's own text, parameters and decorators included, without formatting, comments, docstrings and
+        nested symbols. Equal texts mean the same behaviour. Without ``types`` the annotations of functions are left out
+        too, where the language does nothing with them when it runs."""
 
     def module_name(self, path: str, paths: AbstractSet[str]) -> str:
         """The module's name for people: ``click.core``. ``paths`` are all files of the tree."""

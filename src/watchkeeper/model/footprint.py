@@ -30,6 +30,7 @@ class Aspect(StrEnum):
     BASES = "bases"
     DECORATORS = "decorators"
     KIND = "kind"
+    ANNOTATIONS = "annotations"  # nothing else: the behaviour is the same
     VALUE = "value"  # of a variable, field or import binding
     BODY = "body"
 

@@ -72,6 +72,7 @@ class Outline:
     exports: list[Export] = field(default_factory=list)
     mentions: list[Reference] = field(default_factory=list)  # what import and export statements name
     broken: list[Span] = field(default_factory=list)
+    grouped: dict[str, list[Draft]] = field(default_factory=dict)
 
     def module(self) -> Draft:
         """The draft of the module's own statements."""
@@ -80,12 +81,13 @@ class Outline:
         draft.extra = list(self.mentions)
         return draft
 
-    def groups(self) -> list[list[Draft]]:
+    def groups(self) -> dict[str, list[Draft]]:
         """The drafts by name, in source order, the module first: overloads and merged declarations are one symbol."""
-        table: dict[str, list[Draft]] = {}
-        for draft in sorted(self.drafts, key=lambda draft: (draft.own[0].start_byte, draft.qualname.count("."))):
-            table.setdefault(draft.qualname, []).append(draft)
-        return [[self.module()], *table.values()]
+        if not self.grouped:
+            self.grouped[""] = [self.module()]
+            for draft in sorted(self.drafts, key=lambda draft: (draft.own[0].start_byte, draft.qualname.count("."))):
+                self.grouped.setdefault(draft.qualname, []).append(draft)
+        return self.grouped
 
 
 def to_symbol(source: Source, group: Sequence[Draft], references: tuple[Reference, ...]) -> Symbol:

@@ -52,8 +52,8 @@ class Python:
         except RecursionError:
             return Reading(self.name, Status.UNKNOWN, reason=_DEEP)
 
-    def normalise(self, source: bytes, symbol: Symbol) -> str:
-        return normalise(source, symbol)
+    def normalise(self, source: bytes, symbol: Symbol, *, types: bool = True) -> str:
+        return normalise(source, symbol, types=types)
 
     def module_name(self, path: str, paths: AbstractSet[str]) -> str:
         return module_name(path, paths)

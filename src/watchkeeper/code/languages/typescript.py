@@ -48,7 +48,7 @@ class TypeScript(msgspec.Struct, frozen=True):
             )
         broken = list(outline.broken)
         outer = _globals(outline) if bodies else None
-        symbols = tuple(_finished(outline, group, broken, outer) for group in outline.groups())
+        symbols = tuple(_finished(outline, group, broken, outer) for group in outline.groups().values())
         return Reading(
             language=self.name,
             status=Status.PARTIAL if broken else Status.PARSED,
@@ -59,13 +59,13 @@ class TypeScript(msgspec.Struct, frozen=True):
             reason=_complaint(broken) if broken else "",
         )
 
-    def normalise(self, source: bytes, symbol: Symbol) -> str:
+    def normalise(self, source: bytes, symbol: Symbol, *, types: bool = True) -> str:  # noqa: ARG002  # types are kept
         """The symbol's own tokens: equal for texts that differ in layout, comments, quotes or optional marks only."""
         try:
             outline = _outline(Dialect(self.name), source)
         except UnreadableError:
             return _lines(source, symbol)
-        group = next((group for group in outline.groups() if group[0].qualname == symbol.qualname), None)
+        group = outline.groups().get(symbol.qualname)
         if group is None:
             return _lines(source, symbol)
         try:

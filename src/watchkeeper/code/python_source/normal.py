@@ -24,15 +24,18 @@ _TOKENS = re.compile(
 )
 
 
-def normalise(source: bytes, symbol: Symbol) -> str:
-    """Equal for texts that differ in formatting, comments, docstrings or quotes only."""
+def normalise(source: bytes, symbol: Symbol, *, types: bool = True) -> str:
+    """Equal for texts that differ in formatting, comments, docstrings or quotes only.
+
+    Without ``types`` the annotations of functions count for nothing either.
+    """
     parsed, drafts = _read(source)
     if parsed.tree is not None:
         if not symbol.qualname:
             return _module_text(parsed.tree)
         draft = drafts.get(symbol.qualname)
         if draft is not None:
-            return "\n".join(_text_of(node) for node in draft.nodes)
+            return "\n".join(_text_of(node, types=types) for node in draft.nodes)
     return _salvaged(source, symbol)
 
 
@@ -49,10 +52,35 @@ def _module_text(tree: ast.Module) -> str:
     return "\n".join(_print(_plain(statement)) for statement in _own(tree.body))
 
 
-def _text_of(node: ast.AST) -> str:
+def _text_of(node: ast.AST, *, types: bool = True) -> str:
     if isinstance(node, ast.ClassDef):
         node = _with(node, body=_own(node.body, keep_imports=True) or [ast.Pass()])
-    return _print(_plain(node))
+    plain = _plain(node)
+    return _print(plain if types else _Untyped().visit(plain))
+
+
+class _Untyped(ast.NodeTransformer):
+    """Takes the annotations off a function, in place: for trees that ``_plain`` copied."""
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        node.annotation = None
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.returns = None
+        return self.generic_visit(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
+        node.returns = None
+        return self.generic_visit(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        return node  # a field's annotation may be what makes it a field
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
+        if node.value is None:
+            return ast.copy_location(ast.Pass(), node)
+        return ast.copy_location(ast.Assign(targets=[node.target], value=node.value), node)
 
 
 def _own(statements: list[ast.stmt], *, keep_imports: bool = False) -> list[ast.stmt]:

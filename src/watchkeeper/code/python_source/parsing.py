@@ -9,6 +9,7 @@ import re
 import tokenize
 import warnings
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from watchkeeper.code.python_source.salvage import Blank, find_broken, find_broken_chunk, find_unclosed_string
@@ -32,8 +33,13 @@ class Parsed(NamedTuple):
     reason: str = ""
 
 
+@lru_cache(maxsize=6)
 def parse_source(source: bytes) -> Parsed:
-    """The syntax tree of a file, of what can be read of it, or the reason why nothing can. Never raises."""
+    """The syntax tree of a file, of what can be read of it, or the reason why nothing can. Never raises.
+
+    The last few trees are kept: a changed file is read, then its symbols are normalised, on both sides. Nobody may
+    alter a tree.
+    """
     if len(source) > MAX_BYTES:
         return _unknown(f"larger than {MAX_BYTES // 1_000_000} MB")
     text, reason = decode(source)

@@ -23,6 +23,7 @@ _NEAR_LINES = 3
 _HUB_FILES = 60
 _MOST_EVIDENCE = 6
 _WEAK_FORMS = frozenset({Form.ANNOTATION, Form.IMPORT})
+_QUIET = frozenset({Aspect.ANNOTATIONS})
 _MEMBER = SymbolKind.FIELD
 _CALLABLE = frozenset({SymbolKind.FUNCTION, SymbolKind.METHOD, SymbolKind.PROPERTY})
 
@@ -46,7 +47,7 @@ def find_stale_reads(pair: Pair) -> Iterator[Conflict]:
 
 
 def _told_once(groups: list[Sequence[Edge]]) -> Iterator[Sequence[Edge]]:
-    """Of a definition and the bindings that pass it on (imports, exports) only the worst is told to the same readers."""
+    """Of a definition and the bindings that pass it on (imports, exports) the same readers are told the worst only."""
     ranked = sorted(groups, key=lambda edges: (-edges[0].severity.rank, edges[0].write.imports))
     told: dict[str, set[SymbolKey]] = {}
     for edges in ranked:
@@ -175,7 +176,7 @@ def _judge_contract(write: Write, read: Read) -> Edge | None:
 def _judge_behaviour(write: Write, read: Read) -> Edge | None:
     if read.form in _WEAK_FORMS or read.form in (Form.INHERIT, Form.STORE, Form.STRING):
         return None
-    if not write.aspects or (write.kind not in _CALLABLE and Aspect.VALUE not in write.aspects):
+    if write.aspects <= _QUIET or (write.kind not in _CALLABLE and Aspect.VALUE not in write.aspects):
         return None
     if write.is_test and write.kind not in (SymbolKind.FUNCTION, SymbolKind.METHOD):
         return None

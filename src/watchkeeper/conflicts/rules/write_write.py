@@ -116,10 +116,11 @@ def _judge_added(pair: Pair, key: SymbolKey, one: Write, two: Write) -> _Judgeme
 
 
 def _judge_callables(first: Party, second: Party, one: Write, two: Write) -> _Judgement | None:
-    if Aspect.BODY not in one.aspects | two.aspects and not (one.aspects & two.aspects):
-        return None
     summary = f"{first.label} and {second.label} both change {short(one.name)}"
     step = "let one of them go first and have the other re-read the result"
+    quiet = frozenset({Aspect.ANNOTATIONS})
+    if one.aspects <= quiet or two.aspects <= quiet:
+        return _Judgement(Severity.INFO, summary, "one of them leaves its behaviour as it is", step)
     gap = _gap(one.base_hunks, two.base_hunks)
     if one.is_test and two.is_test:
         return _Judgement(Severity.MINOR, summary, "both edit the same test", step)
