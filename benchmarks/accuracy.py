@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
 
 from crosses import Cross, read_labels, write_labels
-from detection import at_least, detect, render_worst, semantic
+from detection import Detect, at_least, open_detector, render_worst, semantic
 from figures import record_figures, render_share, render_table, wilson
 from pairs import Pair, prepare_repositories, read_pairs
 from watchkeeper.model.conflicts import Conflict, Severity
@@ -39,17 +40,19 @@ def main() -> int:
     repositories = prepare_repositories(pairs)
     if options.relabel:
         write_labels(pairs, repositories)
-    wrong, pair_figures = _measure_pairs(pairs, repositories)
-    cross_figures = _measure_crosses(repositories)
+    with ExitStack() as stack:
+        detectors = {name: stack.enter_context(open_detector(repo)) for name, repo in repositories.items()}
+        wrong, pair_figures = _measure_pairs(pairs, detectors)
+        cross_figures = _measure_crosses(detectors)
     path = record_figures("accuracy", {"pairs": pair_figures, "crosses": cross_figures})
     print(f"\nfigures: {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
     return 1 if wrong else 0
 
 
-def _measure_pairs(pairs: tuple[Pair, ...], repositories: dict[str, Path]) -> tuple[int, dict[str, object]]:
+def _measure_pairs(pairs: tuple[Pair, ...], detectors: dict[str, Detect]) -> tuple[int, dict[str, object]]:
     rows, wrong, found = [], 0, 0
     for pair in pairs:
-        conflicts = detect(repositories[pair.package], *pair.branches, base="main")
+        conflicts = detectors[pair.package](*pair.branches, "main")
         reported = bool(at_least(conflicts, Severity.MINOR))
         found += reported and pair.conflicts
         wrong += reported != pair.conflicts
@@ -61,8 +64,8 @@ def _measure_pairs(pairs: tuple[Pair, ...], repositories: dict[str, Path]) -> tu
     return wrong, {"conflicting": conflicting, "found_at_minor": found, "wrong": wrong}
 
 
-def _measure_crosses(repositories: dict[str, Path]) -> dict[str, object]:
-    judged = [Judged(c, detect(repositories[c.package], c.one, c.other, base="main")) for c in read_labels()]
+def _measure_crosses(detectors: dict[str, Detect]) -> dict[str, object]:
+    judged = [Judged(c, detectors[c.package](c.one, c.other, "main")) for c in read_labels()]
     rows = [
         [
             f"{j.cross.one} x {j.cross.other}",

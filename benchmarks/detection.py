@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from watchkeeper.app import check
+from scratch import CACHE
+from watchkeeper.app import find_place, find_target_of, open_analysis
 from watchkeeper.model.conflicts import Conflict, Kind, Severity
+from watchkeeper.watch.check import check_changes
+
+Detect = Callable[[str, str, str], tuple[Conflict, ...]]
+"""The conflicts of two branches or commits that both start from the third, the worst first."""
 
 
-def detect(repo: Path, one: str, other: str, *, base: str) -> tuple[Conflict, ...]:
-    """The conflicts of two branches or commits of ``repo`` that both start from ``base``, the worst first."""
-    return tuple(sorted(check(repo, (one, other), base=base).conflicts, key=lambda c: (-c.severity.rank, c.subjects)))
+@contextmanager
+def open_detector(repo: Path) -> Iterator[Detect]:
+    """What ``watchkeeper check`` does in ``repo``, kept open, so that many pairs share one reading of the base."""
+    place = find_place(repo, {**os.environ, "WATCHKEEPER_HOME": str(CACHE / "home")})
+    target = find_target_of(place)
+    with open_analysis(place) as parts:
+
+        def detect(one: str, other: str, base: str) -> tuple[Conflict, ...]:
+            report = check_changes(
+                place.repository, parts.objects, parts.analyst, (one, other), target=target, base=base, folder=repo
+            )
+            return tuple(sorted(report.conflicts, key=lambda c: (-c.severity.rank, c.subjects)))
+
+        yield detect
 
 
 def at_least(conflicts: Iterable[Conflict], severity: Severity) -> tuple[Conflict, ...]:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
-from detection import at_least, detect, semantic
+from detection import Detect, at_least, open_detector, semantic
 from figures import record_figures, render_share, render_table, wilson
 from open_together import OpenPair, Sample, draw_sample
 from scratch import CACHE, GitFailedError, borrowed, find_commit, git, merge_tree
@@ -86,19 +87,20 @@ def _sample(clone: Path, name: str, most: int, before: str) -> Sample:
 
 def _judge_all(clone: Path, name: str, sample: Sample) -> tuple[list[Judged], int]:
     judged, failed = [], 0
-    with borrowed(clone, f"natural-{name}") as repo:
+    with borrowed(clone, f"natural-{name}") as repo, ExitStack() as stack:
         git(repo, "update-ref", "refs/heads/main", find_commit(clone, "HEAD") or "")
+        detect = stack.enter_context(open_detector(repo))
         for pair in sorted(sample.pairs, key=lambda pair: pair.base):
             try:
-                judged.append(_judge(repo, pair))
+                judged.append(_judge(repo, pair, detect))
             except (WatchkeeperError, GitFailedError) as fault:
                 failed += 1
                 print(f"FAILED {pair.numbers[0]} x {pair.numbers[1]}: {fault}")
     return judged, failed
 
 
-def _judge(repo: Path, pair: OpenPair) -> Judged:
-    return Judged(pair, merge_tree(repo, *pair.heads)[1], detect(repo, *pair.heads, base=pair.base))
+def _judge(repo: Path, pair: OpenPair, detect: Detect) -> Judged:
+    return Judged(pair, merge_tree(repo, *pair.heads)[1], detect(*pair.heads, pair.base))
 
 
 def _measure(judged: Sequence[Judged]) -> dict[str, object]:

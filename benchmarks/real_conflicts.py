@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from detection import at_least, detect
+from detection import at_least, open_detector
 from figures import record_figures, render_table
 from scratch import ROOT, GitFailedError, borrowed, commit_patch, find_commit, git, merge_tree
 from watchkeeper.model.conflicts import Conflict, Severity
@@ -85,7 +85,8 @@ def _look_for(real: RealConflict, clones: Sequence[Path]) -> Outcome:
         else:
             branches = _branch_patches(repo, real.base, patches)
         merges = merge_tree(repo, *branches)[1]
-        return Outcome(real, detect(repo, *branches, base="main"), merges)
+        with open_detector(repo) as detect:
+            return Outcome(real, detect(*branches, "main"), merges)
 
 
 def _has_commit(clone: Path, sha: str) -> bool:
