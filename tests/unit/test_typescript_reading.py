@@ -216,6 +216,11 @@ def test_functions_assigned_to_a_prototype_or_an_object_are_its_methods() -> Non
     assert "other.x" not in found
 
 
+def test_a_constructor_function_makes_fields_like_a_class() -> None:
+    assert kinds("function Layer(a) { this.keys = [] }", "a.js")["Layer.keys"] is SymbolKind.FIELD
+    assert "layer.keys" not in kinds("function layer(a) { this.keys = [] }", "a.js")
+
+
 # -- contracts --------------------------------------------------------------------------------------------------------
 
 

@@ -148,6 +148,29 @@ def method_draft(
     )
 
 
+def constructed_fields(place: Place, owner: Draft, constructor: Node, names: Names) -> None:
+    """Fields that a constructor makes: parameters with a modifier, and ``this.x = ...`` without a declaration."""
+    source = place.outline.source
+    for parameter in parameter_nodes(constructor):
+        pattern = parameter_pattern(parameter)
+        marked = any(
+            child.type in ("accessibility_modifier", "readonly", "override_modifier") for child in parameter.children
+        )
+        if marked and pattern.type == "identifier":
+            chain = type_chain(source, parameter.child_by_field_name("type"), names)
+            field = Draft(source.text(pattern), SymbolKind.FIELD, [parameter], type=chain, walked=False)
+            _member(place, owner, field)
+    body = constructor.child_by_field_name("body")
+    if body is None or "this." not in source.latin[body.start_byte : body.end_byte]:
+        return
+    declared = _declared(source, owner)
+    for target, value, statement in _assigned(source, body):
+        if target not in declared:
+            declared.add(target)
+            chain = value_chain(source, value, _parameter_names(source, constructor, names))
+            _member(place, owner, Draft(target, SymbolKind.FIELD, [statement], type=chain, walked=False))
+
+
 _FIELDS = frozenset({"public_field_definition", "field_definition"})
 _METHODS = frozenset({"method_definition", "method_signature", "abstract_method_signature"})
 _BLOCKS = frozenset({"statement_block", "if_statement", "else_clause", "try_statement", "finally_clause"})
@@ -234,7 +257,7 @@ def _class_member(place: Place, owner: Draft, node: Node, pending: list[Node]) -
     draft.decorators = (*_decorators(source, [*pending, node]), *_marks(node))
     _member(place, owner, draft)
     if name == "constructor" and not static:
-        _constructed_fields(place, owner, node, names)
+        constructed_fields(place, owner, node, names)
 
 
 def _marks(node: Node) -> Iterator[str]:
@@ -243,29 +266,6 @@ def _marks(node: Node) -> Iterator[str]:
         yield "abstract"
     if has_token(node, "?"):
         yield "optional"
-
-
-def _constructed_fields(place: Place, owner: Draft, constructor: Node, names: Names) -> None:
-    """Fields that a constructor makes: parameters with a modifier, and ``this.x = ...`` without a declaration."""
-    source = place.outline.source
-    for parameter in parameter_nodes(constructor):
-        pattern = parameter_pattern(parameter)
-        marked = any(
-            child.type in ("accessibility_modifier", "readonly", "override_modifier") for child in parameter.children
-        )
-        if marked and pattern.type == "identifier":
-            chain = type_chain(source, parameter.child_by_field_name("type"), names)
-            field = Draft(source.text(pattern), SymbolKind.FIELD, [parameter], type=chain, walked=False)
-            _member(place, owner, field)
-    body = constructor.child_by_field_name("body")
-    if body is None or "this." not in source.latin[body.start_byte : body.end_byte]:
-        return
-    declared = _declared(source, owner)
-    for target, value, statement in _assigned(source, body):
-        if target not in declared:
-            declared.add(target)
-            chain = value_chain(source, value, _parameter_names(source, constructor, names))
-            _member(place, owner, Draft(target, SymbolKind.FIELD, [statement], type=chain, walked=False))
 
 
 def _declared(source: Source, owner: Draft) -> set[str]:

@@ -36,10 +36,12 @@ def draft_function(place: Place, function: Node, whole: Node, name: str) -> list
         frame=place.frame,
         function=function,
     )
-    if name[:1].isupper():
-        draft.this = (f"%{draft.qualname}",)
     draft.properties = _properties_type(source, function, name)
     place.add(draft)
+    if name[:1].isupper() and function.type in _CONSTRUCTORS and not is_component(source, function, name):
+        this: Chain = (f"%{draft.qualname}",)
+        draft.this = this
+        classes.constructed_fields(place, draft, function, lambda word: this if word == "this" else place.look_up(word))
     return [name]
 
 
@@ -115,6 +117,7 @@ def _assigned(place: Place, targets: list[str], value: Node, whole: Node) -> lis
     return _attached(place, targets[0], value, whole)
 
 
+_CONSTRUCTORS = frozenset({"function_declaration", "function_expression"})
 _CASTS = frozenset({"as_expression", "satisfies_expression", "parenthesized_expression"})
 
 
