@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -25,8 +25,9 @@ def find_conflicts(pair: Pair) -> tuple[Conflict, ...]:
             merge_known=pair.merge_known,
             popular=pair.popular,
         )
-    stale = join_write_skew(pair, list(find_stale_reads(pair)))
-    found = [*find_text(pair), *find_write_write(pair), *stale]
+    both_write = list(find_write_write(pair))
+    stale = join_write_skew(pair, _not_yet_told(both_write, find_stale_reads(pair)))
+    found = [*find_text(pair), *both_write, *stale]
     told = _once([restate_landed(pair, conflict) for conflict in found])
     return tuple(sorted(told, key=lambda c: (-c.severity.rank, -c.confidence.rank, c.kind.value, c.subjects)))
 
@@ -34,6 +35,12 @@ def find_conflicts(pair: Pair) -> tuple[Conflict, ...]:
 def _swapped(pair: Pair) -> Iterator[TextClash]:
     for clash in pair.clashes:
         yield msgspec.structs.replace(clash, ours=clash.theirs, theirs=clash.ours)
+
+
+def _not_yet_told(both_write: list[Conflict], stale: Iterable[Conflict]) -> list[Conflict]:
+    """The stale reads of symbols that are not already told, as loudly, to be written by both."""
+    told = {conflict.subjects[0]: conflict.severity.rank for conflict in both_write}
+    return [conflict for conflict in stale if told.get(conflict.subjects[0], -1) < conflict.severity.rank]
 
 
 def _once(found: list[Conflict]) -> list[Conflict]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -20,6 +21,8 @@ from watchkeeper.repos.repository import Repository, Worktree
 from watchkeeper.repos.target import Target
 from watchkeeper.repos.working import WorkingFile, read_branch_files
 from watchkeeper.watch.analyst import Analyst
+
+_COMMIT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class UnreadFile(msgspec.Struct, frozen=True):
@@ -101,11 +104,21 @@ def find_named(repository: Repository, name: str, folder: Path) -> Named:
     return Named(name=name, head=repository.resolve(name))
 
 
+def label_of(name: str) -> str:
+    """The name for people: commit ids shortened, ``refs/`` and its kind left out."""
+    if _COMMIT_ID.fullmatch(name):
+        return name[:10]
+    for prefix in ("refs/heads/", "refs/remotes/", "refs/"):
+        if name.startswith(prefix):
+            return name.removeprefix(prefix).removesuffix("/head")
+    return name
+
+
 def _change(repository: Repository, named: Named, onto: Sha | None, others: Sequence[Sha | None]) -> Change:
     return Change(
         id=ChangeId(named.name),
         source=Source.WORKTREE if named.worktree is not None else Source.BRANCH,
-        label=named.name,
+        label=label_of(named.name),
         head=named.head,
         base=_base(repository, named, onto, others),
         path=str(named.worktree.path) if named.worktree is not None else "",

@@ -59,7 +59,15 @@ def _told_once(groups: list[Sequence[Edge]]) -> Iterator[Sequence[Edge]]:
         if passes_on and new <= readers:
             continue
         readers |= new
-        yield edges
+        if not _owner_told(edges[0].write, groups):
+            yield edges
+
+
+def _owner_told(write: Write, groups: Sequence[Sequence[Edge]]) -> bool:
+    """Whether the class that the symbol goes with is told to be gone: its members need no telling then."""
+    owner = SymbolKey(write.key.path, write.key.qualname.rpartition(".")[0])
+    gone = (Edit.DELETED, Edit.RENAMED)
+    return write.edit in gone and any(edges[0].write.key == owner and edges[0].write.edit in gone for edges in groups)
 
 
 def find_edges(writer: Party, reader: Party) -> Iterator[Sequence[Edge]]:
@@ -176,6 +184,8 @@ def _judge_contract(write: Write, read: Read) -> Edge | None:
 def _judge_behaviour(write: Write, read: Read) -> Edge | None:
     if read.form in _WEAK_FORMS or read.form in (Form.INHERIT, Form.STORE, Form.STRING):
         return None
+    if write.imports:
+        return _edge(Severity.INFO, write, read, _verb(read), write.detail)
     if write.aspects <= _QUIET or (write.kind not in _CALLABLE and Aspect.VALUE not in write.aspects):
         return None
     if write.is_test and write.kind not in (SymbolKind.FUNCTION, SymbolKind.METHOD):

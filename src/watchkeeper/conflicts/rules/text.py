@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from watchkeeper.conflicts.pair import Pair, Party, TextClash, make_conflict, short
@@ -11,6 +11,7 @@ from watchkeeper.model.footprint import Confidence, FileTouch, TouchKind, Write
 from watchkeeper.model.reading import Span
 
 RULE = "text"
+_MOST_SUBJECTS = 4
 _QUIET_SUFFIXES = frozenset({".md", ".rst", ".txt", ".lock", ".po", ".snap", ".csv", ".svg", ".adoc"})
 _QUIET_NAMES = frozenset({"authors", "changelog", "changes", "contributors", "package-lock.json", "news", "history"})
 
@@ -30,9 +31,12 @@ def find_text(pair: Pair) -> Iterator[Conflict]:
 
 
 def _clash(pair: Pair, clash: TextClash) -> Conflict:
-    subjects = _symbols_at(pair.first, clash.path, clash.ours) or _symbols_at(pair.second, clash.path, clash.theirs)
     if clash.kind == "modify/delete":
-        subjects = _edited(pair.first, clash.path) or _edited(pair.second, clash.path)
+        subjects = _shared_first(_edited(pair.first, clash.path), _edited(pair.second, clash.path))
+    else:
+        subjects = _shared_first(
+            _symbols_at(pair.first, clash.path, clash.ours), _symbols_at(pair.second, clash.path, clash.theirs)
+        )
     where = short(subjects[0]) if subjects else clash.path
     quiet = is_quiet_path(clash.path) or clash.path in pair.popular
     return make_conflict(
@@ -77,6 +81,12 @@ def is_quiet_path(path: str) -> bool:
     return name.suffix.lower() in _QUIET_SUFFIXES or name.stem.lower() in _QUIET_NAMES or name.name in _QUIET_NAMES
 
 
+def _shared_first(one: Sequence[str], two: Sequence[str]) -> tuple[str, ...]:
+    """What both sides name first, then the rest; a few, whichever side is which."""
+    ordered = sorted({*one, *two}, key=lambda name: (name not in one or name not in two, -name.count("."), name))
+    return tuple(ordered[:_MOST_SUBJECTS])
+
+
 def _symbols_at(party: Party, path: str, spans: tuple[Span, ...]) -> tuple[str, ...]:
     """The written symbols that hold the clashing lines, innermost first."""
     found: list[Write] = [
@@ -85,7 +95,7 @@ def _symbols_at(party: Party, path: str, spans: tuple[Span, ...]) -> tuple[str, 
         if write.key.path == path and write.key.qualname and not write.imports and _meets(write.hunks, spans)
     ]
     found.sort(key=lambda write: (-write.key.qualname.count("."), write.line))
-    return tuple(dict.fromkeys(write.name for write in found))[:3]
+    return tuple(dict.fromkeys(write.name for write in found))
 
 
 def _edited(party: Party, path: str) -> tuple[str, ...]:
@@ -93,7 +103,7 @@ def _edited(party: Party, path: str) -> tuple[str, ...]:
     touch = party.files.get(path)
     if touch is None or touch.kind is TouchKind.DELETED:
         return ()
-    return tuple(w.name for w in party.footprint.writes if w.key.path == path and w.key.qualname and not w.imports)[:3]
+    return tuple(w.name for w in party.footprint.writes if w.key.path == path and w.key.qualname and not w.imports)
 
 
 def _meets(one: tuple[Span, ...], two: tuple[Span, ...]) -> bool:
