@@ -50,6 +50,11 @@ class FileTable:
         return found
 
     @cached_property
+    def prefixes(self) -> frozenset[str]:
+        """The outermost names that have symbols of their own, each with its dot."""
+        return frozenset(name[: name.index(".") + 1] for name in self.symbols if "." in name)
+
+    @cached_property
     def members(self) -> dict[str, list[str]]:
         """Last name of each class member -> its qualnames."""
         table: dict[str, list[str]] = {}

@@ -10,11 +10,11 @@ the less the more definitions bear that name.
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Iterator
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
+from watchkeeper.code.builtin_names import BUILTIN_MEMBERS, BUILTINS, CLASS_MEMBERS, FALLBACK_PROTOCOLS
 from watchkeeper.code.index import CLASS_KINDS, FileTable, ProjectIndex
 from watchkeeper.code.languages import find_language
 from watchkeeper.model.footprint import Confidence
@@ -72,42 +72,25 @@ class Resolution(NamedTuple):
     value: Value
 
 
+class Beyond(IntEnum):
+    """Where else a class's members may come from than from its bases in the project."""
+
+    NOTHING = 0
+    OUTSIDE = 1  # a base of another package
+    UNKNOWN = 2  # a base that could not be followed
+    ANYTHING = 3  # whatever its author passes on: ``__getattr__``, or a type computed from others
+
+
+class ClassOrder(NamedTuple):
+    """A class and its bases in look-up order."""
+
+    keys: tuple[SymbolKey, ...]
+    beyond: Beyond
+
+
+_BARE_BASES = (("object",), ("Generic",), ("Protocol",), ("ABC",))
 _NOTHING = Resolution(Outcome.UNRESOLVED, (), UNKNOWN)
 _OUTSIDE = Resolution(Outcome.OUTSIDE, (), OUTSIDE)
-
-# Methods of the builtin types: on an unknown receiver these names say nothing about the project's own classes.
-_BUILTIN_MEMBERS = frozenset(
-    name
-    for kind in (str, bytes, list, dict, set, tuple, int, float, object, type, BaseException, property)
-    for name in dir(kind)
-) | frozenset(
-    "read write close open flush seek tell readline readlines run start stop send recv put name path "
-    "args kwargs value key data type id length push forEach map filter reduce slice splice concat includes then catch "
-    "toString keys values entries has set delete add apply call bind test match search trim split some every find "
-    "findIndex size exec log error warn info debug message stack parse stringify".split()
-)
-_BUILTINS = frozenset(dir(builtins)) | frozenset(
-    "console window document process globalThis Object Array String Number Boolean Promise Map Set Date Math JSON "
-    "RegExp Error TypeError Symbol BigInt Proxy Reflect WeakMap WeakSet setTimeout clearTimeout setInterval "
-    "clearInterval fetch URL URLSearchParams Request Response Headers Buffer module require exports undefined NaN "
-    "Infinity parseInt parseFloat isNaN encodeURIComponent decodeURIComponent queueMicrotask structuredClone "
-    "AbortController AbortSignal FormData Blob File TextEncoder TextDecoder Uint8Array ArrayBuffer Record Partial "
-    "Readonly Pick Omit Exclude Extract ReturnType Parameters Awaited NonNullable __dirname __filename "
-    "__file__ __name__ __doc__ __path__ __package__ __spec__ __loader__ __class__".split()
-)
-_FALLBACK_PROTOCOLS = {
-    "__bool__": ("__len__",),
-    "__format__": ("__str__", "__repr__"),
-    "__str__": ("__repr__",),
-    "__contains__": ("__iter__", "__getitem__"),
-    "__iter__": ("__getitem__",),
-    "__ne__": ("__eq__",),
-    "__iadd__": ("__add__",),
-    "__isub__": ("__sub__",),
-    "__ior__": ("__or__",),
-    "__iand__": ("__and__",),
-    "__imul__": ("__mul__",),
-}
 
 
 class Resolver:
@@ -116,30 +99,30 @@ class Resolver:
     def __init__(self, index: ProjectIndex) -> None:
         self._index = index
         self._chains: dict[tuple[str, str, Chain], Resolution] = {}
-        self._orders: dict[SymbolKey, tuple[tuple[SymbolKey, ...], bool]] = {}
+        self._orders: dict[SymbolKey, ClassOrder] = {}
 
     def resolve(self, path: str, holder: str, chain: Chain, form: Form = Form.LOAD) -> Resolution:
         """What ``chain`` means inside the symbol ``holder`` of the file ``path``."""
         found = self._follow(path, holder, chain, 0)
-        if form is Form.PROTOCOL and not found.targets:
-            for other in _FALLBACK_PROTOCOLS.get(chain[-1][1:], ()):
-                found = self._follow(path, holder, (*chain[:-1], f".{other}"), 0)
-                if found.targets:
-                    break
+        if form is Form.PROTOCOL and not _is_solid(found):
+            others = (
+                self._follow(path, holder, (*chain[:-1], f".{other}"), 0)
+                for other in FALLBACK_PROTOCOLS.get(chain[-1][1:], ())
+            )
+            found = next((other for other in others if _is_solid(other)), found)
         if form is Form.CALL and found.value.what in (What.CLASS, What.INSTANCE):
             maker = "__call__" if found.value.what is What.INSTANCE else "__init__"
             made = self._member(found.value, maker, Confidence.SURE)
-            solid = tuple(target for target in made.targets if not target.absent)
-            found = found._replace(targets=(*found.targets, *solid))
+            found = found._replace(targets=(*found.targets, *_solid(made)))
         if form is Form.PROTOCOL:  # nobody means every class that lacks an operator
-            found = found._replace(targets=tuple(target for target in found.targets if not target.absent))
+            found = found._replace(targets=tuple(_solid(found)))
         return found
 
-    def class_order(self, key: SymbolKey) -> tuple[tuple[SymbolKey, ...], bool]:
-        """The class and its bases in look-up order (breadth of C3 without its proofs), and whether all were found."""
+    def class_order(self, key: SymbolKey) -> ClassOrder:
+        """The class and its bases in look-up order (breadth of C3 without its proofs)."""
         known = self._orders.get(key)
         if known is None:
-            self._orders[key] = ((key,), False)  # a class that inherits from itself ends here
+            self._orders[key] = ClassOrder((key,), Beyond.UNKNOWN)  # a class that inherits from itself ends here
             known = self._orders[key] = self._walk_bases(key)
         return known
 
@@ -148,29 +131,36 @@ class Resolver:
         owner, _, name = qualname.rpartition(".")
         if not owner:
             return
-        for base in self.class_order(SymbolKey(path, owner))[0][1:]:
+        for base in self.class_order(SymbolKey(path, owner)).keys[1:]:
             key = SymbolKey(base.path, f"{base.qualname}.{name}")
             if self._symbol(key) is not None:
                 yield key
 
-    def _walk_bases(self, key: SymbolKey) -> tuple[tuple[SymbolKey, ...], bool]:
+    def _walk_bases(self, key: SymbolKey) -> ClassOrder:
         symbol = self._symbol(key)
         if symbol is None:
-            return (key,), False
+            return ClassOrder((key,), Beyond.UNKNOWN)
         order: list[SymbolKey] = [key]
-        complete = True
+        beyond = Beyond.NOTHING
+        if self._passes_on(key, symbol):
+            beyond = Beyond.ANYTHING
         for base in symbol.bases:
             value = self._follow(key.path, key.qualname, base, 1).value
-            if value.what is not What.CLASS:
-                complete = complete and base in (("object",), ("Generic",), ("Protocol",), ("ABC",))
-                continue
-            above, whole = self.class_order(value.key)
-            complete = complete and whole
-            for item in above:
-                if item in order:
-                    order.remove(item)
-                order.append(item)
-        return tuple(order), complete
+            if value.what in (What.CLASS, What.FUNCTION):
+                above = self.class_order(value.key)
+                order = [item for item in order if item not in above.keys] + list(above.keys)
+                beyond = max(beyond, above.beyond)
+            elif symbol.kind is SymbolKind.TYPE:
+                beyond = Beyond.ANYTHING
+            elif base not in _BARE_BASES:
+                beyond = max(beyond, Beyond.OUTSIDE if value.what is What.OUTSIDE else Beyond.UNKNOWN)
+        return ClassOrder(tuple(order), beyond)
+
+    def _passes_on(self, key: SymbolKey, symbol: Symbol) -> bool:
+        if self._symbol(SymbolKey(key.path, f"{key.qualname}.__getattr__")) is not None:
+            return True
+        is_alias = symbol.kind is SymbolKind.TYPE and not symbol.bases
+        return is_alias and f"{key.qualname}." not in self._prefixes(key.path)
 
     # -- chains ------------------------------------------------------------------------------------------------------
 
@@ -213,8 +203,8 @@ class Resolver:
         value = before.value
         if step.startswith("."):
             return self._attribute(value, step[1:], depth)
-        if step == "@":
-            result = Value(What.INSTANCE, value.key) if value.what is What.CLASS else value
+        if step == "@":  # a function's name as a type: the interface that shares the name
+            result = Value(What.INSTANCE, value.key) if value.what in (What.CLASS, What.FUNCTION) else value
         elif step == "[of]":
             result = Value(What.OF, inner=value)
         elif step == "await":
@@ -283,7 +273,7 @@ class Resolver:
         found = found or self._starred(path, table, name, depth)
         if found is not None:
             return found
-        if name in _BUILTINS:
+        if name in BUILTINS:
             return _OUTSIDE
         return Resolution(Outcome.UNRESOLVED, (Target(SymbolKey(path, name), Confidence.LIKELY, absent=True),), UNKNOWN)
 
@@ -306,9 +296,7 @@ class Resolver:
 
     def _prefixes(self, path: str) -> frozenset[str]:
         table = self._index.find_table(path)
-        if table is None:
-            return frozenset()
-        return frozenset(name[: name.index(".") + 1] for name in table.symbols if "." in name)
+        return table.prefixes if table is not None else frozenset()
 
     def _imported(self, path: str, item: Import, depth: int) -> Resolution:
         binding = Target(SymbolKey(path, item.local), Confidence.SURE)
@@ -406,11 +394,24 @@ class Resolver:
     def _attribute(self, value: Value, name: str, depth: int) -> Resolution:
         if value.what is What.MODULE:
             return self._of_module(value.key.path, name, depth)
-        if value.what in (What.CLASS, What.INSTANCE, What.SUPER):
+        if value.what is What.CLASS:
+            return self._of_class(value, name, depth)
+        if value.what in (What.INSTANCE, What.SUPER):
             return self._member(value, name, Confidence.SURE, depth)
+        if value.what is What.FUNCTION:
+            return self._defined(value.key.path, f"{value.key.qualname}.{name}", depth + 1) or _OUTSIDE
         if value.what is What.UNKNOWN:
             return self._by_name(name)
         return _OUTSIDE
+
+    def _of_class(self, value: Value, name: str, depth: int) -> Resolution:
+        symbol = self._symbol(value.key)
+        if symbol is not None and symbol.kind is SymbolKind.INTERFACE and symbol.type:
+            return self._attribute(self._type_of(value.key, None, depth), name, depth + 1)  # a value of the same name
+        found = self._member(value, name, Confidence.SURE, depth)
+        if name == "prototype" and not _is_solid(found):
+            return Resolution(Outcome.RESOLVED, (), Value(What.INSTANCE, value.key))
+        return found
 
     def _of_module(self, path: str, name: str, depth: int) -> Resolution:
         found = self._offered(path, name, depth)
@@ -424,19 +425,23 @@ class Resolver:
         return Resolution(Outcome.UNRESOLVED, (Target(SymbolKey(path, name), Confidence.SURE, absent=True),), UNKNOWN)
 
     def _member(self, value: Value, name: str, confidence: Confidence, depth: int = 0) -> Resolution:
-        order, complete = self.class_order(value.key)
+        order, beyond = self.class_order(value.key)
         missed: list[Target] = []
         for owner in order[1:] if value.what is What.SUPER else order:
             found = self._defined(owner.path, f"{owner.qualname}.{name}", depth + 1, receiver=value.key)
             if found is not None:
                 return found._replace(targets=(*found.targets, *missed))
             missed.append(Target(SymbolKey(owner.path, f"{owner.qualname}.{name}"), confidence, absent=True))
-        if not complete:
-            return Resolution(Outcome.OUTSIDE, tuple(missed), UNKNOWN)
-        return Resolution(Outcome.UNRESOLVED, tuple(missed), UNKNOWN)
+        if beyond is Beyond.ANYTHING:
+            guess = self._by_name(name)
+            return guess._replace(targets=(*guess.targets, *missed))
+        if beyond is Beyond.OUTSIDE or name in CLASS_MEMBERS:
+            return Resolution(Outcome.OUTSIDE, tuple(missed), OUTSIDE)
+        outcome = Outcome.OUTSIDE if beyond is Beyond.UNKNOWN else Outcome.UNRESOLVED
+        return Resolution(outcome, tuple(missed), UNKNOWN)
 
     def _by_name(self, name: str) -> Resolution:
-        if name in _BUILTIN_MEMBERS or name.startswith("__"):
+        if name in BUILTIN_MEMBERS or name.startswith("__"):
             return _NOTHING
         keys = self._index.definers(name)
         if not keys:
@@ -454,6 +459,15 @@ class Resolver:
     def _symbol(self, key: SymbolKey) -> Symbol | None:
         table = self._index.find_table(key.path)
         return table.symbols.get(key.qualname) if table is not None else None
+
+
+def _solid(found: Resolution) -> Iterator[Target]:
+    """What is there, without what was looked for in vain."""
+    return (target for target in found.targets if not target.absent)
+
+
+def _is_solid(found: Resolution) -> bool:
+    return next(_solid(found), None) is not None
 
 
 def _fixture_places(path: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ from itertools import combinations
 
 from watchkeeper.code.footprint import ChangedFile, build_footprint, compare_file
 from watchkeeper.code.index import ProjectIndex
-from watchkeeper.code.languages import find_language
+from watchkeeper.code.languages import find_language, languages
 from watchkeeper.conflicts.detect import find_conflicts
 from watchkeeper.conflicts.pair import Pair, Party
 from watchkeeper.conflicts.touching import predict_clashes
@@ -43,10 +43,11 @@ def index_of(base: Contents) -> ProjectIndex:
     outlines = {path: read for path, source in base.items() if (read := _read(path, source, bodies=False)) is not None}
     words = Counter(word.decode() for source in base.values() for word in set(_WORD.findall(source)))
     aliases: dict[str, tuple[str, ...]] = {}
+    readers = {name: language for language in set(languages().values()) for name in language.alias_files}
     for path, source in base.items():
-        for language in {find_language(suffix) for suffix in (".py", ".ts")} - {None}:
-            if language is not None and path.rpartition("/")[2] in language.alias_files:
-                aliases.update(language.read_aliases(path, source))
+        language = readers.get(path.rpartition("/")[2])
+        if language is not None:
+            aliases.update(language.read_aliases(path, source))
     return ProjectIndex(outlines, base.keys(), aliases=aliases, frequency=words)
 
 
