@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from difflib import SequenceMatcher
 
 import msgspec
@@ -118,12 +119,10 @@ class Comparison:
         )
 
     def _what_differs(self, old: Symbol, new: Symbol) -> Aspect:
-        if new.kind in _VALUES:
-            return Aspect.VALUE
-        if old.signature is None or new.signature is None or new.kind in _TYPES:
-            return Aspect.BODY
         before, after = (self._normal(side, s, types=False) for side, s in ((self._base, old), (self._now, new)))
-        return Aspect.ANNOTATIONS if before == after else Aspect.BODY
+        if before == after and new.kind not in _TYPES:
+            return Aspect.ANNOTATIONS
+        return Aspect.VALUE if new.kind in _VALUES else Aspect.BODY
 
     def _added(self, new: Symbol) -> Write:
         return self._write(
@@ -313,7 +312,45 @@ def find_moves(writes: Sequence[Write]) -> tuple[Write, ...]:
         if write.edit is Edit.ADDED and not write.imports and write.digest and write.kind not in _VALUES:
             places.setdefault((write.key.qualname, write.digest), []).append(write)
     bound = {write.key for write in writes if write.edit is Edit.ADDED and write.imports}
-    return tuple(_moved(write, places, reachable=write.key in bound) for write in writes)
+    joined = tuple(_moved(write, places, reachable=write.key in bound) for write in writes)
+    return _with_members(joined)
+
+
+def _with_members(writes: Sequence[Write]) -> tuple[Write, ...]:
+    """A class that went from one file and came in another, with most of its members, was moved with all of them."""
+    added = {write.key for write in writes if write.edit is Edit.ADDED}
+    gone = [write for write in writes if write.edit in (Edit.DELETED, Edit.RENAMED)]
+    places: dict[SymbolKey, SymbolKey] = {w.key: w.successor for w in gone if w.successor and w.kind in _TYPES}
+    for write in gone:
+        if write.kind in _TYPES and write.key not in places:
+            found = _same_class_elsewhere(write.key, writes)
+            if found is not None:
+                places[write.key] = found
+    return tuple(_following(write, places, added) if write.edit is Edit.DELETED else write for write in writes)
+
+
+def _same_class_elsewhere(key: SymbolKey, writes: Sequence[Write]) -> SymbolKey | None:
+    new = [w.key for w in writes if w.edit is Edit.ADDED and w.kind in _TYPES and w.key.qualname == key.qualname]
+    if len(new) != 1:
+        return None
+    prefix = f"{key.qualname}."
+    sides = [
+        {w.key.qualname for w in writes if w.key.path == place.path and w.key.qualname.startswith(prefix)}
+        for place in (key, new[0])
+    ]
+    shared = len(sides[0] & sides[1])
+    return new[0] if shared * 2 >= len(sides[0] | sides[1]) else None
+
+
+def _following(write: Write, places: Mapping[SymbolKey, SymbolKey], added: AbstractSet[SymbolKey]) -> Write:
+    owner, _, last = write.key.qualname.rpartition(".")
+    new_owner = places.get(SymbolKey(write.key.path, owner))
+    if new_owner is None:
+        return write
+    successor = SymbolKey(new_owner.path, f"{new_owner.qualname}.{last}")
+    if successor not in added:
+        return write
+    return msgspec.structs.replace(write, edit=Edit.RENAMED, successor=successor, detail=f"moved to {successor.path}")
 
 
 def _moved(write: Write, places: Mapping[tuple[str, str], Sequence[Write]], *, reachable: bool) -> Write:

@@ -8,12 +8,12 @@ business: its change alone would be broken already.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from watchkeeper.conflicts.calls import find_misfit, find_misfit_of
 from watchkeeper.conflicts.pair import Pair, Party, make_conflict, short, shown_read, shown_write
-from watchkeeper.model.conflicts import Conflict, Kind, Severity
+from watchkeeper.model.conflicts import Conflict, Evidence, Kind, Severity
 from watchkeeper.model.footprint import CONTRACT, Aspect, Confidence, Edit, Read, Write
 from watchkeeper.model.ids import SymbolKey
 from watchkeeper.model.reading import Form, SymbolKind
@@ -42,8 +42,28 @@ class Edge(NamedTuple):
 def find_stale_reads(pair: Pair) -> Iterator[Conflict]:
     """One conflict for each symbol that one side writes and the other's changed code relies on."""
     for writer, reader in pair.directions():
-        for edges in _told_once(list(find_edges(writer, reader))):
+        for edges in _by_class(_told_once(list(find_edges(writer, reader)))):
             yield _conflict(writer, reader, edges)
+
+
+def _by_class(groups: Iterable[Sequence[Edge]]) -> Iterator[Sequence[Edge]]:
+    """Joins what concerns members of one class: who rewrites a class is told of once, not once a method.
+
+    What breaks for certain stays by itself: each of those has to be mended.
+    """
+    joined: dict[SymbolKey, list[Edge]] = {}
+    for edges in groups:
+        key = edges[0].write.key
+        if edges[0].severity is Severity.BLOCKING or "." not in key.qualname:
+            yield edges
+        else:
+            joined.setdefault(_owner(key), []).extend(edges)
+    for edges in joined.values():
+        yield sorted(edges, key=_weight, reverse=True)
+
+
+def _owner(key: SymbolKey) -> SymbolKey:
+    return SymbolKey(key.path, key.qualname.rpartition(".")[0])
 
 
 def _told_once(groups: list[Sequence[Edge]]) -> Iterator[Sequence[Edge]]:
@@ -65,9 +85,10 @@ def _told_once(groups: list[Sequence[Edge]]) -> Iterator[Sequence[Edge]]:
 
 def _owner_told(write: Write, groups: Sequence[Sequence[Edge]]) -> bool:
     """Whether the class that the symbol goes with is told to be gone: its members need no telling then."""
-    owner = SymbolKey(write.key.path, write.key.qualname.rpartition(".")[0])
     gone = (Edit.DELETED, Edit.RENAMED)
-    return write.edit in gone and any(edges[0].write.key == owner and edges[0].write.edit in gone for edges in groups)
+    return write.edit in gone and any(
+        edges[0].write.key == _owner(write.key) and edges[0].write.edit in gone for edges in groups
+    )
 
 
 def find_edges(writer: Party, reader: Party) -> Iterator[Sequence[Edge]]:
@@ -135,7 +156,7 @@ def _judge_appeared(write: Write, read: Read) -> Edge | None:
 
 
 def _judge_gone(write: Write, read: Read) -> Edge | None:
-    if not read.is_new or write.reachable:
+    if not read.is_new or write.reachable or _moves_with_its_class(write):
         return None
     if read.form is Form.OVERRIDE:
         why = f"{write.detail or 'deleted'}: the override is never called"
@@ -144,6 +165,14 @@ def _judge_gone(write: Write, read: Read) -> Edge | None:
         return None
     severity = Severity.MAJOR if read.form in (Form.ANNOTATION, Form.STORE) else Severity.BLOCKING
     return _edge(severity, write, read, _verb(read), write.detail or "deleted")
+
+
+def _moves_with_its_class(write: Write) -> bool:
+    """A member whose class went elsewhere is still found on its instances."""
+    successor = write.successor
+    if successor is None or "." not in write.key.qualname:
+        return False
+    return successor.qualname.rpartition(".")[2] == write.key.qualname.rpartition(".")[2]
 
 
 def _judge_override(write: Write, read: Read) -> Edge | None:
@@ -244,24 +273,31 @@ def _conflict(writer: Party, reader: Party, edges: Sequence[Edge]) -> Conflict:
         action = "no longer imports"
     elif write.edit is Edit.RENAMED and write.successor is not None and write.successor.path != write.key.path:
         action = "moves"
-    summary = f"{writer.label} {action} {name}; {reader.label} {worst.what} it in {short(worst.read.by_name)}"
+    member = "." in write.key.qualname
+    others = len({edge.write.key for edge in edges}) - 1
+    more = f" and {others} more of {name.rpartition('.')[0]}" if others else ""
+    summary = f"{writer.label} {action} {name}{more}; {reader.label} {worst.what} it in {short(worst.read.by_name)}"
     return make_conflict(
         kind=Kind.STALE_READ,
         rule=RULE,
         severity=worst.severity,
         confidence=worst.confidence,
         parties=(writer, reader),
-        keys=(write.key, writer.id),
-        subjects=(write.name, *(edge.read.by_name for edge in edges)),
+        keys=(write.key if worst.severity is Severity.BLOCKING or not member else _owner(write.key), writer.id),
+        subjects=(*(edge.write.name for edge in edges), *(edge.read.by_name for edge in edges)),
         summary=summary,
         why=worst.why,
-        evidence=(
-            shown_write(writer, write),
-            *(shown_read(reader, edge.read) for edge in edges[:_MOST_EVIDENCE]),
-        ),
+        evidence=tuple(_evidence(writer, reader, edges)),
         next_step=_next_step(writer, reader, worst),
         weight=min(len(edges), 9),
     )
+
+
+def _evidence(writer: Party, reader: Party, edges: Sequence[Edge]) -> Iterator[Evidence]:
+    """The writes, each once, then the reads; a few of both."""
+    writes = list({edge.write.key: edge.write for edge in edges}.values())
+    yield from (shown_write(writer, write) for write in writes[: _MOST_EVIDENCE // 2])
+    yield from (shown_read(reader, edge.read) for edge in edges[:_MOST_EVIDENCE])
 
 
 def _next_step(writer: Party, reader: Party, edge: Edge) -> str:
