@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from watchkeeper.model.ids import Millis, Sha
 from watchkeeper.repos.history import Commit
-from watchkeeper.watch.history import pairs_open_together, read_history
+from watchkeeper.watch.history import pairs_open_together, read_history, read_pull_requests
 
 
 def commit(name: str, *parents: str, at: int, authored: int | None = None) -> Commit:
@@ -103,3 +103,32 @@ def test_a_change_is_the_later_one_in_no_more_pairs_than_allowed() -> None:
 
 def test_a_repository_with_one_commit_has_no_past_changes() -> None:
     assert read_history([ROOT], Sha("root")).changes == ()
+
+
+def test_pull_requests_stand_in_where_the_branch_is_linear() -> None:
+    commits = [
+        ROOT,
+        commit("a", "root", at=5, authored=1),
+        commit("b", "root", at=6, authored=2),
+        commit("squashed-a", "root", at=7),
+        commit("squashed-b", "squashed-a", at=8),
+    ]
+    history = read_pull_requests(commits, Sha("squashed-b"), {"pull/1": Sha("a"), "pull/2": Sha("b")})
+    assert [(p.earlier.head, p.later.head) for p in pairs_open_together(history.changes)] == [("a", "b")]
+
+
+def test_a_stacked_pull_request_is_left_out() -> None:
+    commits = [ROOT, commit("a", "root", at=1), commit("b", "a", at=2), commit("squashed", "root", at=3)]
+    history = read_pull_requests(commits, Sha("squashed"), {"pull/1": Sha("a"), "pull/2": Sha("b")})
+    assert [change.head for change in history.changes] == ["a"]
+
+
+def test_pull_requests_of_different_times_were_not_open_together() -> None:
+    commits = [
+        ROOT,
+        commit("a", "root", at=1),
+        commit("later", "root", at=5),
+        commit("b", "root", at=9),
+    ]
+    history = read_pull_requests(commits, Sha("later"), {"pull/1": Sha("a"), "pull/2": Sha("b")})
+    assert list(pairs_open_together(history.changes)) == []

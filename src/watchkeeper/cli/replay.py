@@ -19,11 +19,20 @@ from watchkeeper.cli.verb import verb
 from watchkeeper.cli.wording import mark
 from watchkeeper.model.conflicts import Conflict, Severity
 
+from watchkeeper.watch.history import Sort
+
 if TYPE_CHECKING:
     from watchkeeper.watch.history import PastChange
     from watchkeeper.watch.replay import ReplayedPair, ReplayReport
 
 _MOST_SHOWN = 12
+_SORTS = {
+    "pull-requests": ["(the branch has no merges: these are the pull requests that this clone has, landed or not)"],
+    "commits": [
+        "(the branch has no merges and this clone no pull requests: forks are guessed from dates, and the later change of",
+        "a pair was rebased on the earlier one, so that little of what really happened can be seen)",
+    ],
+}
 _LEVELS = (Severity.MINOR, Severity.MAJOR, Severity.BLOCKING)
 
 
@@ -83,10 +92,7 @@ def _lines(report: ReplayReport, terminal: Terminal) -> list[str]:
         lines += [f"            {printable(past.title)} ({past.landing[:9]})" for past in _both(each)]
         lines += [f"            {printable(conflict.rule)}: {_evidence(conflict)}", ""]
     lines.append(f"{report.changes} changes landed; {pairs} pairs of them were open at the same time")
-    if not report.is_exact:
-        lines.append(
-            "(this branch has no merges: forks are guessed from dates, and a pair's later change saw the earlier)"
-        )
+    lines += _SORTS.get(report.sort.value, [])
     if report.skipped:
         lines.append(
             f"({report.skipped} pairs left out: a change of more files than a person reads, or not in this clone)"
@@ -114,7 +120,11 @@ def _next_step(report: ReplayReport, window: int) -> str:
     for each in report.pairs:
         if each.worst is not None and each.worst.rank >= Severity.MINOR.rank:
             return f"watchkeeper check {each.pair.earlier.head[:12]} {each.pair.later.head[:12]}"
-    return "watchkeeper watch" if report.pairs else f"watchkeeper replay --days {4 * window}"
+    if report.pairs:
+        return "watchkeeper watch"
+    if report.sort is Sort.COMMITS:
+        return "git fetch origin '+refs/pull/*/head:refs/pull/*/head', then watchkeeper replay again"
+    return f"watchkeeper replay --days {4 * window}"
 
 
 def _document(report: ReplayReport) -> dict[str, object]:
@@ -122,7 +132,7 @@ def _document(report: ReplayReport) -> dict[str, object]:
         "changes": report.changes,
         "pairs": len(report.pairs),
         "skipped": report.skipped,
-        "is_exact": report.is_exact,
+        "found_in": report.sort.value,
         "same_file": report.count_same_file(),
         "at_least": {severity.value: report.count_at(severity) for severity in Severity},
         "rules": {severity.value: report.count_rules(severity) for severity in Severity},

@@ -34,7 +34,9 @@ def find_conflicts(pair: Pair) -> tuple[Conflict, ...]:
 
 def _swapped(pair: Pair) -> Iterator[TextClash]:
     for clash in pair.clashes:
-        yield msgspec.structs.replace(clash, ours=clash.theirs, theirs=clash.ours)
+        yield msgspec.structs.replace(
+            clash, ours=clash.theirs, theirs=clash.ours, our_text=clash.their_text, their_text=clash.our_text
+        )
 
 
 def _not_yet_told(both_write: list[Conflict], stale: Iterable[Conflict]) -> list[Conflict]:

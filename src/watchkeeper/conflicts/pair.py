@@ -23,6 +23,8 @@ class TextClash(msgspec.Struct, frozen=True):
     kind: str
     ours: tuple[Span, ...] = ()
     theirs: tuple[Span, ...] = ()
+    our_text: str = ""  # the first clashing line of either side
+    their_text: str = ""
 
 
 class Party:

@@ -3,13 +3,15 @@
 On a branch that grows by merge commits, each first-parent merge is a change: it forked where the merged branch last met
 the target, and landed with the merge. Two changes were open together when the later one forked before the earlier one
 landed, and had been begun by then. On a branch that grows by single commits (squash or rebase), the fork is not
-recorded; there a change is taken to be open from its author date to its commit date.
+recorded; there the heads of pull requests are taken where the clone has them, else a change is taken to be open from
+its author date to its commit date.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
 
 import msgspec
 
@@ -41,11 +43,24 @@ class OpenPair(msgspec.Struct, frozen=True):
     later: PastChange
 
 
+class Sort(StrEnum):
+    """Where past changes were found."""
+
+    MERGES = "merges"  # of the target branch: forks and landings are recorded
+    PULL_REQUESTS = "pull-requests"  # heads that this clone has: forks are recorded, landings are not
+    COMMITS = "commits"  # of a linear target branch: forks are guessed from dates
+
+
 class History(msgspec.Struct, frozen=True):
-    """The past changes of a branch, newest first, and whether their forks are known (merges) or guessed (dates)."""
+    """The past changes of a branch, newest first, and where they were found."""
 
     changes: tuple[PastChange, ...]
-    is_exact: bool
+    sort: Sort
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether forks are known, not guessed."""
+        return self.sort is not Sort.COMMITS
 
 
 def read_history(commits: Sequence[Commit], head: Sha, *, since: Millis | None = None, limit: int = 500) -> History:
@@ -70,7 +85,57 @@ def read_history(commits: Sequence[Commit], head: Sha, *, since: Millis | None =
             change = _committed(chain, dates, position) if len(commit.parents) == 1 else None
         if change is not None:
             found.append(change)
-    return History(changes=tuple(found), is_exact=is_exact)
+    return History(changes=tuple(found), sort=Sort.MERGES if is_exact else Sort.COMMITS)
+
+
+def read_pull_requests(
+    commits: Sequence[Commit], head: Sha, pulls: Mapping[str, Sha], *, since: Millis | None = None
+) -> History:
+    """The pull requests of a repository whose target branch does not record them, newest first.
+
+    ``commits`` are all that can be reached from ``head`` and the pull requests' own heads (by name). Each counts as
+    open from its first own commit to its last; those that hold another one's commits (stacked) are left out.
+    """
+    graph = {commit.sha: commit for commit in commits}
+    chain = _first_parents(graph, head)
+    reach = _reach(graph, chain)
+    dates = [commit.committed_at for commit in chain]
+    found: list[PastChange] = []
+    owned: set[Sha] = set()
+    for name, sha in sorted(pulls.items(), key=lambda item: graph[item[1]].committed_at if item[1] in graph else 0):
+        forked_at = reach.get(sha, -1)
+        own = set(_own_commits(graph, reach, sha)) if sha in graph and forked_at >= 0 else set()
+        if not own or own & owned or (since is not None and graph[sha].committed_at < since):
+            continue
+        owned |= own
+        last = graph[sha]
+        found.append(
+            PastChange(
+                landing=sha,
+                head=sha,
+                base=chain[forked_at].sha,
+                position=max(bisect_right(dates, last.committed_at), forked_at + 1),
+                forked_at=forked_at,
+                opened=min(graph[each].authored_at for each in own),
+                landed=last.committed_at,
+                title=f"{name}: {last.subject}",
+                author=last.author,
+            )
+        )
+    return History(changes=tuple(reversed(found)), sort=Sort.PULL_REQUESTS)
+
+
+def _own_commits(graph: Mapping[Sha, Commit], reach: Mapping[Sha, int], head: Sha) -> Iterator[Sha]:
+    """The commits of a branch along its first parents, down to the target branch."""
+    sha = head
+    for _ in range(500):
+        commit = graph.get(sha)
+        if commit is None or _is_on_branch(reach, graph, sha):
+            return
+        yield sha
+        if not commit.parents:
+            return
+        sha = commit.parents[0]
 
 
 def pairs_open_together(changes: Sequence[PastChange], *, most_per_change: int = 10) -> Iterator[OpenPair]:
@@ -154,7 +219,7 @@ def _begun(graph: Mapping[Sha, Commit], reach: Mapping[Sha, int], head: Sha, tar
 
 def _is_on_branch(reach: Mapping[Sha, int], graph: Mapping[Sha, Commit], sha: Sha) -> bool:
     """Whether the commit is on the branch itself: it reaches further than all its parents."""
-    return all(reach.get(parent, -1) < reach[sha] for parent in graph[sha].parents)
+    return sha in reach and all(reach.get(parent, -1) < reach[sha] for parent in graph[sha].parents)
 
 
 def _committed(chain: Sequence[Commit], dates: Sequence[Millis], position: int) -> PastChange:

@@ -10,6 +10,7 @@ from watchkeeper.model.ids import ChangeId, Sha
 from watchkeeper.model.reading import Span
 from watchkeeper.repos.hub import Hub
 from watchkeeper.repos.merging import Clash, MergeOutcome
+from watchkeeper.repos.trees import TreeEntry
 from watchkeeper.repos.working import WorkingFile, snapshot_entries
 
 _MOST_VERDICTS = 5_000
@@ -73,12 +74,27 @@ class Merges:
 
     def _told(self, outcome: MergeOutcome, clash: Clash) -> TextClash:
         lines = self._hub.conflict_lines(outcome, clash.path)
+        ours = tuple(_ordered(place.ours) for place in lines[:_SHOWN])
+        theirs = tuple(_ordered(place.theirs) for place in lines[:_SHOWN])
         return TextClash(
             path=clash.path,
             kind=clash.kind.value,
-            ours=tuple(_ordered(place.ours) for place in lines[:_SHOWN]),
-            theirs=tuple(_ordered(place.theirs) for place in lines[:_SHOWN]),
+            ours=ours,
+            theirs=theirs,
+            our_text=self._line(clash.ours, ours),
+            their_text=self._line(clash.theirs, theirs),
         )
+
+    def _line(self, entry: TreeEntry | None, spans: tuple[Span, ...]) -> str:
+        """The first clashing line of a side that says something, as text."""
+        content = self._hub.objects.read(entry.sha) if entry is not None and entry.is_text_file and spans else None
+        if not content:
+            return ""
+        first, last = spans[0]
+        for line in content.splitlines()[first - 1 : last]:
+            if line.strip():
+                return line.decode("utf-8", "replace").strip()[:160]
+        return ""
 
 
 def _ordered(span: Span) -> Span:

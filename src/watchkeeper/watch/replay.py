@@ -12,11 +12,19 @@ from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.conflicts import Conflict, Severity
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.ids import ChangeId, Millis, Sha
-from watchkeeper.repos.history import read_log
+from watchkeeper.repos.history import list_branches, read_log
 from watchkeeper.repos.repository import Repository
 from watchkeeper.repos.working import read_branch_files
 from watchkeeper.watch.analyst import Analyst
-from watchkeeper.watch.history import OpenPair, PastChange, pairs_open_together, read_history
+from watchkeeper.watch.history import (
+    History,
+    OpenPair,
+    PastChange,
+    Sort,
+    pairs_open_together,
+    read_history,
+    read_pull_requests,
+)
 
 _MOST_PARTIES = 60
 _MOST_FILES = 400
@@ -42,7 +50,7 @@ class ReplayReport(msgspec.Struct, frozen=True):
     changes: int
     pairs: tuple[ReplayedPair, ...]
     skipped: int
-    is_exact: bool
+    sort: Sort
 
     def count_at(self, severity: Severity) -> int:
         """Pairs whose worst conflict is of that severity or above."""
@@ -72,7 +80,7 @@ def replay_history(
 
     Raises: GitError.
     """
-    history = read_history(read_log(repository, [head]), head, since=since, limit=limit)
+    history = _find_history(repository, head, since, limit)
     pairs = list(pairs_open_together(history.changes))
     past = _Past(repository, analyst)
     replayed: list[ReplayedPair] = []
@@ -87,8 +95,19 @@ def replay_history(
         changes=len(history.changes),
         pairs=tuple(replayed),
         skipped=len(pairs) - len(replayed),
-        is_exact=history.is_exact,
+        sort=history.sort,
     )
+
+
+def _find_history(repository: Repository, head: Sha, since: Millis | None, limit: int) -> History:
+    history = read_history(read_log(repository, [head]), head, since=since, limit=limit)
+    if history.is_exact:
+        return history
+    pulls = {branch.name: branch.head for branch in list_branches(repository, ["pull/*"])[:limit]}
+    if not pulls:
+        return history
+    commits = read_log(repository, [head, *dict.fromkeys(pulls.values())])
+    return read_pull_requests(commits, head, pulls, since=since)
 
 
 class _Past:

@@ -49,7 +49,10 @@ def _clash(pair: Pair, clash: TextClash) -> Conflict:
         subjects=(*subjects, clash.path),
         summary=f"{pair.first.label} and {pair.second.label} cannot be merged by git in {where}",
         why=f"git: {clash.kind} in {clash.path}",
-        evidence=(*_lines(pair.first, clash, clash.ours), *_lines(pair.second, clash, clash.theirs)),
+        evidence=(
+            _shown(pair.first, clash, clash.ours, clash.our_text),
+            _shown(pair.second, clash, clash.theirs, clash.their_text),
+        ),
         next_step="land one of them, then rebase the other and merge this place by hand",
     )
 
@@ -110,8 +113,8 @@ def _meets(one: tuple[Span, ...], two: tuple[Span, ...]) -> bool:
     return any(a[0] <= b[1] and b[0] <= a[1] for a in one for b in two)
 
 
-def _lines(party: Party, clash: TextClash, spans: tuple[Span, ...]) -> Iterator[Evidence]:
+def _shown(party: Party, clash: TextClash, spans: tuple[Span, ...], text: str) -> Evidence:
     touch = party.files.get(clash.path)
     place = touch.now_path if touch is not None else clash.path
     first = spans[0][0] if spans else (touch.hunks[0].now_start if touch is not None and touch.hunks else 1)
-    yield Evidence(change=party.id, path=place, line=max(1, first), text="", note=clash.kind)
+    return Evidence(change=party.id, path=place, line=max(1, first), text=text, note=clash.kind)
