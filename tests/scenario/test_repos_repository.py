@@ -208,7 +208,7 @@ def test_too_slow_and_too_much_output_end_with_an_error(git_repo: GitRepo) -> No
     with pytest.raises(GitError, match="printed more than"):
         run_git(git_repo.path, "show", "HEAD:big.txt", max_output=1000)
     with pytest.raises(GitError, match="took longer than"):
-        run_git(git_repo.path, "rev-parse", "HEAD", timeout_s=0.0)
+        run_git(git_repo.path, "slow", config={"alias.slow": "!sleep 30"}, timeout_s=0.2)
 
 
 def test_a_missing_git_is_an_error_with_a_hint(
