@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from watchkeeper.repos.objects import Objects
     from watchkeeper.watch.analyst import Analyst
     from watchkeeper.watch.check import CheckReport
+    from watchkeeper.watch.engine import Parts
     from watchkeeper.watch.readings import Readings
     from watchkeeper.watch.replay import ReplayReport
 
@@ -172,6 +174,39 @@ def replay(
             limit=merges or 2_000,
             on_progress=on_progress,
         )
+
+
+@contextmanager
+def open_watch(place: Place, clock: Callable[[], Millis] = now) -> Iterator[Parts]:
+    """What the live watch is made of, closed at the end. Raises WatchkeeperError."""
+    from watchkeeper.repos.hub import open_hub
+    from watchkeeper.watch.analyst import Analyst
+    from watchkeeper.watch.discovery import Surveyor, Wanted, find_clones
+    from watchkeeper.watch.engine import Parts
+    from watchkeeper.watch.ledger import Ledger, RecorderLock
+    from watchkeeper.watch.lookout import Lookout
+    from watchkeeper.watch.merges import Merges
+    from watchkeeper.watch.readings import Readings
+
+    config, folder = place.config, place.home / "projects" / place.project
+    clones = find_clones(place.repository, [Path(each) for each in config.clones])
+    wanted = Wanted(config.target, config.branches, config.landed_hours)
+    with ExitStack() as open_parts:
+        hub = open_parts.enter_context(open_hub(place.repository, folder))
+        for clone in clones:
+            hub.borrow(clone)
+        # Read through the hub: it has the objects of all clones, and no configuration of theirs.
+        surveyor = Surveyor(place.repository, hub.repository, clones, wanted)
+        readings = Readings(hub.objects, open_parts.enter_context(open_cache(place.home)))
+        analyst = Analyst(hub.repository, hub.objects, readings, Merges(hub))
+        log = open_parts.enter_context(open_log(place.home))
+        lock = RecorderLock(folder)
+        lock.acquire()
+        ledger = Ledger(log, place.project, lock)
+        open_parts.callback(ledger.close)
+        lookout = Lookout(surveyor, hub.objects, analyst, lambda: ledger.state, clock=clock, ignore=config.ignore)
+        open_parts.callback(lookout.close)
+        yield Parts(surveyor.repositories, lookout, ledger, readings, clock, metadata.version("watchkeeper"))
 
 
 def unbuilt(verb: str) -> WatchkeeperError:

@@ -1,0 +1,168 @@
+"""What the watch records: the log while it can be written, memory while it cannot, one writer for each project."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from watchkeeper.conflicts.lifecycle import State, fold_all
+from watchkeeper.model.errors import WatchkeeperError
+from watchkeeper.model.events import ConflictDismissed, Event, Recorded
+from watchkeeper.model.ids import Millis, ProjectId, Seq
+from watchkeeper.record.log import Log
+
+_MOST_WAITING = 20_000
+
+
+class Ledger:
+    """The state of a project, and the way into its log. Thread-safe. Nothing here raises once it is made.
+
+    While another process records, or the log cannot be written, events count for this process alone: they have no
+    number (``seq`` 0). What could not be written waits and is written, with its own times, as soon as that works again.
+    """
+
+    def __init__(self, log: Log, project: ProjectId, lock: RecorderLock) -> None:
+        self._log = log
+        self._project = project
+        self._lock = lock
+        self._guard = threading.Lock()
+        self._waiting: list[tuple[Millis, tuple[Event, ...]]] = []
+        self._read_to = Seq(0)
+        self._state = State()
+        self.problem = ""
+        self.lost = 0
+        self._reload()
+
+    @property
+    def state(self) -> State:
+        """What all events up to now say."""
+        return self._state
+
+    @property
+    def recorder(self) -> int:
+        """The process that records instead of this one; 0 where this one does."""
+        return 0 if self._lock.is_mine else self._lock.holder()
+
+    def record(self, events: Sequence[Event], at: Millis) -> tuple[Recorded, ...]:
+        """Take up events: they count at once, and are in the log when they have a number."""
+        if not events:
+            return ()
+        with self._guard:
+            if self._lock.is_mine:
+                try:
+                    self._flush()
+                    recorded = self._log.append(self._project, events, at)
+                except WatchkeeperError as error:
+                    self._put_off(events, at, error)
+                else:
+                    self._follow()
+                    return recorded
+            return self._take_locally(events, at)
+
+    def renew(self) -> tuple[Recorded, ...]:
+        """Take up what other processes recorded (dismissals), and write what had to wait; what is new to us."""
+        with self._guard:
+            if not self._lock.is_mine and self._lock.acquire():
+                self._adopt()
+            try:
+                if self._lock.is_mine:
+                    self._flush()
+                return self._follow()
+            except WatchkeeperError as error:
+                self.problem = error.message
+                return ()
+
+    def close(self) -> None:
+        """Let another process record."""
+        self._lock.release()
+
+    def _flush(self) -> None:
+        while self._waiting:
+            at, events = self._waiting[0]
+            self._log.append(self._project, events, at)
+            self._waiting.pop(0)
+            if not self._waiting:
+                self._reload()
+        self.problem = ""
+
+    def _put_off(self, events: Sequence[Event], at: Millis, error: WatchkeeperError) -> None:
+        self.problem = error.message
+        self._waiting.append((at, tuple(events)))
+        if len(self._waiting) > _MOST_WAITING:
+            self._waiting.pop(0)
+            self.lost += 1
+
+    def _take_locally(self, events: Sequence[Event], at: Millis) -> tuple[Recorded, ...]:
+        first = self._state.seq + 1
+        numbered = [Recorded(Seq(first + index), at, self._project, event) for index, event in enumerate(events)]
+        self._state = fold_all(numbered, self._state)
+        return tuple(Recorded(Seq(0), at, self._project, event) for event in events)
+
+    def _follow(self) -> tuple[Recorded, ...]:
+        """Fold what the log holds beyond what was read; on our own numbers while we do not record."""
+        news = tuple(self._log.read(self._project, after=self._read_to))
+        if not news:
+            return ()
+        self._read_to = news[-1].seq
+        if self._lock.is_mine and not self._waiting:
+            self._state = fold_all(news, self._state)
+            return news
+        # What the recorder says of conflicts we see ourselves; what people said is only in the log.
+        said = [each for each in news if isinstance(each.event, ConflictDismissed)]
+        for each in said:
+            moved = Recorded(Seq(self._state.seq + 1), each.at, each.project, each.event)
+            self._state = fold_all([moved], self._state)
+        return tuple(said)
+
+    def _adopt(self) -> None:
+        """The recorder is gone and we take its place: what we saw alone is judged again against the log."""
+        with suppress(WatchkeeperError):
+            self._reload()
+
+    def _reload(self) -> None:
+        self._state = fold_all(self._log.read(self._project))
+        self._read_to = self._state.seq
+
+
+class RecorderLock:
+    """Held by the one process that records a project. The system lets go of it however the process ends."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "watch.lock"
+        self._handle = -1
+        self.is_mine = False
+
+    def acquire(self) -> bool:
+        """Try to become the recorder. Does not wait."""
+        if self._handle < 0:
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            except OSError:
+                return False
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        self.is_mine = True
+        with suppress(OSError):
+            os.ftruncate(self._handle, 0)
+            os.pwrite(self._handle, f"{os.getpid()}\n".encode(), 0)
+        return True
+
+    def holder(self) -> int:
+        """The process that has it, -1 where that cannot be told."""
+        try:
+            text = self._path.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            return -1
+        return int(text) if text.isdecimal() else -1
+
+    def release(self) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
+        self._handle, self.is_mine = -1, False

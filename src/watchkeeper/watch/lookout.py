@@ -1,0 +1,341 @@
+"""All that is followed, kept current: hints in, events out. Blocks; one thread owns it."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+
+from watchkeeper.conflicts.lifecycle import State
+from watchkeeper.conflicts.pair import Party
+from watchkeeper.model.changes import Change, Source
+from watchkeeper.model.conflicts import Conflict
+from watchkeeper.model.errors import NotARepositoryError, WatchkeeperError
+from watchkeeper.model.events import Event
+from watchkeeper.model.ids import ChangeId, Millis, Sha
+from watchkeeper.repos.checkout import Checkout
+from watchkeeper.repos.objects import Objects
+from watchkeeper.repos.repository import Worktree
+from watchkeeper.repos.target import Target
+from watchkeeper.repos.working import WorkingFile, read_branch_files
+from watchkeeper.watch.analyst import Analyst
+from watchkeeper.watch.discovery import Found, Landed, Survey, Surveyor, is_git_at_work
+from watchkeeper.watch.kinship import onto_fork
+from watchkeeper.watch.pairs import Pairs
+
+_MOST_FILES_LANDED = 400
+_SCANNERS = 2
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What looking gave: events to record, and what has to be looked at again once it is quiet."""
+
+    events: tuple[Event, ...] = ()
+    touched: bool = False  # some file differs from what was known
+    needs_scan: bool = False
+    needs_survey: bool = False
+    unsettled: tuple[Path, ...] = ()  # worktrees that git was changing
+
+
+class Followed:
+    """A worktree that is followed, with its checkout and the change that it is at the moment."""
+
+    def __init__(self, found: Found, worktree: Worktree, checkout: Checkout) -> None:
+        self.found = found
+        self.worktree = worktree
+        self.checkout = checkout
+        self.files: tuple[WorkingFile, ...] = ()
+        self.is_scanned = False
+        self.active_at = 0.0
+
+
+class Lookout:
+    """Keeps the footprints of all changes current. Every step gives the events that follow from what it saw.
+
+    Steps that look at a worktree raise WatchkeeperError where git or the disk fails; nothing is closed then, and
+    looking again mends it.
+    """
+
+    def __init__(
+        self,
+        surveyor: Surveyor,
+        objects: Objects,
+        analyst: Analyst,
+        state: Callable[[], State],
+        *,
+        clock: Callable[[], Millis],
+        ignore: Sequence[str] = (),
+    ) -> None:
+        self._surveyor = surveyor
+        self._objects = objects
+        self._analyst = analyst
+        self._clock = clock
+        self._pairs = Pairs(self._compare, state, clock=clock, ignore=ignore)
+        self._files: dict[ChangeId, tuple[WorkingFile, ...]] = {}
+        self._names = {each.path: str(each.id) for each in state().changes.values() if each.path}
+        self._branches: dict[str, Found] = {}
+        self._landed = Landed()
+        self._landed_waiting: OrderedDict[ChangeId, Change] = OrderedDict()
+        self._troubles: dict[str, str] = {}
+        self.followed: dict[Path, Followed] = {}
+        self.target: Target | None = None
+        self.left_out: tuple[str, ...] = ()
+        self.is_complete = False
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The live changes, and those that landed lately."""
+        return tuple(party.change for party in self._pairs.parties.values())
+
+    @property
+    def has_more(self) -> bool:
+        """Something waits that is not urgent."""
+        return bool(self._landed_waiting) or not self.is_complete
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """What could not be looked at or compared, in sentences."""
+        return tuple(dict.fromkeys(filter(None, [*self._troubles.values(), self._pairs.problem])))
+
+    def count_files(self, change: ChangeId) -> int:
+        """How many files the change touches."""
+        return len(self._files.get(change, ()))
+
+    def note(self, place: str, trouble: str) -> None:
+        """A step failed; the next that succeeds at the same place takes it back."""
+        self._troubles[place] = trouble
+
+    def survey(self, moved: Iterable[Path] = ()) -> Step:
+        """Find what came, went or moved, and look at that; at the worktrees ``moved`` in any case."""
+        survey = self._surveyor.survey(self._names)
+        target_moved = (survey.target and survey.target.commit) != (self.target and self.target.commit)
+        self.left_out, self.target = survey.left_out, survey.target
+        self._let_go(survey)
+        self._names = {found.place: found.change.id for found in survey.found}
+        self._look_at_worktrees(survey, set(moved))
+        self._look_at_branches(survey)
+        if target_moved:
+            self._renew_landed()
+        self._troubles.pop("survey", None)
+        unsettled = tuple(root for root, followed in self.followed.items() if not followed.is_scanned)
+        return Step(self._pairs.events(), unsettled=unsettled)
+
+    def touch(self, root: Path, paths: Iterable[str]) -> Step:
+        """Look at these paths of a worktree again."""
+        followed = self.followed.get(root)
+        if followed is None or not followed.is_scanned:
+            return Step(needs_scan=followed is not None)
+        if not followed.worktree.path.is_dir():
+            return Step(needs_survey=True)
+        state = followed.checkout.update(paths)
+        # Asked afterwards: had git begun before we read, what we read may be half of something.
+        if state is None or is_git_at_work(followed.worktree):
+            return Step(needs_scan=True)
+        if state.files == followed.files:
+            return Step()
+        followed.active_at = time.monotonic()
+        self._renew_worktree(followed)
+        return Step(self._pairs.events(), touched=True)
+
+    def scan(self, root: Path) -> Step:
+        """Look at a whole worktree again, also at where its HEAD is."""
+        followed = self.followed.get(root)
+        worktree = self._surveyor.find_worktree(followed.found) if followed is not None else None
+        if followed is None or worktree is None or worktree.branch != followed.worktree.branch:
+            return Step(needs_survey=True)
+        before = followed.found.change.head, followed.files
+        if not self._scan(followed, worktree):
+            return Step(needs_scan=True)
+        self._renew_worktree(followed)
+        return Step(self._pairs.events(), touched=before != (followed.found.change.head, followed.files))
+
+    def go_on(self) -> Step:
+        """One piece of what is not urgent: a landed change, or the end of the first look."""
+        if self._landed_waiting:
+            _, change = self._landed_waiting.popitem(last=False)
+            self._take_landed(change)
+        elif not self.is_complete:
+            self.is_complete = True
+            self._pairs.close_inherited()
+        return Step(self._pairs.events())
+
+    def judge_again(self) -> Step:
+        """Compare the pairs whose comparison failed."""
+        return Step(self._pairs.events() if self._pairs.has_unjudged else ())
+
+    def expire_landed(self) -> Step:
+        """Let go of what landed too long ago."""
+        self._renew_landed()
+        return Step(self._pairs.events())
+
+    def reconcile(self) -> Step:
+        """Say all that is seen against a state that others wrote meanwhile."""
+        self._pairs.reconcile()
+        return Step(self._pairs.events())
+
+    def close(self) -> None:
+        """End all processes."""
+        for followed in self.followed.values():
+            followed.checkout.close()
+
+    def _let_go(self, survey: Survey) -> None:
+        """Changes that are no longer there, or go by another name now."""
+        now = {found.place: found.change.id for found in survey.found}
+        for place, name in self._names.items():
+            if place not in now:
+                self._drop(ChangeId(name), "its branch is gone" if place in self._branches else "its worktree is gone")
+            elif now[place] != name:
+                self._drop(ChangeId(name), f"its worktree is on {now[place]} now")
+        for place in self._branches.keys() - now.keys():
+            del self._branches[place]
+        for root in [root for root in self.followed if str(root) not in now]:
+            self.followed.pop(root).checkout.close()
+            self._troubles.pop(str(root), None)
+
+    def _look_at_worktrees(self, survey: Survey, moved: set[Path]) -> None:
+        due: list[tuple[Followed, Worktree]] = []
+        for found in survey.found:
+            worktree = found.worktree
+            if worktree is None:
+                continue
+            followed = self.followed.get(worktree.path)
+            if followed is None:
+                checkout = Checkout(self._surveyor.history, worktree, self._objects)
+                followed = self.followed[worktree.path] = Followed(found, worktree, checkout)
+            is_same = _standing(followed.found.change) == _standing(found.change)
+            followed.found = found
+            if not is_same or not followed.is_scanned or worktree.path in moved:
+                due.append((followed, worktree))
+        for followed in self._scan_all(due):
+            self._renew_worktree(followed)
+
+    def _scan_all(self, due: Sequence[tuple[Followed, Worktree]]) -> list[Followed]:
+        """Those that could be scanned. Several at once: most of it is waiting for git."""
+
+        def scan(item: tuple[Followed, Worktree]) -> Followed | None:
+            followed, worktree = item
+            try:
+                return followed if self._scan(followed, worktree) else None
+            except WatchkeeperError as error:
+                if not isinstance(error, NotARepositoryError):
+                    self._troubles[str(worktree.path)] = error.message
+                return None
+
+        if len(due) < 2:
+            return [done for item in due if (done := scan(item)) is not None]
+        with ThreadPoolExecutor(_SCANNERS, thread_name_prefix="scan") as threads:
+            return [done for done in threads.map(scan, due) if done is not None]
+
+    def _scan(self, followed: Followed, worktree: Worktree) -> bool:
+        """False where git was at work: what was read may be half of something, and does not count."""
+        followed.is_scanned = False
+        if is_git_at_work(worktree):
+            return False
+        followed.worktree = followed.checkout.worktree = worktree
+        head = worktree.head
+        base = self._surveyor.merge_base(head, self.target.commit) if head is not None and self.target else None
+        state = followed.checkout.scan(base)
+        if state.head != head or is_git_at_work(worktree):
+            return False
+        change = msgspec.structs.replace(followed.found.change, head=head, base=base, branch=worktree.branch)
+        followed.found = msgspec.structs.replace(followed.found, change=change, worktree=worktree)
+        followed.is_scanned = True
+        self._troubles.pop(str(worktree.path), None)
+        return True
+
+    def _look_at_branches(self, survey: Survey) -> None:
+        for found in survey.found:
+            known = self._branches.get(found.place)
+            if found.worktree is not None or (known is not None and known.change == found.change):
+                continue
+            change = found.change
+            assert change.head is not None
+            # Without a base there is no target: nothing that the branch could differ from.
+            files = read_branch_files(self._surveyor.history, change.base, change.head) if change.base else ()
+            self._branches[found.place] = found
+            self._renew(change, files, "its work is in the target branch")
+
+    def _renew_worktree(self, followed: Followed) -> None:
+        files = followed.checkout.state.files
+        self._renew(followed.found.change, files, "nothing differs from its base any more")
+        followed.files = files
+
+    def _renew(self, change: Change, files: tuple[WorkingFile, ...], why_empty: str) -> None:
+        if files:
+            party = self._analyst.party(change, files)
+            self._files[change.id] = files
+            self._pairs.place(party)
+        else:
+            self._drop(change.id, why_empty)
+
+    def _drop(self, identity: ChangeId, reason: str) -> None:
+        self._pairs.drop(identity, reason)
+        self._files.pop(identity, None)
+        self._analyst.forget(identity)
+
+    def _compare(self, one: Party, two: Party) -> tuple[Conflict, ...]:
+        if one.is_landed or two.is_landed:
+            return self._analyst.compare(one, two) if self._could_meet(one, two) else ()
+        related = self._since_they_parted(one, two)
+        return self._analyst.compare(*related) if related is not None else ()
+
+    def _could_meet(self, one: Party, two: Party) -> bool:
+        """Landed changes meet those that do not have them, and each other where they were open together."""
+        if one.is_landed and two.is_landed:
+            return frozenset({one.id, two.id}) in self._landed.open_together
+        landed, live = (one.change, two.change) if one.is_landed else (two.change, one.change)
+        if self.target is None or landed.head is None:
+            return False
+        return landed.head in self._surveyor.landed_since(live.base, self.target)
+
+    def _since_they_parted(self, one: Party, two: Party) -> tuple[Party, Party] | None:
+        """Where one is built on the other it has the other's commits: they are no conflict.
+
+        None where one side has nothing that the other does not have.
+        """
+        first, second = one.change, two.change
+        if first.head is None or second.head is None or first.head == first.base or second.head == second.base:
+            return one, two
+        fork = self._surveyor.merge_base(first.head, second.head)
+        if fork is None or fork in (first.base, second.base) or self._is_landed(fork):
+            return one, two
+        sides = []
+        for change in (first, second):
+            files = onto_fork(self._files[change.id], fork, self._objects)
+            if not files:
+                return None
+            based = msgspec.structs.replace(change, base=fork)
+            sides.append(Party(based, self._analyst.footprint(based, files)))
+        return sides[0], sides[1]
+
+    def _is_landed(self, commit: Sha) -> bool:
+        return self.target is not None and self._surveyor.merge_base(commit, self.target.commit) == commit
+
+    def _renew_landed(self) -> None:
+        landed = self._surveyor.landed(self.target, self._clock())
+        now = {change.id: change for change in landed.changes}
+        known = {identity for identity, party in self._pairs.parties.items() if party.change.source is Source.LANDED}
+        for identity in known - now.keys():
+            self._drop(identity, "it landed too long ago, or is no longer in the target branch")
+        self._landed = landed
+        self._landed_waiting = OrderedDict((each.id, each) for each in landed.changes if each.id not in known)
+        for identity in known & now.keys():  # who has what may have changed with the target branch
+            self._pairs.judge_again(identity)
+
+    def _take_landed(self, change: Change) -> None:
+        assert change.head is not None
+        try:
+            files = read_branch_files(self._surveyor.history, change.base, change.head)
+        except WatchkeeperError as error:  # a shallow clone ends before it
+            self.left_out = (*self.left_out, f"{change.label}: {error.message}")
+            return
+        if len(files) <= _MOST_FILES_LANDED:
+            self._renew(change, files, "it changes nothing")
+
+
+def _standing(change: Change) -> tuple[object, ...]:
+    return change.head, change.base, change.id
