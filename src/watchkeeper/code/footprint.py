@@ -170,6 +170,7 @@ class _Reader:
         self._predecessors = {w.successor: w.key for w in writes if w.successor is not None}
         self._left = _MOST_REFERENCES
         self._names: dict[SymbolKey, str] = {}
+        self._base_symbols: dict[str, dict[str, Symbol]] = {}
 
     def read_file(self, file: ChangedFile, delta: FileDelta) -> Iterator[Read]:
         """All reliances of the file's changed symbols and new imports."""
@@ -214,9 +215,15 @@ class _Reader:
         before = self._predecessors.get(SymbolKey(file.now_path, symbol.qualname))
         if before is None:
             return None
-        reading = self._bodies(before.path)
-        found = {s.qualname: s for s in reading.symbols} if reading else {}
-        return found.get(before.qualname)
+        return self._base_symbol(before)
+
+    def _base_symbol(self, key: SymbolKey) -> Symbol | None:
+        """A symbol of the base with its references."""
+        known = self._base_symbols.get(key.path)
+        if known is None:
+            reading = self._bodies(key.path)
+            known = self._base_symbols[key.path] = {s.qualname: s for s in reading.symbols} if reading else {}
+        return known.get(key.qualname)
 
     def _reads(
         self, path: str, symbol: Symbol, reference: Reference, *, is_new: bool, near: tuple[int, Sequence[bytes]]
@@ -251,8 +258,7 @@ class _Reader:
         """What an operator or property reaches through unchanged code: the writer of ``with x`` never sees a call."""
         if read.form is not Form.PROTOCOL or read.confidence is not Confidence.SURE:
             return
-        reading = self._bodies(read.target.path)
-        symbol = next((s for s in reading.symbols if s.qualname == read.target.qualname), None) if reading else None
+        symbol = self._base_symbol(read.target)
         for reference in symbol.references if symbol else ():
             if reference.form is not Form.CALL:
                 continue

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping
+from functools import cache
 from itertools import combinations
 
 from watchkeeper.code.footprint import ChangedFile, build_footprint, compare_file
@@ -54,6 +55,7 @@ def index_of(base: Contents) -> ProjectIndex:
 def footprint_of(name: str, base: Contents, edits: Edits, index: ProjectIndex) -> Footprint:
     """The footprint of one change held in memory."""
 
+    @cache
     def bodies(path: str) -> Reading | None:
         return _read(path, base[path], bodies=True) if path in base else None
 
