@@ -9,7 +9,6 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from functools import cache
-from pathlib import PurePosixPath
 
 from watchkeeper.code.language import Language
 
@@ -30,4 +29,11 @@ def languages() -> Mapping[str, Language]:
 
 def find_language(path: str) -> Language | None:
     """The language that reads ``path``, by its suffix; None for other text."""
-    return languages().get(PurePosixPath(path).suffix)
+    return languages().get(_suffix(path))
+
+
+def _suffix(path: str) -> str:
+    """As ``PurePosixPath.suffix``, which takes ten times as long: a warm start asks this for every file of a tree."""
+    name = path[path.rfind("/") + 1 :]
+    at = name.rfind(".")
+    return name[at:] if 0 < at < len(name) - 1 else ""
