@@ -19,7 +19,7 @@ from watchkeeper.model.ids import SymbolKey
 from watchkeeper.model.reading import Form, SymbolKind
 
 RULE = "stale-read"
-_NEAR_LINES = 3
+_NEAR_LINES = 40
 _HUB_FILES = 60
 _MOST_EVIDENCE = 6
 _WEAK_FORMS = frozenset({Form.ANNOTATION, Form.IMPORT})
@@ -100,6 +100,45 @@ def find_edges(writer: Party, reader: Party) -> Iterator[Sequence[Edge]]:
         if edges:
             yield sorted(edges, key=_weight, reverse=True)
     yield from _new_duties(writer, reader)
+    yield from _new_stores(writer, reader)
+
+
+def _new_stores(writer: Party, reader: Party) -> Iterator[Sequence[Edge]]:
+    """State that one side newly assigns and the other newly looks at, in code that neither shares."""
+    for key in sorted((writer.reads.keys() & reader.reads.keys()) - writer.writes.keys()):
+        stores = [read for read in writer.reads[key] if read.form is Form.STORE and _counts_as_state(read)]
+        makers = {read.by for read in stores}
+        uses = [
+            read
+            for read in reader.reads[key]
+            if read.form is not Form.STORE and read.by not in makers and _counts_as_state(read)
+        ]
+        if not stores or not uses:
+            continue
+        write = _store_as_write(stores[0])
+        why = f"newly assigned in {short(stores[0].by_name)}"
+        yield [Edge(Severity.MINOR, Confidence.SURE, write, read, _verb(read), why) for read in uses]
+
+
+def _counts_as_state(read: Read) -> bool:
+    return read.is_new and not read.absent and not read.is_test and read.confidence is Confidence.SURE and not read.via
+
+
+def _store_as_write(store: Read) -> Write:
+    """The assignment as what it does to the field."""
+    same_file = store.by.path == store.target.path
+    module = store.by_name.partition(":")[0] if same_file else store.target.path
+    return Write(
+        key=store.target,
+        kind=SymbolKind.FIELD,
+        edit=Edit.MODIFIED,
+        name=f"{module}:{store.target.qualname}",
+        path=store.path,
+        aspects=frozenset({Aspect.VALUE}),
+        line=store.line,
+        text=store.text,
+        detail=f"newly assigned in {short(store.by_name)}",
+    )
 
 
 def _new_duties(writer: Party, reader: Party) -> Iterator[Sequence[Edge]]:
