@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
-import click
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from watchkeeper.app import unbuilt
+import click
+import msgspec
+
+from watchkeeper.cli.documents import conflict_document
+from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_lines_option
+from watchkeeper.cli.output import Terminal, find_terminal, printable, show, show_document
 from watchkeeper.cli.verb import verb
+from watchkeeper.cli.wording import conflict_lines, evidence_lines
+from watchkeeper.model.conflicts import Conflict
+from watchkeeper.model.errors import WatchkeeperError
+
+if TYPE_CHECKING:
+    from watchkeeper.cli.demo_scene import Happening
 
 
 @verb(examples=("watchkeeper demo", "watchkeeper demo --keep"), then="watchkeeper watch")
@@ -18,5 +36,95 @@ def command(*, keep: bool, as_json: bool) -> int:
     Two scripted editors type in two worktrees. The conflict is on the screen before either commits, while git says that
     the merge is clean. Takes under 30 seconds; no key, no server. Exit code 0 when the conflict was shown.
     """
-    del keep, as_json
-    raise unbuilt("demo")
+    from watchkeeper.cli.demo_scene import play, read_editors
+
+    folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="watchkeeper-demo-")))
+    terminal = find_terminal(sys.stdout, os.environ)
+    teller = Teller(terminal, as_json=as_json)
+    if not as_json:
+        _print(_opening(folder, [f"{each.name}  {each.issue}" for each in read_editors()]))
+    try:
+        was_seen = asyncio.run(play(folder, teller.tell))
+    finally:
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+    if not was_seen:
+        raise WatchkeeperError(
+            "The demo ended without the conflict that it is about",
+            slug="demo-failed",
+            hint="see what is wrong with this machine: watchkeeper doctor",
+        )
+    if not as_json:
+        show([f"\nkept: {folder}/newsroom"] if keep else [], "watchkeeper watch")
+    elif keep:
+        show_document({"type": "kept", "folder": str(folder)})
+    return Exit.NOTHING
+
+
+class Teller:
+    """Tells what happens, as it happens."""
+
+    def __init__(self, terminal: Terminal, *, as_json: bool) -> None:
+        self._terminal = terminal
+        self._as_json = as_json
+        self._began = time.monotonic()
+
+    def tell(self, happening: Happening) -> None:
+        """Print it at once."""
+        if self._as_json:
+            show_document(_document(happening))
+        else:
+            _print(self._lines(happening))
+
+    def _lines(self, happening: Happening) -> list[str]:
+        from watchkeeper.cli.demo_scene import Committed, Seen, Typed
+
+        when = self._terminal.paint("dim", f"{time.monotonic() - self._began:5.1f} s")
+        match happening:
+            case Typed():
+                what = printable(happening.line) if happening.line else f"new, {happening.lines} lines"
+                return [f"{when}  {happening.editor} typed  {happening.path}: {what}"]
+            case Seen():
+                said = conflict_lines(happening.conflict, self._terminal)
+                fast = f"seen {happening.latency_ms:.0f} ms after the save, before either commit"
+                return ["", *(f"{when}  {line}" for line in said), f"{when}              {fast}", ""]
+            case Committed():
+                verdict = "clean, it sees nothing wrong" if happening.merge_is_clean else "they do not merge"
+                return [
+                    f"{when}  agent-a and agent-b committed",
+                    f"{when}  git merge-tree agent-a agent-b: {verdict}",
+                    "",
+                    *_in_full(happening.conflict, self._terminal),
+                ]
+
+
+def _opening(folder: Path, editors: list[str]) -> list[str]:
+    return [
+        f"A small newsroom in {folder}/newsroom; two agents, each in a worktree of its own:",
+        *(f"  {editor}" for editor in editors),
+        "",
+    ]
+
+
+def _in_full(conflict: Conflict, terminal: Terminal) -> list[str]:
+    lines = conflict_lines(conflict, terminal)
+    for change in conflict.changes:
+        lines += [
+            f"            {printable(change)}",
+            *(f"          {x}" for x in evidence_lines(conflict.evidence, change)),
+        ]
+    return [*lines, f"            why: {printable(conflict.why)}"]
+
+
+def _document(happening: Happening) -> dict[str, object]:
+    from watchkeeper.cli.demo_scene import Typed
+
+    document: dict[str, object] = msgspec.to_builtins(happening)
+    if not isinstance(happening, Typed):
+        document["conflict"] = conflict_document(happening.conflict)
+    return document
+
+
+def _print(lines: list[str]) -> None:
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
