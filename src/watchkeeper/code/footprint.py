@@ -20,7 +20,7 @@ from watchkeeper.code.index import ProjectIndex, display_name
 from watchkeeper.code.languages import find_language
 from watchkeeper.code.linediff import hunks as line_hunks
 from watchkeeper.code.resolve import Outcome, Resolver, Target
-from watchkeeper.model.footprint import Confidence, Edit, FileTouch, Footprint, Read, TouchKind, Write
+from watchkeeper.model.footprint import Aspect, Confidence, Edit, FileTouch, Footprint, Read, TouchKind, Write
 from watchkeeper.model.ids import ChangeId, SymbolKey
 from watchkeeper.model.reading import CallShape, Form, Reading, Reference, Span, Status, Symbol, SymbolKind
 
@@ -168,6 +168,8 @@ class _Reader:
         self._own = {write.key for write in writes if write.edit is Edit.ADDED}
         self._written = {write.key for write in writes}
         self._predecessors = {w.successor: w.key for w in writes if w.successor is not None}
+        # Only annotated, or only following a rename: what they always relied on is no reliance of this change.
+        self._quiet = {w.key for w in writes if w.edit is Edit.MODIFIED and w.aspects <= {Aspect.ANNOTATIONS}}
         self._left = _MOST_REFERENCES
         self._names: dict[SymbolKey, str] = {}
         self._base_symbols: dict[str, dict[str, Symbol]] = {}
@@ -185,6 +187,8 @@ class _Reader:
                 continue
             for reference, is_new in _aged(symbol, self._counterpart(file, symbol, old)):
                 if symbol.qualname not in changed and not (is_new and reference.form is Form.IMPORT):
+                    continue
+                if not is_new and SymbolKey(file.path, symbol.qualname) in self._quiet:
                     continue
                 distance = _distance(reference.line, touched)
                 yield from self._reads(file.now_path, symbol, reference, is_new=is_new, near=(distance, lines))
