@@ -18,7 +18,6 @@ from watchkeeper.cli.output import Terminal, find_terminal, printable, show, sho
 from watchkeeper.cli.verb import verb
 from watchkeeper.cli.wording import mark
 from watchkeeper.model.conflicts import Conflict, Severity
-
 from watchkeeper.watch.history import Sort
 
 if TYPE_CHECKING:
