@@ -207,12 +207,3 @@ def open_watch(place: Place, clock: Callable[[], Millis] = now) -> Iterator[Part
         lookout = Lookout(surveyor, hub.objects, analyst, lambda: ledger.state, clock=clock, ignore=config.ignore)
         open_parts.callback(lookout.close)
         yield Parts(surveyor.repositories, lookout, ledger, readings, clock, metadata.version("watchkeeper"))
-
-
-def unbuilt(verb: str) -> WatchkeeperError:
-    """The error of a verb whose engine is not part of this build."""
-    return WatchkeeperError(
-        f"This build of Watchkeeper has no `{verb}` yet",
-        slug="not-built",
-        hint="use a newer version: watchkeeper --version",
-    )

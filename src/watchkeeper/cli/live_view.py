@@ -155,7 +155,8 @@ class ScreenView:
         self._drawn: list[str] = []
 
     def take(self, update: Update) -> None:
-        self._happened_at = update.recorded[-1].at
+        if update.recorded:
+            self._happened_at = update.recorded[-1].at
         self._changed.set()
 
     async def show(self) -> None:

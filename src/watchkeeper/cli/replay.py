@@ -28,8 +28,8 @@ _MOST_SHOWN = 12
 _SORTS = {
     "pull-requests": ["(the branch has no merges: these are the pull requests that this clone has, landed or not)"],
     "commits": [
-        "(the branch has no merges and this clone no pull requests: forks are guessed from dates, and the later change of",
-        "a pair was rebased on the earlier one, so that little of what really happened can be seen)",
+        "(the branch has no merges and this clone no pull requests: forks are guessed from dates, and the later change",
+        "of a pair was rebased on the earlier one, so that little of what really happened can be seen)",
     ],
 }
 _LEVELS = (Severity.MINOR, Severity.MAJOR, Severity.BLOCKING)

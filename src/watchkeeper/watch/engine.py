@@ -68,7 +68,10 @@ class Picture(msgspec.Struct, frozen=True):
 
 
 class Update(msgspec.Struct, frozen=True):
-    """Events of one step. ``latency_ms`` is from the file event that caused them, None where none did."""
+    """Events of one step; none where only the picture changed.
+
+    ``latency_ms`` is from the file event that caused it, None where none did.
+    """
 
     recorded: tuple[Recorded, ...]
     latency_ms: float | None = None
@@ -373,7 +376,7 @@ class LiveWatch:
         latency = (now - seen_at) * 1000 if seen_at is not None else None
         if latency is not None:
             self._saves.take(latency)
-        self._publish(recorded, latency)
+        self._publish(recorded, latency, is_news=step.touched)
         return step
 
     def _perform(self, job: Callable[[], Step]) -> tuple[Step, tuple[Recorded, ...]]:
@@ -381,6 +384,18 @@ class LiveWatch:
         recorded = self._ledger.record(step.events, self._parts.clock())
         self._take_picture()
         return step, recorded
+
+    def _renew(self) -> tuple[Recorded, ...]:
+        news = self._ledger.renew()
+        if news:
+            self._take_picture()
+        return news
+
+    def _renew_ledger(self) -> tuple[Recorded, ...]:
+        news = self._ledger.renew()
+        if news:
+            self._take_picture()
+        return news
 
     def _take_picture(self) -> None:
         """Here, in the thread that owns the lookout: nothing moves while it is taken."""
@@ -409,8 +424,8 @@ class LiveWatch:
         _, pause = self._retry_at.get(root, (0.0, _RETRY_S / 2))
         self._retry_at[root] = (now + min(60.0, pause * 2), min(60.0, pause * 2))
 
-    def _publish(self, recorded: tuple[Recorded, ...], latency: float | None) -> None:
-        if recorded:
+    def _publish(self, recorded: tuple[Recorded, ...], latency: float | None, *, is_news: bool = False) -> None:
+        if recorded or is_news:
             update = Update(recorded, latency)
             for listener in self._listeners:
                 listener(update)
@@ -514,8 +529,7 @@ class LiveWatch:
         while True:
             await asyncio.sleep(_TICK_S)
             now = time.monotonic()
-            news = await self._thread.do(self._ledger.renew)
-            self._publish(news, None)
+            self._publish(await self._thread.do(self._renew), None)
             if (self._ledger.recorder == 0) and not self._was_recorder:
                 self._was_recorder = True
                 await self._step(self._lookout.reconcile)
