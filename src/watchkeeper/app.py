@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from watchkeeper.conflicts.lifecycle import State, fold_all
-from watchkeeper.model.errors import NotARepositoryError, WatchkeeperError
+from watchkeeper.model.errors import NotARepositoryError
 from watchkeeper.model.ids import Millis, ProjectId
 from watchkeeper.record.cache import CACHE_FILE, ReadingCache
 from watchkeeper.record.config import PROJECT_FILE, Config, Settings, find_user_file, load_settings
