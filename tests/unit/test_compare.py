@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from watchkeeper.conflicts.of_trees import footprint_of, index_of
+from watchkeeper.code.tree import index_of
+from watchkeeper.conflicts.of_trees import footprint_of
 from watchkeeper.model.footprint import Aspect, Edit, Footprint, Read, Write
 from watchkeeper.model.ids import SymbolKey
 

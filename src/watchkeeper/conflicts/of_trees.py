@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 from itertools import combinations
 
 from watchkeeper.code.footprint import ChangedFile, build_footprint, compare_file
 from watchkeeper.code.index import ProjectIndex
-from watchkeeper.code.languages import find_language, languages
+from watchkeeper.code.languages import find_language
+from watchkeeper.code.tree import index_of
 from watchkeeper.conflicts.detect import find_conflicts
 from watchkeeper.conflicts.pair import Pair, Party
 from watchkeeper.conflicts.touching import predict_clashes
@@ -25,8 +24,6 @@ Contents = Mapping[str, bytes]
 Edits = Mapping[str, bytes | None]
 """New contents by path; None deletes the file."""
 
-_WORD = re.compile(rb"[A-Za-z_$][A-Za-z0-9_$]{2,}")
-
 
 def conflicts_of_trees(base: Contents, changes: Mapping[str, Edits]) -> tuple[Conflict, ...]:
     """All conflicts between the changes of one base, pair by pair. Textual ones are predicted, not judged by git."""
@@ -37,19 +34,6 @@ def conflicts_of_trees(base: Contents, changes: Mapping[str, Edits]) -> tuple[Co
         clashes = tuple(predict_clashes(first.footprint, second.footprint))
         found.extend(find_conflicts(Pair(first=first, second=second, clashes=clashes)))
     return tuple(found)
-
-
-def index_of(base: Contents) -> ProjectIndex:
-    """The index of a tree held in memory."""
-    outlines = {path: read for path, source in base.items() if (read := _read(path, source, bodies=False)) is not None}
-    words = Counter(word.decode() for source in base.values() for word in set(_WORD.findall(source)))
-    aliases: dict[str, tuple[str, ...]] = {}
-    readers = {name: language for language in set(languages().values()) for name in language.alias_files}
-    for path, source in base.items():
-        language = readers.get(path.rpartition("/")[2])
-        if language is not None:
-            aliases.update(language.read_aliases(path, source))
-    return ProjectIndex(outlines, base.keys(), aliases=aliases, frequency=words)
 
 
 def footprint_of(name: str, base: Contents, edits: Edits, index: ProjectIndex) -> Footprint:
