@@ -23,9 +23,9 @@ class Finding(msgspec.Struct, frozen=True):
     """One thing that a check finds wrong in a tree.
 
     ``check`` and ``rule`` say who says it (``names``, ``undefined-name``; ``tests``, ``failed``), ``subject`` what it
-    is about in words that do not change when lines move: a name, a symbol, a test's id, a tool's message without numbers.
-    ``message`` is one sentence for people. ``line`` is 1-based, 0 where there is none; it is not part of the identity.
-    ``involved`` are the symbols whose text makes the finding, the caller and the called for instance.
+    is about, in words that do not change when lines move: a name, a symbol, a test's id, a tool's message without
+    numbers. ``message`` is one sentence for people. ``line`` is 1-based, 0 where there is none; it is not part of the
+    identity. ``involved`` are the symbols whose text makes the finding, the caller and the called for instance.
     """
 
     check: str
