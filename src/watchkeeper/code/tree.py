@@ -46,8 +46,10 @@ class MemoryTree:
     def reading(self, path: str) -> Reading | None:
         if path not in self._readings:
             language, source = find_language(path), self._contents.get(path)
-            unread = language is None or source is None
-            self._readings[path] = None if unread else language.read(source, bodies=True)
+            if language is None or source is None:
+                self._readings[path] = None
+            else:
+                self._readings[path] = language.read(source, bodies=True)
         return self._readings[path]
 
 
