@@ -84,7 +84,8 @@ class Follower:
                 await self._replace(list(wanted))
             elif added:
                 await self._start(added)
-            return self._by_tree(folder for folder in added if folder in self._covered())
+            covered = self._covered()
+            return self._by_tree(folder for folder in added if folder in covered)
 
     async def extend(self, root: Path, folders: Iterable[str], ignored: Ignored) -> frozenset[str]:
         """Watch new folders of a worktree with those inside them, but for ignored ones.
@@ -93,9 +94,8 @@ class Follower:
         """
         found = await asyncio.to_thread(_walk, root, folders, ignored)
         async with self._changing:
-            room = max(0, self._most_folders - len(self._places))
-            fresh = {str(local_path(root, folder)): folder for folder in found}
-            fresh = {place: folder for place, folder in fresh.items() if place not in self._covered()}
+            room, covered = max(0, self._most_folders - len(self._places)), self._covered()
+            fresh = {place: folder for folder in found if (place := str(local_path(root, folder))) not in covered}
             taken = dict(list(fresh.items())[:room])
             self._left_out += len(fresh) - len(taken)
             for place, folder in taken.items():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
 import msgspec
 
-from watchkeeper.repos.git import local_path
+from watchkeeper.repos.git import encode_path
 
 
 class FollowKind(StrEnum):
@@ -58,12 +59,12 @@ def plan_folders_to_follow(trees: Sequence[FollowedTree], common_dir: Path, budg
     At most ``budget`` folders; the sweep covers the rest.
     """
     places = _git_places(trees, common_dir)
-    wanted = sorted((_rank(tree, folder), tree.root, folder) for tree in trees for folder in tree.folders)
-    for _, root, folder in wanted:
-        if len(places) >= budget:
-            break
-        places[str(local_path(root, folder))] = FollowPlace(FollowKind.FILES, root, folder)
-    room = len([place for place in places.values() if place.kind is FollowKind.FILES])
+    roots = {str(tree.root): tree.root for tree in trees}
+    wanted = sorted((_rank(tree, folder), str(tree.root), folder) for tree in trees for folder in tree.folders)
+    for _, root, folder in wanted[: max(0, budget - len(places))]:
+        # Joined as text: a fleet has tens of thousands of folders, and a Path for each costs seconds.
+        places[_joined(root, folder)] = FollowPlace(FollowKind.FILES, roots[root], folder)
+    room = sum(place.kind is FollowKind.FILES for place in places.values())
     return FollowPlan(dict(list(places.items())[:budget]), left_out=len(wanted) - room)
 
 
@@ -74,6 +75,11 @@ def read_watch_budget(share: float = 0.25) -> int:
     except (OSError, ValueError):  # macOS has no such limit
         return 16_384
     return max(64, min(int(limit * share), 65_536))
+
+
+def _joined(root: str, folder: str) -> str:
+    """As ``local_path``, of texts."""
+    return os.path.join(root, os.fsdecode(encode_path(folder))) if folder else root  # noqa: PTH118
 
 
 def _rank(tree: FollowedTree, folder: str) -> tuple[bool, float, int]:

@@ -391,12 +391,6 @@ class LiveWatch:
             self._take_picture()
         return news
 
-    def _renew_ledger(self) -> tuple[Recorded, ...]:
-        news = self._ledger.renew()
-        if news:
-            self._take_picture()
-        return news
-
     def _take_picture(self) -> None:
         """Here, in the thread that owns the lookout: nothing moves while it is taken."""
         lookout = self._lookout
@@ -480,7 +474,8 @@ class LiveWatch:
         """Every worktree in turn, within a share of one processor, beside the work: mostly it waits for git."""
         while True:
             now = time.monotonic()
-            place = choose_turn(self._turns(), now)
+            turns = tuple(self._turns())
+            place = choose_turn(turns, now)
             followed = self._lookout.followed.get(Path(place)) if place is not None else None
             if followed is None or place is None:
                 await asyncio.sleep(_TICK_S)
@@ -492,7 +487,8 @@ class LiveWatch:
                 await self._sweep_one(root)
             took = time.monotonic() - now
             behind = any(at == float("-inf") for at in self._swept_at.values())
-            await asyncio.sleep(0.01 if is_fresh and behind else pause_after_sweep(took, len(self._lookout.followed)))
+            watched = sum(turn.watched for turn in turns) / len(turns)
+            await asyncio.sleep(0.01 if is_fresh and behind else pause_after_sweep(took, len(turns), watched))
 
     def _turns(self) -> Iterable[Turn]:
         for root, followed in list(self._lookout.followed.items()):

@@ -12,8 +12,9 @@ _MOST_S = 2.0
 _MOST_WHILE_GIT_WORKS_S = 30.0
 _BURST = 60
 _UNWATCHED_SHARE = 4.0
-SWEEP_SHARE = 0.2
-"""The part of one processor that sweeping may take."""
+SWEEP_SHARE_WATCHED = 0.04
+SWEEP_SHARE_UNWATCHED = 0.2
+"""The part of one processor that sweeping may take, where events tell of all folders and where they tell of none."""
 
 
 class Unrest(msgspec.Struct, frozen=True):
@@ -64,9 +65,13 @@ def choose_turn(turns: Iterable[Turn], now: float) -> str | None:
     return ranked[0].place if ranked else None
 
 
-def pause_after_sweep(took_s: float, worktrees: int) -> float:
-    """How long to rest, so that sweeping keeps to its share, and one worktree is not swept without need."""
-    return max(took_s / SWEEP_SHARE - took_s, 2.0 / max(worktrees, 1), 0.05)
+def pause_after_sweep(took_s: float, worktrees: int, watched: float) -> float:
+    """How long to rest, so that sweeping keeps to its share, and one worktree is not swept without need.
+
+    ``watched`` is the share of all folders of which events tell, 0 to 1.
+    """
+    share = SWEEP_SHARE_UNWATCHED + (SWEEP_SHARE_WATCHED - SWEEP_SHARE_UNWATCHED) * watched
+    return max(took_s / share - took_s, 2.0 / max(worktrees, 1), 0.05)
 
 
 def _urgency(turn: Turn) -> float:
