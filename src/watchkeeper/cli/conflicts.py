@@ -16,7 +16,7 @@ from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option, severity_option
 from watchkeeper.cli.output import find_terminal, show, show_document
 from watchkeeper.cli.verb import verb
-from watchkeeper.cli.wording import conflict_lines, conflict_page, severity_counts, status_word
+from watchkeeper.cli.wording import conflict_page, severity_counts, state_lines
 from watchkeeper.conflicts.lifecycle import ConflictState, State, Status, open_conflicts
 from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.events import Recorded
@@ -66,14 +66,14 @@ def _read(place: Place) -> State:
 def _listed(state: State, least: Severity, *, with_dismissed: bool) -> tuple[ConflictState, ...]:
     dismissed = [each for each in state.conflicts.values() if each.status is Status.DISMISSED]
     found = (*open_conflicts(state), *(dismissed if with_dismissed else ()))
-    return tuple(each for each in found if each.conflict.severity.rank >= least.rank)
+    return tuple(each for each in found if each.severity.rank >= least.rank)
 
 
 def _show_list(place: Place, state: State, listed: Sequence[ConflictState]) -> None:
     terminal, moment = find_terminal(sys.stdout, os.environ), now()
     lines = []
     for each in listed:
-        lines += conflict_lines(each.conflict, terminal, about=status_word(each, moment))
+        lines += state_lines(each, moment, terminal)
     shown = [each for each in listed if each.status is Status.OPEN]
     known = {each.conflict.id for each in shown}
     hidden = [each for each in open_conflicts(state) if each.conflict.id not in known]

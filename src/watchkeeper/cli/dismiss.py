@@ -54,7 +54,7 @@ def command(*, conflict: str, reason: str, folder: Path, as_json: bool) -> int:
 def _dismissal(state: ConflictState, reason: str) -> ConflictDismissed:
     return ConflictDismissed(
         id=state.conflict.id,
-        severity=state.conflict.severity,
+        severity=max(state.severity, state.conflict.severity, key=lambda severity: severity.rank),
         weight=state.conflict.weight,
         by=os.environ.get("USER") or os.environ.get("LOGNAME") or "",
         reason=reason,
@@ -67,6 +67,4 @@ def _sentence(before: ConflictState, after: ConflictState) -> str:
         return f"{identity} is {before.status.value} already; nothing was changed"
     if after.status is Status.OPEN:
         return f"{identity} got worse in this very moment and stays open"
-    return (
-        f"{identity} is dismissed; it comes back when it gets worse than {after.conflict.severity.value} as it is now"
-    )
+    return f"{identity} is dismissed; it comes back when it gets worse than {after.severity.value} as it is now"

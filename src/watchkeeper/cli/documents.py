@@ -12,6 +12,7 @@ from watchkeeper.conflicts.lifecycle import ConflictState
 from watchkeeper.model.changes import Change
 from watchkeeper.model.conflicts import Conflict
 from watchkeeper.model.events import Opaque, Recorded
+from watchkeeper.model.probing import Proof
 from watchkeeper.record.codec import kind_of
 
 
@@ -36,10 +37,30 @@ def state_document(state: ConflictState) -> dict[str, object]:
     """A conflict and where it stands."""
     return {
         **conflict_document(state.conflict),
+        "severity": state.severity.value,
+        "suspected": state.conflict.severity.value,
+        "outcome": state.proof.outcome.value if state.proof else None,
+        "proof": proof_document(state.proof) if state.proof else None,
         "status": state.status.value,
         "opened_at": render_moment_iso(state.opened_at),
         "changed_at": render_moment_iso(state.changed_at),
         "closed": state.closed.value if state.closed else None,
+    }
+
+
+def proof_document(proof: Proof) -> dict[str, object]:
+    """What running the merge came to; each finding with its identity, which no line number is part of."""
+    return {
+        "outcome": proof.outcome.value,
+        "by": list(proof.by),
+        "reason": proof.reason,
+        "findings": [{**msgspec.to_builtins(each), "identity": list(each.key)} for each in proof.findings],
+        "changes": list(proof.changes),
+        "trees": list(proof.trees),
+        "merged": proof.merged,
+        "runs": proof.runs,
+        "wall_ms": proof.wall_ms,
+        "isolation": proof.isolation or None,
     }
 
 

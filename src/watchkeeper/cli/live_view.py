@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from watchkeeper.cli.output import Terminal, find_terminal, printable
-from watchkeeper.cli.wording import conflict_lines, describe, render_ago, severity_counts, status_word
+from watchkeeper.cli.wording import describe, render_ago, severity_counts, state_lines
 from watchkeeper.conflicts.lifecycle import ConflictState, open_conflicts
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.conflicts import Severity
@@ -48,7 +48,7 @@ def make_view(watch: LiveWatch, place: Place, environ: Mapping[str, str]) -> Vie
 
 def shown_conflicts(picture: Picture, least: Severity) -> tuple[ConflictState, ...]:
     """The open conflicts that are grave enough to be shown, the worst first."""
-    return tuple(each for each in open_conflicts(picture.state) if each.conflict.severity.rank >= least.rank)
+    return tuple(each for each in open_conflicts(picture.state) if each.severity.rank >= least.rank)
 
 
 def live_changes(picture: Picture) -> list[Change]:
@@ -83,7 +83,7 @@ def render_picture(picture: Picture, shown: Sequence[ConflictState], repository:
     lines += [terminal.paint("dim", f"  not followed: {printable(each)}") for each in picture.left_out[:3]]
     lines.append("")
     for state in shown:
-        lines += conflict_lines(state.conflict, terminal, about=status_word(state, picture.at))
+        lines += state_lines(state, picture.at, terminal)
     lines.append(f"{len(shown)} conflicts: {severity_counts(shown)}" if shown else "no conflicts")
     lines += [terminal.paint("yellow", f"degraded: {printable(each)}") for each in picture.statistics.problems]
     return lines

@@ -19,14 +19,18 @@ from watchkeeper.model.events import (
     ConflictClosed,
     ConflictDismissed,
     ConflictOpened,
+    ConflictProbed,
     Event,
     FileUnreadable,
     Opaque,
     Recorded,
+    RuleDemoted,
+    RuleRestored,
     WatchStarted,
     WatchStopped,
 )
 from watchkeeper.model.ids import Millis
+from watchkeeper.model.probing import Outcome, Proof
 
 _MARKS = {
     Severity.INFO: ("·", ".", "dim"),
@@ -34,6 +38,14 @@ _MARKS = {
     Severity.MAJOR: ("▲", "!", "yellow"),
     Severity.BLOCKING: ("■", "X", "red"),
 }
+_OUTCOMES = {
+    Outcome.PROVED: "proved",
+    Outcome.CLEARED: "cleared",
+    Outcome.NOT_DISPROVED: "not disproved",
+    Outcome.FLAKY: "flaky",
+    Outcome.COULD_NOT_RUN: "could not be run",
+}
+_MOST_FINDINGS = 8
 _STEPS = ((60, 1, "s"), (3600, 60, "min"), (2 * 86400, 3600, "h"), (float("inf"), 86400, "d"))
 _CLOSED = {
     CloseReason.RESOLVED: "the code no longer shows it",
@@ -79,24 +91,56 @@ def join_names(names: Sequence[str], terminal: Terminal) -> str:
     return terminal.symbol(" × ", " x ").join(printable(name) for name in names)
 
 
-def conflict_lines(conflict: Conflict, terminal: Terminal, *, about: str = "") -> list[str]:
-    """One conflict in two lines: severity, id, sentence; then who, which rule, and ``about`` (since when)."""
+def conflict_lines(
+    conflict: Conflict,
+    terminal: Terminal,
+    *,
+    about: str = "",
+    proof: Proof | None = None,
+    severity: Severity | None = None,
+) -> list[str]:
+    """One conflict in two or three lines: severity, id, sentence; who, which rule, ``about`` (since when); the proof.
+
+    ``severity`` is as it is shown, where that is not the suspicion's own.
+    """
     indent = " " * 12
     details = [join_names(conflict.changes, terminal), printable(conflict.rule), *([about] if about else [])]
     separator = terminal.symbol(" · ", " - ")
-    return [
-        f"{mark(conflict.severity, terminal)}  {conflict.id}  {printable(conflict.summary)}",
+    lines = [
+        f"{mark(severity or conflict.severity, terminal)}  {conflict.id}  {printable(conflict.summary)}",
         terminal.paint("dim", f"{indent}{separator.join(details)}"),
     ]
+    return [*lines, f"{indent}{proof_line(proof, terminal)}"] if proof is not None else lines
+
+
+def state_lines(state: ConflictState, now: Millis, terminal: Terminal) -> list[str]:
+    """A conflict as it stands, in two or three lines."""
+    about = status_word(state, now)
+    return conflict_lines(state.conflict, terminal, about=about, proof=state.proof, severity=state.severity)
+
+
+def proof_line(proof: Proof, terminal: Terminal) -> str:
+    """``proved: `_fmt_exc` is used but not defined (names, 40 ms)``: the outcome, the first finding, who says so."""
+    found = "; ".join(printable(each.message) for each in proof.findings[:1])
+    more = f" and {len(proof.findings) - 1} more" if len(proof.findings) > 1 else ""
+    said = f"{found}{more}" if found else printable(proof.reason)
+    by = ", ".join(printable(each) for each in proof.by)
+    took = f"{proof.wall_ms / 1000:.1f} s" if proof.wall_ms >= 1000 else f"{proof.wall_ms} ms"
+    detail = ", ".join(part for part in (by, took) if part)
+    colour = {Outcome.PROVED: "red", Outcome.CLEARED: "green"}.get(proof.outcome, "dim")
+    return terminal.paint(
+        colour, f"{_OUTCOMES[proof.outcome]}: {said} ({detail})" if said else _OUTCOMES[proof.outcome]
+    )
 
 
 def conflict_page(state: ConflictState, history: Iterable[Recorded], now: Millis, terminal: Terminal) -> list[str]:
     """Everything about one conflict: both sides' lines, why, history. The next step is left to the caller."""
     conflict = state.conflict
     lines = [
-        f"{mark(conflict.severity, terminal)}  {conflict.id}  {printable(conflict.summary)}",
+        f"{mark(state.severity, terminal)}  {conflict.id}  {printable(conflict.summary)}",
         "",
         _field("state", f"{state.status.value}, {render_ago(state.changed_at, now)}"),
+        *_proof_fields(state, terminal),
         _field("changes", join_names(conflict.changes, terminal)),
         _field("kind", f"{conflict.kind.value}, rule {conflict.rule}, {conflict.confidence.value}"),
         _field("about", printable(", ".join(conflict.subjects))),
@@ -106,6 +150,20 @@ def conflict_page(state: ConflictState, history: Iterable[Recorded], now: Millis
         lines += ["", terminal.paint("bold", printable(change)), *evidence_lines(conflict.evidence, change)]
     lines += ["", terminal.paint("bold", "history")]
     return lines + [f"  {event_line(recorded, now, terminal)}" for recorded in history]
+
+
+def _proof_fields(state: ConflictState, terminal: Terminal) -> list[str]:
+    """What running the merge said, finding by finding, and why the severity is not the suspicion's own."""
+    lines = []
+    if state.proof is not None:
+        lines.append(_field("outcome", proof_line(state.proof, terminal)))
+        for each in state.proof.findings[:_MOST_FINDINGS]:
+            place = f"{printable(each.path)}:{each.line}" if each.line else printable(each.path)
+            lines.append(_field("", f"{place}  {printable(each.message)}  ({printable(each.check)}: {each.rule})"))
+    if state.severity is not state.conflict.severity:
+        why = "its rule was too often wrong lately" if state.is_demoted and state.proof is None else "by its outcome"
+        lines.append(_field("suspected", f"{state.conflict.severity.value}; shown as {state.severity.value} {why}"))
+    return lines
 
 
 def evidence_lines(evidence: Iterable[Evidence], change: str) -> list[str]:
@@ -137,14 +195,10 @@ def describe(event: Event, terminal: Terminal) -> str:
             return f"{printable(event.change)} is gone: {printable(event.reason)}"
         case ChangeLanded():
             return f"{printable(event.change.label)} landed"
-        case ConflictOpened():
-            return f"{mark(event.conflict.severity, terminal)} {event.conflict.id} opened: {_sentence(event.conflict)}"
-        case ConflictChanged():
-            return f"{mark(event.conflict.severity, terminal)} {event.conflict.id} changed: {_sentence(event.conflict)}"
-        case ConflictClosed():
-            return f"{terminal.symbol('✔', '+')} {event.id} closed: {_CLOSED[event.reason]}"
-        case ConflictDismissed():
-            return _describe_dismissal(event)
+        case ConflictOpened() | ConflictChanged() | ConflictClosed() | ConflictDismissed() | ConflictProbed():
+            return _describe_conflict(event, terminal)
+        case RuleDemoted() | RuleRestored():
+            return _describe_rule(event)
         case FileUnreadable():
             return f"{printable(event.change)}: {printable(event.path)} cannot be read: {printable(event.reason)}"
         case WatchStarted():
@@ -157,9 +211,27 @@ def describe(event: Event, terminal: Terminal) -> str:
             assert_never(event)
 
 
+def _describe_conflict(
+    event: ConflictOpened | ConflictChanged | ConflictClosed | ConflictDismissed | ConflictProbed, terminal: Terminal
+) -> str:
+    match event:
+        case ConflictOpened():
+            return f"{mark(event.conflict.severity, terminal)} {event.conflict.id} opened: {_sentence(event.conflict)}"
+        case ConflictChanged():
+            return f"{mark(event.conflict.severity, terminal)} {event.conflict.id} changed: {_sentence(event.conflict)}"
+        case ConflictClosed():
+            return f"{terminal.symbol('✔', '+')} {event.id} closed: {_CLOSED[event.reason]}"
+        case ConflictDismissed():
+            return _describe_dismissal(event)
+        case ConflictProbed():
+            return f"{event.id} {proof_line(event.proof, terminal)}"
+        case _:
+            assert_never(event)
+
+
 def severity_counts(states: Iterable[ConflictState]) -> str:
     """``1 blocking, 2 major``: how many of each severity, the worst first; ``none`` where there are none."""
-    severities = [state.conflict.severity for state in states]
+    severities = [state.severity for state in states]
     counted = [(severity, severities.count(severity)) for severity in reversed(Severity)]
     return ", ".join(f"{count} {severity.value}" for severity, count in counted if count) or "none"
 
@@ -169,6 +241,11 @@ def status_word(state: ConflictState, now: Millis) -> str:
     if state.status is Status.OPEN:
         return f"open since {render_ago(state.opened_at, now).removesuffix(' ago')}"
     return f"{state.status.value} {render_ago(state.changed_at, now)}"
+
+
+def _describe_rule(event: RuleDemoted | RuleRestored) -> str:
+    became = "is shown one severity lower" if isinstance(event, RuleDemoted) else "is shown in full again"
+    return f"rule {printable(event.rule)} {became}: {event.proved} of its last {event.conclusive} outcomes were proofs"
 
 
 def _describe_dismissal(event: ConflictDismissed) -> str:
@@ -182,4 +259,4 @@ def _sentence(conflict: Conflict) -> str:
 
 
 def _field(name: str, value: str) -> str:
-    return f"{name:<9}{value}"
+    return f"{name:<10}{value}"

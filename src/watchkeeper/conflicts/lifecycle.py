@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 import msgspec
 
 from watchkeeper.model.changes import Change
-from watchkeeper.model.conflicts import Conflict
+from watchkeeper.model.conflicts import Conflict, Severity
 from watchkeeper.model.events import (
     ChangeAppeared,
     ChangeGone,
@@ -20,13 +20,17 @@ from watchkeeper.model.events import (
     ConflictClosed,
     ConflictDismissed,
     ConflictOpened,
+    ConflictProbed,
     FileUnreadable,
     Opaque,
     Recorded,
+    RuleDemoted,
+    RuleRestored,
     WatchStarted,
     WatchStopped,
 )
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis, Seq
+from watchkeeper.model.probing import Outcome, Proof
 
 
 class Status(StrEnum):
@@ -39,7 +43,8 @@ class ConflictState(msgspec.Struct, frozen=True):
     """A conflict and where it stands.
 
     ``opened_at`` is when it was opened last, ``changed_at`` and ``seq`` belong to the newest event about it.
-    ``dismissal`` is kept while the conflict is no worse than it was then, also while it is closed.
+    ``dismissal`` is kept while the conflict is no worse than it was then, also while it is closed. ``proof`` is what
+    running the merge came to last. ``is_demoted`` says that its rule was too often wrong lately.
     """
 
     conflict: Conflict
@@ -49,13 +54,29 @@ class ConflictState(msgspec.Struct, frozen=True):
     seq: Seq
     closed: CloseReason | None = None
     dismissal: ConflictDismissed | None = None
+    proof: Proof | None = None
+    is_demoted: bool = False
+
+    @property
+    def severity(self) -> Severity:
+        """As it is shown: a proof is blocking, a cleared suspicion and one of a demoted rule step down."""
+        outcome = self.proof.outcome if self.proof is not None else None
+        if outcome is Outcome.PROVED:
+            return Severity.BLOCKING
+        if outcome is Outcome.CLEARED:
+            return self.conflict.severity.lowered(2)
+        return self.conflict.severity.lowered() if self.is_demoted else self.conflict.severity
 
 
 class State(msgspec.Struct, frozen=True):
-    """Everything that a project's events say about now; ``seq`` is the last event that it holds."""
+    """Everything that a project's events say about now; ``seq`` is the last event that it holds.
+
+    ``demoted`` are the rules whose conflicts are shown lower.
+    """
 
     conflicts: Mapping[ConflictId, ConflictState] = {}
     changes: Mapping[ChangeId, Change] = {}
+    demoted: frozenset[str] = frozenset()
     seq: Seq = Seq(0)
 
 
@@ -67,18 +88,19 @@ def fold(state: State, recorded: Recorded) -> State:
 def fold_all(events: Iterable[Recorded], state: State | None = None) -> State:
     """The state after ``events``, in their order. Total, and linear: take it for many events."""
     start = state or State()
-    conflicts, changes, seq = dict(start.conflicts), dict(start.changes), start.seq
+    draft = _Draft(dict(start.conflicts), dict(start.changes), set(start.demoted))
+    seq = start.seq
     for recorded in events:
         if recorded.seq > seq:
-            _apply(recorded, conflicts, changes)
+            _apply(recorded, draft)
             seq = recorded.seq
-    return State(conflicts=conflicts, changes=changes, seq=seq)
+    return State(conflicts=draft.conflicts, changes=draft.changes, demoted=frozenset(draft.demoted), seq=seq)
 
 
 def open_conflicts(state: State) -> tuple[ConflictState, ...]:
     """The open ones, the worst first, then the oldest."""
     found = [each for each in state.conflicts.values() if each.status is Status.OPEN]
-    return tuple(sorted(found, key=lambda each: (-each.conflict.severity.rank, each.opened_at, each.conflict.id)))
+    return tuple(sorted(found, key=lambda each: (-each.severity.rank, each.opened_at, each.conflict.id)))
 
 
 def is_worse(conflict: Conflict, dismissal: ConflictDismissed) -> bool:
@@ -86,28 +108,42 @@ def is_worse(conflict: Conflict, dismissal: ConflictDismissed) -> bool:
     return conflict.severity.rank > dismissal.severity.rank or conflict.weight > dismissal.weight
 
 
-def _apply(recorded: Recorded, conflicts: dict[ConflictId, ConflictState], changes: dict[ChangeId, Change]) -> None:
-    event = recorded.event
+class _Draft(NamedTuple):
+    """A state in the making."""
+
+    conflicts: dict[ConflictId, ConflictState]
+    changes: dict[ChangeId, Change]
+    demoted: set[str]
+
+
+def _apply(recorded: Recorded, draft: _Draft) -> None:
+    event, conflicts = recorded.event, draft.conflicts
     match event:
         case ChangeAppeared() | ChangeMoved() | ChangeLanded():
-            changes[event.change.id] = event.change
+            draft.changes[event.change.id] = event.change
         case ChangeGone():
-            changes.pop(event.change, None)
+            draft.changes.pop(event.change, None)
         case ConflictOpened() | ConflictChanged():
-            conflicts[event.conflict.id] = _seen(event.conflict, conflicts.get(event.conflict.id), recorded)
+            conflicts[event.conflict.id] = _seen(event.conflict, draft, recorded)
         case ConflictClosed():
             if event.id in conflicts:
                 conflicts[event.id] = _closed(conflicts[event.id], event.reason, recorded)
         case ConflictDismissed():
             if event.id in conflicts:
                 conflicts[event.id] = _dismissed(conflicts[event.id], event, recorded)
+        case ConflictProbed():
+            if event.id in conflicts:
+                conflicts[event.id] = _probed(conflicts[event.id], event.proof, recorded)
+        case RuleDemoted() | RuleRestored():
+            _mark_rule(draft, event.rule, is_demoted=isinstance(event, RuleDemoted))
         case FileUnreadable() | WatchStarted() | WatchStopped() | Opaque():
             pass
         case _:
             assert_never(event)
 
 
-def _seen(conflict: Conflict, before: ConflictState | None, recorded: Recorded) -> ConflictState:
+def _seen(conflict: Conflict, draft: _Draft, recorded: Recorded) -> ConflictState:
+    before = draft.conflicts.get(conflict.id)
     dismissal = before.dismissal if before else None
     if dismissal is not None and is_worse(conflict, dismissal):
         dismissal = None
@@ -119,7 +155,34 @@ def _seen(conflict: Conflict, before: ConflictState | None, recorded: Recorded) 
         changed_at=recorded.at,
         seq=recorded.seq,
         dismissal=dismissal,
+        proof=before.proof if before is not None and goes_on else None,
+        is_demoted=conflict.rule in draft.demoted,
     )
+
+
+def _probed(before: ConflictState, proof: Proof, recorded: Recorded) -> ConflictState:
+    """A proof is worse than the suspicion that a person dismissed, unless he dismissed it as proved."""
+    back = (
+        before.status is Status.DISMISSED
+        and proof.outcome is Outcome.PROVED
+        and before.dismissal is not None
+        and before.dismissal.severity is not Severity.BLOCKING
+    )
+    return msgspec.structs.replace(
+        before,
+        proof=proof,
+        status=Status.OPEN if back else before.status,
+        dismissal=None if back else before.dismissal,
+        changed_at=recorded.at,
+        seq=recorded.seq,
+    )
+
+
+def _mark_rule(draft: _Draft, rule: str, *, is_demoted: bool) -> None:
+    (draft.demoted.add if is_demoted else draft.demoted.discard)(rule)
+    for identity, each in draft.conflicts.items():
+        if each.conflict.rule == rule and each.is_demoted is not is_demoted:
+            draft.conflicts[identity] = msgspec.structs.replace(each, is_demoted=is_demoted)
 
 
 def _closed(before: ConflictState, reason: CloseReason, recorded: Recorded) -> ConflictState:

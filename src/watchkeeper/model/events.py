@@ -9,6 +9,7 @@ import msgspec
 from watchkeeper.model.changes import Change
 from watchkeeper.model.conflicts import Conflict, Severity
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis, ProjectId, Seq
+from watchkeeper.model.probing import Proof
 
 
 class ChangeAppeared(msgspec.Struct, frozen=True, tag="change-appeared"):
@@ -71,6 +72,29 @@ class ConflictDismissed(msgspec.Struct, frozen=True, tag="conflict-dismissed"):
     reason: str = ""
 
 
+class ConflictProbed(msgspec.Struct, frozen=True, tag="conflict-probed"):
+    """The virtual merge was run: what that says of the conflict as it stood. The newest such event counts."""
+
+    id: ConflictId
+    proof: Proof
+
+
+class RuleDemoted(msgspec.Struct, frozen=True, tag="rule-demoted"):
+    """Too few of a rule's last conclusive outcomes were proofs: its conflicts are shown one severity lower."""
+
+    rule: str
+    proved: int
+    conclusive: int
+
+
+class RuleRestored(msgspec.Struct, frozen=True, tag="rule-restored"):
+    """A demoted rule's outcomes are good enough again."""
+
+    rule: str
+    proved: int
+    conclusive: int
+
+
 class FileUnreadable(msgspec.Struct, frozen=True, tag="file-unreadable"):
     """A changed file could not be read or parsed: its symbols are unknown, which is never "no conflict"."""
 
@@ -106,6 +130,9 @@ Event = (
     | ConflictChanged
     | ConflictClosed
     | ConflictDismissed
+    | ConflictProbed
+    | RuleDemoted
+    | RuleRestored
     | FileUnreadable
     | WatchStarted
     | WatchStopped

@@ -12,6 +12,7 @@ from watchkeeper.model.events import (
     ConflictClosed,
     ConflictDismissed,
     ConflictOpened,
+    ConflictProbed,
     Event,
     Opaque,
 )
@@ -33,7 +34,7 @@ def subject_of(event: Event) -> str:
     match event:
         case ConflictOpened() | ConflictChanged():
             return event.conflict.id
-        case ConflictClosed() | ConflictDismissed():
+        case ConflictClosed() | ConflictDismissed() | ConflictProbed():
             return event.id
         case _:
             change = getattr(event, "change", "")

@@ -1,0 +1,46 @@
+"""What proving a suspicion came to: values, recorded as events."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from watchkeeper.model.findings import Finding
+from watchkeeper.model.ids import ChangeId, ConflictId, Sha
+
+
+class Outcome(StrEnum):
+    """What running the virtual merge said of a suspicion."""
+
+    PROVED = "proved"  # a finding of the merge that neither side has alone
+    CLEARED = "cleared"  # tests that cover both sides' changed lines on the merge passed
+    NOT_DISPROVED = "not-disproved"  # nothing was found, but what ran does not cover both sides
+    FLAKY = "flaky"  # a new failure that did not repeat on the same tree
+    COULD_NOT_RUN = "could-not-run"  # no check could be run: nothing follows from it
+
+    @property
+    def is_conclusive(self) -> bool:
+        return self in (Outcome.PROVED, Outcome.CLEARED)
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """What was run on the virtual merge of ``changes``, and what came of it.
+
+    ``changes`` are sorted; ``trees`` are theirs, in that order, and ``merged`` the tree that git makes of them all.
+    ``findings`` are emergent: the merge has them, and neither side alone, nor the base. ``by`` names the checks that
+    decided, ``reason`` is one clause for people. ``runs`` counts commands that were run (static checks are none), and
+    ``wall_ms`` how long it took. ``conflicts`` are the suspicions that it speaks of.
+    """
+
+    changes: tuple[ChangeId, ...]
+    trees: tuple[Sha, ...]
+    merged: Sha
+    outcome: Outcome
+    findings: tuple[Finding, ...] = ()
+    by: tuple[str, ...] = ()
+    reason: str = ""
+    runs: int = 0
+    wall_ms: int = 0
+    conflicts: tuple[ConflictId, ...] = ()
+    isolation: str = ""  # "full", or what the commands' sandbox lacked; "" where no command ran
