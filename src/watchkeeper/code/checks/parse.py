@@ -1,0 +1,66 @@
+"""The ``parse`` check: files that do not parse, and conflict markers left in them."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+
+from watchkeeper.code.checks._finding import make_finding
+from watchkeeper.code.python_source.parsing import parse_source
+from watchkeeper.code.tree import SourceTree
+from watchkeeper.model.findings import Finding, FindingKey
+from watchkeeper.model.reading import Reading, Status
+
+_MARKERS = re.compile(rb"^<{7} .*\n(?:.*\n)*?={7}\r?\n(?:.*\n)*?>{7} ", re.MULTILINE)
+_LINE = re.compile(r"line (\d+)")
+_NOT_ABOUT_SYNTAX = re.compile(r"larger than|minified|encoded as|NUL bytes|nested too deeply|Latin-1")
+
+
+class Parse:
+    """Whether the files parse. A file that nobody can read is no finding: nothing is known of it."""
+
+    name = "parse"
+
+    def find(self, tree: SourceTree, roots: Sequence[str]) -> Iterator[Finding]:
+        for path in roots:
+            source, reading = tree.source(path), tree.reading(path)
+            if source is None:
+                continue
+            if b"<<<<<<< " in source and (marker := _MARKERS.search(source)) is not None:
+                line = source.count(b"\n", 0, marker.start()) + 1
+                yield make_finding(
+                    tree, FindingKey(self.name, "conflict-marker", path, ""), f"{path} holds conflict markers", line
+                )
+            elif reading is not None and (problem := _problem(path, source, reading)):
+                line = (
+                    int(at.group(1)) if (at := _LINE.search(problem)) else reading.broken[0][0] if reading.broken else 0
+                )
+                yield make_finding(
+                    tree, FindingKey(self.name, "syntax", path, ""), f"{path} does not parse: {problem}", line
+                )
+
+
+CHECK = Parse()
+
+
+def _problem(path: str, source: bytes, reading: Reading) -> str:
+    if reading.status is not Status.PARSED:
+        return "" if _NOT_ABOUT_SYNTAX.search(reading.reason) else reading.reason or "its syntax is broken"
+    return _not_compiled(source) if path.endswith((".py", ".pyw")) else ""
+
+
+def _not_compiled(source: bytes) -> str:
+    """What Python says of a file whose grammar is right: ``await`` outside of an async function, a repeated keyword."""
+    tree = parse_source(source).tree
+    if tree is None:
+        return ""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(tree, "<source>", "exec", dont_inherit=True)
+    except SyntaxError as error:
+        return f"line {error.lineno}: {error.msg}"
+    except (ValueError, RecursionError, MemoryError, OverflowError):
+        return ""
+    return ""
