@@ -95,6 +95,7 @@ def measure(repo: Path, count: int, saves: int, *, with_rival: bool) -> dict:
         plans = prepare(trees, dice)
         with watching(repo) as watch:
             first = watch.wait_first_screen()
+            watch.wait_settled(count)
             idle = watch.idle_share()
             before, started = watch.cpu_s(), time.perf_counter()
             saved = [save(watch, *turn, dice) for turn in turns(plans, saves, dice)]
@@ -122,7 +123,7 @@ def prepare(trees: Sequence[Worktree], dice: random.Random) -> list[Plan]:
     dice.shuffle(breakable)
     dice.shuffle(plain)
     targets = {path for path, _ in breakable[: len(trees)]}
-    others = [path for path in plain if path not in targets and "\n    return " in (root / path).read_text()]
+    others = [path for path in plain if path not in targets and has_early_return((root / path).read_text())]
     plans = []
     for number, tree in enumerate(trees):
         edit_files(tree, others[len(trees) + number : len(trees) + number + 3], dice)
@@ -132,6 +133,12 @@ def prepare(trees: Sequence[Worktree], dice: random.Random) -> list[Plan]:
         textual = number % 6 == 4
         plans.append(plan_textual(tree, partner, own) if textual else plan_call(tree, partner, path, function, own))
     return plans
+
+
+def has_early_return(text: str) -> bool:
+    """A line to edit that is far from the end, where every worktree adds a line of its own."""
+    _, found, rest = text.partition("\n    return ")
+    return bool(found) and rest.count("\n") > 10
 
 
 def breakable_functions(root: Path, files: Sequence[Path]) -> Iterator[tuple[Path, str]]:
@@ -194,6 +201,8 @@ def save(watch: Watch, plan: Plan, made: bool, dice: random.Random) -> Saved:
         started = time.perf_counter()
         plan.path.write_text(text)
     arrived = watch.wait_event("conflict-opened" if made else "conflict-closed", plan)
+    if arrived is None:
+        print(f"MISSED: {plan.path} {'makes' if made else 'mends'} its conflict with {plan.partner.name}")
     return Saved((arrived - started) * 1000 if arrived else None, plan.textual, made)
 
 
@@ -249,6 +258,18 @@ class Watch:
         if conflict:
             self._conflicts[conflict["id"]] = frozenset(conflict["changes"])
         return line.get("kind", ""), set(self._conflicts.get(conflict["id"] if conflict else event.get("id", ""), ()))
+
+    def wait_settled(self, worktrees: int) -> None:
+        """Wait until every worktree was swept once since it is watched: only then nothing is left to catch up with."""
+        ends = time.monotonic() + FIRST_SCREEN_S
+        while time.monotonic() < ends:
+            self._process.send_signal(signal.SIGUSR1)
+            line = self._lines.get(timeout=EVENT_S)[1]
+            if line["type"] == "statistics" and line["sweeps"] >= worktrees:
+                return
+            self._learn(line)
+            time.sleep(0.2)
+        raise SystemExit("the watch never came to rest")
 
     def idle_share(self) -> float:
         """Processor seconds a second while nobody saves: the sweep."""

@@ -24,11 +24,15 @@ from watchkeeper.repos.target import Target, find_target
 
 if TYPE_CHECKING:
     # Imported where it is used: SQLAlchemy takes a fifth of a second that only those pay who read the record.
+    from watchkeeper.probes.everything import Everything, ProveReport
+    from watchkeeper.probes.prover import CommandProver
     from watchkeeper.record.log import Log
+    from watchkeeper.repos.hub import Hub
     from watchkeeper.repos.objects import Objects
     from watchkeeper.watch.analyst import Analyst
-    from watchkeeper.watch.check import CheckReport
+    from watchkeeper.watch.check import CheckReport, Gathered
     from watchkeeper.watch.engine import Parts
+    from watchkeeper.watch.merges import Merges
     from watchkeeper.watch.readings import Readings
     from watchkeeper.watch.replay import ReplayReport
 
@@ -54,7 +58,9 @@ class Analysis:
     """The parts that look at code, wired."""
 
     objects: Objects
+    hub: Hub
     readings: Readings
+    merges: Merges
     analyst: Analyst
 
 
@@ -126,8 +132,8 @@ def open_analysis(place: Place) -> Iterator[Analysis]:
         open_hub(place.repository, place.home / "projects" / place.project) as hub,
         open_cache(place.home) as cache,
     ):
-        readings = Readings(objects, cache)
-        yield Analysis(objects, readings, Analyst(place.repository, objects, readings, Merges(hub)))
+        readings, merges = Readings(objects, cache), Merges(hub)
+        yield Analysis(objects, hub, readings, merges, Analyst(place.repository, objects, readings, merges))
 
 
 def check(repo: Path, changes: Sequence[str], *, base: str | None = None, place: Place | None = None) -> CheckReport:
@@ -136,15 +142,104 @@ def check(repo: Path, changes: Sequence[str], *, base: str | None = None, place:
 
     where = place or find_place(repo, os.environ)
     with open_analysis(where) as analysis:
-        return check_changes(
-            where.repository,
-            analysis.objects,
-            analysis.analyst,
-            changes,
-            target=find_target_of(where),
-            base=base,
-            folder=repo,
-        )
+        return check_changes(analysis.analyst, _gather(where, analysis, changes, base, repo))
+
+
+def prove(
+    repo: Path,
+    changes: Sequence[str],
+    *,
+    base: str | None = None,
+    place: Place | None = None,
+    checks: Sequence[str] | None = None,
+    only_static: bool = False,
+) -> ProveReport:
+    """What ``watchkeeper prove`` finds: ``check``, then what running the merges says. Raises WatchkeeperError.
+
+    ``checks`` are analysers by name, None: as configured.
+    """
+    from watchkeeper.probes.virtual import LiveTree
+    from watchkeeper.watch.check import check_changes
+
+    where = place or find_place(repo, os.environ)
+    with open_analysis(where) as analysis, open_commands(where, analysis, checks, only_static) as commands:
+        gathered = _gather(where, analysis, changes, base, repo)
+        report = check_changes(analysis.analyst, gathered)
+        live = [
+            LiveTree(each.party.id, each.party.change.base, analysis.merges.tree(each.party.id), each.paths)
+            for each in gathered
+        ]
+        everything = _everything(where, analysis, commands)
+        return everything.prove_all(report.changes, live, report.conflicts)
+
+
+def _everything(place: Place, analysis: Analysis, commands: CommandProver | None) -> Everything:
+    from watchkeeper.probes.everything import Everything
+    from watchkeeper.probes.prover import Prover
+    from watchkeeper.probes.sets import SetFinder
+    from watchkeeper.probes.static import StaticProver
+    from watchkeeper.probes.virtual import VirtualMerges
+    from watchkeeper.watch.hubtrees import HubTrees
+
+    merges = VirtualMerges(analysis.hub)
+    reader = HubTrees(analysis.hub.objects, analysis.readings, analysis.analyst)
+    static = StaticProver(reader)
+    prover = Prover(merges, reader, static, commands)
+    sets = SetFinder(merges, reader, static, commands)
+    return Everything(prover, sets, place.repository.is_ancestor)
+
+
+@contextmanager
+def open_commands(
+    place: Place, analysis: Analysis, checks: Sequence[str] | None = None, only_static: bool = False
+) -> Iterator[CommandProver | None]:
+    """What runs commands on merges, closed at the end; None where there is no command to run.
+
+    Raises UsageError for a check that nobody knows, or tests that point at a service of the user's.
+    """
+    from watchkeeper.probes.presets import PRESETS, find_checks, project_tests
+
+    project = place.config.project
+    wanted = tuple(checks) if checks is not None else project.checks
+    if only_static:
+        yield None
+        return
+    from watchkeeper.probes.commands import CommandRunner, ProjectCommands, is_there
+    from watchkeeper.probes.prover import Checks, CommandProver
+    from watchkeeper.repos.scratch import ScratchPool
+    from watchkeeper.sandbox.run import find_sandbox
+
+    analysers = find_checks(wanted)
+    if checks is None and not wanted and is_there("ty"):
+        analysers = (PRESETS["ty"],)
+    tests = next((check for check in analysers if check.is_tests), None)
+    if tests is None and project.test:
+        tests = project_tests(project.test)
+    found = Checks(tuple(check for check in analysers if not check.is_tests), tests)
+    if not found.analysers and found.tests is None:
+        yield None
+        return
+    folder = make_home(place.home) / "projects" / place.project
+    with ScratchPool(analysis.hub, folder / "scratch") as pool:
+        commands = ProjectCommands(project.setup, project.test, project.database, float(project.test_timeout))
+        runner = CommandRunner(pool, find_sandbox(folder / "jobs"), commands, folder / "reports")
+        yield CommandProver(runner, found)
+
+
+def _gather(
+    place: Place, analysis: Analysis, changes: Sequence[str], base: str | None, folder: Path
+) -> tuple[Gathered, ...]:
+    from watchkeeper.watch.check import gather_changes
+
+    return gather_changes(
+        place.repository,
+        analysis.objects,
+        analysis.analyst,
+        changes,
+        target=find_target_of(place),
+        base=base,
+        folder=folder,
+    )
 
 
 def replay(

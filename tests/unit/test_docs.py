@@ -23,7 +23,7 @@ def headings(page: str) -> set[str]:
 
 
 def first_cells(page: str) -> set[str]:
-    return set(re.findall(r"^\| `?([\w-]+)`? \|", (DOCS / page).read_text(), re.MULTILINE))
+    return set(re.findall(r"^\| `?([\w.-]+)`? \|", (DOCS / page).read_text(), re.MULTILINE))
 
 
 def slugs_in_code() -> Iterator[str]:

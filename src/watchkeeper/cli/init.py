@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import msgspec
+
 from watchkeeper.app import find_place, find_target_of
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option, target_option
 from watchkeeper.cli.output import printable, show, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.model.errors import NotARepositoryError, WatchkeeperError
-from watchkeeper.record.config import PROJECT_FILE, render_template
+from watchkeeper.probes.projectfiles import find_commands
+from watchkeeper.record.config import PROJECT_FILE, ProjectConfig, render_template
 
 
 @verb(
@@ -38,14 +41,22 @@ def command(*, target: str | None, folder: Path, as_json: bool) -> int:
         )
     found = find_target_of(place)
     path = place.repository.found_at / PROJECT_FILE
-    written = _write_new(path, render_template(found.name if found else "main"))
+    commands = find_commands(place.repository.found_at)
+    written = _write_new(path, render_template(found.name if found else "main", commands))
     reason = found.reason if found else "the repository has no commits yet"
     if as_json:
-        show_document({"file": str(path), "written": written, "target": found.name if found else None})
+        document = {"file": str(path), "written": written, "target": found.name if found else None}
+        show_document({**document, "project": msgspec.to_builtins(commands)})
     else:
         first = f"wrote {path}" if written else f"{path} exists already; it was left as it is"
-        show([printable(first), printable(f"target: {reason}")], "watchkeeper watch")
+        told = [f"target: {reason}", *_told(commands)]
+        show([printable(line) for line in (first, *told)], "watchkeeper watch")
     return Exit.NOTHING
+
+
+def _told(commands: ProjectConfig) -> list[str]:
+    found = {"setup": commands.setup, "test": commands.test, "checks": ", ".join(commands.checks)}
+    return [f"{name}: {text or 'nothing found; see the comments in the file'}" for name, text in found.items()]
 
 
 def _write_new(path: Path, text: str) -> bool:

@@ -15,9 +15,11 @@ from watchkeeper.cli.exits import Exit
 VERBS: Mapping[str, str] = {
     "watch": "Show which changes conflict, live, while they are typed.",
     "check": "Say once which of the given changes conflict.",
+    "prove": "Run the merge of the given changes, and say what is wrong only there.",
     "replay": "Judge the tool on this repository's own history.",
     "conflicts": "List the open conflicts, or show one of them.",
     "dismiss": "Say that a conflict does not matter, until it gets worse.",
+    "rules": "Say what became of each rule's suspicions.",
     "log": "Replay what was recorded.",
     "init": "Write a commented watchkeeper.toml.",
     "doctor": "Check this machine and this repository.",

@@ -61,11 +61,9 @@ class ConflictState(msgspec.Struct, frozen=True):
     def severity(self) -> Severity:
         """As it is shown: a proof is blocking, a cleared suspicion and one of a demoted rule step down."""
         outcome = self.proof.outcome if self.proof is not None else None
-        if outcome is Outcome.PROVED:
-            return Severity.BLOCKING
-        if outcome is Outcome.CLEARED:
-            return self.conflict.severity.lowered(2)
-        return self.conflict.severity.lowered() if self.is_demoted else self.conflict.severity
+        after = severity_after(self.conflict.severity, outcome)
+        is_settled = outcome in (Outcome.PROVED, Outcome.CLEARED)
+        return after.lowered() if self.is_demoted and not is_settled else after
 
 
 class State(msgspec.Struct, frozen=True):
@@ -101,6 +99,13 @@ def open_conflicts(state: State) -> tuple[ConflictState, ...]:
     """The open ones, the worst first, then the oldest."""
     found = [each for each in state.conflicts.values() if each.status is Status.OPEN]
     return tuple(sorted(found, key=lambda each: (-each.severity.rank, each.opened_at, each.conflict.id)))
+
+
+def severity_after(suspected: Severity, outcome: Outcome | None) -> Severity:
+    """A proof is blocking; what was cleared steps down, and so out of the way."""
+    if outcome is Outcome.PROVED:
+        return Severity.BLOCKING
+    return suspected.lowered(2) if outcome is Outcome.CLEARED else suspected
 
 
 def is_worse(conflict: Conflict, dismissal: ConflictDismissed) -> bool:

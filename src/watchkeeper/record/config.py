@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,17 @@ _PREFIX = "WATCHKEEPER_"
 _OTHER_VARIABLES = frozenset({"WATCHKEEPER_HOME"})
 
 
+class ProjectConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the project is set up and tested: shell lines, run in checkouts of Watchkeeper's own, under limits."""
+
+    setup: str = ""  # installs what the tests need; runs again only when manifests or locks change
+    test: str = ""  # runs the tests; {tests} is where chosen ones go, {junit} the path of a report
+    database: str = ""  # makes a database for one run, and prints its address on the last line
+    checks: tuple[str, ...] = ()  # analysers by name, or "name: command"; built-in static checks always run
+    budget: float = 0.5  # processor seconds a second that proving may take on the average
+    test_timeout: int = 600  # seconds that one run of the tests may take
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What can be configured; every key works without being set."""
 
@@ -29,9 +41,15 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     clones: tuple[str, ...] = ()  # folders of other clones of the project that are followed too
     min_severity: Severity = Severity.MINOR  # conflicts below it are recorded, not shown
     landed_hours: int = 48  # how long a landed change stays compared with live ones
+    project: ProjectConfig = ProjectConfig()
 
 
-KEYS: tuple[str, ...] = Config.__struct_fields__
+_TABLE = "project"
+KEYS: tuple[str, ...] = (
+    *(key for key in Config.__struct_fields__ if key != _TABLE),
+    *(f"{_TABLE}.{key}" for key in ProjectConfig.__struct_fields__),
+)
+"""All keys; those of the table ``[project]`` with a dot."""
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -62,12 +80,12 @@ def load_settings(
     for origin, values in layers:
         for key, value in values.items():
             config = _with_value(config, key, value, origin)
-            origins[key] = origin if origin != "environment" else f"${_PREFIX}{key.upper()}"
+            origins[key] = origin if origin != "environment" else f"${_variable(key)}"
     return Settings(config, origins)
 
 
-def render_template(target: str) -> str:
-    """A ``watchkeeper.toml`` in which everything is explained and nothing but the target is set."""
+def render_template(target: str, commands: ProjectConfig) -> str:
+    """A ``watchkeeper.toml`` in which everything is explained; set are the target and the commands that were found."""
     return f"""\
 # Watchkeeper works without this file; every line is optional. `watchkeeper doctor` shows what is in force.
 target = {_toml_string(target)}  # the branch that changes land in
@@ -76,7 +94,22 @@ target = {_toml_string(target)}  # the branch that changes land in
 # clones = ["../other-clone"]  # other clones of this project, followed too
 # min_severity = "minor"  # show from: info, minor, major, blocking
 # landed_hours = 48  # how long a landed change stays compared with live ones
+
+[project]
+{_setting("setup", commands.setup, ".venv/bin/pip install -e .")}  # what the tests need; with network, seldom
+{_setting("test", commands.test, "python -m pytest -q")}  # run on merges that do not exist yet, without network
+{_setting("checks", commands.checks, ("ty",))}  # analysers: ty, pyrefly, mypy, pyright, tsc, eslint, or "name: command"
+# database = "./make-test-database"  # makes a database for one run, prints its address last
+# budget = 0.5  # processor seconds a second that proving may take on the average
+# test_timeout = 600  # seconds that one run of the tests may take
 """
+
+
+def _setting(key: str, value: str | tuple[str, ...], example: str | tuple[str, ...]) -> str:
+    """The line of a key that was found out, or a comment that shows one."""
+    shown = value or example
+    text = _toml_string(shown) if isinstance(shown, str) else f"[{', '.join(map(_toml_string, shown))}]"
+    return f"{'' if value else '# '}{key} = {text}"
 
 
 def _read_file(path: Path) -> dict[str, object]:
@@ -92,14 +125,19 @@ def _read_file(path: Path) -> dict[str, object]:
             hint=f"correct {path}, or move it away",
             facts={"file": str(path), "reason": reason},
         ) from error
-    for key in values:
+    flat = {key: value for key, value in values.items() if key != _TABLE}
+    table = values.get(_TABLE, {})
+    if not isinstance(table, dict):
+        raise _bad_value(_TABLE, table, str(path))
+    flat |= {f"{_TABLE}.{key}": value for key, value in table.items()}
+    for key in flat:
         if key not in KEYS:
             raise _unknown_key(key, KEYS, str(path))
-    return values
+    return flat
 
 
 def _read_environment(environ: Mapping[str, str]) -> dict[str, object]:
-    variables = {f"{_PREFIX}{key.upper()}": key for key in KEYS}
+    variables = {_variable(key): key for key in KEYS}
     values: dict[str, object] = {}
     for name, text in environ.items():
         if not name.startswith(_PREFIX) or name in _OTHER_VARIABLES:
@@ -110,20 +148,34 @@ def _read_environment(environ: Mapping[str, str]) -> dict[str, object]:
     return values
 
 
+def _variable(key: str) -> str:
+    return f"{_PREFIX}{key.upper().replace('.', '_')}"
+
+
 def _parse_variable(key: str, text: str) -> object:
     """Lists are written with commas in the environment."""
-    if isinstance(getattr(Config(), key), tuple):
+    default = _value_of(Config(), key)
+    if isinstance(default, tuple):
         return [part.strip() for part in text.split(",") if part.strip()]
-    return int(text) if key == "landed_hours" and text.isdecimal() else text
+    if isinstance(default, int | float) and re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text) if "." in text else int(text)
+    return text
+
+
+def _value_of(config: Config, key: str) -> object:
+    owner, _, name = key.rpartition(".")
+    return getattr(config.project if owner else config, name)
 
 
 def _with_value(config: Config, key: str, value: object, origin: str) -> Config:
     document: dict[str, Any] = msgspec.to_builtins(config)
+    owner, _, name = key.rpartition(".")
+    (document[owner] if owner else document)[name] = value
     try:
-        changed = msgspec.convert(document | {key: value}, Config)
+        changed = msgspec.convert(document, Config)
     except msgspec.ValidationError as error:
         raise _bad_value(key, value, origin) from error
-    if changed.landed_hours < 0:
+    if changed.landed_hours < 0 or not 0 <= changed.project.budget <= 64 or changed.project.test_timeout < 1:
         raise _bad_value(key, value, origin)
     return changed
 
@@ -162,4 +214,11 @@ _EXPECTED = {
     "clones": _LIST,
     "min_severity": f"one of {_SEVERITIES}",
     "landed_hours": "a whole number of hours, 0 or more",
+    "project": "a table, as in [project]",
+    "project.setup": "a shell command",
+    "project.test": "a shell command",
+    "project.database": "a shell command that prints an address last",
+    "project.checks": _LIST,
+    "project.budget": "a number of processors, 0 to 64, as in 0.5",
+    "project.test_timeout": "a whole number of seconds, 1 or more",
 }

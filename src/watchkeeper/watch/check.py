@@ -49,7 +49,19 @@ class Named(msgspec.Struct, frozen=True):
     worktree: Worktree | None = None
 
 
-def check_changes(
+class Gathered(msgspec.Struct, frozen=True):
+    """A named change: its footprint, and the files that it touches."""
+
+    party: Party
+    files: tuple[WorkingFile, ...]
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """All that it touches, where it was and where it is."""
+        return frozenset(path for file in self.files for path in (file.base_path, file.now_path) if path)
+
+
+def gather_changes(
     repository: Repository,
     objects: Objects,
     analyst: Analyst,
@@ -58,18 +70,25 @@ def check_changes(
     target: Target | None,
     base: str | None = None,
     folder: Path | None = None,
-) -> CheckReport:
-    """Compares all pairs of the named changes. Records nothing.
+) -> tuple[Gathered, ...]:
+    """The named changes as of now, each named once.
 
     Each is taken against its merge base with ``base``, else with the target branch; where a change is in the target
     already, against the merge base of the named changes. Raises: UsageError for a name that means nothing, GitError.
     """
-    named = [find_named(repository, name, folder or Path.cwd()) for name in names]
+    named = [find_named(repository, name, folder or Path.cwd()) for name in dict.fromkeys(names)]
     onto = repository.resolve(base) if base is not None else target.commit if target is not None else None
-    parties = []
+    gathered = []
     for each in named:
         change = _change(repository, each, onto, [other.head for other in named if other is not each])
-        parties.append(analyst.party(change, _files(repository, objects, each, change)))
+        files = _files(repository, objects, each, change)
+        gathered.append(Gathered(analyst.party(change, files), files))
+    return tuple(gathered)
+
+
+def check_changes(analyst: Analyst, gathered: Sequence[Gathered]) -> CheckReport:
+    """Compares all pairs of changes. Records nothing. Raises: GitError."""
+    parties = [each.party for each in gathered]
     found = [conflict for one, two in combinations(parties, 2) for conflict in analyst.compare(one, two)]
     found.sort(key=lambda c: (-c.severity.rank, -c.confidence.rank, c.changes, c.subjects))
     return CheckReport(

@@ -1,0 +1,324 @@
+"""Run a command on a tree: a scratch checkout, set up where its inputs changed, under the sandbox's limits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from watchkeeper.model.findings import CheckReport
+from watchkeeper.model.ids import Sha
+from watchkeeper.probes.presets import CommandCheck, runs_pytest
+from watchkeeper.probes.reports import (
+    MOST_BYTES,
+    Form,
+    ReportUnreadableError,
+    TestEnd,
+    TestResult,
+    parse_eslint,
+    parse_jest,
+    parse_junit,
+    parse_lines,
+    parse_sarif,
+    parse_unittest,
+)
+from watchkeeper.probes.runs import EVERYTHING, Ran, Selection, could_not_run
+from watchkeeper.repos.git import local_path
+from watchkeeper.repos.scratch import ScratchPool, ScratchTree
+from watchkeeper.sandbox.job import Cancel, Ending, Job, Limits, Network
+from watchkeeper.sandbox.job import Outcome as JobOutcome
+from watchkeeper.sandbox.run import Sandbox
+
+INSIDE = Path(__file__).parent / "inside"
+SETUP_INPUTS = (
+    "pyproject.toml", "setup.py", "setup.cfg", "requirements*.txt", "poetry.lock", "uv.lock", "Pipfile", "Pipfile.lock",
+    "package.json", "package-lock.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "Makefile", "tox.ini",
+)  # fmt: skip
+"""Files that a project's ``setup`` depends on: it runs again only where one of them, or the command, differs."""
+
+_MOST_RUNS = 400
+_OUTPUT = 4 * 1024 * 1024
+
+
+class ProjectCommands(msgspec.Struct, frozen=True):
+    """What a project says of how it is set up and tested, as shell lines; ``""`` where it says nothing.
+
+    ``database`` prints, on its last line, the address of a database that is made for the run; it ends with the run.
+    """
+
+    setup: str = ""
+    test: str = ""
+    database: str = ""
+    test_timeout_s: float = 600.0
+
+
+class CommandRunner:
+    """Runs checks on trees and remembers what they said of each tree. Blocks; safe for several threads."""
+
+    def __init__(self, pool: ScratchPool, sandbox: Sandbox, project: ProjectCommands, folder: Path) -> None:
+        """``folder`` is where reports are left while a command runs."""
+        self._pool = pool
+        self._sandbox = sandbox
+        self._project = project
+        self._folder = folder
+        self._known: OrderedDict[tuple[CommandCheck, Sha, Selection], Ran] = OrderedDict()
+        self.runs = 0
+
+    def run(
+        self, check: CommandCheck, tree: Sha, selection: Selection = EVERYTHING, *, cancel: Cancel | None = None
+    ) -> Ran:
+        """What the check says of the tree. The same is never run twice; what could not be run is tried again.
+
+        A selection is for tests. Raises: GitError for a tree that is not there.
+        """
+        key = (check, tree, selection)
+        known = self._known.get(key)
+        if known is not None:
+            self._known.move_to_end(key)
+            return known
+        ran = self._run(check, tree, selection, cancel)
+        if ran.could_run:
+            self._known[key] = ran
+            while len(self._known) > _MOST_RUNS:
+                self._known.popitem(last=False)
+        return ran
+
+    def _run(self, check: CommandCheck, tree: Sha, selection: Selection, cancel: Cancel | None) -> Ran:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with self._pool.checkout(tree) as scratch, tempfile.TemporaryDirectory(dir=self._folder) as place:
+            files = [file for file in selection.files if local_path(scratch.path, file).is_file()]
+            if selection.files and not files:
+                return Ran(CheckReport(check.name), is_empty=True)
+            why = self._set_up(scratch, cancel) if check.is_tests else ""
+            if why:
+                return could_not_run(check.name, why)
+            selection = msgspec.structs.replace(selection, files=tuple(files))
+            return self._perform(check, scratch, Path(place), selection, cancel)
+
+    def _set_up(self, scratch: ScratchTree, cancel: Cancel | None) -> str:
+        """Why the checkout could not be set up; ``""`` where it is."""
+        command = self._project.setup
+        if not command:
+            return ""
+        digest = _setup_digest(command, scratch.path)
+        if scratch.notes.get("setup") == digest:
+            return ""
+        scratch.note("setup", "")
+        limits = Limits(wall_s=1800.0, output_bytes=_OUTPUT)
+        outcome = self._sandbox.run(
+            Job(
+                command=("/bin/sh", "-c", command),
+                folder=scratch.path,
+                environment=_environment(scratch.path),
+                limits=limits,
+                network=Network.OPEN,
+            ),
+            cancel=cancel,
+        )
+        self.runs += 1
+        if outcome.ending is Ending.EXITED and outcome.exit_code == 0:
+            scratch.note("setup", digest)
+            return ""
+        return f"setup failed: {_why(outcome)}"
+
+    def _perform(
+        self, check: CommandCheck, scratch: ScratchTree, place: Path, selection: Selection, cancel: Cancel | None
+    ) -> Ran:
+        environment = _environment(scratch.path)
+        if check.is_tests:
+            environment |= _witness_environment(place, selection, environment)
+        # Absolute: a test command may begin with `cd`.
+        command = fill(check.command, place, [str(local_path(scratch.path, file)) for file in selection.files])
+        if check.is_tests and self._project.database:
+            command = _with_database(self._project.database, command)
+        job = Job(
+            command=("/bin/sh", "-c", command),
+            folder=scratch.path,
+            environment=environment,
+            limits=Limits(wall_s=self._project.test_timeout_s, output_bytes=_OUTPUT),
+            writable=(place,),
+            readable=(INSIDE,),
+        )
+        started = time.monotonic()
+        outcome = self._sandbox.run(job, cancel=cancel)
+        self.runs += 1
+        ran = (
+            read_tests(check, outcome, place) if check.is_tests else read_findings(check, outcome, scratch.path, place)
+        )
+        isolation = outcome.isolation.level
+        if outcome.isolation.missing:
+            isolation = f"{isolation}: without {', '.join(outcome.isolation.missing)}"
+        return msgspec.structs.replace(ran, wall_s=time.monotonic() - started, isolation=isolation)
+
+
+def fill(command: str, place: Path, tests: Sequence[str]) -> str:
+    """The shell line with its places filled in. Tests go to ``{tests}``, else to the end of a line that runs pytest."""
+    named = " ".join(shlex.quote(test) for test in tests)
+    for name in ("junit", "sarif", "json"):
+        command = command.replace(f"{{{name}}}", shlex.quote(str(place / name)))
+    if "{tests}" in command:
+        return command.replace("{tests}", named)
+    return f"{command} {named}" if named and runs_pytest(command) else command
+
+
+def read_findings(check: CommandCheck, outcome: JobOutcome, folder: Path, place: Path) -> Ran:
+    """What an analyser said; it could not run where it ended otherwise than it does."""
+    if outcome.ending is not Ending.EXITED:
+        return could_not_run(check.name, _why(outcome))
+    if outcome.exit_code not in (*check.clean, *check.found):
+        return could_not_run(check.name, _why(outcome))
+    if outcome.printed > len(outcome.output):
+        return could_not_run(check.name, "it printed too much to be read whole")
+    text, root = outcome.output.decode("utf-8", "replace"), str(folder)
+    try:
+        match check.form:
+            case Form.SARIF:
+                findings = parse_sarif(check.name, _read(place / "sarif") or outcome.output, root)
+            case Form.ESLINT:
+                findings = parse_eslint(check.name, outcome.output, root)
+            case _:
+                findings = parse_lines(check.name, text, root)
+    except ReportUnreadableError as error:
+        return could_not_run(check.name, str(error))
+    if outcome.exit_code not in check.clean and not findings:
+        return could_not_run(check.name, f"it found something that cannot be read: {_why(outcome)}")
+    return Ran(CheckReport(check.name, findings))
+
+
+def read_tests(check: CommandCheck, outcome: JobOutcome, place: Path) -> Ran:
+    """Which tests ran and how they ended: from inside pytest, else from the report, else from the output."""
+    if outcome.ending is not Ending.EXITED:
+        return could_not_run(check.name, _why(outcome))
+    witnessed = read_witness(place)
+    if witnessed is not None:
+        tests, executed = witnessed
+        return _ran(check, outcome, tests, executed, has_witness=True)
+    try:
+        if data := _read(place / "junit"):
+            return _ran(check, outcome, parse_junit(data), {})
+        if data := _read(place / "json"):
+            return _ran(check, outcome, parse_jest(data, ""), {})
+    except ReportUnreadableError as error:
+        return could_not_run(check.name, str(error))
+    failed = parse_unittest(outcome.output.decode("utf-8", "replace"))
+    if outcome.exit_code == 0:
+        return Ran(CheckReport(check.name), (TestResult("the test command", TestEnd.PASSED),))
+    if failed:
+        return Ran(CheckReport(check.name), failed)
+    return could_not_run(check.name, f"no test can be told from its output: {_why(outcome)}")
+
+
+def read_witness(place: Path) -> tuple[tuple[TestResult, ...], dict[str, frozenset[int]]] | None:
+    """What the plugin left: the tests, and the lines that those that passed executed; None where it left nothing."""
+    outcomes: dict[str, list[object]] = {}
+    lines: list[tuple[str, Mapping[str, Sequence[int]]]] = []
+    for file in sorted(place.glob("witness/*.json")):
+        try:
+            left = json.loads(file.read_bytes()[:MOST_BYTES])
+            outcomes |= left["outcomes"]
+            lines += left["lines"].items()
+        except (ValueError, KeyError, AttributeError, OSError):
+            return None
+    if not outcomes and not lines:
+        return None
+    tests = tuple(_witnessed(name, said) for name, said in outcomes.items())
+    passed = {test.name for test in tests if test.end is TestEnd.PASSED}
+    executed: dict[str, frozenset[int]] = {}
+    for test, files in lines:
+        if test in passed or not test:  # what is executed on import belongs to no test
+            for path, numbers in files.items():
+                executed[path] = executed.get(path, frozenset()) | frozenset(numbers)
+    return tests, executed
+
+
+def _witnessed(name: str, said: Sequence[object]) -> TestResult:
+    end = TestEnd(str(said[0])) if said and said[0] in {each.value for each in TestEnd} else TestEnd.ERROR
+    seconds = said[1] if len(said) > 1 and isinstance(said[1], int | float) else 0.0
+    return TestResult(name, end, str(said[2]) if len(said) > 2 else "", name.partition("::")[0], float(seconds))
+
+
+def _ran(
+    check: CommandCheck,
+    outcome: JobOutcome,
+    tests: tuple[TestResult, ...],
+    executed: Mapping[str, frozenset[int]],
+    *,
+    has_witness: bool = False,
+) -> Ran:
+    if not any(test.end is not TestEnd.SKIPPED for test in tests):
+        return Ran(CheckReport(check.name), is_empty=True)
+    if outcome.exit_code != 0 and not any(test.is_failure for test in tests):
+        return could_not_run(check.name, f"it failed, but no test did: {_why(outcome)}")
+    return Ran(CheckReport(check.name), tests, executed, has_witness)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """The project's own programs first, then the user's, then those that come with Watchkeeper."""
+    own = [folder / ".venv" / "bin", folder / "venv" / "bin", folder / "node_modules" / ".bin"]
+    users = os.environ.get("PATH", os.defpath)
+    places = [*(str(place) for place in own if place.is_dir()), users, str(Path(sys.executable).parent)]
+    return {"PATH": os.pathsep.join(places), "PYTHONDONTWRITEBYTECODE": "1", "CI": "true"}
+
+
+def _witness_environment(place: Path, selection: Selection, environment: Mapping[str, str]) -> dict[str, str]:
+    (place / "witness").mkdir()
+    known = environment.get("PYTHONPATH", "")
+    variables = {
+        "PYTHONPATH": os.pathsep.join(part for part in (known, str(INSIDE)) if part),
+        "PYTEST_PLUGINS": "watchkeeper_witness",
+        "WATCHKEEPER_WITNESS": str(place / "witness"),
+        "WATCHKEEPER_WITNESS_FILES": "\n".join(selection.witnessed),
+    }
+    if selection.only:
+        (place / "only").write_text("\n".join(selection.only), encoding="utf-8")
+        variables["WATCHKEEPER_WITNESS_ONLY"] = str(place / "only")
+    return variables
+
+
+def _with_database(database: str, command: str) -> str:
+    """The database is made within the job: whatever it starts is ended with the job."""
+    return f'DATABASE_URL="$({{ {database}\n}} | tail -n 1)" || exit 97\nexport DATABASE_URL\n{command}'
+
+
+def _setup_digest(command: str, folder: Path) -> str:
+    digest = hashlib.blake2b(command.encode("utf-8", "surrogateescape"), digest_size=12)
+    for pattern in SETUP_INPUTS:
+        for path in sorted(folder.glob(pattern)):
+            digest.update(path.name.encode())
+            digest.update(_read(path) or b"")
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> bytes:
+    """A file that a command left; empty where it did not. Links are not followed: the command made them."""
+    try:
+        if path.is_symlink() or path.stat().st_size > MOST_BYTES:
+            return b""
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _why(outcome: JobOutcome) -> str:
+    """How it ended, with the last line that it printed."""
+    lines = [line.strip() for line in outcome.output.decode("utf-8", "replace").splitlines() if line.strip()]
+    said = f": {lines[-1][:200]}" if lines else ""
+    if outcome.ending is Ending.EXITED:
+        return f"exit code {outcome.exit_code}{said}"
+    return f"{outcome.detail or outcome.ending.value.replace('-', ' ')}{said}"
+
+
+def is_there(program: str, folder: Path | None = None) -> bool:
+    """Whether a check's program can be started."""
+    path = _environment(folder or Path("/nonexistent"))["PATH"]
+    return shutil.which(program, path=path) is not None

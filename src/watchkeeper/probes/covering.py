@@ -1,0 +1,82 @@
+"""Whether the tests that ran say anything about both sides: they do where they executed the changed lines. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
+
+import msgspec
+
+from watchkeeper.code.executable import executable_lines
+from watchkeeper.code.linediff import hunks
+from watchkeeper.code.tree import SourceTree
+
+Lines = Mapping[str, frozenset[int]]
+"""Line numbers by path."""
+
+_SAYS_NOTHING = frozenset({".md", ".rst", ".txt", ".adoc", ".svg", ".png", ".jpg", ".gif", ".po", ".pot", ".lock"})
+"""What no test could execute and no program does."""
+
+
+class Gap(msgspec.Struct, frozen=True):
+    """What a run leaves open of one side: changed lines that no passed test executed, or why nobody can tell."""
+
+    change: str
+    path: str
+    lines: tuple[int, ...] = ()
+    reason: str = ""
+
+
+def changed_lines(merged: SourceTree, others: SourceTree, paths: Iterable[str]) -> tuple[Lines, tuple[Gap, ...]]:
+    """The executable lines of the merge that come from one side: what is not so in the tree of the ``others``.
+
+    Where lines were only taken away, the next line that is executed stands for them. Beside them what no line can
+    stand for: files of other languages, files that do not compile here.
+    """
+    found: dict[str, frozenset[int]] = {}
+    blind: list[Gap] = []
+    for path in sorted(paths):
+        now, before = merged.source(path), others.source(path)
+        if now == before or PurePosixPath(path).suffix.lower() in _SAYS_NOTHING:
+            continue
+        if now is None:
+            continue  # it is gone: whoever needs it fails
+        if not path.endswith(".py"):
+            blind.append(Gap("", path, reason="no tracer sees its lines"))
+            continue
+        lines = executable_lines(now)
+        if lines is None:
+            blind.append(Gap("", path, reason="it does not compile with this Python"))
+            continue
+        found[path] = frozenset(_touched(before or b"", now, lines))
+    return found, tuple(blind)
+
+
+def find_gaps(change: str, wanted: Lines, blind: Sequence[Gap], executed: Lines) -> tuple[Gap, ...]:
+    """What of one side's lines was not executed."""
+    gaps = [msgspec.structs.replace(gap, change=change) for gap in blind]
+    for path, lines in wanted.items():
+        left = lines - executed.get(path, frozenset())
+        if left:
+            gaps.append(Gap(change, path, tuple(sorted(left))))
+    return tuple(gaps)
+
+
+def describe_gaps(gaps: Sequence[Gap]) -> str:
+    """``agent-a: engine/stages.py:20-22 was not executed``, the first of them."""
+    gap = gaps[0]
+    more = f", and {len(gaps) - 1} more places" if len(gaps) > 1 else ""
+    if gap.reason:
+        return f"{gap.change}: {gap.path}: {gap.reason}{more}"
+    lines = str(gap.lines[0]) if len(gap.lines) == 1 else f"{gap.lines[0]}-{gap.lines[-1]}"
+    return f"{gap.change}: {gap.path}:{lines} was not executed by any test that ran{more}"
+
+
+def _touched(before: bytes, now: bytes, executable: frozenset[int]) -> Iterable[int]:
+    ordered = sorted(executable)
+    for hunk in hunks(before, now):
+        inside = [line for line in ordered if hunk.now_start <= line < hunk.now_start + hunk.now_count]
+        if inside or hunk.now_count:
+            yield from inside
+        else:
+            yield from [line for line in ordered if line > hunk.now_start][:1]

@@ -1,0 +1,144 @@
+"""A pytest plugin that runs inside the project's own tests: which test ended how, and which lines it executed.
+
+Stand-alone: standard library only, any Python from 3.8 on, nothing of Watchkeeper is imported. It is on when
+``WATCHKEEPER_WITNESS`` names a folder: there each process leaves ``<pid>.json`` (workers of pytest-xdist too).
+``WATCHKEEPER_WITNESS_FILES`` names the files whose lines matter, relative to the current folder, one a line; code of
+other files runs at full speed, on 3.12 and newer also a line that was seen once. ``WATCHKEEPER_WITNESS_ONLY`` names a
+file with the ids of the only tests to run, one a line: pytest itself refuses to run any where one of them is missing.
+"""
+
+import json
+import os
+import sys
+import threading
+
+_FOLDER = os.environ.get("WATCHKEEPER_WITNESS", "")
+
+
+class _Witness:
+    def __init__(self, folder, names):
+        self.folder = folder
+        self.root = os.getcwd()
+        self.files = {os.path.join(os.path.realpath(self.root), name): name for name in names}
+        self.known = {}
+        self.lines = {}
+        self.test = ""
+        self.outcomes = {}
+        self.tool = None
+
+    def name_of(self, filename):
+        """The wanted file that a code object is of; None for all others."""
+        if filename not in self.known:
+            self.known[filename] = self.files.get(os.path.realpath(filename))
+        return self.known[filename]
+
+    def note(self, name, line):
+        self.lines.setdefault(self.test, {}).setdefault(name, set()).add(line)
+
+    def start(self):
+        if not self.files:
+            return
+        monitoring = getattr(sys, "monitoring", None)
+        if monitoring is not None and self._monitor(monitoring):
+            return
+        threading.settrace(self.trace)
+        sys.settrace(self.trace)
+
+    def _monitor(self, monitoring):
+        for tool in (3, 4, 5):
+            try:
+                monitoring.use_tool_id(tool, "watchkeeper")
+            except ValueError:
+                continue
+            self.tool = tool
+            monitoring.register_callback(tool, monitoring.events.LINE, self.line)
+            monitoring.set_events(tool, monitoring.events.LINE)
+            return True
+        return False
+
+    def line(self, code, number):
+        name = self.name_of(code.co_filename)
+        if name is not None:
+            self.note(name, number)
+        return sys.monitoring.DISABLE
+
+    def begin(self, test):
+        """From here on lines belong to ``test``; lines that were seen before are seen again."""
+        self.test = test
+        if self.tool is not None:
+            sys.monitoring.restart_events()
+        elif self.files and sys.gettrace() is None:
+            sys.settrace(self.trace)  # something, a debugger's test for instance, took it away
+
+    def trace(self, frame, event, _argument):
+        name = self.name_of(frame.f_code.co_filename)
+        if name is None:
+            return None
+        note = self.note
+        note(name, frame.f_lineno)
+
+        def local(inner, kind, _value):
+            if kind == "line":
+                note(name, inner.f_lineno)
+            return local
+
+        return local
+
+    def report(self, test, outcome, seconds=0.0, message=""):
+        """The worst of a test's phases counts."""
+        before = self.outcomes.get(test, ("", 0.0, ""))
+        order = ("", "passed", "skipped", "failed", "error")
+        worse = outcome if order.index(outcome) > order.index(before[0]) else before[0]
+        self.outcomes[test] = (worse, before[1] + seconds, before[2] or message)
+
+    def write(self):
+        lines = {test: {name: sorted(found) for name, found in files.items()} for test, files in self.lines.items()}
+        place = os.path.join(self.folder, "%d.json" % os.getpid())
+        with open(place + ".part", "w", encoding="utf-8") as file:
+            json.dump({"outcomes": self.outcomes, "lines": lines}, file)
+        os.replace(place + ".part", place)
+
+
+if _FOLDER:
+    _WITNESS = _Witness(_FOLDER, [n for n in os.environ.get("WATCHKEEPER_WITNESS_FILES", "").split("\n") if n])
+    _WITNESS.start()
+
+    import pytest
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(config, items):
+        chosen = os.environ.get("WATCHKEEPER_WITNESS_ONLY", "")
+        if not chosen:
+            return
+        with open(chosen, encoding="utf-8") as file:
+            wanted = set(file.read().split("\n"))
+        left_out = [item for item in items if item.nodeid not in wanted]
+        items[:] = [item for item in items if item.nodeid in wanted]
+        config.hook.pytest_deselected(items=left_out)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logstart(nodeid, location):
+        _WITNESS.begin(nodeid)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logfinish(nodeid, location):
+        _WITNESS.begin("")
+
+    def pytest_runtest_logreport(report):
+        expected = hasattr(report, "wasxfail")
+        outcome = "skipped" if report.skipped and expected else report.outcome
+        if outcome == "failed" and report.when != "call":
+            outcome = "error"
+        message = ""
+        if report.failed:
+            crash = getattr(getattr(report, "longrepr", None), "reprcrash", None)
+            message = (getattr(crash, "message", "") or str(report.longrepr or ""))[:500]
+        if report.when == "call" or outcome != "passed":
+            _WITNESS.report(report.nodeid, outcome, report.duration, message)
+
+    def pytest_collectreport(report):
+        if report.failed:
+            _WITNESS.report(report.nodeid or "collection", "error", 0.0, str(report.longrepr or "")[:500])
+
+    def pytest_sessionfinish(session):
+        _WITNESS.write()

@@ -1,0 +1,103 @@
+"""Checks that are known by name: how they are called, and in which form they answer. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+
+import msgspec
+
+from watchkeeper.model.errors import UsageError
+from watchkeeper.probes.reports import Form
+
+
+class CommandCheck(msgspec.Struct, frozen=True):
+    """A check that is a command. ``command`` is a shell line in which ``{junit}``, ``{sarif}`` and ``{json}`` are the
+    places of reports and ``{tests}`` the tests to run. ``program`` is what has to be there. ``found`` and ``clean`` are
+    its exit codes when it found something and when it did not; any other means that it could not run.
+    """
+
+    name: str
+    command: str
+    form: Form
+    program: str = ""
+    is_tests: bool = False
+    clean: tuple[int, ...] = (0,)
+    found: tuple[int, ...] = (1,)
+
+
+PRESETS: Mapping[str, CommandCheck] = {
+    check.name: check
+    for check in (
+        CommandCheck("ty", "ty check --output-format concise --no-progress .", Form.LINES, "ty"),
+        CommandCheck("pyrefly", "pyrefly check --output-format min-text .", Form.LINES, "pyrefly"),
+        CommandCheck(
+            "mypy",
+            "mypy --no-error-summary --no-color-output --hide-error-context --no-pretty --show-error-codes .",
+            Form.LINES,
+            "mypy",
+        ),
+        CommandCheck("pyright", "pyright .", Form.LINES, "pyright"),
+        CommandCheck("tsc", "npx --no-install tsc --noEmit --pretty false", Form.LINES, "npx", found=(1, 2)),
+        CommandCheck("eslint", "npx --no-install eslint --format json .", Form.ESLINT, "npx"),
+        CommandCheck("pytest", "python -m pytest -q {tests}", Form.JUNIT, "python", is_tests=True),
+        CommandCheck(
+            "vitest",
+            "npx --no-install vitest run --reporter=junit --outputFile={junit} {tests}",
+            Form.JUNIT,
+            "npx",
+            is_tests=True,
+        ),
+        CommandCheck(
+            "jest", "npx --no-install jest --json --outputFile={json} {tests}", Form.JEST, "npx", is_tests=True
+        ),
+    )
+}
+"""By name."""
+
+STATIC = frozenset({"parse", "names", "calls", "duplicates", "locks", "migrations"})
+"""Built in: they need no command."""
+
+_PLACES = {"{sarif}": Form.SARIF, "{json}": Form.JEST, "{junit}": Form.JUNIT}
+
+
+def find_checks(texts: tuple[str, ...]) -> tuple[CommandCheck, ...]:
+    """The commands of ``checks``: a preset's name, or ``name: command``. Built-in static checks always run.
+
+    Raises: UsageError for a name that is none.
+    """
+    found = []
+    for text in texts:
+        name, colon, command = (part.strip() for part in text.partition(":"))
+        if colon and command:
+            found.append(CommandCheck(name, command, form_of(command)))
+        elif name in PRESETS:
+            found.append(PRESETS[name])
+        elif name not in STATIC:
+            raise UsageError(
+                f"there is no check {text!r}",
+                slug="unknown-check",
+                hint=f"use one of {', '.join(sorted(PRESETS))}, or 'name: command' with path:line: messages",
+                facts={"check": text},
+            )
+    return tuple(found)
+
+
+def project_tests(command: str) -> CommandCheck:
+    """The project's own test command as a check."""
+    form = form_of(command)
+    return CommandCheck("tests", command, Form.JUNIT if form is Form.LINES else form, is_tests=True)
+
+
+def form_of(command: str) -> Form:
+    """In which form the command answers: by the report that it writes, else lines on its output."""
+    return next((form for place, form in _PLACES.items() if place in command), Form.LINES)
+
+
+def runs_pytest(command: str) -> bool:
+    """Whether the command line starts pytest, as far as it shows."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return False
+    return any(word.rpartition("/")[2] in {"pytest", "py.test"} for word in words)

@@ -1,0 +1,101 @@
+"""Trees of the hub as checks see them: what they share with a merge base is not read again."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+
+from watchkeeper.code.index import ProjectIndex
+from watchkeeper.code.languages import find_language
+from watchkeeper.code.tree import SourceTree
+from watchkeeper.model.ids import Sha
+from watchkeeper.model.reading import Reading
+from watchkeeper.repos.git import decode_path
+from watchkeeper.repos.objects import Objects
+from watchkeeper.repos.trees import FOLDER, TreeEntry
+from watchkeeper.watch.analyst import Analyst, BaseTree
+from watchkeeper.watch.readings import Readings
+
+_MOST_TREES = 24
+
+
+class HubTrees:
+    """Gives trees by id. Not thread-safe: it shares its parts with the analyst, whose owner calls it."""
+
+    def __init__(self, objects: Objects, readings: Readings, analyst: Analyst) -> None:
+        self._objects = objects
+        self._readings = readings
+        self._analyst = analyst
+        self._trees: OrderedDict[tuple[Sha, Sha | None], _HubTree] = OrderedDict()
+
+    def source_tree(self, tree: Sha, base: Sha | None) -> SourceTree:
+        """The tree, laid over ``base``'s. Raises: GitError for a tree that is not in the hub."""
+        key = (tree, base)
+        known = self._trees.get(key)
+        if known is None:
+            below = self._analyst.base_tree(base)
+            root = self._objects.tree_of(base) if base is not None else None
+            changed = dict(tree_difference(self._objects, root, self._objects.tree_of(tree)))
+            known = self._trees[key] = _HubTree(below, changed, self._objects, self._readings)
+            while len(self._trees) > _MOST_TREES:
+                self._trees.popitem(last=False)
+        self._trees.move_to_end(key)
+        return known
+
+
+class _HubTree:
+    """A base's index with the changed files laid over it; contents and full readings on demand."""
+
+    def __init__(
+        self, below: BaseTree, changed: Mapping[str, TreeEntry | None], objects: Objects, readings: Readings
+    ) -> None:
+        self._below = below
+        self._changed = changed
+        self._objects = objects
+        self._readings = readings
+        gone = [path for path, entry in changed.items() if entry is None]
+        there = {path: self.reading(path) for path, entry in changed.items() if entry is not None}
+        self._index = below.index.overlay(there, gone) if changed else below.index
+
+    @property
+    def index(self) -> ProjectIndex:
+        return self._index
+
+    def source(self, path: str) -> bytes | None:
+        blob = self._blob(path)
+        return self._objects.read(Sha(blob)) if blob is not None else None
+
+    def reading(self, path: str) -> Reading | None:
+        blob = self._blob(path) if find_language(path) is not None else None
+        return self._readings.read_blob(path, blob) if blob is not None else None
+
+    def _blob(self, path: str) -> str | None:
+        if path in self._changed:
+            entry = self._changed[path]
+            return entry.sha if entry is not None and entry.is_text_file else None
+        return self._below.blobs.get(path)
+
+
+def tree_difference(objects: Objects, before: Sha | None, now: Sha | None) -> Iterator[tuple[str, TreeEntry | None]]:
+    """The files in which two trees differ, by path, as they are ``now``; None where they are gone.
+
+    Reads only the folders that differ. Raises: GitError.
+    """
+    waiting: list[tuple[str, Sha | None, Sha | None]] = [("", before, now)]
+    while waiting:
+        folder, old, new = waiting.pop()
+        was = objects.tree_entries(old) if old is not None else {}
+        entries = objects.tree_entries(new) if new is not None else {}
+        for name in sorted(was.keys() | entries.keys()):
+            one, two = was.get(name), entries.get(name)
+            if one == two:
+                continue
+            path = f"{folder}{decode_path(name)}"
+            old_folder = one.sha if one is not None and one.mode == FOLDER else None
+            new_folder = two.sha if two is not None and two.mode == FOLDER else None
+            if old_folder is not None or new_folder is not None:
+                waiting.append((f"{path}/", old_folder, new_folder))
+            if two is not None and two.mode != FOLDER:
+                yield path, two
+            elif one is not None and one.mode != FOLDER:
+                yield path, None
