@@ -16,12 +16,12 @@ from scratch import ROOT, GitFailedError, git
 RESULTS = ROOT / "benchmarks" / "results"
 
 
-def record_figures(name: str, figures: Mapping[str, object]) -> Path:
-    """Writes ``benchmarks/results/NAME.json`` and returns its path."""
+def record_figures(name: str, figures: Mapping[str, object], *, command: str = "") -> Path:
+    """Writes ``benchmarks/results/NAME.json`` and returns its path. ``command`` is what makes them anew."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"{name}.json"
     document = {
-        "command": f"python benchmarks/{name}.py",
+        "command": command or f"python benchmarks/{name}.py",
         "date": datetime.now(UTC).date().isoformat(),
         "tree": _tree(),
         "machine": {

@@ -18,6 +18,7 @@ import msgspec
 
 from detection import Detect, at_least, open_detector, semantic
 from figures import record_figures, render_share, render_table, wilson
+from judge_sample import render_reports
 from open_together import OpenPair, Sample, draw_sample
 from scratch import CACHE, GitFailedError, borrowed, find_commit, git, merge_tree
 from watchkeeper.model.conflicts import Conflict, Severity
@@ -49,8 +50,11 @@ def main() -> int:
     parser.add_argument("--before", default="2026-01-01", metavar="DATE", help="only what ended before it (2026-01-01)")
     parser.add_argument("--name", default="", help="what to call the figures (the clone's folder)")
     parser.add_argument("--verbose", action="store_true", help="print each alarm, to be judged by a person")
+    parser.add_argument(
+        "--reports", type=Path, metavar="FILE", help="write what was told, a line of JSON for each pair"
+    )
     options = parser.parse_args()
-    name = options.name or _name_of(options.clone)
+    name = options.name or name_of(options.clone)
     try:
         sample = _sample(options.clone, name, options.max, options.before)
         judged, failed = _judge_all(options.clone, name, sample)
@@ -58,16 +62,20 @@ def main() -> int:
         raise SystemExit(f"{options.clone}: {fault}") from fault
     if options.verbose:
         _print_alarms(judged)
+    if options.reports:
+        told = [(j.pair.heads, at_least(j.conflicts, Severity.MINOR)) for j in judged if j.alarm(Severity.MINOR)]
+        options.reports.write_text("".join(f"{render_reports(*each)}\n" for each in told))
     figures = _measure(judged)
     figures |= {"candidates": sample.candidates, "giants_left_out": sample.giants, "failed": failed, "seed": SEED}
     print(
         f"\n{sample.candidates} pairs to draw from, {sample.giants} giant pull requests left out, {failed} pairs failed"
     )
-    record_figures(f"natural_pairs-{name}", figures)
+    command = f"python benchmarks/natural_pairs.py CLONE --max {options.max} --name {name}"
+    record_figures(f"natural_pairs-{name}", figures, command=command)
     return 1 if failed else 0
 
 
-def _name_of(clone: Path) -> str:
+def name_of(clone: Path) -> str:
     """The folder's name; of a bare repository called ``repo`` or ``.git``, the one around it."""
     path = clone.resolve()
     name = path.parent.name if path.name in {"repo", ".git"} else path.name

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -237,3 +239,21 @@ def test_another_user_s_repository_is_an_error_with_a_hint(git_repo: GitRepo, mo
         find_repository(git_repo.path)
     assert caught.value.slug == "dubious-ownership"
     assert "safe.directory" in caught.value.hint
+
+
+def test_a_system_without_resources_is_an_error_that_names_the_limits() -> None:
+    program = (
+        "import resource\n"
+        "from pathlib import Path\n"
+        "from watchkeeper.model.errors import GitError\n"
+        "from watchkeeper.repos.git import get_git_version\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))\n"
+        "try:\n"
+        "    get_git_version()\n"
+        "except GitError as error:\n"
+        "    print(error.slug)\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.stdout.strip() == "git-not-started"

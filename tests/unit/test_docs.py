@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,3 +80,16 @@ def test_commands_in_the_readme_exist() -> None:
     assert set(re.findall(r"^watchkeeper (\w+)", text, re.MULTILINE)) <= set(VERBS)
     for line in re.findall(r"^make ([a-z ]+?)(?:\s*#.*)?$", text, re.MULTILINE):
         assert set(line.split()) <= targets
+
+
+def test_figures_in_the_readme_are_the_measured_ones() -> None:
+    text = (ROOT / "README.md").read_text()
+    rows = re.findall(r"^\| (\w+)(?:, 500 merges)? \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", text, re.MULTILINE)
+
+    assert len(rows) == 4
+    for name, *told in rows:
+        page = "replay-pytest" if name == "pytest" else f"natural_pairs-{name}"
+        figures = json.loads((ROOT / "benchmarks" / "results" / f"{page}.json").read_text())["figures"]
+        measured = figures.get("all", figures)
+        counts = [measured[label][0] for label in ("same file", "minor and above", "major and above")]
+        assert [int(each) for each in told] == [measured["pairs"], *counts]

@@ -103,7 +103,7 @@ def start_git(
 ) -> subprocess.Popen[bytes]:
     """Start git with pipes on its streams (``errors``: a file for what it complains), in its own process group.
 
-    Raises: GitError where git is not installed, NotARepositoryError where ``folder`` does not exist.
+    Raises: GitError where git cannot be started, NotARepositoryError where ``folder`` does not exist.
     """
     try:
         return subprocess.Popen(
@@ -126,6 +126,10 @@ def start_git(
             f"git cannot run in {show_path(str(folder))}: {error.strerror}",
             slug="folder-unreadable",
             hint=f"look at the permissions: ls -ld {show_path(str(folder))}",
+        ) from error
+    except OSError as error:  # no process, memory or file descriptor left
+        raise GitError(
+            f"git cannot be started: {error.strerror}", slug="git-not-started", hint="look at the limits: ulimit -a"
         ) from error
 
 
