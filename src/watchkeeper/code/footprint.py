@@ -11,15 +11,18 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 
 import msgspec
 
+from watchkeeper.code.changed_file import Bodies, ChangedFile
 from watchkeeper.code.compare import Comparison, FileDelta, FileVersion, drop_mere_renames, find_moves
 from watchkeeper.code.index import ProjectIndex, display_name
 from watchkeeper.code.languages import find_language
 from watchkeeper.code.linediff import hunks as line_hunks
 from watchkeeper.code.resolve import Outcome, Resolver, Target
+from watchkeeper.code.resources.of_change import Resources, read_change
+from watchkeeper.code.resources.touches import places_not_analysed, touches_of
 from watchkeeper.model.footprint import Aspect, Confidence, Edit, FileTouch, Footprint, Read, TouchKind, Write
 from watchkeeper.model.ids import ChangeId, SymbolKey
 from watchkeeper.model.reading import CallShape, Form, Reading, Reference, Span, Status, Symbol, SymbolKind
@@ -29,39 +32,6 @@ _TEST_PATH = re.compile(
     r"(^|/)(tests?|__tests__|testing)/|(^|/)(test_[^/]*|conftest)\.py$|_test\.(py|go)$|\.(test|spec)\.[cm]?[jt]sx?$"
 )
 
-
-class ChangedFile(msgspec.Struct, frozen=True):
-    """One file of a change: both contents and what they say. A side that does not exist is None.
-
-    ``now_reading`` may be the last good reading of a file that does not parse at the moment; ``unknown`` then says why
-    it is not today's.
-    """
-
-    kind: TouchKind
-    base_path: str | None
-    now_path: str | None
-    base: bytes | None = None
-    now: bytes | None = None
-    base_reading: Reading | None = None
-    now_reading: Reading | None = None
-    is_binary: bool = False
-    mode_changed: bool = False
-    unknown: str = ""
-    digest: str = ""
-
-    @property
-    def path(self) -> str:
-        """Where the file is in base coordinates."""
-        return self.base_path or self.now_path or ""
-
-    @property
-    def place(self) -> str:
-        """Where the file is now, or was."""
-        return self.now_path or self.base_path or ""
-
-
-Bodies = Callable[[str], Reading | None]
-"""The full reading (with references) of a file of the base tree, by path; None where there is none."""
 
 ReadMemory = MutableMapping[tuple[str, ...], tuple[Read, ...]]
 """What the files of one change were found to rely on, by everything that it depends on but the base tree."""
@@ -90,11 +60,13 @@ def build_footprint(
     *,
     bodies: Bodies,
     memory: ReadMemory | None = None,
+    resources: Resources | None = None,
 ) -> Footprint:
     """The footprint of a change. ``deltas`` belong to ``files`` one by one; ``index`` is its merge base's.
 
     With ``memory`` (one for each change and base) a file is read again only when its own contents changed, or what the
-    change's files define: an edit inside a function body costs that file alone.
+    change's files define: an edit inside a function body costs that file alone. ``resources`` does the same for what
+    the files touch outside the code.
     """
     view = index.overlay(
         {file.now_path: file.now_reading for file in files if file.now_path is not None},
@@ -109,7 +81,7 @@ def build_footprint(
     writes = _named(drop_mere_renames(moved, texts), view)
     reader = _Reader(view, index, bodies, files, writes)
     reads = list(reader.overrides(writes))
-    shape = _shape(files, writes) if memory is not None else ""
+    shape = _shape(files, writes) if memory is not None or resources is not None else ""
     for file, delta in zip(files, deltas, strict=True):
         place = (file.path, file.place, file.digest, shape)
         known = memory.get(place) if memory is not None and file.digest else None
@@ -120,11 +92,14 @@ def build_footprint(
                 del memory[stale]
             memory[place] = known
         reads.extend(known)
+    touched = read_change(files, deltas, (index, view), bodies, resources or Resources(), shape=shape)
     return Footprint(
         change=change,
         writes=writes,
         reads=tuple(_strongest(reads)),
         files=tuple(_touch(file, delta) for file, delta in zip(files, deltas, strict=True)),
+        resources=touches_of(touched),
+        not_analysed=places_not_analysed(touched),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from watchkeeper.code.index import ProjectIndex
@@ -51,6 +51,34 @@ class MemoryTree:
             else:
                 self._readings[path] = language.read(source, bodies=True)
         return self._readings[path]
+
+
+class OverlaidTree:
+    """A base tree with some files replaced, or gone (None): what a change's tree is, at the cost of its files."""
+
+    def __init__(
+        self,
+        index: ProjectIndex,
+        files: Mapping[str, tuple[bytes | None, Reading | None]],
+        sources: Callable[[str], bytes | None],
+        readings: Callable[[str], Reading | None],
+    ) -> None:
+        self._index = index
+        self._files = files
+        self._sources = sources
+        self._readings = readings
+
+    @property
+    def index(self) -> ProjectIndex:
+        return self._index
+
+    def source(self, path: str) -> bytes | None:
+        own = self._files.get(path)
+        return own[0] if own is not None else self._sources(path)
+
+    def reading(self, path: str) -> Reading | None:
+        own = self._files.get(path)
+        return own[1] if own is not None else self._readings(path)
 
 
 def index_of(contents: Mapping[str, bytes]) -> ProjectIndex:

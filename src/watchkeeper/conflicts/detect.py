@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
 from watchkeeper.conflicts.pair import Pair, TextClash
 from watchkeeper.conflicts.rules.landed import restate_landed
+from watchkeeper.conflicts.rules.resource_migrations import find_migration_conflicts
 from watchkeeper.conflicts.rules.stale_read import find_stale_reads
 from watchkeeper.conflicts.rules.text import find_text
 from watchkeeper.conflicts.rules.write_skew import join_write_skew
 from watchkeeper.conflicts.rules.write_write import find_write_write
 from watchkeeper.model.conflicts import Conflict, Kind, Severity
+
+RESOURCE_RULES: tuple[Callable[[Pair], Iterator[Conflict]], ...] = (find_migration_conflicts,)
+"""One a kind of resource."""
 
 
 def find_conflicts(pair: Pair) -> tuple[Conflict, ...]:
@@ -27,7 +31,8 @@ def find_conflicts(pair: Pair) -> tuple[Conflict, ...]:
         )
     both_write = list(find_write_write(pair))
     stale = join_write_skew(pair, _not_yet_told(both_write, find_stale_reads(pair)))
-    found = [*find_text(pair), *both_write, *stale]
+    outside = [conflict for rule in RESOURCE_RULES for conflict in rule(pair)]
+    found = [*find_text(pair), *both_write, *stale, *outside]
     told = _once([restate_landed(pair, conflict) for conflict in found])
     return tuple(sorted(told, key=lambda c: (-c.severity.rank, -c.confidence.rank, c.kind.value, c.subjects)))
 

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from functools import cache
 from itertools import combinations
 
-from watchkeeper.code.footprint import ChangedFile, build_footprint, compare_file
+from watchkeeper.code.changed_file import ChangedFile
+from watchkeeper.code.footprint import build_footprint, compare_file
 from watchkeeper.code.index import ProjectIndex
 from watchkeeper.code.languages import find_language
+from watchkeeper.code.resources.of_change import Resources
 from watchkeeper.code.tree import index_of
 from watchkeeper.conflicts.detect import find_conflicts
 from watchkeeper.conflicts.pair import Pair, Party
@@ -44,7 +46,8 @@ def footprint_of(name: str, base: Contents, edits: Edits, index: ProjectIndex) -
         return _read(path, base[path], bodies=True) if path in base else None
 
     files = [_file(path, base.get(path), now) for path, now in sorted(edits.items()) if base.get(path) != now]
-    return build_footprint(ChangeId(name), files, [compare_file(file) for file in files], index, bodies=bodies)
+    deltas = [compare_file(file) for file in files]
+    return build_footprint(ChangeId(name), files, deltas, index, bodies=bodies, resources=Resources(base.get))
 
 
 def _file(path: str, base: bytes | None, now: bytes | None) -> ChangedFile:

@@ -6,8 +6,14 @@ from enum import StrEnum
 
 import msgspec
 
+from watchkeeper.model.confidence import Confidence
 from watchkeeper.model.ids import ChangeId, SymbolKey
 from watchkeeper.model.reading import CallShape, Form, Signature, Span, SymbolKind
+from watchkeeper.model.resources import NotAnalysed, ResourceTouch
+
+__all__ = [
+    "CONTRACT", "Aspect", "Confidence", "Edit", "FileTouch", "Footprint", "Hunk", "Read", "TouchKind", "Write",
+]  # fmt: skip
 
 
 class Edit(StrEnum):
@@ -36,18 +42,6 @@ class Aspect(StrEnum):
 
 
 CONTRACT = frozenset(Aspect) - {Aspect.BODY}
-
-
-class Confidence(StrEnum):
-    """How a reference was resolved."""
-
-    SURE = "sure"  # name, import and receiver are known
-    LIKELY = "likely"  # the receiver is unknown, but one definition only has this rare name
-    POSSIBLE = "possible"  # several candidates
-
-    @property
-    def rank(self) -> int:
-        return ("possible", "likely", "sure").index(self.value)
 
 
 class Write(msgspec.Struct, frozen=True, gc=False):
@@ -140,9 +134,11 @@ class FileTouch(msgspec.Struct, frozen=True, gc=False):
 
 
 class Footprint(msgspec.Struct, frozen=True):
-    """Everything a change writes and relies on, at one moment."""
+    """Everything a change writes, relies on and touches outside the code, at one moment."""
 
     change: ChangeId
     writes: tuple[Write, ...] = ()
     reads: tuple[Read, ...] = ()
     files: tuple[FileTouch, ...] = ()
+    resources: tuple[ResourceTouch, ...] = ()
+    not_analysed: tuple[tuple[str, NotAnalysed], ...] = ()  # by path: places that touch what nobody could name

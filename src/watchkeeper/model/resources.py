@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from watchkeeper.model.footprint import Confidence
+from watchkeeper.model.confidence import Confidence
 
 
 class ResourceKind(StrEnum):
@@ -73,8 +73,13 @@ class ResourceReading(msgspec.Struct, frozen=True, gc=False):
 
 
 class ResourceTouch(msgspec.Struct, frozen=True, gc=False):
-    """An access that a change adds, alters or drops: part of its footprint. ``path`` is where it is now."""
+    """An access that a change adds, alters or drops: part of its footprint. ``path`` is where it is now.
+
+    An access of which base and now have the same is a touch only where the change altered the symbol around it: then
+    it is both ``is_new`` (it is there now) and ``is_kept``. An altered access is a dropped one and a new one.
+    """
 
     path: str
     access: Access
     is_new: bool = True  # False: the base had it, and the change dropped it
+    is_kept: bool = False  # the base had it too; the symbol that holds it is not what it was

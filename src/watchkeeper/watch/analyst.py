@@ -12,10 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from watchkeeper.code.changed_file import ChangedFile
 from watchkeeper.code.compare import FileDelta
-from watchkeeper.code.footprint import ChangedFile, ReadMemory, build_footprint, compare_file
+from watchkeeper.code.footprint import ReadMemory, build_footprint, compare_file
 from watchkeeper.code.index import ProjectIndex
 from watchkeeper.code.languages import find_language, languages
+from watchkeeper.code.resources.of_change import Resources
 from watchkeeper.conflicts.detect import find_conflicts
 from watchkeeper.conflicts.pair import Pair, Party, TextClash
 from watchkeeper.conflicts.touching import must_ask_git
@@ -52,6 +54,7 @@ class Analyst:
         self._bases: OrderedDict[str, BaseTree] = OrderedDict()
         self._deltas: OrderedDict[tuple[str, ...], FileDelta] = OrderedDict()
         self._memories: dict[tuple[ChangeId, Sha | None], ReadMemory] = {}
+        self._resources: dict[tuple[ChangeId, Sha | None], Resources] = {}
         self._last_good: dict[tuple[ChangeId, str], tuple[bytes, Reading]] = {}
 
     def base_tree(self, base: Sha | None) -> BaseTree:
@@ -80,8 +83,15 @@ class Analyst:
             blob = tree.blobs.get(path)
             return self._readings.read_blob(path, blob) if blob is not None else None
 
+        def source(path: str) -> bytes | None:
+            blob = tree.blobs.get(path)
+            return self._objects.read(Sha(blob)) if blob is not None else None
+
         memory = self._memories.setdefault((change.id, change.base), {})
-        return build_footprint(change.id, changed, deltas, tree.index, bodies=bodies, memory=memory)
+        resources = self._resources.setdefault((change.id, change.base), Resources(source))
+        return build_footprint(
+            change.id, changed, deltas, tree.index, bodies=bodies, memory=memory, resources=resources
+        )
 
     def compare(self, first: Party, second: Party, *, popular: frozenset[str] = frozenset()) -> tuple[Conflict, ...]:
         """All conflicts of two changes. Asks git where their texts come near each other."""
@@ -96,6 +106,8 @@ class Analyst:
             del self._last_good[place]
         for key in [key for key in self._memories if key[0] == change]:
             del self._memories[key]
+        for key in [key for key in self._resources if key[0] == change]:
+            del self._resources[key]
         self._merges.drop(change)
 
     def _read_base(self, base: Sha | None) -> BaseTree:

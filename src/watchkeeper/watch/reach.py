@@ -9,11 +9,12 @@ import msgspec
 from watchkeeper.conflicts.pair import Party
 from watchkeeper.model.footprint import Edit, TouchKind
 from watchkeeper.model.ids import ChangeId, SymbolKey
+from watchkeeper.model.resources import AccessMode, ResourceKind, ResourceTouch
 
 Key = tuple[str, str]
-"""A symbol (path, qualname), or a file or folder (its path, and a kind that no qualname can be)."""
+"""A symbol (path, qualname), or a file, folder or resource (path or name, and a kind that no qualname can be)."""
 
-_FILE, _FOLDER = "\0file", "\0folder"
+_FILE, _FOLDER, _RESOURCE = "\0file", "\0folder", "\0resource "
 
 
 class Touched(msgspec.Struct, frozen=True):
@@ -74,6 +75,11 @@ def _written(party: Party) -> Iterator[Key]:
         yield touch.now_path, _FILE
         if touch.kind is TouchKind.RENAMED:
             yield _folder(touch.path), _FOLDER
+    for each in party.footprint.resources:
+        # Two new readers of one environment variable meet too: each may give it a default of its own.
+        is_named_by_readers = each.access.resource.kind is ResourceKind.ENVIRONMENT and not each.is_kept
+        if each.access.mode is not AccessMode.READ or is_named_by_readers:
+            yield _resource(each)
 
 
 def _relied_on(party: Party) -> Iterator[Key]:
@@ -83,6 +89,12 @@ def _relied_on(party: Party) -> Iterator[Key]:
         # git may move what is added to a folder along with a rename of the folder.
         if touch.kind in (TouchKind.ADDED, TouchKind.RENAMED):
             yield _folder(touch.now_path), _FOLDER
+    for each in party.footprint.resources:
+        yield _resource(each)
+
+
+def _resource(touch: ResourceTouch) -> Key:
+    return touch.access.resource.name, _RESOURCE + touch.access.resource.kind.value
 
 
 def _folder(path: str) -> str:
