@@ -10,7 +10,7 @@ from pathlib import Path
 from scratch import CACHE
 from watchkeeper.app import find_place, find_target_of, open_analysis
 from watchkeeper.model.conflicts import Conflict, Kind, Severity
-from watchkeeper.watch.check import check_changes
+from watchkeeper.watch.check import check_changes, gather_changes
 
 Detect = Callable[[str, str, str], tuple[Conflict, ...]]
 """The conflicts of two branches or commits that both start from the third, the worst first."""
@@ -24,9 +24,10 @@ def open_detector(repo: Path) -> Iterator[Detect]:
     with open_analysis(place) as parts:
 
         def detect(one: str, other: str, base: str) -> tuple[Conflict, ...]:
-            report = check_changes(
+            gathered = gather_changes(
                 place.repository, parts.objects, parts.analyst, (one, other), target=target, base=base, folder=repo
             )
+            report = check_changes(parts.analyst, gathered)
             return tuple(sorted(report.conflicts, key=lambda c: (-c.severity.rank, c.subjects)))
 
         yield detect

@@ -19,6 +19,7 @@ import msgspec
 from scratch import CACHE, ROOT, commit_all, commit_patch, create_repository, git
 
 DATA = ROOT / "benchmarks" / "data" / "pairs"
+_OWN_UV = ROOT / ".cache" / "uv-venv" / "bin" / "uv"  # made by tools/setup.sh where PATH has none that runs
 
 
 class Package(msgspec.Struct, frozen=True):
@@ -113,7 +114,8 @@ def install(requirements: list[str], options: list[str]) -> None:
     if importlib.util.find_spec("pip") is not None:
         command = [sys.executable, "-m", "pip", "install", "--quiet"]
     else:
-        command = [shutil.which("uv") or str(Path(sys.executable).with_name("uv")), "pip", "install", "--quiet"]
+        uv = str(_OWN_UV) if _OWN_UV.exists() else "uv"
+        command = [uv, "pip", "install", "--quiet", "--python", sys.executable]
     done = subprocess.run([*command, *options, *requirements], capture_output=True, text=True, timeout=600, check=False)
     if done.returncode != 0:
         raise SystemExit(f"cannot install {' '.join(requirements)}: {done.stderr.strip()[:500]}")
