@@ -8,6 +8,7 @@ business: its change alone would be broken already.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -19,12 +20,13 @@ from watchkeeper.model.ids import SymbolKey
 from watchkeeper.model.reading import Form, SymbolKind
 
 RULE = "stale-read"
-_NEAR_LINES = 40
+_NEAR_LINES = 3  # what git shows around an edit: further away, the edit is about something else
 _HUB_FILES = 60
 _MOST_EVIDENCE = 6
 _WEAK_FORMS = frozenset({Form.ANNOTATION, Form.IMPORT})
 _QUIET = frozenset({Aspect.ANNOTATIONS})
 _MEMBER = SymbolKind.FIELD
+_GIVES_FUNCTION = re.compile(r"\b(Callable|function|Function)\b|=>")
 _CALLABLE = frozenset({SymbolKind.FUNCTION, SymbolKind.METHOD, SymbolKind.PROPERTY})
 
 
@@ -35,7 +37,7 @@ class Edge(NamedTuple):
     confidence: Confidence
     write: Write
     read: Read
-    what: str  # "calls", "imports" ... continued by the symbol's name
+    what: str  # "calls", "imports" ...; the symbol follows, or stands where the braces are
     why: str
 
 
@@ -227,6 +229,8 @@ def _judge_contract(write: Write, read: Read) -> Edge | None:
     if not aspects or read.via:
         return None
     old, new = write.old_signature, write.new_signature
+    if write.kind is SymbolKind.PROPERTY:
+        new = None  # what is called is what the property gives
     if read.form is Form.CALL and read.is_new and read.call is not None and old is not None and new is not None:
         misfit = find_misfit(read.call, new)
         if misfit and find_misfit(read.call, old) is None:
@@ -243,10 +247,16 @@ def _judge_contract(write: Write, read: Read) -> Edge | None:
             only_more = find_misfit_of(old, new) is None
             return _edge(Severity.INFO if only_more else Severity.MINOR, write, read, "newly calls", write.detail)
     if read.is_new and Aspect.KIND in aspects and read.form not in _WEAK_FORMS:
-        no_longer_called = read.form is Form.CALL and write.kind not in (SymbolKind.METHOD, SymbolKind.FUNCTION)
-        severity = Severity.BLOCKING if no_longer_called else Severity.MAJOR
+        severity = Severity.BLOCKING if read.form is Form.CALL and not _is_called(write) else Severity.MAJOR
         return _edge(severity, write, read, _verb(read), write.detail)
     return None
+
+
+def _is_called(write: Write) -> bool:
+    """Whether what the symbol has become can still be called: a function, or a property that gives one."""
+    if write.kind is SymbolKind.PROPERTY and write.new_signature is not None:
+        return _GIVES_FUNCTION.search(write.new_signature.returns) is not None
+    return write.kind in (SymbolKind.METHOD, SymbolKind.FUNCTION)
 
 
 def _judge_behaviour(write: Write, read: Read) -> Edge | None:
@@ -269,8 +279,10 @@ def _judge_behaviour(write: Write, read: Read) -> Edge | None:
 
 
 def _hushed(severity: Severity, write: Write, read: Read) -> Severity:
-    """A behaviour change matters less where half the project relies on the symbol, and in a test."""
-    if read.fan_in > _HUB_FILES or read.is_test or Aspect.VALUE in write.aspects:
+    """A behaviour change matters less where half the project relies on the symbol, in a test, and to whoever only
+    names the function (registers it, hands it on)."""
+    only_named = read.form is Form.LOAD and write.kind in (SymbolKind.FUNCTION, SymbolKind.METHOD)
+    if only_named or read.fan_in > _HUB_FILES or read.is_test or Aspect.VALUE in write.aspects:
         return severity.lowered()
     return severity
 
@@ -292,11 +304,15 @@ def _verb(read: Read) -> str:
         Form.DECORATE: "is decorated with",
         Form.PROTOCOL: "relies, through an operator, on",
         Form.ANNOTATION: "is annotated with",
-        Form.FIXTURE: "asks for the fixture",
-        Form.STRING: "names, in a string,",
+        Form.FIXTURE: "asks for {} as a fixture",
+        Form.STRING: "names {} in a string",
         Form.STORE: "assigns to",
     }
     return start + verbs.get(read.form, "uses")
+
+
+def _say(what: str, named: str) -> str:
+    return what.replace("{}", named) if "{}" in what else f"{what} {named}"
 
 
 def _weight(edge: Edge) -> tuple[int, int, int, int]:
@@ -315,7 +331,8 @@ def _conflict(writer: Party, reader: Party, edges: Sequence[Edge]) -> Conflict:
     member = "." in write.key.qualname
     others = len({edge.write.key for edge in edges}) - 1
     more = f" and {others} more of {name.rpartition('.')[0]}" if others else ""
-    summary = f"{writer.label} {action} {name}{more}; {reader.label} {worst.what} it in {short(worst.read.by_name)}"
+    relies = _say(worst.what, name if others else "it")
+    summary = f"{writer.label} {action} {name}{more}; {reader.label} {relies} in {short(worst.read.by_name)}"
     return make_conflict(
         kind=Kind.STALE_READ,
         rule=RULE,
