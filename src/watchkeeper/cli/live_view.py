@@ -61,7 +61,7 @@ def next_step(picture: Picture, shown: Sequence[ConflictState]) -> str:
     """The one thing to do."""
     if shown:
         return f"watchkeeper conflicts {shown[0].conflict.id}"
-    return "watchkeeper conflicts" if live_changes(picture) else "watchkeeper replay"
+    return "watchkeeper conflicts" if len(live_changes(picture)) > 1 else "watchkeeper replay"
 
 
 def render_picture(picture: Picture, shown: Sequence[ConflictState], repository: Path, terminal: Terminal) -> list[str]:
@@ -77,14 +77,13 @@ def render_picture(picture: Picture, shown: Sequence[ConflictState], repository:
     lines += [_change_line(change, picture, terminal) for change in changes[:_MOST_CHANGES]]
     if len(changes) > _MOST_CHANGES:
         lines.append(f"  and {len(changes) - _MOST_CHANGES} more")
-    if not changes:
-        lines.append("  no live change: no worktree or branch differs from its base")
-        lines.append("  see what it would have found in this repository's history: watchkeeper replay")
+    if len(changes) < 2:
+        lines += _lonely(picture, len(changes))
     lines += [terminal.paint("dim", f"  not followed: {printable(each)}") for each in picture.left_out[:3]]
     lines.append("")
     for state in shown:
         lines += state_lines(state, picture.at, terminal)
-    lines.append(f"{len(shown)} conflicts: {severity_counts(shown)}" if shown else "no conflicts")
+    lines.append(f"{_counted(len(shown), 'conflict')}: {severity_counts(shown)}" if shown else "no conflicts")
     lines += [terminal.paint("yellow", f"degraded: {printable(each)}") for each in picture.statistics.problems]
     return lines
 
@@ -103,7 +102,7 @@ def render_footer(statistics: WatchStatistics, happened_at: Millis, now: Millis,
 def render_statistics(statistics: WatchStatistics) -> list[str]:
     """How well it kept up, for the end."""
     saves, sweep = statistics.saves, statistics.sweep
-    folders = f"{statistics.watched_folders} folders of {statistics.worktrees} worktrees"
+    folders = f"{_counted(statistics.watched_folders, 'folder')} of {_counted(statistics.worktrees, 'worktree')}"
     unwatched = f"{statistics.unwatched_folders} by sweep only"
     looks = f"{statistics.scans} scans, {statistics.sweeps} sweeps, {statistics.errors} errors"
     lines = [f"watched {folders} ({unwatched}), {looks}"]
@@ -272,7 +271,7 @@ def _head(picture: Picture, changes: Sequence[Change], repository: Path) -> list
     parts = [printable(_home_relative(folder))]
     if picture.target is not None:
         parts.append(f"target {printable(picture.target.name)}")
-    parts.append(f"{len(changes)} changes in {statistics.worktrees} worktrees")
+    parts.append(f"{_counted(len(changes), 'change')} in {_counted(statistics.worktrees, 'worktree')}")
     if statistics.watched_folders:
         more = (
             f" of {statistics.watched_folders + statistics.unwatched_folders}" if statistics.unwatched_folders else ""
@@ -281,14 +280,28 @@ def _head(picture: Picture, changes: Sequence[Change], repository: Path) -> list
     return parts
 
 
+def _lonely(picture: Picture, count: int) -> list[str]:
+    """What there is to see where nothing can collide yet."""
+    target = f", and against what lands on {printable(picture.target.name)}" if picture.target else ""
+    first = (
+        f"  one live change: it is held against the next worktree or branch that differs{target}"
+        if count
+        else "  no live change: no worktree or branch differs from its base"
+    )
+    return [first, "  see what it would have found in this repository's history: watchkeeper replay"]
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def _home_relative(folder: Path) -> str:
     home = Path.home()
     return f"~/{folder.relative_to(home)}" if folder.is_relative_to(home) and home != Path("/") else str(folder)
 
 
 def _change_line(change: Change, picture: Picture, terminal: Terminal) -> str:
-    count = picture.files.get(change.id, 0)
-    files = f"{count} file{'' if count == 1 else 's'}"
+    files = _counted(picture.files.get(change.id, 0), "file")
     since = render_ago(change.since, picture.at).removesuffix(" ago") if change.since else ""
     dot = terminal.symbol(" · ", " - ")
     parts = [files, *([f"since {since}"] if since else []), *([] if change.path else [change.source.value])]
