@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from watchkeeper.cli.live_view import next_step, render_picture
+from watchkeeper.cli.live_view import next_step, problem_lines, render_picture
 from watchkeeper.cli.output import Terminal
 from watchkeeper.conflicts.lifecycle import State
 from watchkeeper.model.changes import Change, Source
@@ -60,3 +60,12 @@ def test_two_live_changes_are_offered_no_replay() -> None:
 
 def test_what_has_landed_is_no_live_change() -> None:
     assert "no live change" in screen(picture_of("agent-a", source=Source.LANDED))
+
+
+def test_a_problem_is_told_once_and_so_is_its_end() -> None:
+    full = "the disk is full"
+
+    assert problem_lines((), (full,), PLAIN) == [f"degraded: {full}"]
+    assert problem_lines((full,), (full,), PLAIN) == []
+    assert problem_lines((full,), (), PLAIN) == ["no longer degraded"]
+    assert problem_lines((), (), PLAIN) == []

@@ -84,7 +84,7 @@ def render_picture(picture: Picture, shown: Sequence[ConflictState], repository:
     for state in shown:
         lines += state_lines(state, picture.at, terminal)
     lines.append(f"{_counted(len(shown), 'conflict')}: {severity_counts(shown)}" if shown else "no conflicts")
-    lines += [terminal.paint("yellow", f"degraded: {printable(each)}") for each in picture.statistics.problems]
+    lines += problem_lines((), picture.statistics.problems, terminal)
     return lines
 
 
@@ -216,16 +216,20 @@ class LineView:
         self._place = place
         self._terminal = terminal
         self._is_begun = False
+        self._problems: tuple[str, ...] = ()
 
     def take(self, update: Update) -> None:
         if self._is_begun:
             self._print(event_lines(update.recorded, self._place.config.min_severity, self._terminal))
+            before, self._problems = self._problems, self._watch.statistics().problems
+            self._print(problem_lines(before, self._problems, self._terminal))
 
     async def show(self) -> None:
         """Print the first picture."""
         if await self._watch.wait_ready():
             self._is_begun = True
             picture = self._watch.picture()
+            self._problems = picture.statistics.problems
             shown = shown_conflicts(picture, self._place.config.min_severity)
             self._print(render_picture(picture, shown, self._place.repository.common_dir, self._terminal))
             if picture.statistics.recorder:
@@ -259,6 +263,12 @@ def event_lines(recorded: Iterable[Recorded], least: Severity, terminal: Termina
         clock = time.strftime("%H:%M:%S", time.localtime(each.at / 1000))
         lines.append(f"{terminal.paint('dim', clock)}  {describe(event, terminal)}")
     return lines
+
+
+def problem_lines(before: Sequence[str], now: Sequence[str], terminal: Terminal) -> list[str]:
+    """What newly degrades the watch, and that nothing does any more."""
+    lines = [terminal.paint("yellow", f"degraded: {printable(each)}") for each in now if each not in before]
+    return lines if now or not before else ["no longer degraded"]
 
 
 def _recorded_by(process: int) -> str:
