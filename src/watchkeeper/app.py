@@ -25,6 +25,7 @@ from watchkeeper.repos.target import Target, find_target
 if TYPE_CHECKING:
     # Imported where it is used: SQLAlchemy takes a fifth of a second that only those pay who read the record.
     from watchkeeper.probes.everything import Everything, ProveReport
+    from watchkeeper.probes.live import LiveProver
     from watchkeeper.probes.prover import CommandProver
     from watchkeeper.record.log import Log
     from watchkeeper.repos.hub import Hub
@@ -158,7 +159,7 @@ def prove(
 
     ``checks`` are analysers by name, None: as configured.
     """
-    from watchkeeper.probes.virtual import LiveTree
+    from watchkeeper.model.probing import LiveTree
     from watchkeeper.watch.check import check_changes
 
     where = place or find_place(repo, os.environ)
@@ -197,18 +198,14 @@ def open_commands(
 
     Raises UsageError for a check that nobody knows, or tests that point at a service of the user's.
     """
-    from watchkeeper.probes.presets import PRESETS, find_checks, project_tests
+    from watchkeeper.probes.presets import PRESETS, find_checks, is_there, project_tests
+    from watchkeeper.probes.prover import Checks, CommandProver
 
     project = place.config.project
     wanted = tuple(checks) if checks is not None else project.checks
     if only_static:
         yield None
         return
-    from watchkeeper.probes.commands import CommandRunner, ProjectCommands, is_there
-    from watchkeeper.probes.prover import Checks, CommandProver
-    from watchkeeper.repos.scratch import ScratchPool
-    from watchkeeper.sandbox.run import find_sandbox
-
     analysers = find_checks(wanted)
     if checks is None and not wanted and is_there("ty"):
         analysers = (PRESETS["ty"],)
@@ -219,6 +216,10 @@ def open_commands(
     if not found.analysers and found.tests is None:
         yield None
         return
+    from watchkeeper.probes.commands import CommandRunner, ProjectCommands
+    from watchkeeper.repos.scratch import ScratchPool
+    from watchkeeper.sandbox.run import find_sandbox
+
     folder = make_home(place.home) / "projects" / place.project
     with ScratchPool(analysis.hub, folder / "scratch") as pool:
         commands = ProjectCommands(project.setup, project.test, project.database, float(project.test_timeout))
@@ -293,12 +294,38 @@ def open_watch(place: Place, clock: Callable[[], Millis] = now) -> Iterator[Part
         # Read through the hub: it has the objects of all clones, and no configuration of theirs.
         surveyor = Surveyor(place.repository, hub.repository, clones, wanted)
         readings = Readings(hub.objects, open_parts.enter_context(open_cache(place.home)))
-        analyst = Analyst(hub.repository, hub.objects, readings, Merges(hub))
+        merges = Merges(hub)
+        analyst = Analyst(hub.repository, hub.objects, readings, merges)
         log = open_parts.enter_context(open_log(place.home))
         lock = RecorderLock(folder)
         lock.acquire()
         ledger = Ledger(log, place.project, lock)
         open_parts.callback(ledger.close)
-        lookout = Lookout(surveyor, hub.objects, analyst, lambda: ledger.state, clock=clock, ignore=config.ignore)
+        analysis = Analysis(hub.objects, hub, readings, merges, analyst)
+        prover = _live_prover(place, analysis, open_parts.enter_context(open_commands(place, analysis)))
+        lookout = Lookout(
+            surveyor,
+            hub.objects,
+            analyst,
+            lambda: ledger.state,
+            clock=clock,
+            ignore=config.ignore,
+            prover=prover,
+        )
         open_parts.callback(lookout.close)
-        yield Parts(surveyor.repositories, lookout, ledger, readings, clock, metadata.version("watchkeeper"))
+        version = metadata.version("watchkeeper")
+        yield Parts(surveyor.repositories, lookout, ledger, readings, clock, version, prover)
+
+
+def _live_prover(place: Place, analysis: Analysis, commands: CommandProver | None) -> LiveProver:
+    from watchkeeper.probes.live import LiveProver
+    from watchkeeper.probes.prover import Prover
+    from watchkeeper.probes.static import StaticProver
+    from watchkeeper.probes.virtual import VirtualMerges
+    from watchkeeper.watch.hubtrees import HubTrees
+
+    merges = VirtualMerges(analysis.hub)
+    reader = HubTrees(analysis.hub.objects, analysis.readings, analysis.analyst)
+    prover = Prover(merges, reader, StaticProver(reader), None)
+    is_ancestor = analysis.hub.repository.is_ancestor
+    return LiveProver(prover, merges, is_ancestor, commands, budget=place.config.project.budget)

@@ -24,6 +24,15 @@ class Outcome(StrEnum):
         return self in (Outcome.PROVED, Outcome.CLEARED)
 
 
+class LiveTree(msgspec.Struct, frozen=True):
+    """A change as it is at the moment: its tree in the hub, what it started from, and the paths that it touches."""
+
+    change: ChangeId
+    base: Sha | None
+    tree: Sha
+    paths: frozenset[str] = frozenset()
+
+
 class Proof(msgspec.Struct, frozen=True):
     """What was run on the virtual merge of ``changes``, and what came of it.
 
@@ -43,4 +52,5 @@ class Proof(msgspec.Struct, frozen=True):
     runs: int = 0
     wall_ms: int = 0
     conflicts: tuple[ConflictId, ...] = ()
+    is_final: bool = True  # False: commands are still to run, or running
     isolation: str = ""  # "full", or what the commands' sandbox lacked; "" where no command ran

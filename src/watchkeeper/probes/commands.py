@@ -6,8 +6,6 @@ import hashlib
 import json
 import os
 import shlex
-import shutil
-import sys
 import tempfile
 import time
 from collections import OrderedDict
@@ -18,7 +16,7 @@ import msgspec
 
 from watchkeeper.model.findings import CheckReport
 from watchkeeper.model.ids import Sha
-from watchkeeper.probes.presets import CommandCheck, runs_pytest
+from watchkeeper.probes.presets import CommandCheck, program_path, runs_pytest
 from watchkeeper.probes.reports import (
     MOST_BYTES,
     Form,
@@ -155,7 +153,7 @@ class CommandRunner:
         ran = (
             read_tests(check, outcome, place) if check.is_tests else read_findings(check, outcome, scratch.path, place)
         )
-        isolation = outcome.isolation.level
+        isolation: str = outcome.isolation.level
         if outcome.isolation.missing:
             isolation = f"{isolation}: without {', '.join(outcome.isolation.missing)}"
         return msgspec.structs.replace(ran, wall_s=time.monotonic() - started, isolation=isolation)
@@ -265,8 +263,7 @@ def _ran(
 def _environment(folder: Path) -> dict[str, str]:
     """The project's own programs first, then the user's, then those that come with Watchkeeper."""
     own = [folder / ".venv" / "bin", folder / "venv" / "bin", folder / "node_modules" / ".bin"]
-    users = os.environ.get("PATH", os.defpath)
-    places = [*(str(place) for place in own if place.is_dir()), users, str(Path(sys.executable).parent)]
+    places = [*(str(place) for place in own if place.is_dir()), program_path()]
     return {"PATH": os.pathsep.join(places), "PYTHONDONTWRITEBYTECODE": "1", "CI": "true"}
 
 
@@ -316,9 +313,3 @@ def _why(outcome: JobOutcome) -> str:
     if outcome.ending is Ending.EXITED:
         return f"exit code {outcome.exit_code}{said}"
     return f"{outcome.detail or outcome.ending.value.replace('-', ' ')}{said}"
-
-
-def is_there(program: str, folder: Path | None = None) -> bool:
-    """Whether a check's program can be started."""
-    path = _environment(folder or Path("/nonexistent"))["PATH"]
-    return shutil.which(program, path=path) is not None

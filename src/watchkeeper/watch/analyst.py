@@ -25,6 +25,7 @@ from watchkeeper.model.changes import Change
 from watchkeeper.model.conflicts import Conflict
 from watchkeeper.model.footprint import Footprint
 from watchkeeper.model.ids import ChangeId, Sha
+from watchkeeper.model.probing import LiveTree
 from watchkeeper.model.reading import Reading, Status
 from watchkeeper.repos.objects import Objects
 from watchkeeper.repos.repository import Repository
@@ -99,6 +100,11 @@ class Analyst:
         if must_ask_git(first.footprint, second.footprint):
             clashes = self._merges.judge(first, second)
         return find_conflicts(Pair(first=first, second=second, clashes=clashes, popular=popular))
+
+    def live_tree(self, change: Change, files: Sequence[WorkingFile]) -> LiveTree:
+        """The change as a tree in the hub, as of now. Raises: GitError."""
+        paths = frozenset(path for file in files for path in (file.base_path, file.now_path) if path)
+        return LiveTree(change.id, change.base, self._merges.tree(change.id), paths)
 
     def forget(self, change: ChangeId) -> None:
         """Drop what is remembered of a change that is no longer live."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -29,6 +30,7 @@ from watchkeeper.watch.discovery import is_git_at_work, is_in_rebase
 from watchkeeper.watch.ledger import Ledger
 from watchkeeper.watch.lookout import Lookout, Step
 from watchkeeper.watch.measures import Stopwatch, WatchStatistics
+from watchkeeper.watch.proving import Prover
 from watchkeeper.watch.readings import Readings
 from watchkeeper.watch.settling import Turn, Unrest, choose_turn, is_burst, pause_after_sweep, wait_before_scan
 from watchkeeper.watch.sweep import Sweeper
@@ -52,6 +54,7 @@ class Parts(msgspec.Struct, frozen=True):
     readings: Readings
     clock: Callable[[], Millis]
     version: str
+    prover: Prover | None = None
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -114,6 +117,8 @@ class LiveWatch:
         self._saves, self._sweeps = Stopwatch(), Stopwatch()
         self._final: WatchStatistics | None = None
         self.is_stuck = False
+        self._has_proofs = threading.Event()
+        self._suspected_at: float | None = None
         self._counts = {"events": 0, "scans": 0, "sweeps": 0, "errors": 0}
         self._picture: Picture | None = None
         self._was_recorder = self._ledger.recorder == 0
@@ -188,6 +193,14 @@ class LiveWatch:
         )
 
     async def _begin(self) -> None:
+        if self._parts.prover is not None:
+            loop = asyncio.get_running_loop()
+
+            def ready() -> None:
+                with suppress(RuntimeError):  # the loop has ended
+                    loop.call_soon_threadsafe(self._proof_came)
+
+            self._parts.prover.listen(ready)
         self._publish(await self._thread.do(self._first_look), None)
         self._ready_by = time.monotonic() + _READY_S
         await self._replan()
@@ -265,6 +278,10 @@ class LiveWatch:
             return True
         return is_in_rebase(worktree) and root not in self._rebasing
 
+    def _proof_came(self) -> None:
+        self._has_proofs.set()
+        self._wake.set()
+
     async def _extend(self, root: Path, folders: frozenset[str]) -> None:
         followed = self._lookout.followed.get(root)
         if followed is None:
@@ -306,6 +323,14 @@ class LiveWatch:
             self._replan_at = None
             await self._replan()
             return True
+        if self._has_proofs.is_set():
+            self._has_proofs.clear()
+            await self._step(self._lookout.take_proofs)
+            return True
+        if self._lookout.has_suspicions:
+            await self._step(self._lookout.prove_next, seen_at=self._suspected_at, is_save=False)
+            return True
+        self._suspected_at = None
         if not self._lookout.has_more or now > self._ready_by:
             self._ready.set()
         if self._lookout.has_more:
@@ -353,7 +378,12 @@ class LiveWatch:
         self._replan_soon()
 
     async def _step(
-        self, job: Callable[[], Step], *, root: Path | None = None, seen_at: float | None = None
+        self,
+        job: Callable[[], Step],
+        *,
+        root: Path | None = None,
+        seen_at: float | None = None,
+        is_save: bool = True,
     ) -> Step | None:
         """Do a job and record what follows from it; None where it failed."""
         try:
@@ -374,8 +404,9 @@ class LiveWatch:
         if step.needs_survey:
             self._survey_at = now
         latency = (now - seen_at) * 1000 if seen_at is not None else None
-        if latency is not None:
+        if latency is not None and is_save:
             self._saves.take(latency)
+            self._suspected_at = self._suspected_at or seen_at
         self._publish(recorded, latency, is_news=step.touched)
         return step
 
@@ -554,6 +585,8 @@ def look_once(parts: Parts) -> Picture:
         perform(lambda: parts.lookout.survey(unsettled))  # noqa: B023 - called at once
     while parts.lookout.has_more:
         perform(parts.lookout.go_on)
+    while parts.lookout.has_suspicions:
+        perform(parts.lookout.prove_next)
     lookout = parts.lookout
     return Picture(
         at=parts.clock(),

@@ -13,7 +13,7 @@ import msgspec
 from watchkeeper.conflicts.lifecycle import State
 from watchkeeper.conflicts.pair import Party
 from watchkeeper.model.changes import Change, Source
-from watchkeeper.model.conflicts import Conflict
+from watchkeeper.model.conflicts import Conflict, Kind
 from watchkeeper.model.errors import NotARepositoryError, WatchkeeperError
 from watchkeeper.model.events import Event
 from watchkeeper.model.ids import ChangeId, Millis, Sha
@@ -25,7 +25,8 @@ from watchkeeper.repos.working import WorkingFile, read_branch_files
 from watchkeeper.watch.analyst import Analyst
 from watchkeeper.watch.discovery import Found, Landed, Survey, Surveyor, is_git_at_work
 from watchkeeper.watch.kinship import onto_fork
-from watchkeeper.watch.pairs import Pairs
+from watchkeeper.watch.pairs import PairKey, Pairs
+from watchkeeper.watch.proving import Prover, Proving, emergent_pairs
 
 _MOST_FILES_LANDED = 400
 _SCANNERS = 2
@@ -69,12 +70,17 @@ class Lookout:
         *,
         clock: Callable[[], Millis],
         ignore: Sequence[str] = (),
+        prover: Prover | None = None,
     ) -> None:
         self._surveyor = surveyor
         self._objects = objects
         self._analyst = analyst
         self._clock = clock
         self._pairs = Pairs(self._compare, state, clock=clock, ignore=ignore)
+        self._state = state
+        self._proving = Proving(prover, state) if prover is not None else None
+        if self._proving is not None:
+            self._proving.note(emergent_pairs(state()))
         self._files: dict[ChangeId, tuple[WorkingFile, ...]] = {}
         self._names = {each.path: str(each.id) for each in state().changes.values() if each.path}
         self._branches: dict[str, Found] = {}
@@ -95,6 +101,13 @@ class Lookout:
     def has_more(self) -> bool:
         """Something waits that is not urgent."""
         return bool(self._landed_waiting) or not self.is_complete
+
+    @property
+    def has_suspicions(self) -> bool:
+        """Some pairs were compared anew, and the merges of those have to be run."""
+        if self._proving is not None:
+            self._proving.note(self._pairs.take_judged())
+        return self._proving is not None and self._proving.has_waiting
 
     @property
     def troubles(self) -> tuple[str, ...]:
@@ -163,6 +176,28 @@ class Lookout:
             self._pairs.close_inherited()
         return Step(self._pairs.events())
 
+    def prove_next(self) -> Step:
+        """Run the merge of one suspected pair, as far as that is quick."""
+        assert self._proving is not None
+        pair = self._proving.next_pair()
+        suspicions, changes = self._suspected(pair)
+        if len(changes) < len(pair):
+            return Step(self._proving.gone(pair, self._state()))
+        parties = [(change, self._analyst.live_tree(change, self._files[change.id])) for change in changes]
+        return Step(self._proving.run(parties, suspicions, self._state()))
+
+    def take_proofs(self) -> Step:
+        """What came of the merges that ran in the background."""
+        return Step(self._proving.take_finished(self._suspected) if self._proving is not None else ())
+
+    def _suspected(self, pair: PairKey) -> tuple[Sequence[Conflict], Sequence[Change]]:
+        """What is suspected of a pair of live changes that git can merge; fewer than two changes where one is gone."""
+        parties = [self._pairs.parties[each] for each in sorted(pair) if each in self._pairs.parties]
+        suspicions = self._pairs.suspicions(pair)
+        if any(party.is_landed for party in parties) or any(each.kind is Kind.TEXT for each in suspicions):
+            suspicions = ()
+        return suspicions, [party.change for party in parties]
+
     def judge_again(self) -> Step:
         """Compare the pairs whose comparison failed."""
         return Step(self._pairs.events() if self._pairs.has_unjudged else ())
@@ -179,6 +214,8 @@ class Lookout:
 
     def close(self) -> None:
         """End all processes."""
+        if self._proving is not None:
+            self._proving.close()
         for followed in self.followed.values():
             followed.checkout.close()
 
