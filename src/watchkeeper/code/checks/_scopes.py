@@ -156,14 +156,14 @@ class PythonModule:
         return gone is None or any(item.line > gone or not item.line for item in bindings)
 
 
-@lru_cache(maxsize=24)
+@lru_cache(maxsize=64)
 def read_module(source: bytes) -> PythonModule | None:
     """The scopes of a file; None where it does not parse as a whole or is nested too deeply. Nobody may alter it."""
     parsed = parse_source(source)
     if parsed.tree is None or parsed.status is not Status.PARSED:
         return None
     try:
-        module = PythonModule(parsed.tree, find_guards(parsed.tree))
+        module = PythonModule(parsed.tree, find_guards(parsed.tree, parsed.lines))
         _Walk(module).block(parsed.tree.body)
     except RecursionError:
         return None
