@@ -17,7 +17,7 @@ _BROAD = frozenset({"Exception", "BaseException", ""})
 _CONDITION = re.compile(
     r"TYPE_CHECKING|hasattr|version|platform|PYPY|PY\d|find_spec|os\.name|_?HAS_|HAVE_", re.IGNORECASE
 )
-_QUIET = re.compile(r"#\s*(type|ty|pyright|mypy|pyrefly)\s*:\s*ignore|#\s*noqa")
+_QUIET = re.compile(r"#\s*(type|ty|pyright|mypy|pyrefly)\s*:\s*ignore|#\s*noqa(?!:)|#\s*noqa:.*F8")
 ANY = "*"
 
 

@@ -138,6 +138,7 @@ class PythonModule:
         self.imports: list[tuple[ast.Import | ast.ImportFrom, Scope]] = []
         self.attributes: list[tuple[ast.Attribute, Scope]] = []
         self.calls: list[Call] = []
+        self.dictionaries: list[ast.Dict] = []
         self.writes_globals = False
 
     @property
@@ -456,6 +457,10 @@ class _Walk:
         self._module.attributes.append((node, self._scope))
         self.visit(node.value)
 
+    def dictionary(self, node: ast.Dict) -> None:
+        self._module.dictionaries.append(node)
+        self.children(node)
+
     def subscript(self, node: ast.Subscript) -> None:
         self.expect_value(node.value)
         self.children(node)
@@ -503,6 +508,7 @@ _ACTS: dict[type, Any] = {
     ast.If: _Walk.inner, ast.Try: _Walk.inner, ast.TryStar: _Walk.inner, ast.Match: _Walk.inner,
     ast.For: _Walk.loop, ast.AsyncFor: _Walk.loop, ast.While: _Walk.loop, ast.Expr: _Walk.expression,
     ast.Await: _Walk.await_, ast.Attribute: _Walk.attribute, ast.Subscript: _stored_subscript, ast.Call: _Walk.call,
+    ast.Dict: _Walk.dictionary,
     **dict.fromkeys(_COMPREHENSIONS, _Walk.comprehension),
     **({ast.TypeAlias: _Walk.type_alias} if hasattr(ast, "TypeAlias") else {}),
 }  # fmt: skip
