@@ -26,12 +26,15 @@ class Modules:
 
     def __init__(self, tree: SourceTree) -> None:
         self._tree = tree
+        self._read: dict[str, PythonModule | None] = {}
         self._open: dict[str, bool] = {}
 
     def read(self, path: str) -> PythonModule | None:
         """The scopes of a Python file; None where it is none, does not parse or does not exist."""
-        source = self._tree.source(path) if path.endswith(_PYTHON) else None
-        return read_module(source) if source is not None else None
+        if path not in self._read:
+            source = self._tree.source(path) if path.endswith(_PYTHON) else None
+            self._read[path] = read_module(source) if source is not None else None
+        return self._read[path]
 
     def find(self, importer: str, module: str, level: int) -> str | None:
         """The file that an import surely means; None for an outside module, a missing one and where it is not sure."""
@@ -58,7 +61,7 @@ class Modules:
         module = self.read(path)
         if name in _MODULE_NAMES or (module is not None and module.is_bound(name)):
             return True
-        if self._has_submodule(path, name):
+        if self._is_generated(name) or self._has_submodule(path, name):
             return True
         if self.is_open(path):
             return None

@@ -138,6 +138,7 @@ class PythonModule:
         self.imports: list[tuple[ast.Import | ast.ImportFrom, Scope]] = []
         self.attributes: list[tuple[ast.Attribute, Scope]] = []
         self.calls: list[Call] = []
+        self.dictionaries: list[ast.Dict] = []
         self.writes_globals = False
 
     @property
@@ -156,14 +157,14 @@ class PythonModule:
         return gone is None or any(item.line > gone or not item.line for item in bindings)
 
 
-@lru_cache(maxsize=24)
+@lru_cache(maxsize=64)
 def read_module(source: bytes) -> PythonModule | None:
     """The scopes of a file; None where it does not parse as a whole or is nested too deeply. Nobody may alter it."""
     parsed = parse_source(source)
     if parsed.tree is None or parsed.status is not Status.PARSED:
         return None
     try:
-        module = PythonModule(parsed.tree, find_guards(parsed.tree))
+        module = PythonModule(parsed.tree, find_guards(parsed.tree, parsed.lines))
         _Walk(module).block(parsed.tree.body)
     except RecursionError:
         return None
@@ -456,6 +457,10 @@ class _Walk:
         self._module.attributes.append((node, self._scope))
         self.visit(node.value)
 
+    def dictionary(self, node: ast.Dict) -> None:
+        self._module.dictionaries.append(node)
+        self.children(node)
+
     def subscript(self, node: ast.Subscript) -> None:
         self.expect_value(node.value)
         self.children(node)
@@ -503,6 +508,7 @@ _ACTS: dict[type, Any] = {
     ast.If: _Walk.inner, ast.Try: _Walk.inner, ast.TryStar: _Walk.inner, ast.Match: _Walk.inner,
     ast.For: _Walk.loop, ast.AsyncFor: _Walk.loop, ast.While: _Walk.loop, ast.Expr: _Walk.expression,
     ast.Await: _Walk.await_, ast.Attribute: _Walk.attribute, ast.Subscript: _stored_subscript, ast.Call: _Walk.call,
+    ast.Dict: _Walk.dictionary,
     **dict.fromkeys(_COMPREHENSIONS, _Walk.comprehension),
     **({ast.TypeAlias: _Walk.type_alias} if hasattr(ast, "TypeAlias") else {}),
 }  # fmt: skip

@@ -171,9 +171,7 @@ def _header_end(node: ast.stmt) -> int:
 
 def _repeated_keys(module: PythonModule, path: str) -> Iterator[_Found]:
     holders = _Holders(module)
-    for node in ast.walk(module.tree):
-        if not isinstance(node, ast.Dict) or len(node.keys) < 2:
-            continue
+    for node in module.dictionaries:
         seen: dict[object, ast.expr] = {}
         for key, value in zip(node.keys, node.values, strict=True):
             if not isinstance(key, ast.Constant) or not isinstance(key.value, (str, int, bytes)):
