@@ -1,0 +1,1 @@
+"""Static checks over a whole tree. One module a check."""
