@@ -4,6 +4,7 @@
 running each of them: with a lock timeout of 1.5 s standing for "for ever".
 """
 
+# ruff: noqa: E501, ISC004 -- the texts are a program's, as wide as they are
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -74,9 +75,7 @@ def set_status(content_id, value):
 
 INSERT = "session.add(ContentStage(content_id=content_id, stage=value))"
 ASSIGN = "content = session.get(Content, content_id)\n        content.current_stage = value"
-COUNT = (
-    "session.scalar(select(func.count(ContentStage.id)).where(ContentStage.content_id == content_id))"
-)
+COUNT = "session.scalar(select(func.count(ContentStage.id)).where(ContentStage.content_id == content_id))"
 SECOND = (
     'with engine.begin() as conn:\n            conn.execute(\n                text("UPDATE content SET pipeline_status = '
     ':v WHERE id = :id"),\n                {"v": value, "id": content_id},\n            )'

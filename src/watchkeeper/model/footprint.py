@@ -6,8 +6,10 @@ from enum import StrEnum
 
 import msgspec
 
+from watchkeeper.model.confidence import Confidence as Confidence  # noqa: PLC0414 -- it is read from here as well
 from watchkeeper.model.ids import ChangeId, SymbolKey
 from watchkeeper.model.reading import CallShape, Form, Signature, Span, SymbolKind
+from watchkeeper.model.resources import ResourceTouch
 
 
 class Edit(StrEnum):
@@ -36,18 +38,6 @@ class Aspect(StrEnum):
 
 
 CONTRACT = frozenset(Aspect) - {Aspect.BODY}
-
-
-class Confidence(StrEnum):
-    """How a reference was resolved."""
-
-    SURE = "sure"  # name, import and receiver are known
-    LIKELY = "likely"  # the receiver is unknown, but one definition only has this rare name
-    POSSIBLE = "possible"  # several candidates
-
-    @property
-    def rank(self) -> int:
-        return ("possible", "likely", "sure").index(self.value)
 
 
 class Write(msgspec.Struct, frozen=True, gc=False):
@@ -146,3 +136,4 @@ class Footprint(msgspec.Struct, frozen=True):
     writes: tuple[Write, ...] = ()
     reads: tuple[Read, ...] = ()
     files: tuple[FileTouch, ...] = ()
+    resources: tuple[ResourceTouch, ...] = ()

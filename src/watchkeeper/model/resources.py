@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from watchkeeper.model.footprint import Confidence
+from watchkeeper.model.confidence import Confidence
 
 
 class ResourceKind(StrEnum):

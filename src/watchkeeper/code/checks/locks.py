@@ -15,6 +15,7 @@ from watchkeeper.model.ids import SymbolKey
 
 NAME = "locks"
 _SHOWN_TEXT = 160
+_VERBS = {Lock.KEY_SHARE: "relies on a row of", Lock.SHARE: "locks rows of"}
 
 
 class _Locks:
@@ -59,40 +60,36 @@ class _Look:
         return self.steps(key.path).procedures.get(key.qualname)
 
 
-def _hangs(
-    key: SymbolKey, outcome: Outcome, roots: dict[SymbolKey, Outcome], tree: SourceTree
-) -> Iterator[Finding]:
+def _hangs(key: SymbolKey, outcome: Outcome, roots: dict[SymbolKey, Outcome], tree: SourceTree) -> Iterator[Finding]:
     for hang in outcome.hangs:
         if _is_told_below(hang.held.place, hang.wanted.place, roots):
             continue
-        outer, inner = hang.held.claim.table, hang.wanted.claim
-        subject = f"{_short(key)}: {outer}: {hang.holder.shown} then {hang.link.shown}"
-        yield _finding("nested-lock", key, subject, _told(key, hang), hang.wanted.place, tree, hang.held.place)
-        del inner
+        subject = f"{_short(key)}: {hang.held.claim.table}: {hang.holder.shown} then {hang.link.shown}"
+        yield _finding("nested-lock", key, subject, _told(key, hang), tree, at=hang.wanted.place, other=hang.held.place)
 
 
 def _told(key: SymbolKey, hang: Hang) -> str:
     """``update_stage_field writes content in session (line 11), and again over engine.begin() (line 20) ...``."""
     held, wanted = hang.held, hang.wanted
     table = held.claim.table
-    first = f"{_short(key)} {held.claim.lock.value} {table} in {hang.holder.shown} ({_where(key, held.place)})"
-    verb = "again" if wanted.claim.lock is held.claim.lock else f"then {wanted.claim.lock.value} it"
+    verb, verb_then = (_VERBS.get(each.claim.lock, each.claim.lock.value) for each in (held, wanted))
+    first = f"{_short(key)} {verb} {table} in {hang.holder.shown} ({_where(key, held.place)})"
+    verb = "again" if wanted.claim.lock is held.claim.lock else f"then {verb_then} it"
     second = f"{verb} over {hang.link.shown} ({_where(key, wanted.place)}) while that is open"
     return f"nested lock: would hang: {first}, and {second}"
 
 
-def _seconds(
-    key: SymbolKey, outcome: Outcome, roots: dict[SymbolKey, Outcome], tree: SourceTree
-) -> Iterator[Finding]:
+def _seconds(key: SymbolKey, outcome: Outcome, roots: dict[SymbolKey, Outcome], tree: SourceTree) -> Iterator[Finding]:
     for second in outcome.seconds:
-        if len(second.place.calls) > 0 and _is_told_below(second.place, second.place, roots) and not _is_outer(second):
+        below = bool(second.place.calls) and _is_told_below(second.place, second.place, roots)
+        if below and not _is_outer(second):
             continue
         subject = f"{_short(key)}: {second.link.shown} while {second.holder.shown} is held"
         message = (
             f"second connection: {_short(key)} takes {second.link.shown} ({_where(key, second.place)}) while it holds "
             f"{second.holder.shown}: as many callers as the pool has connections stand still together"
         )
-        yield _finding("second-connection", key, subject, message, second.place, tree)
+        yield _finding("second-connection", key, subject, message, tree, at=second.place)
 
 
 def _is_outer(second: Second) -> bool:
@@ -117,9 +114,7 @@ def _meet(one: Order, other: Order) -> bool:
     """Whether each can hold what the other waits for."""
     pairs = ((one.first.claim, other.then.claim), (one.then.claim, other.first.claim))
     return all(
-        conflicts(a.lock, b.lock)
-        and Lock.INSERT not in (a.lock, b.lock)
-        and not _literally_distinct(a.row, b.row)
+        conflicts(a.lock, b.lock) and Lock.INSERT not in (a.lock, b.lock) and not _literally_distinct(a.row, b.row)
         for a, b in pairs
     ) and all(claim.waits for claim in (one.then.claim, other.then.claim))
 
@@ -139,7 +134,7 @@ def _crossed(key: SymbolKey, order: Order, other: SymbolKey, against: Order, tre
         f"way round ({_where(key, against.first.place)}, {_where(key, against.then.place)}): each can hold what the "
         "other waits for"
     )
-    return _finding("opposite-order", key, subject, message, order.then.place, tree, against.then.place)
+    return _finding("opposite-order", key, subject, message, tree, at=order.then.place, other=against.then.place)
 
 
 def _is_told_below(one: Place, other: Place, roots: dict[SymbolKey, Outcome]) -> bool:
@@ -149,17 +144,17 @@ def _is_told_below(one: Place, other: Place, roots: dict[SymbolKey, Outcome]) ->
 
 
 def _finding(
-    rule: str, key: SymbolKey, subject: str, message: str, place: Place, tree: SourceTree, other: Place | None = None
+    rule: str, key: SymbolKey, subject: str, message: str, tree: SourceTree, *, at: Place, other: Place | None = None
 ) -> Finding:
-    involved = dict.fromkeys((key, *place.calls, *((other.symbol, *other.calls) if other else ())))
+    involved = dict.fromkeys((key, *at.calls, *((other.symbol, *other.calls) if other else ())))
     return Finding(
         NAME,
         rule,
         key.path,
         subject,
         message,
-        place.line if place.symbol.path == key.path else 0,
-        _line(tree, place),
+        at.line if at.symbol.path == key.path else 0,
+        _line(tree, at),
         tuple(involved),
     )
 

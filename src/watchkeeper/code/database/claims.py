@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
-from watchkeeper.model.footprint import Confidence
+from watchkeeper.model.confidence import Confidence
 from watchkeeper.model.resources import AccessMode
 
 Pairs = tuple[tuple[str, str], ...]

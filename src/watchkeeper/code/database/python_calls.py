@@ -96,8 +96,12 @@ def _on_value(walker: Walker, node: ast.Call, owner: Value, values: Sequence[Val
     return Unrecognised
 
 
-_CONNECTION_METHODS = EXECUTES | _SAME | frozenset(
-    "add add_all merge delete flush commit rollback close get query refresh bulk_save_objects get_one".split()
+_CONNECTION_METHODS = (
+    EXECUTES
+    | _SAME
+    | frozenset(
+        "add add_all merge delete flush commit rollback close get query refresh bulk_save_objects get_one".split()
+    )
 )
 
 
@@ -275,8 +279,10 @@ def _on_maker(walker: Walker, node: ast.Call, maker: Maker, method: str) -> Valu
         if method == "begin":
             opened = _session(walker, node, maker, f"{maker.shown}.begin()")
             return opened._replace(ends=True)
-        return walker.given(f"!{maker.shown}", orm=True, line=node.lineno) if method == "" else _scoped(
-            walker, node, maker, method
+        return (
+            walker.given(f"!{maker.shown}", orm=True, line=node.lineno)
+            if method == ""
+            else _scoped(walker, node, maker, method)
         )
     if method in _SQLITE:
         shown = f"{maker.shown}.{method}()"
@@ -379,11 +385,9 @@ def _suspect(walker: Walker, node: ast.Call, called: str, values: Sequence[Value
     """SQL that is handed to something unknown: the tables are told, the connection is not."""
     for value in values[:2]:
         if isinstance(value, Text) and looks_like_sql(value.sql) and isinstance(node.func, ast.Attribute):
-            claims = [
-                msgspec.structs.replace(c, confidence=_lower(c)) for c in sql_claims(walker, node, value.sql)
-            ]
+            claims = [msgspec.structs.replace(c, confidence=_lower(c)) for c in sql_claims(walker, node, value.sql)]
             known = called in EXECUTES
-            owner = ast.unparse(node.func.value)[:60] if isinstance(node.func, ast.Attribute) else ""
+            owner = ast.unparse(node.func.value)[:60]
             walker.use(node.lineno, walker.given(f"!{owner}", line=node.lineno).name if known else "", claims)
             return None
     if called in ("execute", "executemany", "exec_driver_sql") and node.args and isinstance(node.func, ast.Attribute):
@@ -392,7 +396,7 @@ def _suspect(walker: Walker, node: ast.Call, called: str, values: Sequence[Value
 
 
 def _lower(claim: Claim):  # type: ignore[no-untyped-def]
-    from watchkeeper.model.footprint import Confidence
+    from watchkeeper.model.confidence import Confidence
 
     return Confidence.LIKELY if claim.confidence is Confidence.SURE else claim.confidence
 

@@ -163,7 +163,7 @@ def _read(model: Model, row: Pairs) -> Claim:
 def _alias_of(node: ast.Call) -> str:
     value = next((k.value for k in node.keywords if k.arg == "using"), node.args[0] if node.args else None)
     if isinstance(value, ast.Constant):
-        return f"!django:{value.value}"
+        return f"!django:{value.value!s}"
     return f"!django:{ast.unparse(value)}" if value is not None else "!django:default"
 
 

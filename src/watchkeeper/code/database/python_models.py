@@ -57,7 +57,10 @@ def read_module(source: bytes) -> ModuleFacts:
     tree = parse_source(source).tree
     if tree is None:
         return ModuleFacts()
-    models, makers, texts, returns = {}, {}, {}, {}
+    models: dict[str, Model] = {}
+    makers: dict[str, Maker] = {}
+    texts: dict[str, str] = {}
+    returns: dict[str, str] = {}
     for node in tree.body:
         match node:
             case ast.ClassDef():
@@ -140,7 +143,9 @@ def _model(node: ast.ClassDef) -> Model | None:
     return Model(node.name, table, columns, key, tuple(unique), parents, django)
 
 
-def _table_name(node: ast.ClassDef, fields: Mapping[str, ast.expr | None], bases: list[str], django: bool) -> str | None:
+def _table_name(
+    node: ast.ClassDef, fields: Mapping[str, ast.expr | None], bases: list[str], django: bool
+) -> str | None:
     named = fields.get("__tablename__")
     if isinstance(named, ast.Constant) and isinstance(named.value, str):
         return named.value

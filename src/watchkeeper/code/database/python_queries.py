@@ -23,9 +23,7 @@ from watchkeeper.code.database.sql import is_key
 if TYPE_CHECKING:
     from watchkeeper.code.database.python_walk import Walker
 
-_RUNS = frozenset(
-    "first one one_or_none all scalar count get scalar_one scalar_one_or_none iterate yield_per".split()
-)
+_RUNS = frozenset("first one one_or_none all scalar count get scalar_one scalar_one_or_none iterate yield_per".split())
 
 
 def start_query(verb: str, models: Sequence[Model], node: ast.Call) -> Query:

@@ -9,7 +9,7 @@ import msgspec
 from watchkeeper.code.database.claims import Claim, Lock, Pairs
 from watchkeeper.code.database.python_models import Maker, Model
 from watchkeeper.code.database.steps import Call
-from watchkeeper.model.footprint import Confidence
+from watchkeeper.model.confidence import Confidence
 from watchkeeper.model.resources import AccessMode
 
 

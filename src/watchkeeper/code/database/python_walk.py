@@ -153,6 +153,10 @@ class Walker:
         return steps
 
     def _statement(self, node: ast.stmt) -> None:
+        if not self._assignment(node):
+            self._flow(node)
+
+    def _assignment(self, node: ast.stmt) -> bool:
         match node:
             case ast.Assign(targets=targets, value=value):
                 found = self.evaluate(value)
@@ -163,6 +167,12 @@ class Walker:
             case ast.AugAssign(target=target, value=value):
                 self.evaluate(value)
                 self._bind(target, value, None)
+            case _:
+                return False
+        return True
+
+    def _flow(self, node: ast.stmt) -> None:
+        match node:
             case ast.With(items=items, body=body) | ast.AsyncWith(items=items, body=body):
                 self._with(node.lineno, items, body)
             case ast.If(test=test, body=body, orelse=orelse):
@@ -380,7 +390,7 @@ class Walker:
         """The text by which values are compared: see ``claims.Pairs``."""
         match node:
             case ast.Constant(value=value):
-                return f"={value}"
+                return f"={value!s}"
             case ast.Name(id=name):
                 if name in self.texts:
                     return self.texts[name]
@@ -412,7 +422,9 @@ class Walker:
         using = next((k.value for k in call.keywords if k.arg == "using"), None) if call else None
         if using is None and call is not None and last_name(call.func) == "atomic" and call.args:
             using = call.args[0]
-        return f"!django:{using.value if isinstance(using, ast.Constant) else 'default' if using is None else ast.unparse(using)}"
+        if using is None:
+            return "!django:default"
+        return f"!django:{using.value!s}" if isinstance(using, ast.Constant) else f"!django:{ast.unparse(using)}"
 
     def handed(self, function: ast.expr, arguments: Sequence[ast.expr], line: int) -> tuple[Call, ...]:
         """The call of a function that another thread makes."""

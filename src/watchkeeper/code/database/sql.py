@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from watchkeeper.code.database.claims import Claim, Lock, Pairs
-from watchkeeper.model.footprint import Confidence
+from watchkeeper.model.confidence import Confidence
 from watchkeeper.model.resources import AccessMode
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ _LOCKING = re.compile(
     r"\s*(?:;|\Z|\bfor\b|\))",
     re.IGNORECASE,
 )
-_LOCK_TABLE = re.compile(r"\s*lock\s+(?:table\s+)?(?:only\s+)?([\w.\"]+)(?:\s+in\s+([\w\s]+?)\s+mode)?(\s+nowait)?", re.I)
+_LOCK_TABLE = re.compile(
+    r"\s*lock\s+(?:table\s+)?(?:only\s+)?([\w.\"]+)(?:\s+in\s+([\w\s]+?)\s+mode)?(\s+nowait)?", re.IGNORECASE
+)
 _ADVISORY = re.compile(r"\bpg_(try_)?advisory_(?:xact_)?lock\w*\s*\(([^()]*)\)", re.IGNORECASE)
 _MODES = {
     "no key update": Lock.NO_KEY_UPDATE,
@@ -82,7 +84,7 @@ def read_sql(text: str) -> Statement:
     return Statement(tuple(sure), reason)
 
 
-def _parse(text: str) -> tuple[Sequence[exp.Expression], str]:
+def _parse(text: str) -> tuple[Sequence[Any], str]:
     import sqlglot.parser  # takes a fifth of a second: only where there is SQL
 
     sqlglot.parser.logger.disabled = True  # it would print what it does not know; that is told as a reason
@@ -170,9 +172,7 @@ def _nested_writes(tree: exp.Expression) -> Iterator[Claim]:
             case exp.Insert() as inner:
                 yield _insert(inner)
             case exp.Delete() as inner:
-                yield Claim(
-                    _table(inner.this), Lock.UPDATE, AccessMode.WRITE, ("*",), _pinned(inner.args.get("where"))
-                )
+                yield Claim(_table(inner.this), Lock.UPDATE, AccessMode.WRITE, ("*",), _pinned(inner.args.get("where")))
 
 
 def _reads(tree: exp.Expression, text: str) -> Iterator[Claim]:
@@ -184,7 +184,9 @@ def _reads(tree: exp.Expression, text: str) -> Iterator[Claim]:
     if not tables:
         return
     locking = _LOCKING.search(text) if isinstance(tree, exp.Select) else None
-    columns = tuple(dict.fromkeys(column.name for column in tree.find_all(exp.Column) if column.name != HOLE))
+    given = {id(each.this) for each in tree.expressions} if isinstance(tree, exp.Update) else set()
+    named = (c.name for c in tree.find_all(exp.Column) if c.name != HOLE and id(c) not in given)
+    columns = tuple(dict.fromkeys(named))
     names = {t.alias_or_name: _table(t) for t in tables}
     pinned = _pinned(tree.args.get("where"))
     for index, table in enumerate(tables):

@@ -95,14 +95,10 @@ class Procedure(msgspec.Struct, frozen=True):
 
 
 class FileSteps(msgspec.Struct, frozen=True):
-    """All functions of a file, the module's own statements as ``""``.
-
-    ``definitions`` are what mapped classes say that tables have: symbol, line and claim.
-    """
+    """All functions of a file, the module's own statements as ``""``."""
 
     procedures: Mapping[str, Procedure]
     not_analysed: tuple[NotAnalysed, ...] = ()
-    definitions: tuple[tuple[str, int, Claim], ...] = ()
 
 
 EMPTY = FileSteps({})

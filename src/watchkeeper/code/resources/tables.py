@@ -38,11 +38,10 @@ EXTRACTOR = _Tables()
 
 
 def _of_steps(source: bytes, steps: FileSteps) -> ResourceReading:
-    if not (steps.procedures or steps.not_analysed or steps.definitions):
+    if not (steps.procedures or steps.not_analysed):
         return ResourceReading()
     lines = source.decode("utf-8", "replace").split("\n")
     accesses = [access for procedure in steps.procedures.values() for access in _of_procedure(procedure, lines)]
-    accesses += [_access(claim, line, lines, symbol) for symbol, line, claim in steps.definitions]
     ordered = sorted(dict.fromkeys(accesses), key=lambda access: (access.line, access.resource.name, access.mode))
     return ResourceReading(tuple(ordered), tuple(dict.fromkeys(steps.not_analysed)))
 
@@ -52,7 +51,7 @@ def _of_procedure(procedure: Procedure, lines: list[str]) -> Iterator[Access]:
         others = tuple(dict.fromkeys(_plain(name) for name in held if name != use.connection))
         for claim in use.claims:
             if _is_told(claim):
-                yield _access(claim, use.line, lines, procedure.symbol, _plain(use.connection), others)
+                yield _access(claim, use.line, lines, procedure.symbol, over=_plain(use.connection), held=others)
 
 
 def _with_held(steps: tuple[Step, ...], opened: list[str]) -> Iterator[tuple[Use, tuple[str, ...]]]:
@@ -82,7 +81,7 @@ def _is_told(claim: Claim) -> bool:
 
 
 def _access(
-    claim: Claim, line: int, lines: list[str], symbol: str, connection: str = "", held: tuple[str, ...] = ()
+    claim: Claim, line: int, lines: list[str], symbol: str, *, over: str = "", held: tuple[str, ...] = ()
 ) -> Access:
     return Access(
         Resource(ResourceKind.TABLE, claim.table),
@@ -92,7 +91,7 @@ def _access(
         symbol,
         claim.columns,
         confidence=claim.confidence,
-        connection=connection,
+        connection=over,
         held=held,
     )
 
