@@ -80,8 +80,8 @@ def _raised(pair: Pair, acts: Doing, uses: Doing, name: str) -> Iterator[Conflic
         (f"{RULE}-major", Severity.MINOR, Confidence.POSSIBLE),
         name,
         [(acts.party, after, f"{before.access.value} before"), (uses.party, uses.read[name][0], "newly imports it")],
-        summary=f"{acts.party.label} takes {_bare(name)} from major version {old[0]} to {new[0]}, which {uses.party.label} "
-        "newly imports",
+        summary=f"{acts.party.label} takes {_bare(name)} from major version {old[0]} to {new[0]}, "
+        f"which {uses.party.label} newly imports",
         next_step=f"run {uses.party.label}'s tests with {_bare(name)} {after.access.value}",
     )
 
