@@ -93,5 +93,9 @@ def _by_name(touches: Iterable[ResourceTouch]) -> Touches:
 
 def _has_same(touch: ResourceTouch, others: Sequence[ResourceTouch]) -> bool:
     """Whether the other side makes the same edit: the same thing in the same place."""
-    own = (touch.path, touch.access.value, touch.access.symbol)
-    return any((each.path, each.access.value, each.access.symbol) == own for each in others)
+    own = _place(touch)
+    return any(_place(each) == own for each in others)
+
+
+def _place(touch: ResourceTouch) -> tuple[str, ...]:
+    return touch.path, touch.access.value, touch.access.symbol, touch.access.text

@@ -1,0 +1,46 @@
+"""Settings: one key set to two values, or taken away while the other side's new code reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from watchkeeper.conflicts.meeting import Doing, both_define, is_told_as_text, meeting
+from watchkeeper.conflicts.pair import Pair
+from watchkeeper.model.conflicts import Conflict, Severity
+from watchkeeper.model.resources import ResourceKind
+
+RULE = "setting"
+_KIND = ResourceKind.SETTING
+
+
+def find_setting_conflicts(pair: Pair) -> Iterator[Conflict]:
+    """What git merges line by line though it is one key."""
+    for name, one, two in both_define(pair, _KIND):
+        if one.path != two.path or one.access.value == two.access.value or is_told_as_text(pair, one, two):
+            continue
+        yield meeting(
+            pair,
+            f"{RULE}-value",
+            Severity.MAJOR,
+            name,
+            [(pair.first, one, "sets it"), (pair.second, two, "sets it")],
+            summary=f"{pair.first.label} and {pair.second.label} set {name} to different values",
+            why="git merges both lines; the last one holds, or the file does not load",
+            next_step=f"agree on one value of {name}",
+        )
+    for goer, reader in pair.directions():
+        reads = Doing(reader, _KIND)
+        for name, touches in Doing(goer, _KIND).removed():
+            needed = reads.newly_used(name)
+            if not needed or name in reads.defined:
+                continue
+            yield meeting(
+                pair,
+                f"{RULE}-gone",
+                Severity.MINOR if needed[0].access.value else Severity.MAJOR,
+                name,
+                [(goer, touches[0], "removes it"), (reader, needed[0], "newly reads it")],
+                summary=f"{goer.label} removes the setting {name}, which {reader.label} newly reads",
+                why=f"after the merge {name} is read and nowhere set",
+                next_step=f"keep {name}, or have {reader.label} read what took its place",
+            )
