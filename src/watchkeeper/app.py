@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from watchkeeper.watch.replay import ReplayReport
 
 
+_SCRATCH_TREES = 2
+
+
 class Place(msgspec.Struct, frozen=True):
     """Where a command works: a repository, the configuration in force there, and the user's state folder."""
 
@@ -221,10 +224,10 @@ def open_commands(
     from watchkeeper.sandbox.run import find_sandbox
 
     folder = make_home(place.home) / "projects" / place.project
-    with ScratchPool(analysis.hub, folder / "scratch") as pool:
-        commands = ProjectCommands(project.setup, project.test, project.database, float(project.test_timeout))
-        runner = CommandRunner(pool, find_sandbox(folder / "jobs"), commands, folder / "reports")
-        yield CommandProver(runner, found)
+    pool = ScratchPool(analysis.hub, folder / "scratch", _SCRATCH_TREES)
+    commands = ProjectCommands(project.setup, project.test, project.database, float(project.test_timeout))
+    runner = CommandRunner(pool, find_sandbox(folder / "jobs"), commands, folder / "reports")
+    yield CommandProver(runner, found)
 
 
 def _gather(

@@ -1,187 +1,178 @@
-"""A scratch tree holds exactly the tree that was asked for, whatever a command did to it before."""
+"""Scratch trees: byte-exact whatever ran in them, confined whatever the tree holds."""
 
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from gitrepo import GitRepo
 from watchkeeper.model.ids import Sha
 from watchkeeper.repos.hub import Hub, open_hub
-from watchkeeper.repos.repository import find_repository
-from watchkeeper.repos.scratch import ScratchPool, read_ledger
-from watchkeeper.repos.trees import EXECUTABLE, FILE, SUBMODULE, SYMLINK, TreeEntry
+from watchkeeper.repos.repository import open_repository
+from watchkeeper.repos.scratch import ScratchPool
+from watchkeeper.repos.trees import TreeEntry
 
 
 @pytest.fixture
 def hub(git_repo: GitRepo, tmp_path: Path) -> Iterator[Hub]:
-    git_repo.commit("base", {"a.txt": "a\n", "sub/b.txt": "b\n", "sub/deep/c.txt": "c\n"})
-    with open_hub(find_repository(git_repo.path), tmp_path / "state") as opened:
-        yield opened
+    git_repo.commit("base", {"a.txt": "a\n", "lib/b.py": "b = 1\n", "lib/c.py": "c = 1\n"})
+    with open_hub(open_repository(git_repo.path), tmp_path / "state") as hub:
+        yield hub
 
 
-def tree_of(hub: Hub, files: dict[str, tuple[str, bytes]]) -> Sha:
-    return hub.write_tree(None, {path: TreeEntry(mode, hub.store(content)) for path, (mode, content) in files.items()})
+@pytest.fixture
+def pool(hub: Hub, tmp_path: Path) -> ScratchPool:
+    return ScratchPool(hub, tmp_path / "scratch", 2)
 
 
-def contents(root: Path) -> dict[str, tuple[str, bytes]]:
-    """Everything in a folder as a tree would have it."""
+def content(root: Path) -> dict[str, tuple[int, bytes]]:
     found = {}
-    for folder, folders, files in os.walk(root):
-        for name in [*files, *(name for name in folders if Path(folder, name).is_symlink())]:
-            place = Path(folder, name)
-            path = os.fsencode(place.relative_to(root)).decode("utf-8", "surrogateescape")
-            if place.is_symlink():
-                found[path] = (SYMLINK, os.fsencode(place.readlink()))
-            else:
-                mode = EXECUTABLE if place.stat().st_mode & 0o100 else FILE
-                found[path] = (mode, place.read_bytes())
+    for place, folders, files in os.walk(root):
+        for name in [*files, *(folder for folder in folders if (Path(place) / folder).is_symlink())]:
+            path = Path(place) / name
+            mode = path.lstat().st_mode
+            body = os.fsencode(path.readlink()) if stat.S_ISLNK(mode) else path.read_bytes()
+            found[os.path.relpath(path, root)] = (mode, body)
+        if not files and not folders and place != str(root):
+            found[os.path.relpath(place, root)] = (0, b"")
     return found
 
 
-NAMES = st.sampled_from(["a", "b", "d/a", "d/b", "d/e/f", "na\nme", "d", "e/\udcff", "-x", "ü"])
-MODES = st.sampled_from([FILE, EXECUTABLE, SYMLINK])
-TREES = st.dictionaries(NAMES, st.tuples(MODES, st.sampled_from([b"one", b"two\n", b"../../outside"])), max_size=6)
+def test_a_switch_gives_the_tree_and_says_what_changed(git_repo: GitRepo, pool: ScratchPool) -> None:
+    first = git_repo.head
+    second = git_repo.commit("next", {"a.txt": "A\n", "new/d.py": "d\n"})
+
+    with pool.checkout(Sha(first)) as scratch:
+        before = scratch.path
+        assert set(scratch.changed) == {"a.txt", "lib/b.py", "lib/c.py"}
+    with pool.checkout(Sha(second)) as scratch:
+        assert scratch.path == before
+        assert scratch.changed == ("a.txt", "new/d.py")
+        assert {path: body for path, (_, body) in content(scratch.path).items()} == {
+            "a.txt": b"A\n", "lib/b.py": b"b = 1\n", "lib/c.py": b"c = 1\n", "new/d.py": b"d\n",
+        }  # fmt: skip
 
 
-def consistent(tree: dict[str, tuple[str, bytes]]) -> dict[str, tuple[str, bytes]]:
-    """Without files that stand in the way of a folder."""
-    return {path: entry for path, entry in tree.items() if not any(other.startswith(f"{path}/") for other in tree)}
+def test_what_a_run_left_is_gone_and_what_is_kept_stays(git_repo: GitRepo, pool: ScratchPool) -> None:
+    head = Sha(git_repo.head)
+    with pool.checkout(head) as scratch:
+        root, clean = scratch.path, content(scratch.path)
+        (root / "lib/b.py").write_text("b = 2\n")  # as long as before, in the same moment
+        (root / "lib/c.py").chmod(0o755)
+        (root / "a.txt").unlink()
+        (root / "a.txt").mkdir()
+        (root / "a.txt/inner").write_text("x")
+        (root / "left").mkdir()
+        (root / "left").chmod(0)
+        (root / ".venv/lib").mkdir(parents=True)
+        (root / ".venv/lib/x").write_text("kept")
+        (root / ".git").mkdir()
+    with pool.checkout(head) as scratch:
+        found = content(scratch.path)
+        assert found.pop(".venv/lib/x")[1] == b"kept"
+        assert found == clean
+        assert scratch.changed == ()
 
 
-def disturb(root: Path, what: str) -> None:
-    """What commands do to a checkout."""
-    match what:
-        case "edit":
-            for place in sorted(root.rglob("*")):
-                if place.is_file() and not place.is_symlink():
-                    before = place.stat()
-                    place.write_bytes(b"x" * before.st_size)
-                    os.utime(place, ns=(before.st_atime_ns, before.st_mtime_ns))
-        case "add":
-            (root / "left" / "over").mkdir(parents=True, exist_ok=True)
-            (root / "left" / "over" / "file").write_text("left")
-            (root / "__pycache__").mkdir(exist_ok=True)
-        case "link":
-            for place in sorted(root.iterdir()):
-                if place.is_dir() and not place.is_symlink():
-                    place.rename(root / "moved")
-                    place.symlink_to("/")
-                    break
-        case "delete":
-            for place in sorted(root.rglob("*")):
-                if not place.is_dir() or place.is_symlink():
-                    place.unlink()
-
-
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=st.lists(st.tuples(TREES, st.sampled_from(["", "edit", "add", "link", "delete"])), min_size=1, max_size=5))
-def test_after_any_trees_and_any_disturbance_the_checkout_equals_the_tree(hub: Hub, tmp_path: Path, steps) -> None:
-    pool = ScratchPool(hub, tmp_path / "scratch", size=1)
-    for files, disturbance in steps:
-        wanted = consistent(files)
-        with pool.checkout(tree_of(hub, wanted)) as scratch:
-            assert contents(scratch.path) == wanted
-            disturb(scratch.path, disturbance)
-
-
-def test_kept_folders_outlive_a_switch_and_others_do_not(hub: Hub, tmp_path: Path) -> None:
-    pool = ScratchPool(hub, tmp_path / "scratch", size=1)
-    one, two = tree_of(hub, {"a": (FILE, b"1")}), tree_of(hub, {"a": (FILE, b"2")})
-    with pool.checkout(one) as scratch:
-        for name in (".venv", "web/node_modules", "build"):
-            (scratch.path / name).mkdir(parents=True)
-            (scratch.path / name / "made").touch()
-        scratch.note("setup", "digest")
-
-    with pool.checkout(two) as scratch:
-        assert scratch.notes == {"setup": "digest"}
-        assert (scratch.path / ".venv" / "made").exists()
-        assert not (scratch.path / "build").exists()
-        assert scratch.changed == {"a"}
-
-
-def test_the_nearest_free_checkout_is_taken(hub: Hub, tmp_path: Path) -> None:
-    pool = ScratchPool(hub, tmp_path / "scratch", size=2)
-    many = {f"f{number}": (FILE, b"x") for number in range(20)}
-    near, far = tree_of(hub, many), tree_of(hub, {"other": (FILE, b"y")})
-    with pool.checkout(near) as one, pool.checkout(far) as two:
-        places = one.path, two.path
-
-    with pool.checkout(tree_of(hub, {**many, "new": (FILE, b"z")})) as scratch:
-        assert scratch.path == places[0]
-        assert scratch.changed == {"new"}
-
-
-def test_a_link_that_leads_outside_is_never_written_through(hub: Hub, tmp_path: Path) -> None:
-    pool = ScratchPool(hub, tmp_path / "scratch", size=1)
+def test_a_link_that_a_run_put_in_a_folders_place_leads_nowhere(
+    git_repo: GitRepo, pool: ScratchPool, tmp_path: Path
+) -> None:
+    head = Sha(git_repo.head)
     outside = tmp_path / "outside"
     outside.mkdir()
-    with pool.checkout(tree_of(hub, {"d": (SYMLINK, os.fsencode(outside)), "e/x": (FILE, b"x")})) as scratch:
-        (scratch.path / "e" / "x").unlink()
-        (scratch.path / "e").rmdir()
-        (scratch.path / "e").symlink_to(outside)
-
-    with pool.checkout(tree_of(hub, {"d/inside": (FILE, b"1"), "e/x": (FILE, b"2")})) as scratch:
-        assert contents(scratch.path) == {"d/inside": (FILE, b"1"), "e/x": (FILE, b"2")}
-    assert list(outside.iterdir()) == []
-
-
-def test_submodules_are_empty_folders_and_nothing_named_git_is_written(hub: Hub, tmp_path: Path) -> None:
-    commit = hub.commit(tree_of(hub, {}))
-    tree = hub.write_tree(None, {"lib": TreeEntry(SUBMODULE, commit), "a": TreeEntry(FILE, hub.store(b"a"))})
-    with ScratchPool(hub, tmp_path / "scratch").checkout(tree) as scratch:
-        assert sorted(place.name for place in scratch.path.iterdir()) == ["a", "lib"]
-        assert list((scratch.path / "lib").iterdir()) == []
+    (outside / "b.py").write_text("mine\n")
+    with pool.checkout(head) as scratch:
+        clean = content(scratch.path)
+        for name in ("b.py", "c.py"):
+            (scratch.path / "lib" / name).unlink()
+        (scratch.path / "lib").rmdir()
+        (scratch.path / "lib").symlink_to(outside)
+    with pool.checkout(head) as scratch:
+        assert content(scratch.path) == clean
+    assert content(outside) == {"b.py": ((outside / "b.py").stat().st_mode, b"mine\n")}
 
 
-def test_a_switch_that_was_killed_is_done_again(hub: Hub, tmp_path: Path) -> None:
-    files = {"a": (FILE, b"1"), "d/b": (FILE, b"2")}
-    pool = ScratchPool(hub, tmp_path / "scratch", size=1)
-    with pool.checkout(tree_of(hub, files)) as scratch:
-        place = scratch.path.parent
-    ledger = read_ledger(place)
-    (place / "ledger").write_bytes((place / "ledger").read_bytes()[:-3])
-    (place / "tree" / "a").write_text("half")
+def test_hostile_names_are_left_out_and_said(hub: Hub, pool: ScratchPool, tmp_path: Path) -> None:
+    blob = hub.store(b"owned\n")
+    raw = b"".join(
+        mode + b" " + name + b"\0" + bytes.fromhex(sha)
+        for mode, name, sha in ((b"100644", b"..", blob), (b"100644", b".GIT", blob), (b"100644", b"ok", blob))
+    )
+    tree = hub._write("tree", raw)
 
-    with pool.checkout(tree_of(hub, files)) as scratch:
-        assert contents(scratch.path) == files
-    assert read_ledger(place).tree == ledger.tree
+    with pool.checkout(tree) as scratch:
+        assert content(scratch.path).keys() == {"ok"}
+        assert set(scratch.left_out) == {"..", ".GIT"}
 
 
-def test_a_checkout_that_another_process_has_is_waited_for(hub: Hub, tmp_path: Path) -> None:
-    pool, folder = ScratchPool(hub, tmp_path / "scratch", size=1), tmp_path / "scratch"
-    tree = tree_of(hub, {"a": (FILE, b"1")})
-    with pool.checkout(tree):
+def test_links_modes_submodules_and_names_are_as_in_the_tree(hub: Hub, pool: ScratchPool) -> None:
+    blob = hub.store(b"text\r\n")
+    tree = hub.write_tree(
+        None,
+        {
+            ".gitattributes": TreeEntry("100644", hub.store(b"* text eol=lf filter=lfs ident\n")),
+            "run": TreeEntry("100755", blob),
+            "out": TreeEntry("120000", hub.store(b"/etc/passwd")),
+            "-rf": TreeEntry("100644", blob),
+            "new\nline": TreeEntry("100644", blob),
+            "\udcff\udcfe": TreeEntry("100644", blob),
+            "sub/module": TreeEntry("160000", Sha("1" * 40)),
+        },
+    )
+    with pool.checkout(tree) as scratch:
+        found = content(scratch.path)
+
+    assert found["run"] == (stat.S_IFREG | 0o755, b"text\r\n")
+    assert found["out"][1] == b"/etc/passwd"
+    assert found["sub/module"] == (0, b"")
+    assert {"-rf", "new\nline", os.fsdecode(b"\xff\xfe")} <= found.keys()
+
+
+def test_two_users_never_share_a_checkout_and_the_nearest_free_one_is_taken(
+    git_repo: GitRepo, pool: ScratchPool
+) -> None:
+    first = Sha(git_repo.head)
+    second = Sha(git_repo.commit("next", {f"f{number}": "x" for number in range(20)}))
+    with pool.checkout(first) as one, pool.checkout(second) as other:
+        places = one.path, other.path
+        assert one.path != other.path
+    for revision, place in ((second, places[1]), (first, places[0])):
+        with pool.checkout(revision) as scratch:
+            assert scratch.path == place
+            assert scratch.changed == ()
+
+
+def test_notes_survive_a_switch(git_repo: GitRepo, pool: ScratchPool) -> None:
+    first = Sha(git_repo.head)
+    second = Sha(git_repo.commit("next", {"a.txt": "2"}))
+    with pool.checkout(first) as scratch:
+        scratch.notes["setup"] = "digest"
+    with pool.checkout(second) as scratch:
+        assert scratch.notes == {"setup": "digest"}
+
+
+def test_a_smaller_pool_lets_go_of_the_checkout_not_used_for_longest(
+    hub: Hub, git_repo: GitRepo, pool: ScratchPool, tmp_path: Path
+) -> None:
+    head = Sha(git_repo.head)
+    with pool.checkout(head), pool.checkout(head):
         pass
-    code = (
-        "import fcntl, sys; f = open(sys.argv[1], 'r+'); fcntl.flock(f, fcntl.LOCK_EX); print('has', flush=True); "
-        "sys.stdin.read()"
-    )
-    holder = subprocess.Popen(
-        [sys.executable, "-c", code, str(folder / "0.lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    got = threading.Event()
+    smaller = ScratchPool(hub, tmp_path / "scratch", 1)
+    with smaller.checkout(head):
+        assert len(smaller.held()) == 1
 
-    def borrow() -> None:
-        with pool.checkout(tree):
-            got.set()
 
-    try:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "has\n"
-        waiting = threading.Thread(target=borrow)
-        waiting.start()
-        assert not got.wait(0.2)
-    finally:
-        holder.communicate("")
-    assert got.wait(10)
-    waiting.join()
+def test_a_nest_too_deep_to_walk_costs_a_new_checkout_and_nothing_else(git_repo: GitRepo, pool: ScratchPool) -> None:
+    head = Sha(git_repo.head)
+    with pool.checkout(head) as scratch:
+        clean = content(scratch.path)
+        digger = "import os\nfor _ in range(3000):\n os.mkdir('deep')\n os.chdir('deep')\n"
+        subprocess.run([sys.executable, "-c", digger], cwd=scratch.path, check=True)
+    with pool.checkout(head) as scratch:
+        assert content(scratch.path) == clean

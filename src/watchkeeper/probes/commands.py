@@ -111,13 +111,14 @@ class CommandRunner:
         digest = _setup_digest(command, scratch.path)
         if scratch.notes.get("setup") == digest:
             return ""
-        scratch.note("setup", "")
+        scratch.notes.pop("setup", None)
+        scratch.save_notes()
         limits = Limits(wall_s=1800.0, output_bytes=_OUTPUT)
         outcome = self._sandbox.run(
             Job(
                 command=("/bin/sh", "-c", command),
                 folder=scratch.path,
-                environment=_environment(scratch.path),
+                environment=_environment(scratch),
                 limits=limits,
                 network=Network.OPEN,
             ),
@@ -125,14 +126,15 @@ class CommandRunner:
         )
         self.runs += 1
         if outcome.ending is Ending.EXITED and outcome.exit_code == 0:
-            scratch.note("setup", digest)
+            scratch.notes["setup"] = digest
+            scratch.save_notes()
             return ""
         return f"setup failed: {_why(outcome)}"
 
     def _perform(
         self, check: CommandCheck, scratch: ScratchTree, place: Path, selection: Selection, cancel: Cancel | None
     ) -> Ran:
-        environment = _environment(scratch.path)
+        environment = _environment(scratch)
         if check.is_tests:
             environment |= _witness_environment(place, selection, environment)
         # Absolute: a test command may begin with `cd`.
@@ -260,11 +262,12 @@ def _ran(
     return Ran(CheckReport(check.name), tests, executed, has_witness)
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def _environment(scratch: ScratchTree) -> dict[str, str]:
     """The project's own programs first, then the user's, then those that come with Watchkeeper."""
+    folder = scratch.path
     own = [folder / ".venv" / "bin", folder / "venv" / "bin", folder / "node_modules" / ".bin"]
     places = [*(str(place) for place in own if place.is_dir()), program_path()]
-    return {"PATH": os.pathsep.join(places), "PYTHONDONTWRITEBYTECODE": "1", "CI": "true"}
+    return {"PATH": os.pathsep.join(places), "PYTHONDONTWRITEBYTECODE": "1", "CI": "true", **scratch.environment}
 
 
 def _witness_environment(place: Path, selection: Selection, environment: Mapping[str, str]) -> dict[str, str]:

@@ -1,359 +1,291 @@
-"""Scratch trees: a few checkouts of Watchkeeper's own that are switched from tree to tree, for running commands in.
+"""Scratch trees: a few checkouts of the hub's trees, reused. One is switched to a tree, not made anew.
 
-Files are written from the hub's objects as they are, byte for byte: no filter, no hook, no line-end conversion, no
-``.git`` (tools find no repository; nothing leads from here to the user's). A switch costs the files that differ and one
-walk that finds what the last command left behind. What a command did to a file shows in its status change time, which
-no command can set back. Submodules are empty folders.
+A checkout has no ``.git``: nothing that runs in it can reach the user's repository. Tools that ask git for a version
+are answered by ``ScratchTree.environment``. A tree's ``.gitattributes`` mean nothing here: files are byte for byte what
+the tree holds (a file in Git LFS is its pointer), submodules are empty folders.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-import shutil
-import stat
+import secrets
+import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import msgspec
 
+from watchkeeper.model.errors import GitError
 from watchkeeper.model.ids import Sha
-from watchkeeper.repos.git import decode_path, encode_path, run_git
+from watchkeeper.repos.confined import Mark, is_forbidden, make_equal
+from watchkeeper.repos.git import decode_path, run_git
 from watchkeeper.repos.hub import Hub
 from watchkeeper.repos.loose import explain_write, write_file
-from watchkeeper.repos.treediff import tree_difference
-from watchkeeper.repos.trees import EXECUTABLE, SUBMODULE, SYMLINK, TreeEntry
+from watchkeeper.repos.trees import FOLDER, TreeEntry
 
-KEPT = (".venv", "venv", "node_modules", ".mypy_cache", ".tox", ".nox")
-"""Folders at the top, or in any folder for ``node_modules``, that outlive a switch: what a setup installed."""
-
-_POLL_S = 0.05
-_ODD_NAMES = frozenset({".git", ".", "..", ""})
-
-Stamp = tuple[int, int, int, int]
-"""Size, inode, modification and status change time: another one means that somebody touched the file."""
+KEEP = (
+    ".venv", "venv", "node_modules", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".tox", ".nox", ".eggs",
+    "*.egg-info", ".next/cache", "target",
+)  # fmt: skip
+"""Untracked names that a switch leaves alone: what a setup made and what tools remember by content."""
 
 
-class _Held(msgspec.Struct, frozen=True, array_like=True):
-    """One file as it was written."""
+class ScratchTree(msgspec.Struct):
+    """A checkout, for as long as the block lasts.
 
-    mode: str
-    sha: str
-    stamp: Stamp
+    ``changed`` are the paths where ``tree`` differs from the tree that was here before (all of them in a new one);
+    ``left_out`` those that no checkout may hold (``.git`` and what leads outside). ``notes`` is text that survives
+    switches; it is saved by ``save_notes`` and at the end of the block.
+    """
 
-
-class _Ledger(msgspec.Struct):
-    """What a checkout holds. ``tree`` is ``""`` while it is switched: a kill in between leaves it so."""
-
-    tree: str = ""
-    files: dict[bytes, _Held] = {}  # by the path's bytes: names need not be text
-    notes: dict[str, str] = {}
-
-
-class ScratchTree:
-    """A checkout that holds a tree, for as long as it is borrowed."""
-
-    def __init__(self, path: Path, changed: frozenset[str], ledger: _Ledger, save: _Save) -> None:
-        self.path = path
-        self.changed = changed
-        """The paths that differ from the tree that it held before, or that a command had touched."""
-        self._ledger = ledger
-        self._save = save
+    path: Path
+    tree: Sha
+    changed: tuple[str, ...]
+    left_out: tuple[str, ...]
+    notes: dict[str, str]
+    notes_file: Path
 
     @property
-    def notes(self) -> Mapping[str, str]:
-        """What was noted of this checkout; notes outlive a switch, not the checkout."""
-        return self._ledger.notes
+    def environment(self) -> Mapping[str, str]:
+        """Variables for what runs here: git finds no repository above it, version tools do not ask git."""
+        version = dict.fromkeys(("SETUPTOOLS_SCM_PRETEND_VERSION", "PBR_VERSION", "PDM_BUILD_SCM_VERSION"), "9999.0.0")
+        return {"GIT_CEILING_DIRECTORIES": str(self.path.parent), **version}
 
-    def note(self, key: str, text: str) -> None:
-        """Keep a note, also over a kill."""
-        self._ledger.notes[key] = text
-        self._save(self._ledger)
+    def save_notes(self) -> None:
+        """Keep the notes from now on. Atomic. Raises: WatchkeeperError."""
+        write_file(self.notes_file, msgspec.json.encode(self.notes))
 
 
 class ScratchPool:
-    """At most ``size`` checkouts in ``folder``, made when they are needed. For several threads and processes."""
+    """At most ``size`` checkouts in ``folder``, each with one user at a time, in this process or another."""
 
-    def __init__(self, hub: Hub, folder: Path, size: int = 2, kept: tuple[str, ...] = KEPT) -> None:
+    def __init__(self, hub: Hub, folder: Path, size: int, keep: Sequence[str] = KEEP) -> None:
         self._hub = hub
-        self._folder = folder
-        self._size = size
-        self._kept = kept
-        self._guard = threading.Lock()
-        self._borrowed: set[int] = set()
+        self._folder = Path(os.path.realpath(folder))
+        self._size = max(1, size)
+        self._keep = [pattern.encode() for pattern in keep]
+        self._freed = threading.Condition()
 
     @contextmanager
-    def checkout(self, tree: Sha) -> Iterator[ScratchTree]:
-        """Borrow a checkout that holds ``tree`` (or a commit's tree), the nearest one that is free. Waits for one.
+    def checkout(self, revision: Sha) -> Iterator[ScratchTree]:
+        """The free checkout that is nearest to a tree (or a commit's), switched to it; blocks while none is free.
 
-        Raises: GitError (a tree that is not there, a disk that is full).
+        A kill at any moment leaves a checkout that the next use repairs. Raises: WatchkeeperError (a missing object,
+        a full disk).
         """
-        wanted = self._hub.objects.tree_of(tree)
-        slot, handle = self._take(wanted)
+        tree = self._hub.objects.tree_of(revision)
+        slot, lock = self._take(tree)
         try:
-            yield _Checkout(self._hub, self._folder / f"{slot}", self._kept).switch(wanted)
+            scratch = self._switch(slot, tree)
+            yield scratch
+            scratch.save_notes()
         finally:
-            os.close(handle)
-            with self._guard:
-                self._borrowed.discard(slot)
+            os.close(lock)
+            with self._freed:
+                self._freed.notify()
 
-    def close(self) -> None:
-        """Nothing is held between borrowings: the checkouts stay for the next time."""
+    def held(self) -> dict[Path, Sha | None]:
+        """The checkouts there are, and the tree that each holds; None: half of one."""
+        return {slot / "tree": _read_held_tree(slot) for slot in self._slots()}
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _take(self, tree: Sha) -> tuple[int, int]:
-        """The number of a free checkout, and the handle that locks it."""
-        while True:
-            free = self._lock_free()
-            if free:
-                break
-            time.sleep(_POLL_S)  # another process has them: nothing tells when it is done
-        best = min(free, key=lambda slot: (self._distance(slot, tree), slot))
-        with self._guard:
-            for slot, handle in free.items():
-                if slot != best:
-                    os.close(handle)
-                    self._borrowed.discard(slot)
-        return best, free[best]
-
-    def _lock_free(self) -> dict[int, int]:
-        """All checkouts that are free, locked; one that is still to be made only where there is no other."""
-        found: dict[int, int] = {}
-        with self._guard:
-            made = [slot for slot in range(self._size) if (self._folder / f"{slot}" / "tree").is_dir()]
-            for slot in [*made, *(slot for slot in range(self._size) if slot not in made)]:
-                if slot in self._borrowed or (found and slot not in made):
-                    continue
-                handle = self._lock(slot)
-                if handle >= 0:
-                    found[slot] = handle
-                    self._borrowed.add(slot)
-        return found
-
-    def _lock(self, slot: int) -> int:
-        """The handle that locks it; -1 where another process has it."""
-        place = self._folder / f"{slot}.lock"
+    def _take(self, tree: Sha) -> tuple[Path, int]:
+        """A checkout and the lock on it."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            handle = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._shrink()
+            while True:
+                for slot in [*self._by_nearness(tree), *self._unused()]:
+                    lock = _lock(slot)
+                    if lock is not None:
+                        return slot, lock
+                with self._freed:
+                    self._freed.wait(0.05)  # another process does not tell
         except OSError as error:
-            raise explain_write(place, error) from error
+            raise explain_write(self._folder / "x", error) from error
+
+    def _switch(self, slot: Path, tree: Sha) -> ScratchTree:
+        held = _read_held(slot)
+        wanted, left_out, changed = self._wanted(held, tree)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(handle)
-            return -1
-        return handle
-
-    def _distance(self, slot: int, tree: Sha) -> int:
-        """How many files a switch would write; very many where it holds nothing."""
-        held = read_ledger(self._folder / f"{slot}").tree
-        if not held:
-            return 1_000_000
-        return sum(1 for _ in tree_difference(self._hub.objects, Sha(held), tree))
-
-
-class _Save:
-    def __init__(self, place: Path) -> None:
-        self._place = place
-
-    def __call__(self, ledger: _Ledger) -> None:
-        write_file(self._place, msgspec.msgpack.encode(ledger))
-
-
-def read_ledger(folder: Path) -> _Ledger:
-    """What the checkout in ``folder`` holds; nothing where that cannot be told."""
-    try:
-        return msgspec.msgpack.decode((folder / "ledger").read_bytes(), type=_Ledger)
-    except (OSError, msgspec.DecodeError):
-        return _Ledger()
-
-
-class _Checkout:
-    """One checkout, locked by its owner."""
-
-    def __init__(self, hub: Hub, folder: Path, kept: tuple[str, ...]) -> None:
-        self._hub = hub
-        self._folder = folder
-        self._root = folder / "tree"
-        self._kept = kept
-        self._save = _Save(folder / "ledger")
-        self._safe: set[str] = set()
-
-    def switch(self, tree: Sha) -> ScratchTree:
-        """Make the checkout hold exactly ``tree``, but for kept folders."""
-        ledger = read_ledger(self._folder)
-        self._make_root()
-        files = {decode_path(path): held for path, held in ledger.files.items()} if ledger.tree else {}
-        wanted = dict(tree_difference(self._hub.objects, Sha(ledger.tree) if ledger.tree else None, tree))
-        ledger.tree = ""
-        self._save(ledger)
-        touched = self._tidy(files)
-        for path in touched:
-            if path not in wanted and path in files:
-                wanted[path] = TreeEntry(files[path].mode, Sha(files[path].sha))
-        for path in sorted(path for path, entry in wanted.items() if entry is None):
-            self._remove(path)
-            files.pop(path, None)
-        for path, entry in sorted(wanted.items()):
-            if entry is not None and not _ODD_NAMES & set(path.lower().split("/")):
-                files[path] = self._write(path, entry)
-        ledger.tree, ledger.files = tree, {encode_path(path): held for path, held in files.items()}
-        self._save(ledger)
-        return ScratchTree(self._root, frozenset(wanted), ledger, self._save)
-
-    def _make_root(self) -> None:
-        try:
-            self._root.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise explain_write(self._root, error) from error
-
-    def _tidy(self, files: Mapping[str, _Held]) -> set[str]:
-        """Remove what is not the tree's, and say which of its files are not as they were written."""
-        folders = {path[: at + 1] for path in files for at, letter in enumerate(path) if letter == "/"}
-        seen: set[str] = set()
-        touched: set[str] = set()
-        waiting = [""]
-        while waiting:
-            folder = waiting.pop()
-            for entry in self._entries(folder):
-                path = f"{folder}{_text(entry.name)}"
-                info = entry.stat(follow_symlinks=False)
-                is_folder = stat.S_ISDIR(info.st_mode)
-                if is_folder and f"{path}/" in folders:
-                    waiting.append(f"{path}/")
-                elif path in files and (not is_folder or files[path].mode == SUBMODULE):
-                    seen.add(path)
-                    if _stamp(info) != files[path].stamp or (is_folder and os.listdir(entry.path)):  # noqa: PTH208
-                        touched.add(path)
-                elif not (is_folder and self._is_kept(path)):
-                    _delete(Path(entry.path), is_folder=is_folder)
-        return touched | (files.keys() - seen)
-
-    def _entries(self, folder: str) -> list[os.DirEntry[str]]:
-        place = self._place(folder.rstrip("/")) if folder else self._root
-        for attempt in (1, 2):
+            marks = self._make(slot, wanted, held)
+        except (OSError, RecursionError):
+            # Whatever a run did to it (nests too deep to walk, a link in its place): a new one is always right.
+            _throw_away(slot)
             try:
-                with os.scandir(place) as found:
-                    return list(found)
-            except PermissionError:
-                if attempt == 2:
-                    raise
-                place.chmod(0o755)
-        return []
+                marks = self._make(slot, wanted, _Held())
+            except OSError as error:
+                raise explain_write(slot / "tree", error) from error
+        _write_held(slot, _Held(tree, time.time_ns(), marks))
+        notes_file = slot / "notes.json"
+        return ScratchTree(slot / "tree", tree, changed, left_out, _read_notes(notes_file), notes_file)
 
-    def _is_kept(self, path: str) -> bool:
-        name = path.rpartition("/")[2]
-        return any(fnmatchcase(path, glob) for glob in self._kept) or (name == "node_modules" and name in self._kept)
+    def _make(self, slot: Path, wanted: Mapping[bytes, TreeEntry], held: _Held) -> dict[bytes, Mark]:
+        root = slot / "tree"
+        root.mkdir(parents=True, exist_ok=True)
+        return make_equal(
+            str(root), wanted, held.marks, stamp_ns=held.stamp_ns, is_kept=self._is_kept, read=self._read_blob
+        )
 
-    def _remove(self, path: str) -> None:
-        place = self._place(path)
-        if self._has_real_parents(path):
-            _delete(place, is_folder=place.is_dir() and not place.is_symlink())
-            self._prune(path)
-
-    def _prune(self, path: str) -> None:
-        """Folders that hold nothing any more go with their last file, as git does."""
-        folder = path.rpartition("/")[0]
-        while folder:
-            try:
-                self._place(folder).rmdir()
-            except OSError:
-                return
-            self._safe.discard(folder)
-            folder = folder.rpartition("/")[0]
-
-    def _write(self, path: str, entry: TreeEntry) -> _Held:
-        place = self._place(path)
-        try:
-            self._make_parents(path)
-            _delete(place, is_folder=place.is_dir() and not place.is_symlink())
-            if entry.mode == SUBMODULE:
-                place.mkdir()
-            elif entry.mode == SYMLINK:
-                place.symlink_to(os.fsdecode(self._hub.objects.read(entry.sha) or b""))
-            else:
-                self._write_file(place, entry)
-        except OSError as error:
-            raise explain_write(place, error) from error
-        return _Held(entry.mode, entry.sha, _stamp(place.lstat()))
-
-    def _write_file(self, place: Path, entry: TreeEntry) -> None:
-        content = self._hub.objects.read(entry.sha)
-        if content is None:  # larger than the reader gives
-            content = run_git(
-                self._hub.folder, "--git-dir=.", "cat-file", "blob", entry.sha, isolated=True, timeout_s=120.0
-            ).output
-        mode = 0o755 if entry.mode == EXECUTABLE else 0o644
-        handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            os.fchmod(file.fileno(), mode)
-
-    def _make_parents(self, path: str) -> None:
-        """Every folder on the way is a real one of ours: never a link that leads elsewhere."""
-        folder = path.rpartition("/")[0]
-        if not folder or folder in self._safe:
-            return
-        self._make_parents(folder)
-        place = self._place(folder)
-        with suppress(FileNotFoundError):
-            if not stat.S_ISDIR(place.lstat().st_mode):
-                place.unlink()
-        with suppress(FileExistsError):
-            place.mkdir()
-        self._safe.add(folder)
-
-    def _has_real_parents(self, path: str) -> bool:
-        folder = path.rpartition("/")[0]
-        while folder:
-            place = self._place(folder)
-            if place.is_symlink() or not place.is_dir():
-                return False
-            folder = folder.rpartition("/")[0]
-        return True
-
-    def _place(self, path: str) -> Path:
-        return self._root / os.fsdecode(encode_path(path))
-
-
-def _text(name: str) -> str:
-    return decode_path(os.fsencode(name))
-
-
-def _stamp(info: os.stat_result) -> Stamp:
-    """Of a folder (an empty submodule) only that it is there: what is in it is looked at."""
-    if stat.S_ISDIR(info.st_mode):
-        return (0, 0, 0, 0)
-    return (info.st_size, info.st_ino, info.st_mtime_ns, info.st_ctime_ns)
-
-
-def _delete(place: Path, *, is_folder: bool) -> None:
-    """Whatever is there, whatever its permissions; nothing where nothing is."""
-    if not is_folder:
-        place.unlink(missing_ok=True)
-        return
-
-    def open_up(_function: object, path: str, _error: object) -> None:
-        closed = Path(path)
-        closed.parent.chmod(0o700)
-        if closed.is_dir() and not closed.is_symlink():
-            closed.chmod(0o700)
-            shutil.rmtree(closed, ignore_errors=True)
+    def _wanted(self, held: _Held, tree: Sha) -> tuple[dict[bytes, TreeEntry], tuple[str, ...], tuple[str, ...]]:
+        """All files of a tree, the ones left out, and the ones that differ from the tree held before."""
+        files = self._list(tree)
+        before = self._list(held.tree) if held.tree is not None and held.tree != tree else {}
+        if held.tree == tree:
+            changed: list[bytes] = []
         else:
-            closed.unlink(missing_ok=True)
+            changed = [path for path in {**before, **files} if before.get(path) != files.get(path)]
+        bad = {path for path in files if any(is_forbidden(step) for step in path.split(b"/"))}
+        wanted = {path: entry for path, entry in files.items() if path not in bad}
+        return wanted, _texts(bad), _texts(path for path in changed if path not in bad)
 
-    shutil.rmtree(place, onerror=open_up)
+    def _list(self, tree: Sha) -> dict[bytes, TreeEntry]:
+        """All files of a tree by path; hostile names as they are."""
+        output = run_git(self._hub.folder, "--git-dir=.", "ls-tree", "-r", "-z", tree, isolated=True).output
+        files = {}
+        for line in output.split(b"\0")[:-1]:
+            meta, path = line.split(b"\t", 1)
+            mode, _, sha = meta.decode("ascii").split(" ")
+            files[path] = TreeEntry(_plain_mode(mode), Sha(sha))
+        return files
+
+    def _distance(self, old: Sha, new: Sha) -> int:
+        """How many files differ; folders that are equal are not looked into."""
+        if old == new:
+            return 0
+        try:
+            one, other = self._hub.objects.tree_entries(old), self._hub.objects.tree_entries(new)
+        except GitError:
+            return _FAR
+        total = 0
+        for name in one.keys() | other.keys():
+            left, right = one.get(name), other.get(name)
+            if left == right:
+                continue
+            if left and right and left.mode == right.mode == FOLDER:
+                total += self._distance(left.sha, right.sha)
+            else:
+                total += 1 if FOLDER not in {entry.mode for entry in (left, right) if entry} else _FOLDER_COST
+        return total
+
+    def _by_nearness(self, tree: Sha) -> list[Path]:
+        held = {slot: _read_held_tree(slot) for slot in self._slots()}
+        cost = {slot: self._distance(sha, tree) if sha is not None else _FAR for slot, sha in held.items()}
+        return sorted(cost, key=lambda slot: cost[slot])
+
+    def _unused(self) -> list[Path]:
+        """Places for new checkouts: none is made while another is free, because each costs a setup."""
+        return [slot for slot in (self._folder / str(number) for number in range(self._size)) if not slot.is_dir()]
+
+    def _slots(self) -> list[Path]:
+        if not self._folder.is_dir():
+            return []
+        return [place for place in self._folder.iterdir() if place.name.isdigit() and place.is_dir()]
+
+    def _shrink(self) -> None:
+        """More than ``size``, after a change of configuration: the one not used for longest goes, if it is free."""
+        for remains in self._folder.glob("*.gone-*"):
+            _delete(remains)
+        slots = sorted(self._slots(), key=_last_used)
+        for slot in slots[: max(0, len(slots) - self._size)]:
+            lock = _lock(slot)
+            if lock is not None:
+                try:
+                    _throw_away(slot)
+                finally:
+                    os.close(lock)
+
+    def _is_kept(self, path: bytes) -> bool:
+        name = path.rpartition(b"/")[2]
+        return any(fnmatchcase(path if b"/" in pattern else name, pattern) for pattern in self._keep)
+
+    def _read_blob(self, entry: TreeEntry) -> bytes:
+        content = self._hub.objects.read(entry.sha)
+        if content is None:  # larger than what is read of sources
+            content = run_git(self._hub.folder, "--git-dir=.", "cat-file", "blob", entry.sha, isolated=True).output
+        return content
+
+
+class _Held(msgspec.Struct):
+    """What a checkout was made to hold, written only once it did."""
+
+    tree: Sha | None = None
+    stamp_ns: int = 0
+    marks: dict[bytes, Mark] = msgspec.field(default_factory=dict)
+
+
+_FAR = 1_000_000
+_FOLDER_COST = 10
+
+
+def _plain_mode(mode: str) -> str:
+    """Old repositories hold ``100664``, which git checks out as ``100644``."""
+    return "100644" if mode.startswith("100") and mode != "100755" else mode
+
+
+def _texts(paths: Iterator[bytes] | set[bytes]) -> tuple[str, ...]:
+    return tuple(sorted(decode_path(path) for path in paths))
+
+
+def _lock(slot: Path) -> int | None:
+    """The lock of a checkout, None where another holds it. The kernel lets go of it when its holder dies."""
+    handle = os.open(slot.with_name(f"{slot.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    return handle
+
+
+def _read_held(slot: Path) -> _Held:
+    try:
+        content = (slot / "held").read_bytes()
+        return msgspec.msgpack.decode(content.partition(b"\n")[2], type=_Held)
+    except (OSError, msgspec.DecodeError):
+        return _Held()
+
+
+def _read_held_tree(slot: Path) -> Sha | None:
+    try:
+        with (slot / "held").open("rb") as file:
+            line = file.readline(100).strip()
+    except OSError:
+        return None
+    return Sha(line.decode("ascii", "replace")) if line.isalnum() else None
+
+
+def _write_held(slot: Path, held: _Held) -> None:
+    write_file(slot / "held", f"{held.tree}\n".encode() + msgspec.msgpack.encode(held))
+
+
+def _read_notes(place: Path) -> dict[str, str]:
+    try:
+        return msgspec.json.decode(place.read_bytes(), type=dict[str, str])
+    except (OSError, msgspec.DecodeError):
+        return {}
+
+
+def _last_used(slot: Path) -> float:
+    try:
+        return (slot / "held").stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _throw_away(slot: Path) -> None:
+    """Out of the way at once, deleted after: a kill between the two leaves what the next use deletes."""
+    gone = slot.with_name(f"{slot.name}.gone-{secrets.token_hex(4)}")
+    with suppress(FileNotFoundError):
+        slot.rename(gone)
+        _delete(gone)
+
+
+def _delete(folder: Path) -> None:
+    """``rm`` walks nests of any depth and follows no link; Python's own way has an end."""
+    subprocess.run(["chmod", "-R", "u+rwX", "--", str(folder)], check=False, capture_output=True)
+    subprocess.run(["rm", "-rf", "--", str(folder)], check=False, capture_output=True)
