@@ -108,12 +108,18 @@ def _keep_only_package(repo: Path, name: str) -> None:
         shutil.rmtree(cache)
 
 
+def find_uv() -> str:
+    """uv, where it is installed for all, else where ``make setup`` puts it."""
+    own = ROOT / ".cache" / "uv-venv" / "bin" / "uv"
+    return str(own) if own.exists() else shutil.which("uv") or "uv"
+
+
 def install(requirements: list[str], options: list[str]) -> None:
     """``pip install``, by pip where this Python has it, otherwise by uv."""
     if importlib.util.find_spec("pip") is not None:
         command = [sys.executable, "-m", "pip", "install", "--quiet"]
     else:
-        command = [shutil.which("uv") or str(Path(sys.executable).with_name("uv")), "pip", "install", "--quiet"]
+        command = [find_uv(), "pip", "install", "--quiet"]
     done = subprocess.run([*command, *options, *requirements], capture_output=True, text=True, timeout=600, check=False)
     if done.returncode != 0:
         raise SystemExit(f"cannot install {' '.join(requirements)}: {done.stderr.strip()[:500]}")

@@ -126,18 +126,17 @@ def read_state(log: Log, project: ProjectId) -> State:
 def open_analysis(place: Place) -> Iterator[Analysis]:
     """Everything that looking at code needs, closed at the end. Creates the project's folder in the state folder."""
     from watchkeeper.repos.hub import open_hub
-    from watchkeeper.repos.objects import Objects
     from watchkeeper.watch.analyst import Analyst
     from watchkeeper.watch.merges import Merges
     from watchkeeper.watch.readings import Readings
 
     with (
-        Objects(place.repository.common_dir) as objects,
         open_hub(place.repository, place.home / "projects" / place.project) as hub,
         open_cache(place.home) as cache,
     ):
-        readings, merges = Readings(objects, cache), Merges(hub)
-        yield Analysis(objects, hub, readings, merges, Analyst(place.repository, objects, readings, merges))
+        # Read through the hub: it has the user's objects, and the merges that are made of them.
+        readings, merges = Readings(hub.objects, cache), Merges(hub)
+        yield Analysis(hub.objects, hub, readings, merges, Analyst(place.repository, hub.objects, readings, merges))
 
 
 def check(repo: Path, changes: Sequence[str], *, base: str | None = None, place: Place | None = None) -> CheckReport:

@@ -192,7 +192,7 @@ class CommandProver:
         failing = [test for test in ran.tests if test.is_failure][:_MOST_FAILING]
         if failing:
             return self._examine(check, plan, failing, said, cancel)
-        return _judge_passed(plan, ran, (*said.by, check.name), said.could_not)
+        return _judge_passed(plan, ran, (check.name,), said.could_not)
 
     def _examine(
         self, check: CommandCheck, plan: Plan, failing: Sequence[TestResult], said: _Said, cancel: Cancel | None
