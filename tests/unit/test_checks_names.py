@@ -183,6 +183,7 @@ def test_attributes_that_exist_are_no_findings(use: str) -> None:
         "class A:\n    def f(self):\n        try:\n            return self.gone\n        except AttributeError:\n            return 1\n",
         "class A: ...\ndef f():\n    a = A()\n    a.gone = 1\n    return a.gone\n",
         "class A: ...\nclass B:\n    gone = 1\ndef f(x):\n    a = A()\n    if x:\n        a = B()\n    return a.gone\n",
+        "class A: ...\ndef f(names):\n    a = A()\n    for n in names:\n        setattr(a, n, 1)\n    return a.gone\n",
         "class M(type): ...\nclass A(metaclass=M):\n    def f(self):\n        return self.gone\n",
     ],
 )

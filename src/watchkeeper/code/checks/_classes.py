@@ -24,6 +24,7 @@ _DECORATORS = frozenset(
 _METACLASSES = frozenset({"ABCMeta", "EnumMeta", "EnumType", "type"})
 _KEYWORDS = frozenset({"frozen", "kw_only", "tag", "order", "eq", "array_like", "gc", "total", "omit_defaults"})
 _TRICKS = re.compile(r"setattr\s*\(|__dict__|__getattr|\bexec\s*\(|\blocals\(\)|\bvars\(|__new__|__slots__|__class__ =")
+_COMPUTED = re.compile(rb"\bsetattr\s*\([^,\n]+,\s*[^\"'\s]")
 _PLAIN_OBJECT = frozenset(dir(object))
 _ENUM = frozenset((*dir(enum.Enum), *dir(int), *dir(str), "name", "value", "_value_", "_name_", "_missing_"))
 _OUTSIDE_BASES = {
@@ -141,10 +142,10 @@ class Classes:
 
 
 def is_stored(source: bytes, name: str) -> bool:
-    """Somewhere in the text ``.name`` is assigned, or stands in quotes as ``setattr`` and its kin need it."""
+    """Somewhere in the text ``.name`` may be assigned: plainly, or in quotes or computed, as ``setattr`` takes it."""
     encoded = re.escape(name.encode())
     pattern = rb"\." + encoded + rb"\b[^=\n(]*=(?!=)|([\"'])" + encoded + rb"\1"
-    return re.search(pattern, source) is not None
+    return re.search(pattern, source) is not None or _COMPUTED.search(source) is not None
 
 
 def _from_outside(names: set[str]) -> frozenset[str] | None:
