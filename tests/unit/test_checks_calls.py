@@ -173,6 +173,7 @@ def test_a_second_definition_that_silently_wins_is_found(text: str, expected: tu
         "def f(): ...\nregister(f)\ndef f(): ...\n",
         "def f(): ...\nf = wrap(f)\n",
         "x = 1\nx = 2\n",
+        "from a import T\nclass T(Base):\n    inner = T\n",
         "LIMIT = 1\nLIMIT = LIMIT + 1\n",
         "def _(): ...\ndef _(): ...\n",
         "import a.b\nimport a.c\n",

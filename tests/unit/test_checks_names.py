@@ -201,3 +201,14 @@ def test_a_parameter_annotated_with_a_class_is_one_of_it() -> None:
     text = "class A:\n    size = 1\ndef f(a: A):\n    return a.{}\n"
     assert found_in("names", text.format("gone")) == [("missing-attribute", "m:A.gone")]
     assert found_in("names", text.format("size")) == []
+
+
+def test_a_subclass_under_an_imported_other_name_counts_as_one() -> None:
+    files = {
+        "app/__init__.py": "",
+        "app/base.py": "class Loader:\n    def load(self):\n        return self.get()\n",
+        "app/file.py": "from app.base import Loader as Base\nclass Loader(Base):\n    def get(self): ...\n",
+    }
+    assert found("names", files) == []
+    del files["app/file.py"]
+    assert found("names", files) == [("missing-attribute", "app.base:Loader.get")]

@@ -23,7 +23,9 @@ _DECORATORS = frozenset(
 )
 _METACLASSES = frozenset({"ABCMeta", "EnumMeta", "EnumType", "type"})
 _KEYWORDS = frozenset({"frozen", "kw_only", "tag", "order", "eq", "array_like", "gc", "total", "omit_defaults"})
-_TRICKS = re.compile(r"setattr\s*\(|__dict__|__getattr|\bexec\s*\(|\blocals\(\)|\bvars\(|__new__|__slots__|__class__ =")
+_TRICKS = (
+    "setattr(", "__dict__", "__getattr", "exec(", "locals()", "vars(", "__new__", "__slots__", "__class__ =",
+)  # fmt: skip
 _COMPUTED = re.compile(rb"\bsetattr\s*\([^,\n]+,\s*[^\"'\s]")
 _PLAIN_OBJECT = frozenset(dir(object))
 _ENUM = frozenset((*dir(enum.Enum), *dir(int), *dir(str), "name", "value", "_value_", "_name_", "_missing_"))
@@ -123,7 +125,7 @@ class Classes:
                 return False
         source = (self._tree.source(key.path) or b"").decode("utf-8", "replace").splitlines()
         text = "\n".join(source[node.lineno - 1 : node.end_lineno])
-        return _TRICKS.search(text) is None
+        return not any(trick in text for trick in _TRICKS)
 
     def _scope(self, key: SymbolKey) -> Scope | None:
         module = self._modules.read(key.path)

@@ -164,7 +164,8 @@ class _Uses:
 
 
 def _header_end(node: ast.stmt) -> int:
-    if isinstance(node, _DEFINITIONS):
+    """The last line that runs before the statement binds its name: of a class that is its whole body."""
+    if isinstance(node, _FUNCTIONS):
         return max(node.lineno, first_line(node), node.body[0].lineno - 1)
     return node.end_lineno or node.lineno
 
