@@ -212,3 +212,17 @@ def test_a_subclass_under_an_imported_other_name_counts_as_one() -> None:
     assert found("names", files) == []
     del files["app/file.py"]
     assert found("names", files) == [("missing-attribute", "app.base:Loader.get")]
+
+
+@pytest.mark.parametrize(
+    ("module", "is_found"),
+    [
+        ("export const other = 1\n", True),
+        ("export const gone = 1\n", False),
+        ("export const other = 1\nexport * from 'outside'\n", False),
+        ("module.exports = make()\n", False),
+    ],
+)
+def test_a_typescript_import_of_what_is_not_exported_is_found(module: str, is_found: bool) -> None:
+    files = {"a.ts": module, "b.ts": "import { gone } from './a'\nexport const x = gone\n"}
+    assert found("names", files) == ([("missing-import", "a:gone")] if is_found else [])
