@@ -34,6 +34,7 @@ def test_a_call_that_does_not_fit_its_function_is_found(call: str, why: str) -> 
         "def f(a): ...\nf = len\nf()\n",
         "from typing import overload\n@overload\ndef f(a: int): ...\n@overload\ndef f(): ...\ndef f(*a): ...\nf()\n",
         "def f(a): ...\ntry:\n    f()\nexcept TypeError:\n    pass\n",
+        "def f(a): ...\ndef t(self):\n    self.assertRaises(TypeError, lambda: f())\n",
         "import pytest\ndef f(a): ...\nwith pytest.raises(TypeError):\n    f()\n",
     ],
 )
