@@ -7,7 +7,8 @@ import re
 import sys
 from collections.abc import Iterator
 
-from watchkeeper.code.checks._scopes import PythonModule, Scope, read_module
+from watchkeeper.code.checks._scope_walk import read_module
+from watchkeeper.code.checks._scopes import PythonModule, Scope
 from watchkeeper.code.python_source.modules import find_module
 from watchkeeper.code.tree import SourceTree
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from watchkeeper.code.checks._finding import make_finding
-from watchkeeper.code.checks._scopes import PythonModule, read_module
+from watchkeeper.code.checks._scope_walk import read_module
+from watchkeeper.code.checks._scopes import PythonModule
 from watchkeeper.code.python_source.annotations import last_name
 from watchkeeper.code.python_source.outline import first_line
 from watchkeeper.code.tree import SourceTree
