@@ -34,6 +34,7 @@ def test_a_call_that_does_not_fit_its_function_is_found(call: str, why: str) -> 
         "def f(a): ...\nf = len\nf()\n",
         "from typing import overload\n@overload\ndef f(a: int): ...\n@overload\ndef f(): ...\ndef f(*a): ...\nf()\n",
         "def f(a): ...\ntry:\n    f()\nexcept TypeError:\n    pass\n",
+        "def f(a): ...\ndef t(self):\n    self.assertRaises(TypeError, lambda: f())\n",
         "import pytest\ndef f(a): ...\nwith pytest.raises(TypeError):\n    f()\n",
     ],
 )
@@ -173,6 +174,7 @@ def test_a_second_definition_that_silently_wins_is_found(text: str, expected: tu
         "def f(): ...\nregister(f)\ndef f(): ...\n",
         "def f(): ...\nf = wrap(f)\n",
         "x = 1\nx = 2\n",
+        "from a import T\nclass T(Base):\n    inner = T\n",
         "LIMIT = 1\nLIMIT = LIMIT + 1\n",
         "def _(): ...\ndef _(): ...\n",
         "import a.b\nimport a.c\n",

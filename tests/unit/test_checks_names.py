@@ -183,6 +183,7 @@ def test_attributes_that_exist_are_no_findings(use: str) -> None:
         "class A:\n    def f(self):\n        try:\n            return self.gone\n        except AttributeError:\n            return 1\n",
         "class A: ...\ndef f():\n    a = A()\n    a.gone = 1\n    return a.gone\n",
         "class A: ...\nclass B:\n    gone = 1\ndef f(x):\n    a = A()\n    if x:\n        a = B()\n    return a.gone\n",
+        "class A: ...\ndef f(names):\n    a = A()\n    for n in names:\n        setattr(a, n, 1)\n    return a.gone\n",
         "class M(type): ...\nclass A(metaclass=M):\n    def f(self):\n        return self.gone\n",
     ],
 )
@@ -200,3 +201,28 @@ def test_a_parameter_annotated_with_a_class_is_one_of_it() -> None:
     text = "class A:\n    size = 1\ndef f(a: A):\n    return a.{}\n"
     assert found_in("names", text.format("gone")) == [("missing-attribute", "m:A.gone")]
     assert found_in("names", text.format("size")) == []
+
+
+def test_a_subclass_under_an_imported_other_name_counts_as_one() -> None:
+    files = {
+        "app/__init__.py": "",
+        "app/base.py": "class Loader:\n    def load(self):\n        return self.get()\n",
+        "app/file.py": "from app.base import Loader as Base\nclass Loader(Base):\n    def get(self): ...\n",
+    }
+    assert found("names", files) == []
+    del files["app/file.py"]
+    assert found("names", files) == [("missing-attribute", "app.base:Loader.get")]
+
+
+@pytest.mark.parametrize(
+    ("module", "is_found"),
+    [
+        ("export const other = 1\n", True),
+        ("export const gone = 1\n", False),
+        ("export const other = 1\nexport * from 'outside'\n", False),
+        ("module.exports = make()\n", False),
+    ],
+)
+def test_a_typescript_import_of_what_is_not_exported_is_found(module: str, is_found: bool) -> None:
+    files = {"a.ts": module, "b.ts": "import { gone } from './a'\nexport const x = gone\n"}
+    assert found("names", files) == ([("missing-import", "a:gone")] if is_found else [])

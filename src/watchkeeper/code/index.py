@@ -110,9 +110,11 @@ class ProjectIndex:
     def _derivers(self) -> Mapping[str, tuple[SymbolKey, ...]]:
         found: dict[str, list[SymbolKey]] = {}
         for path, reading in self._readings.items():
+            renamed = {item.local: item.name for item in reading.imports if item.name and item.name != item.local}
             for symbol in reading.symbols:
                 for base in symbol.bases:
-                    found.setdefault(base[-1].removeprefix("."), []).append(SymbolKey(path, symbol.qualname))
+                    name = base[-1].removeprefix(".")
+                    found.setdefault(renamed.get(name, name), []).append(SymbolKey(path, symbol.qualname))
         return {name: tuple(keys) for name, keys in found.items()}
 
     def find_table(self, path: str) -> FileTable | None:
@@ -130,7 +132,7 @@ class ProjectIndex:
         return self._definers.get(name, ())
 
     def derivers(self, name: str) -> Sequence[SymbolKey]:
-        """All classes with a base that is written so (``Base`` of ``module.Base``), whatever it means there."""
+        """All classes with a base of that name (``Base`` of ``module.Base``), whatever it means there."""
         return self._derivers.get(name, ())
 
     def fan_in(self, name: str) -> int:

@@ -23,7 +23,10 @@ _DECORATORS = frozenset(
 )
 _METACLASSES = frozenset({"ABCMeta", "EnumMeta", "EnumType", "type"})
 _KEYWORDS = frozenset({"frozen", "kw_only", "tag", "order", "eq", "array_like", "gc", "total", "omit_defaults"})
-_TRICKS = re.compile(r"setattr\s*\(|__dict__|__getattr|\bexec\s*\(|\blocals\(\)|\bvars\(|__new__|__slots__|__class__ =")
+_TRICKS = (
+    "setattr(", "__dict__", "__getattr", "exec(", "locals()", "vars(", "__new__", "__slots__", "__class__ =",
+)  # fmt: skip
+_COMPUTED = re.compile(rb"\bsetattr\s*\([^,\n]+,\s*[^\"'\s]")
 _PLAIN_OBJECT = frozenset(dir(object))
 _ENUM = frozenset((*dir(enum.Enum), *dir(int), *dir(str), "name", "value", "_value_", "_name_", "_missing_"))
 _OUTSIDE_BASES = {
@@ -61,6 +64,8 @@ class Classes:
             return False
         if any(self._is_stored(owner, name) for owner in order):
             return False
+        if not exact and ("mixin" in key.qualname.lower() or name.startswith("assert")):
+            return False  # made to be joined with classes that nobody here may see
         return exact or not any(self._may_have(heir, name) for heir in self.heirs(key))
 
     def heirs(self, key: SymbolKey) -> Iterator[SymbolKey]:
@@ -122,7 +127,7 @@ class Classes:
                 return False
         source = (self._tree.source(key.path) or b"").decode("utf-8", "replace").splitlines()
         text = "\n".join(source[node.lineno - 1 : node.end_lineno])
-        return _TRICKS.search(text) is None
+        return not any(trick in text for trick in _TRICKS)
 
     def _scope(self, key: SymbolKey) -> Scope | None:
         module = self._modules.read(key.path)
@@ -141,10 +146,10 @@ class Classes:
 
 
 def is_stored(source: bytes, name: str) -> bool:
-    """Somewhere in the text ``.name`` is assigned, or stands in quotes as ``setattr`` and its kin need it."""
+    """Somewhere in the text ``.name`` may be assigned: plainly, or in quotes or computed, as ``setattr`` takes it."""
     encoded = re.escape(name.encode())
     pattern = rb"\." + encoded + rb"\b[^=\n(]*=(?!=)|([\"'])" + encoded + rb"\1"
-    return re.search(pattern, source) is not None
+    return re.search(pattern, source) is not None or _COMPUTED.search(source) is not None
 
 
 def _from_outside(names: set[str]) -> frozenset[str] | None:

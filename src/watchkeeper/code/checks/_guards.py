@@ -17,7 +17,7 @@ _BROAD = frozenset({"Exception", "BaseException", ""})
 _CONDITION = re.compile(
     r"TYPE_CHECKING|hasattr|version|platform|PYPY|PY\d|find_spec|os\.name|_?HAS_|HAVE_", re.IGNORECASE
 )
-_QUIET = re.compile(r"#\s*(type|ty|pyright|mypy|pyrefly)\s*:\s*ignore|#\s*noqa(?!:)|#\s*noqa:.*F8")
+_QUIET = re.compile(r"#\s*(type|ty|pyright|mypy|pyrefly)\s*:\s*ignore|#\s*noqa(?!:)|#\s*noqa:.*F8|\bassertRaises\(")
 ANY = "*"
 
 
@@ -37,7 +37,11 @@ class Guards:
 
 def find_guards(tree: ast.Module, lines: Sequence[str]) -> Guards:
     """All guarded lines of a file; those whose comment tells checkers to be quiet are among them."""
-    quiet = [(frozenset({ANY}), (at, at)) for at, line in enumerate(lines, 1) if "#" in line and _QUIET.search(line)]
+    quiet = [
+        (frozenset({ANY}), (at, at))
+        for at, line in enumerate(lines, 1)
+        if ("#" in line or "assertRaises(" in line) and _QUIET.search(line)
+    ]
     return Guards([*_find(tree.body), *quiet])
 
 
