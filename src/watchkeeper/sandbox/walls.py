@@ -39,7 +39,9 @@ class Bubblewrap:
         options += ["--unshare-net"] if job.network is Network.NONE else []
         options += ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
         for place in places:
-            options += ["--tmpfs", place.path] if place.mount is Mount.EMPTY else [_BINDS[place.mount], *[place.path] * 2]
+            options += (
+                ["--tmpfs", place.path] if place.mount is Mount.EMPTY else [_BINDS[place.mount], *[place.path] * 2]
+            )
         options += ["--chdir", str(job.folder), "--"]
         return {"wall": self.name, "command": [self._program, *options, *command], "places": [], "wall_processes": 2}
 
@@ -98,5 +100,7 @@ def list_walls() -> tuple[Wall, ...]:
     """The walls to try on this system, best first; whether one works is seen by running something behind it."""
     if sys.platform != "linux":
         return ()
-    program = shutil.which("bwrap", path=os.pathsep.join(["/usr/bin", "/usr/local/bin", "/bin", "/run/current-system/sw/bin"]))
+    program = shutil.which(
+        "bwrap", path=os.pathsep.join(["/usr/bin", "/usr/local/bin", "/bin", "/run/current-system/sw/bin"])
+    )
     return (*((Bubblewrap(str(Path(program))),) if program else ()), Namespaces())

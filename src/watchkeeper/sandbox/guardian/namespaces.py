@@ -17,7 +17,11 @@ from watchkeeper.sandbox.guardian import kernel
 
 
 def enter(
-    places: Sequence[tuple[str, str]], *, private_network: bool, inside: Callable[[], NoReturn], report: Callable[[str], None]
+    places: Sequence[tuple[str, str]],
+    *,
+    private_network: bool,
+    inside: Callable[[], NoReturn],
+    report: Callable[[str], None],
 ) -> NoReturn:
     """Run ``inside`` behind the wall and report its wait status; ends this process, and with it all behind the wall.
 
@@ -40,7 +44,9 @@ def enter(
     os._exit(0)
 
 
-def _be_first(places: Sequence[tuple[str, str]], inside: Callable[[], NoReturn], report: Callable[[str], None]) -> NoReturn:
+def _be_first(
+    places: Sequence[tuple[str, str]], inside: Callable[[], NoReturn], report: Callable[[str], None]
+) -> NoReturn:
     """The first process behind the wall: adopts orphans; when it ends, the kernel ends all the others."""
     kernel.die_with_parent(0)
     try:
