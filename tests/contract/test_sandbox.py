@@ -85,7 +85,7 @@ def test_each_limit_ends_the_job_and_is_named(
     sandbox: Sandbox, folder: Path, script: str, limits: dict[str, float], ending: Ending
 ) -> None:
     if "input()" in script:
-        script = script.replace("input()", "__import__(\"time\").sleep(90)")
+        script = script.replace("input()", '__import__("time").sleep(90)')
 
     outcome = run(sandbox, folder, script, **limits)
 
@@ -139,7 +139,9 @@ def test_behind_a_wall_files_network_and_processes_are_its_own(sandbox: Sandbox,
         return
     (tmp_path / "mine").write_text("mine")
     outcome = run(
-        sandbox, folder, f"ls {tmp_path}; echo x > {tmp_path}/new; echo x > /usr/new; wc -l < /proc/net/dev; ls -d /proc/[0-9]*"
+        sandbox,
+        folder,
+        f"ls {tmp_path}; echo x > {tmp_path}/new; echo x > /usr/new; wc -l < /proc/net/dev; ls -d /proc/[0-9]*",
     )
 
     assert sandbox.isolation.level == "full"

@@ -19,7 +19,7 @@ import struct
 import sys
 import time
 from contextlib import suppress
-from typing import Any
+from typing import Any, Self
 
 from watchkeeper.sandbox.guardian import kernel
 from watchkeeper.sandbox.guardian.output import Kept
@@ -80,7 +80,7 @@ class _Guard:
         os.close(reports)
         self._is_over = False
 
-    def __enter__(self) -> _Guard:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

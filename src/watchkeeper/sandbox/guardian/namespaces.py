@@ -10,7 +10,6 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import NoReturn
 
 from watchkeeper.sandbox.guardian import kernel
@@ -132,5 +131,5 @@ _SET_FLAGS, _UP, _RUNNING = 0x8914, 0x1, 0x40
 
 
 def _write(path: str, text: str) -> None:
-    with suppress(FileNotFoundError) if path.endswith("setgroups") else suppress(), open(path, "w") as file:
+    with open(path, "w") as file:
         file.write(text)
