@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import threading
@@ -108,7 +107,9 @@ def test_children_that_outlive_the_command_are_ended(sandbox: Sandbox, folder: P
 
     assert outcome.ending is Ending.EXITED
     assert outcome.wall_s < 20
-    assert not [pid for pid in os.listdir("/proc") if pid.isdigit() and b"54321" in command_line(pid)]
+    assert not [
+        place for place in Path("/proc").iterdir() if place.name.isdigit() and b"54321" in command_line(place.name)
+    ]
 
 
 def command_line(pid: str) -> bytes:

@@ -171,7 +171,7 @@ def _holds(handle: int, name: bytes, entry: TreeEntry, found: os.stat_result) ->
 
 def _names(handle: int) -> list[bytes]:
     """Listed before anything in the folder is changed."""
-    return [os.fsencode(name) for name in os.listdir(handle)]  # noqa: PTH208 by handle, not by path
+    return [os.fsencode(name) for name in os.listdir(handle)]
 
 
 @contextmanager

@@ -37,7 +37,8 @@ def main() -> None:
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)  # it ends when its pipe does
     order = _read_order()
-    if order is None:
+    if order is None:  # Watchkeeper was killed before it could say
+        _remove(sys.argv[2])
         return
     for handle in order["held"]:
         os.set_inheritable(handle, False)
