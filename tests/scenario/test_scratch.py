@@ -14,7 +14,7 @@ import pytest
 from gitrepo import GitRepo
 from watchkeeper.model.ids import Sha
 from watchkeeper.repos.hub import Hub, open_hub
-from watchkeeper.repos.repository import open_repository
+from watchkeeper.repos.repository import find_repository
 from watchkeeper.repos.scratch import ScratchPool
 from watchkeeper.repos.trees import TreeEntry
 
@@ -22,7 +22,7 @@ from watchkeeper.repos.trees import TreeEntry
 @pytest.fixture
 def hub(git_repo: GitRepo, tmp_path: Path) -> Iterator[Hub]:
     git_repo.commit("base", {"a.txt": "a\n", "lib/b.py": "b = 1\n", "lib/c.py": "c = 1\n"})
-    with open_hub(open_repository(git_repo.path), tmp_path / "state") as hub:
+    with open_hub(find_repository(git_repo.path), tmp_path / "state") as hub:
         yield hub
 
 

@@ -67,6 +67,7 @@ def make_equal(
 
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_OPEN = 0o755  # as git makes folders
 _FRESH = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -170,7 +171,7 @@ def _holds(handle: int, name: bytes, entry: TreeEntry, found: os.stat_result) ->
 
 def _names(handle: int) -> list[bytes]:
     """Listed before anything in the folder is changed."""
-    return [os.fsencode(name) for name in os.listdir(handle)]  # noqa: PTH208 by handle, not by path
+    return [os.fsencode(name) for name in os.listdir(handle)]
 
 
 @contextmanager
@@ -179,7 +180,7 @@ def _opened(handle: int, name: bytes) -> Iterator[int]:
     try:
         inner = os.open(name, _FOLDER, dir_fd=handle)
     except PermissionError:
-        os.chmod(name, 0o755, dir_fd=handle)
+        os.chmod(name, _OPEN, dir_fd=handle)
         inner = os.open(name, _FOLDER, dir_fd=handle)
     try:
         if stat.S_IMODE(os.fstat(inner).st_mode) != 0o755:
@@ -200,7 +201,7 @@ def _made(root: int, folder: bytes) -> Iterator[int]:
             except FileExistsError:
                 pass
             else:
-                os.chmod(step, 0o755, dir_fd=handle)
+                os.chmod(step, _OPEN, dir_fd=handle)
             inner = os.open(step, _FOLDER, dir_fd=handle)
             os.close(handle)
             handle = inner
