@@ -35,7 +35,7 @@ from engine.stages import SessionLocal, update_stage_field
 Base.metadata.drop_all(engine)
 Base.metadata.create_all(engine)
 with SessionLocal() as session:
-    session.add_all([Content(id=1), Content(id=2), Slot(id=1, name="one")])
+    session.add_all([Content(id=1), Content(id=2), Slot(name="one")])
     session.commit()
 
 

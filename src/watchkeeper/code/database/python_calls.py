@@ -10,6 +10,7 @@ import msgspec
 
 from watchkeeper.code.database.claims import Claim
 from watchkeeper.code.database.python_django import Unrecognised, evaluate_django
+from watchkeeper.code.database.python_migrations import migration_claims
 from watchkeeper.code.database.python_models import (
     ENGINES,
     POOLS,
@@ -56,6 +57,10 @@ def evaluate_call(walker: Walker, node: ast.Call) -> Value:
     special = evaluate_django(walker, node)
     if not isinstance(special, type):
         return special
+    defined = migration_claims(walker, node)
+    if defined:
+        walker.use(node.lineno, "", defined)
+        return None
     function = node.func
     owner = walker.evaluate(function.value) if isinstance(function, ast.Attribute) else None
     arguments = [*node.args, *(keyword.value for keyword in node.keywords)]

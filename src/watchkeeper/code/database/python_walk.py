@@ -43,7 +43,7 @@ from watchkeeper.code.tree import SourceTree
 from watchkeeper.model.resources import NotAnalysed, ResourceKind
 
 HINT = re.compile(
-    rb"execute|\.objects\b|models\.|__tablename__|mapped_column|Column\(|select\(|session|Session|transaction|"
+    rb"\bop\.|migrations\.|execute|\.objects\b|models\.|__tablename__|mapped_column|Column\(|select\(|session|Session|transaction|"
     rb"\.begin\(|\.connect\(|cursor|(?i:\bupdate\s|\binsert\s+into|\bdelete\s+from|\bfrom\s+\w)|\.save\(|\.query\("
 )
 _SESSION_TYPES = frozenset({"Session", "AsyncSession", "scoped_session"})
@@ -68,6 +68,11 @@ def read_python(path: str, source: bytes, tree: SourceTree) -> FileSteps:
         unknown += walker.unknown
         if walker.steps:
             procedures[qualname] = Procedure(qualname, node.lineno, walker.parameters, tuple(walker.steps))
+    for migration in (each for each in module.body if isinstance(each, ast.ClassDef) and each.name == "Migration"):
+        walker = Walker(scope, migration.name)
+        walker.block([each for each in migration.body if isinstance(each, ast.Assign)])
+        if walker.steps:
+            procedures[migration.name] = Procedure(migration.name, migration.lineno, (), tuple(walker.steps))
     top = Walker(scope, "")
     top.block([each for each in module.body if not isinstance(each, ast.ClassDef)])
     unknown += top.unknown
