@@ -42,10 +42,12 @@ from watchkeeper.code.python_source.parsing import parse_source
 from watchkeeper.code.tree import SourceTree
 from watchkeeper.model.resources import NotAnalysed, ResourceKind
 
-HINT = re.compile(
-    rb"\bop\.|migrations\.|execute|\.objects\b|models\.|__tablename__|mapped_column|Column\(|select\(|session|Session|transaction|"
-    rb"\.begin\(|\.connect\(|cursor|(?i:\bupdate\s|\binsert\s+into|\bdelete\s+from|\bfrom\s+\w)|\.save\(|\.query\("
-)
+HINTS = (
+    b"execute", b".objects", b"migrations.", b"op.", b"__tablename__", b"mapped_column", b"select(", b"ession",
+    b"transaction.", b".begin(", b".connect(", b"cursor(", b".save(", b".query(", b"INSERT INTO", b"DELETE FROM",
+    b"UPDATE ", b"SELECT ", b"insert into ", b"delete from ",
+)  # fmt: skip
+"""One of these stands in every file that speaks to a database; plain words are looked for faster than patterns."""
 _SESSION_TYPES = frozenset({"Session", "AsyncSession", "scoped_session"})
 _CONNECTION_TYPES = frozenset({"Connection", "AsyncConnection", "Cursor", "AsyncCursor", "PoolConnectionProxy"})
 _NAMES = frozenset({"session", "db_session", "sess", "conn", "connection", "cursor", "cur", "tx", "trx"})
@@ -54,7 +56,7 @@ _Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
 def read_python(path: str, source: bytes, tree: SourceTree) -> FileSteps:
     """What the functions of a file do with databases. Never raises."""
-    if not HINT.search(source):
+    if not any(hint in source for hint in HINTS):
         return EMPTY
     module = parse_source(source).tree
     if module is None:
