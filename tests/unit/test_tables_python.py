@@ -143,6 +143,13 @@ def test_django_names_its_tables(body: str, expected: list[str]) -> None:
     assert sorted(map(told, EXTRACTOR.extract("blog/views.py", source, tree).accesses)) == sorted(expected)
 
 
+def test_a_models_own_methods_write_its_table() -> None:
+    method = b"\n    def rename(self, name):\n        self.title = name\n        self.save(update_fields=['title'])\n"
+    source = DJANGO_MODELS + method
+    accesses = EXTRACTOR.extract("blog/models.py", source, MemoryTree({"blog/models.py": source})).accesses
+    assert [(told(each), each.symbol) for each in accesses] == [("write articles(title)", "Post.rename")] * 2
+
+
 def test_a_file_of_sql_is_read_statement_by_statement() -> None:
     text = b"-- a; b\nCREATE TABLE job (id int, note text DEFAULT ';');\n\nUPDATE job\nSET note = 'x';\n"
     reading = EXTRACTOR.extract("db/1.sql", text, MemoryTree({}))

@@ -115,6 +115,11 @@ class Walker:
             value = self._parameter(argument)
             if value is not None:
                 self.names[argument.arg] = value
+        owner = self.symbol.rpartition(".")[0]
+        if owner in self.scope.facts.models:
+            model = self.scope.find(owner)
+            if isinstance(model, Model):
+                self.names["self"] = Row(model, self._only_session(), name="self")
         atomic = [d for d in node.decorator_list if last_name(d.func if isinstance(d, ast.Call) else d) == "atomic"]
         if atomic:
             alias = self.django_alias(atomic[0] if isinstance(atomic[0], ast.Call) else None)
@@ -287,7 +292,8 @@ class Walker:
     def change(self, line: int, row: Row, columns: tuple[str, ...], given: Pairs = ()) -> None:
         """An attribute of a mapped object is assigned."""
         claims = update_claims(row.model, columns, row.row, given)
-        self.steps.append(Use(line, row.connection, tuple(claims), deferred=True))
+        connection = "" if row.model.django else row.connection  # Django sends it when it is saved, not by itself
+        self.steps.append(Use(line, connection, tuple(claims), deferred=True))
 
     # -- expressions
 
