@@ -130,6 +130,19 @@ def test_the_opposite_order_of_two_other_tables_is_silent() -> None:
     assert two((JOB, CONTENT), (CONTENT, "UPDATE slot SET name = 'x' WHERE id = :id")) == []
 
 
+def test_receivers_of_signals_are_no_connections() -> None:
+    source = (
+        b"def register(task_submitted, other, conn):\n    task_submitted.connect(other)\n    other.connect(register)\n"
+    )
+    assert look({"signals.py": source}, "signals.py") == []
+
+
+def test_a_connection_that_no_pool_gave_does_not_drain_one() -> None:
+    body = "    with psycopg.connect() as one:\n        one.execute('SELECT a FROM t')\n"
+    source = f"import psycopg\n\n\ndef copy():\n{body}        with psycopg.connect() as two:\n            pass\n"
+    assert look({"copy.py": source.encode()}, "copy.py") == []
+
+
 DJANGO_MODELS = b"""from django.db import models
 
 

@@ -143,6 +143,13 @@ def test_django_names_its_tables(body: str, expected: list[str]) -> None:
     assert sorted(map(told, EXTRACTOR.extract("blog/views.py", source, tree).accesses)) == sorted(expected)
 
 
+def test_a_models_own_methods_write_its_table() -> None:
+    method = b"\n    def rename(self, name):\n        self.title = name\n        self.save(update_fields=['title'])\n"
+    source = DJANGO_MODELS + method
+    accesses = EXTRACTOR.extract("blog/models.py", source, MemoryTree({"blog/models.py": source})).accesses
+    assert [(told(each), each.symbol) for each in accesses] == [("write articles(title)", "Post.rename")] * 2
+
+
 def test_a_file_of_sql_is_read_statement_by_statement() -> None:
     text = b"-- a; b\nCREATE TABLE job (id int, note text DEFAULT ';');\n\nUPDATE job\nSET note = 'x';\n"
     reading = EXTRACTOR.extract("db/1.sql", text, MemoryTree({}))
@@ -156,3 +163,35 @@ def test_a_mail_class_with_a_models_name_is_not_taken_for_the_model() -> None:
     source = b"from flask_mail import Content\n\n\ndef send(session):\n    session.add(Content(current_stage='x'))\n"
     tree = MemoryTree({**application(""), "engine/work.py": source})
     assert EXTRACTOR.extract("engine/work.py", source, tree).accesses == ()
+
+
+ALEMBIC = b"""from alembic import op
+import sqlalchemy as sa
+
+
+def upgrade():
+    op.add_column("content", sa.Column("locale", sa.String()))
+    op.create_index("ix", "content", ["stage"])
+    op.drop_table("job")
+    op.execute("UPDATE content SET locale = 'en'")
+"""
+DJANGO_MIGRATION = b"""from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    operations = [
+        migrations.AddField(model_name="author", name="locale", field=models.CharField()),
+        migrations.DeleteModel(name="Old"),
+        migrations.RunSQL("UPDATE blog_author SET locale = 'en'"),
+    ]
+"""
+
+
+def test_migrations_define_tables() -> None:
+    tree = MemoryTree({})
+    alembic = EXTRACTOR.extract("migrations/versions/1.py", ALEMBIC, tree).accesses
+    assert list(map(told, alembic)) == [
+        "define content(locale)", "define content(stage)", "remove job()", "write content(locale)",
+    ]  # fmt: skip
+    django = EXTRACTOR.extract("blog/migrations/0002_x.py", DJANGO_MIGRATION, tree).accesses
+    assert list(map(told, django)) == ["define blog_author(locale)", "remove blog_old()", "write blog_author(locale)"]

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator
 
 from watchkeeper.code.database.python_walk import read_python
+from watchkeeper.code.database.script_walk import read_script
 from watchkeeper.code.database.sql import Statement, read_sql
 from watchkeeper.code.database.steps import EMPTY, FileSteps
 from watchkeeper.code.tree import SourceTree
 
 SQL_HINT = re.compile(rb"(?i)\b(?:select|insert|update|delete|merge|create|alter|drop|truncate|lock)\b")
+_SCRIPTS = (".ts", ".tsx", ".js", ".jsx", ".mjs", ".cjs", ".mts", ".cts")
 _MOST_STATEMENTS = 500
 _PIECES = re.compile(
     r"'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|(?P<end>;)", re.DOTALL
@@ -22,6 +24,8 @@ def read_database(path: str, source: bytes, tree: SourceTree) -> FileSteps:
     """What the functions of a file do with databases; nothing for a language that nobody reads. Never raises."""
     if path.endswith((".py", ".pyi")):
         return read_python(path, source, tree)
+    if path.endswith(_SCRIPTS):
+        return read_script(path, source, tree)
     return EMPTY
 
 

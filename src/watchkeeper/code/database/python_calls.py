@@ -10,6 +10,7 @@ import msgspec
 
 from watchkeeper.code.database.claims import Claim
 from watchkeeper.code.database.python_django import Unrecognised, evaluate_django
+from watchkeeper.code.database.python_migrations import migration_claims
 from watchkeeper.code.database.python_models import (
     ENGINES,
     POOLS,
@@ -45,6 +46,10 @@ EXECUTES = frozenset(
     "execute executemany exec_driver_sql exec scalar scalars stream stream_scalars fetch fetchrow fetchval fetch_all "
     "fetch_one fetch_val iterate copy_records_to_table raw cursor_execute executescript mogrify".split()
 )
+_DRIVERS = frozenset(
+    "psycopg psycopg2 asyncpg sqlite3 aiosqlite pymysql MySQLdb mysql connector oracledb pyodbc Connection "
+    "AsyncConnection duckdb mariadb".split()
+)
 _SAME = frozenset({"cursor", "connection", "get_bind", "begin", "begin_nested", "transaction", "savepoint", "atomic",
                    "execution_options", "pipeline"})  # fmt: skip
 _SQLITE = frozenset({"connect", "getconn", "acquire", "connection", "get_connection", "raw_connection", "begin"})
@@ -56,6 +61,10 @@ def evaluate_call(walker: Walker, node: ast.Call) -> Value:
     special = evaluate_django(walker, node)
     if not isinstance(special, type):
         return special
+    defined = migration_claims(walker, node)
+    if defined:
+        walker.use(node.lineno, "", defined)
+        return None
     function = node.func
     owner = walker.evaluate(function.value) if isinstance(function, ast.Attribute) else None
     arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
@@ -368,10 +377,10 @@ def _outside(walker: Walker, node: ast.Call, called: str, values: Sequence[Value
         given = next((k.value for k in node.keywords if k.arg == "args"), None)
         rest = given.elts if isinstance(given, ast.Tuple) else []
         return Pending(walker.handed(target, rest, node.lineno)) if target is not None else None
-    if called in ("connect", "getconn", "get_connection") and isinstance(node.func, ast.Attribute):
+    if called == "connect" and isinstance(node.func, ast.Attribute) and last_name(node.func.value) in _DRIVERS:
         shown = ast.unparse(node.func)[:60]
         automatic = any(k.arg == "autocommit" and not is_false(k.value) for k in node.keywords)
-        return walker.open(node.lineno, f"{shown}#{node.lineno}", f"{shown}()", transaction=not automatic)
+        return walker.open(node.lineno, f"{shown}#{node.lineno}", f"{shown}()", transaction=not automatic, pooled="")
     call = project_call(walker, node.func, node.args, node.keywords, node.lineno)
     if call is not None:
         walker.steps.append(call)

@@ -64,7 +64,7 @@ def _atomic(walker: Walker, node: ast.Call) -> Connection:
         return Connection(alias)
     name = alias.partition(":")[2]
     shown = "transaction.atomic()" if name == "default" else f'transaction.atomic(using="{name}")'
-    return walker.open(node.lineno, alias, shown, pooled="django")._replace(ends=True)
+    return walker.open(node.lineno, alias, shown, pooled="")._replace(ends=True)
 
 
 def _queryset(walker: Walker, node: ast.expr) -> Query | None:

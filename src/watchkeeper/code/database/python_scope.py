@@ -103,7 +103,7 @@ class Scope:
         """With the tables' names where they depend on the folder, and parents named by their tables."""
         if not model.django:
             return model
-        label = _application(path)
+        label = application_of(path)
         parents = {column: self._parent_table(parent, model, label, path) for column, parent in model.parents.items()}
         return msgspec.structs.replace(model, table=model.table.replace("*", f"{label}_"), parents=parents)
 
@@ -114,11 +114,11 @@ class Scope:
         key = self._target((name,), "", path) if not app else None
         facts = self._facts(key.path) if key else self._facts(path)
         found = facts.models.get(name)
-        place = _application(key.path) if key else app or label
+        place = application_of(key.path) if key else app or label
         return f"{found.table.replace('*', f'{place}_')}.{found.key}" if found else f"{place}_{name.lower()}.id"
 
 
-def _application(path: str) -> str:
+def application_of(path: str) -> str:
     """The label of the Django application whose models a file holds."""
     parts = path.split("/")[:-1]
     while parts and parts[-1] in ("models", "migrations"):

@@ -42,10 +42,12 @@ from watchkeeper.code.python_source.parsing import parse_source
 from watchkeeper.code.tree import SourceTree
 from watchkeeper.model.resources import NotAnalysed, ResourceKind
 
-HINT = re.compile(
-    rb"execute|\.objects\b|models\.|__tablename__|mapped_column|Column\(|select\(|session|Session|transaction|"
-    rb"\.begin\(|\.connect\(|cursor|(?i:\bupdate\s|\binsert\s+into|\bdelete\s+from|\bfrom\s+\w)|\.save\(|\.query\("
-)
+HINTS = (
+    b"execute", b".objects", b"migrations.", b"op.", b"__tablename__", b"mapped_column", b"select(", b"ession",
+    b"transaction.", b".begin(", b".connect(", b"cursor(", b".save(", b".query(", b"INSERT INTO", b"DELETE FROM",
+    b"UPDATE ", b"SELECT ", b"insert into ", b"delete from ",
+)  # fmt: skip
+"""One of these stands in every file that speaks to a database; plain words are looked for faster than patterns."""
 _SESSION_TYPES = frozenset({"Session", "AsyncSession", "scoped_session"})
 _CONNECTION_TYPES = frozenset({"Connection", "AsyncConnection", "Cursor", "AsyncCursor", "PoolConnectionProxy"})
 _NAMES = frozenset({"session", "db_session", "sess", "conn", "connection", "cursor", "cur", "tx", "trx"})
@@ -54,7 +56,7 @@ _Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
 def read_python(path: str, source: bytes, tree: SourceTree) -> FileSteps:
     """What the functions of a file do with databases. Never raises."""
-    if not HINT.search(source):
+    if not any(hint in source for hint in HINTS):
         return EMPTY
     module = parse_source(source).tree
     if module is None:
@@ -68,6 +70,11 @@ def read_python(path: str, source: bytes, tree: SourceTree) -> FileSteps:
         unknown += walker.unknown
         if walker.steps:
             procedures[qualname] = Procedure(qualname, node.lineno, walker.parameters, tuple(walker.steps))
+    for migration in (each for each in module.body if isinstance(each, ast.ClassDef) and each.name == "Migration"):
+        walker = Walker(scope, migration.name)
+        walker.block([each for each in migration.body if isinstance(each, ast.Assign)])
+        if walker.steps:
+            procedures[migration.name] = Procedure(migration.name, migration.lineno, (), tuple(walker.steps))
     top = Walker(scope, "")
     top.block([each for each in module.body if not isinstance(each, ast.ClassDef)])
     unknown += top.unknown
@@ -108,6 +115,11 @@ class Walker:
             value = self._parameter(argument)
             if value is not None:
                 self.names[argument.arg] = value
+        owner = self.symbol.rpartition(".")[0]
+        if owner in self.scope.facts.models:
+            model = self.scope.find(owner)
+            if isinstance(model, Model):
+                self.names["self"] = Row(model, self._only_session(), name="self")
         atomic = [d for d in node.decorator_list if last_name(d.func if isinstance(d, ast.Call) else d) == "atomic"]
         if atomic:
             alias = self.django_alias(atomic[0] if isinstance(atomic[0], ast.Call) else None)
@@ -280,7 +292,8 @@ class Walker:
     def change(self, line: int, row: Row, columns: tuple[str, ...], given: Pairs = ()) -> None:
         """An attribute of a mapped object is assigned."""
         claims = update_claims(row.model, columns, row.row, given)
-        self.steps.append(Use(line, row.connection, tuple(claims), deferred=True))
+        connection = "" if row.model.django else row.connection  # Django sends it when it is saved, not by itself
+        self.steps.append(Use(line, connection, tuple(claims), deferred=True))
 
     # -- expressions
 

@@ -191,7 +191,7 @@ class _Player:
         place = Place(frame.symbol, step.line, frame.calls)
         made = tuple(Held(frame.claim(claim), place) for claim in step.claims)
         if name not in state:
-            state[name] = Link(name, _shown(name), transaction=False, pool="django")
+            state[name] = Link(name, _shown(name), transaction=False, pool="")
         if step.deferred:
             state[name] = state[name]._replace(pending=(*state[name].pending, *made)[-_MOST_HELD:])
             return
@@ -281,7 +281,7 @@ def _joined(one: Link, other: Link) -> Link:
 
 def _share_pool(one: Link, other: Link) -> bool:
     """Whether both may be taken from the same pool; Django keeps one connection a thread, and has none."""
-    if "django" in (one.pool, other.pool):
+    if not one.pool or not other.pool:
         return False
     return one.pool == other.pool or "?" in (one.pool, other.pool)
 

@@ -72,8 +72,11 @@ def read_sql(text: str) -> Statement:
         return Statement((_lock_table(locked),))
     trees, reason = _parse(_with_named(text))
     claims: list[Claim] = [*_advisory(text)]
-    for tree in trees:
-        claims += _claims_of(tree, text)
+    try:
+        for tree in trees:
+            claims += _claims_of(tree, text)
+    except (AttributeError, TypeError, KeyError, RecursionError):  # a tree of a shape that no sound statement has
+        reason = "SQL that does not parse"
     if not claims and not reason and HOLE in text:
         reason = "SQL with a part that is put in when it runs"
     sure = [claim for claim in claims if HOLE not in claim.table]

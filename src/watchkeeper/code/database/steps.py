@@ -34,8 +34,8 @@ class Open(Step, frozen=True, gc=False):
     """A connection or session begins to be there.
 
     ``lazy``: it takes a connection out of the pool at its first statement only. ``transaction``: locks last until it
-    ends; otherwise each statement is its own. ``pool`` names what it is taken from, ``""`` where unknown or pooled by
-    nobody. ``shown`` is how people know it: ``engine.begin()``.
+    ends; otherwise each statement is its own. ``pool`` names what it is taken from, ``?`` where unknown, ``""``
+    where there is none. ``shown`` is how people know it: ``engine.begin()``.
     """
 
     connection: str
