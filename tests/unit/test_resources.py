@@ -22,8 +22,10 @@ PATHS = (
     "docker-compose.yml", "Makefile", "migrations/001_a.sql",
 )  # fmt: skip
 WORDS = (
-    b"{", b"}", b"[", b"]", b":", b",", b"\n", b'"', b"'", b"`", b"/*", b"//", b"#", b"  ", b"- ", b"=", b"\\", b"\xff",
-    b"\0",    b"a", b"dependencies", b"revision = 'a'\n", b"down_revision = (", b"migrations.Migration", b"class Migration:\n ",
+    b"{", b"}", b"[", b"]", b":",
+    b",", b"\n", b'"', b"'", b"`", b"/*", b"//", b"#", b"  ", b"- ", b"=", b"\\", b"\xff",
+    b"\0", b"a",
+    b"dependencies", b"revision = 'a'\n", b"down_revision = (", b"migrations.Migration", b"class Migration:\n ",
     b"os.environ[", b"process.env.", b"app.get('/x', ", b"@app.route(", b"urlpatterns", b"path('x', y)", b"port=1)",
     b".listen(", b"new Queue(", b"queue_declare(", b"ports:", b"services:", b"express(", b"redis",
 )  # fmt: skip
