@@ -41,7 +41,7 @@ class PortExtractor(msgspec.Struct, frozen=True):
         if _COMPOSE.search(path):
             _compose(page)
         elif path.endswith(".py"):
-            if b"port" in source:
+            if b"port=" in source or b"port =" in source:
                 _python(page)
         elif path.endswith(SUFFIXES):
             if b"listen(" in source:

@@ -22,7 +22,10 @@ from watchkeeper.model.resources import AccessMode, ResourceKind, ResourceReadin
 _VERBS = frozenset({"get", "post", "put", "patch", "delete", "head", "options"})
 _APPS = frozenset({"Flask", "Quart", "FastAPI", "Starlette", "Sanic", "Litestar"})
 _ROUTERS = frozenset({"Blueprint", "APIRouter", "Router"})
-_HINTS = (b".route(", b".get(", b".post(", b".put(", b".patch(", b".delete(", b"urlpatterns", b"add_url_rule")
+_HINT = re.compile(
+    rb"@[\w.]+\.(?:route|api_route|websocket|get|post|put|patch|delete|head|options)\("
+    rb"|urlpatterns|add_url_rule|add_(?:api_)?route"
+)
 _PARAMETER = re.compile(r"\[\[?\.{0,3}[^\]/]+\]?\]|<[^>]+>|\{[^}]+\}|:[A-Za-z_]\w*(?:\([^)]*\))?\??|\(\?P<\w+>[^)]*\)")
 _EXPRESS = re.compile(
     r"\b(?P<owner>app|router|server|api|\w*[rR]outer|\w*[aA]pp)\s*\.\s*(?P<verb>get|post|put|patch|delete|head|options|all)"
@@ -48,7 +51,7 @@ class RouteExtractor(msgspec.Struct, frozen=True):
     def extract(self, path: str, source: bytes, tree: SourceTree, /) -> ResourceReading:
         page = Page(self.kind, path, source, tree)
         if path.endswith(".py"):
-            if any(hint in source for hint in _HINTS):
+            if _HINT.search(source) is not None:
                 _python(page)
         else:
             _next(page)

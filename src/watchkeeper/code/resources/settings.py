@@ -24,6 +24,7 @@ _DEPENDENCIES = re.compile(
 )
 _MANIFESTS = re.compile(r"(^|/)(pyproject\.toml|package\.json|Cargo\.toml|setup\.cfg)$")
 _LOADERS = frozenset({"tomllib.load", "tomllib.loads", "yaml.safe_load", "yaml.load", "configparser.ConfigParser"})
+_HINTS = (b"django.conf", b"tomllib", b"yaml.", b"configparser")
 _MOST_KEYS = 5_000
 
 
@@ -39,7 +40,7 @@ class SettingExtractor(msgspec.Struct, frozen=True):
         page = Page(self.kind, path, source, tree)
         if not path.endswith(".py"):
             _keys(page)
-        elif _SETTINGS.search(path) or b"settings" in source or b"tomllib" in source or b"yaml" in source:
+        elif _SETTINGS.search(path) or any(hint in source for hint in _HINTS):
             _python(page)
         return page.reading()
 

@@ -18,7 +18,7 @@ from watchkeeper.code.resources.script_text import SUFFIXES, Script
 from watchkeeper.code.tree import SourceTree
 from watchkeeper.model.resources import AccessMode, ResourceKind, ResourceReading
 
-_HINTS = (b"task", b"queue", b"Queue", b"subscribe", b"publish", b"send_message", b"afka", b"topic", b"create_topic")
+_HINTS = (b"celery", b"_task", b"actor", b"ueue", b"redis", b"afka", b"pubsub", b"create_topic", b".task(", b"amqp")
 _DEFINE, _READ, _WRITE = AccessMode.DEFINE, AccessMode.READ, AccessMode.WRITE
 # The last name of the call -> what it does, of which family of names, by which keyword; None: by position.
 _CALLS: dict[str, tuple[AccessMode, str, str | None]] = {

@@ -55,16 +55,14 @@ def _versions(pair: Pair, name: str, one: ResourceTouch, two: ResourceTouch) -> 
 
 
 def _gone(pair: Pair, acts: Doing, uses: Doing) -> Iterator[Conflict]:
-    for name, touches in acts.removed():
-        needed = uses.read.get(name, ())
-        manifest = [each for each in touches if not _is_lock(each.path)]
-        if not needed or not manifest or name in uses.defined:
+    for name, gone, needed in acts.removed_under(uses):
+        if all(_is_lock(each.path) for each in acts.undefined[name]):
             continue
         yield _told(
             pair,
             (f"{RULE}-gone", Severity.MAJOR, Confidence.LIKELY),
             name,
-            [(acts.party, manifest[0], "removes it"), (uses.party, needed[0], "newly imports it")],
+            [(acts.party, gone, "removes it"), (uses.party, needed, "newly imports it")],
             summary=f"{acts.party.label} removes the dependency {_bare(name)}, which {uses.party.label} newly imports",
             next_step=f"keep {_bare(name)} among the dependencies",
         )

@@ -50,16 +50,11 @@ def _differ(pair: Pair, name: str, one: ResourceTouch, two: ResourceTouch, what:
 def _gone(pair: Pair, goer: Party, reader: Party) -> Iterator[Conflict]:
     """The variable is no longer defined, or what read it reads another one now, and the other side newly reads it."""
     going, reading = Doing(goer, _KIND), Doing(reader, _KIND)
-    removed = {name: (touches[0], "removes") for name, touches in going.removed()}
-    for name in sorted(going.unread.keys() - going.read.keys() - removed.keys()):
-        dropped = going.unread[name][0]
-        fresh = [each for touches in going.read.values() for each in touches if each.path == dropped.path]
-        if any(each.access.symbol == dropped.access.symbol for each in fresh):
-            removed[name] = (dropped, "reads another variable in place of")
-    for name, (touch, how) in sorted(removed.items()):
-        needed = [] if name in reading.defined else reading.read.get(name, ())
-        if not needed:
-            continue
+    gone = {name: (touch, "removes") for name, touch, _ in going.removed_under(reading)}
+    for name, touch in _renamed(going, reading):
+        gone.setdefault(name, (touch, "reads another variable in place of"))
+    for name, (touch, how) in sorted(gone.items()):
+        needed = reading.newly_used(name)
         is_sure = how == "removes"
         yield meeting(
             pair,
@@ -72,3 +67,12 @@ def _gone(pair: Pair, goer: Party, reader: Party) -> Iterator[Conflict]:
             next_step=f"have {reader.label} read what {goer.label} defines in place of {name}",
             confidence=Confidence.SURE if is_sure else Confidence.LIKELY,
         )
+
+
+def _renamed(going: Doing, reading: Doing) -> Iterator[tuple[str, ResourceTouch]]:
+    """Variables that one side no longer reads where it now reads another, and that the other side newly reads."""
+    for name in sorted(going.unread.keys() & reading.read.keys() - going.read.keys() - reading.unread.keys()):
+        dropped = going.unread[name][0]
+        fresh = [each for touches in going.read.values() for each in touches if each.path == dropped.path]
+        if name not in reading.defined and any(each.access.symbol == dropped.access.symbol for each in fresh):
+            yield name, dropped

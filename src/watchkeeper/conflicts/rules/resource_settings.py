@@ -29,17 +29,13 @@ def find_setting_conflicts(pair: Pair) -> Iterator[Conflict]:
             next_step=f"agree on one value of {name}",
         )
     for goer, reader in pair.directions():
-        reads = Doing(reader, _KIND)
-        for name, touches in Doing(goer, _KIND).removed():
-            needed = reads.newly_used(name)
-            if not needed or name in reads.defined:
-                continue
+        for name, gone, needed in Doing(goer, _KIND).removed_under(Doing(reader, _KIND)):
             yield meeting(
                 pair,
                 f"{RULE}-gone",
-                Severity.MINOR if needed[0].access.value else Severity.MAJOR,
+                Severity.MINOR if needed.access.value else Severity.MAJOR,
                 name,
-                [(goer, touches[0], "removes it"), (reader, needed[0], "newly reads it")],
+                [(goer, gone, "removes it"), (reader, needed, "newly reads it")],
                 summary=f"{goer.label} removes the setting {name}, which {reader.label} newly reads",
                 why=f"after the merge {name} is read and nowhere set",
                 next_step=f"keep {name}, or have {reader.label} read what took its place",

@@ -30,17 +30,14 @@ def find_topic_conflicts(pair: Pair) -> Iterator[Conflict]:
             next_step=f"give one of the two another name than {name.partition(' ')[2]}, or make them one",
         )
     for goer, user in pair.directions():
-        going, uses = Doing(goer, _KIND), Doing(user, _KIND)
-        for name, touches in going.removed():
-            needed = uses.newly_used(name)
-            if needed and name not in uses.defined:
-                yield meeting(
-                    pair,
-                    f"{RULE}-gone",
-                    Severity.MAJOR,
-                    name,
-                    [(goer, touches[0], "removes it"), (user, needed[0], "newly uses it")],
-                    summary=f"{goer.label} removes or renames the {name}, which {user.label} newly uses",
-                    why="what is sent there is received by nobody",
-                    next_step=f"have {user.label} use the name that {goer.label} gives it",
-                )
+        for name, gone, needed in Doing(goer, _KIND).removed_under(Doing(user, _KIND)):
+            yield meeting(
+                pair,
+                f"{RULE}-gone",
+                Severity.MAJOR,
+                name,
+                [(goer, gone, "removes it"), (user, needed, "newly uses it")],
+                summary=f"{goer.label} removes or renames the {name}, which {user.label} newly uses",
+                why="what is sent there is received by nobody",
+                next_step=f"have {user.label} use the name that {goer.label} gives it",
+            )
