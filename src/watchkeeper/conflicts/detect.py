@@ -14,6 +14,7 @@ from watchkeeper.conflicts.rules.resource_migrations import find_migration_confl
 from watchkeeper.conflicts.rules.resource_ports import find_port_conflicts
 from watchkeeper.conflicts.rules.resource_routes import find_route_conflicts
 from watchkeeper.conflicts.rules.resource_settings import find_setting_conflicts
+from watchkeeper.conflicts.rules.resource_tables import find_table_conflicts
 from watchkeeper.conflicts.rules.resource_topics import find_topic_conflicts
 from watchkeeper.conflicts.rules.stale_read import find_stale_reads
 from watchkeeper.conflicts.rules.text import find_text
@@ -28,6 +29,7 @@ RESOURCE_RULES: tuple[Callable[[Pair], Iterator[Conflict]], ...] = (
     find_port_conflicts,
     find_route_conflicts,
     find_setting_conflicts,
+    find_table_conflicts,
     find_topic_conflicts,
 )
 """One a kind of resource."""
@@ -69,4 +71,12 @@ def _once(found: list[Conflict]) -> list[Conflict]:
     texts = {
         name for c in found if c.kind is Kind.TEXT and c.severity.rank >= Severity.MAJOR.rank for name in c.subjects
     }
-    return [c for c in found if not (c.kind is Kind.WRITE_WRITE and c.subjects[0] in texts)]
+    told = [c for c in found if not (c.kind is Kind.WRITE_WRITE and c.subjects[0] in texts)]
+    return [c for c in told if not (c.kind is Kind.RESOURCE and any(_says_more(other, c) for other in told))]
+
+
+def _says_more(told: Conflict, about: Conflict) -> bool:
+    """Both write one symbol, and that is said more loudly: that they meet in a table there too is no news."""
+    if told.kind is not Kind.WRITE_WRITE or told.severity.rank <= about.severity.rank:
+        return False
+    return {each.path for each in about.evidence} <= {each.path for each in told.evidence}

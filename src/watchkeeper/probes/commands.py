@@ -35,6 +35,7 @@ from watchkeeper.repos.git import local_path
 from watchkeeper.repos.scratch import ScratchPool, ScratchTree
 from watchkeeper.sandbox.job import Cancel, Ending, Job, Limits, Network
 from watchkeeper.sandbox.job import Outcome as JobOutcome
+from watchkeeper.sandbox.outside import refuse_outside_services
 from watchkeeper.sandbox.run import Sandbox
 
 INSIDE = Path(__file__).parent / "inside"
@@ -149,6 +150,7 @@ class CommandRunner:
             writable=(place,),
             readable=(INSIDE,),
         )
+        refuse_outside(job, is_walled=self._sandbox.isolation.level == "full")
         started = time.monotonic()
         outcome = self._sandbox.run(job, cancel=cancel)
         self.runs += 1
@@ -159,6 +161,14 @@ class CommandRunner:
         if outcome.isolation.missing:
             isolation = f"{isolation}: without {', '.join(outcome.isolation.missing)}"
         return msgspec.structs.replace(ran, wall_s=time.monotonic() - started, isolation=isolation)
+
+
+def refuse_outside(job: Job, *, is_walled: bool) -> None:
+    """A command that names the user's own database or service is not run; behind a wall its ``.env`` is harmless.
+
+    Raises: WatchkeeperError (``outside-service``).
+    """
+    refuse_outside_services(msgspec.structs.replace(job, folder=Path("/nonexistent")) if is_walled else job)
 
 
 def fill(command: str, place: Path, tests: Sequence[str]) -> str:
@@ -222,21 +232,22 @@ def read_witness(place: Path) -> tuple[tuple[TestResult, ...], dict[str, frozens
     """What the plugin left: the tests, and the lines that those that passed executed; None where it left nothing."""
     outcomes: dict[str, list[object]] = {}
     lines: list[tuple[str, Mapping[str, Sequence[int]]]] = []
-    for file in sorted(place.glob("witness/*.json")):
+    files = sorted(place.glob("witness/*.json"))
+    for file in files:
         try:
             left = json.loads(file.read_bytes()[:MOST_BYTES])
             outcomes |= left["outcomes"]
             lines += left["lines"].items()
         except (ValueError, KeyError, AttributeError, OSError):
             return None
-    if not outcomes and not lines:
+    if not files:
         return None
     tests = tuple(_witnessed(name, said) for name, said in outcomes.items())
     passed = {test.name for test in tests if test.end is TestEnd.PASSED}
     executed: dict[str, frozenset[int]] = {}
-    for test, files in lines:
+    for test, seen in lines:
         if test in passed or not test:  # what is executed on import belongs to no test
-            for path, numbers in files.items():
+            for path, numbers in seen.items():
                 executed[path] = executed.get(path, frozenset()) | frozenset(numbers)
     return tests, executed
 

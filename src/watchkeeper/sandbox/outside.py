@@ -53,6 +53,8 @@ _HOST = re.compile(
     r"\b(?P<name>(?:PG|POSTGRES|POSTGRESQL|MYSQL|MARIADB|DB|DATABASE|REDIS|MONGO|MONGODB|RABBITMQ|KAFKA|AMQP)_?"
     r"(?:HOST|HOSTADDR|SERVER))\s*=\s*['\"]?(?P<host>[^\s'\"]+)"
 )
+_PATTERNS = frozenset({".example", ".sample", ".template", ".dist"})
+"""Endings of ``.env`` files that nobody reads as they are."""
 _HERE = frozenset({"", "localhost", "127.0.0.1", "0.0.0.0", "[::1]", "::1", "testserver"})  # noqa: S104 names, not bound
 _RESERVED = (".test", ".example", ".invalid", ".localhost", "example.com", "example.org", "example.net")
 
@@ -75,5 +77,10 @@ def _env_files(folder: Path) -> Iterator[str]:
     """As far as a person would write one: what is larger is no ``.env``."""
     for place in sorted(folder.glob(".env*")):
         with suppress(OSError):
-            if place.is_file() and not place.is_symlink() and place.stat().st_size < 1 << 20:
+            if (
+                place.suffix not in _PATTERNS
+                and place.is_file()
+                and not place.is_symlink()
+                and place.stat().st_size < 1 << 20
+            ):
                 yield place.read_text("utf-8", "replace")
