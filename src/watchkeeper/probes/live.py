@@ -12,26 +12,29 @@ import msgspec
 
 from watchkeeper.model.conflicts import Conflict
 from watchkeeper.model.errors import WatchkeeperError
-from watchkeeper.model.ids import ChangeId
-from watchkeeper.model.probing import LiveTree, Outcome, Proof
+from watchkeeper.model.ids import ChangeId, Sha
+from watchkeeper.model.probing import LiveTree, Outcome, Proof, UnionProof
 from watchkeeper.probes.everything import IsAncestor, newest_base
 from watchkeeper.probes.prover import CommandProver, Plan, Prover
+from watchkeeper.probes.sets import SetFinder
 from watchkeeper.probes.virtual import VirtualMerges
 
 Pair = frozenset[ChangeId]
+_UNION: Pair = frozenset()
 _MOST_SAVED_S = 60.0
 """Unused budget is kept for so many seconds of work: after a quiet night the first proof need not wait."""
 
 
 class _Job:
-    """Commands to run for a pair. The gravest suspicion first, then the pair that touches fewest files."""
+    """Work for the background, in the order of ``order``; ``pair`` is empty for the union of all changes."""
 
-    def __init__(self, pair: Pair, plan: Plan, before: Proof, severity: int, number: int) -> None:
+    def __init__(
+        self, pair: Pair, order: tuple[int, ...], run: Callable[[threading.Event], Proof | UnionProof | None]
+    ) -> None:
         self.pair = pair
-        self.plan = plan
-        self.before = before
+        self.run = run
         self.cancel = threading.Event()
-        self._order = (-severity, len(plan.merge.paths), number)
+        self._order = order
 
     def __lt__(self, other: _Job) -> bool:
         return self._order < other._order
@@ -73,13 +76,17 @@ class LiveProver:
         commands: CommandProver | None = None,
         *,
         budget: float = 0.5,
+        make_sets: Callable[[], SetFinder] | None = None,
     ) -> None:
+        """``make_sets`` is called in the background, once: what it makes is used by no other thread."""
         self._prover = prover
         self._merges = merges
         self._is_ancestor = is_ancestor
         self._commands = commands if budget > 0 else None
         self._budget = Budget(budget, time.monotonic())
-        self._finished: SimpleQueue[Proof] = SimpleQueue()
+        self._make_sets = make_sets if budget > 0 else None
+        self._sets: SetFinder | None = None
+        self._finished: SimpleQueue[Proof | UnionProof] = SimpleQueue()
         self._ready: Callable[[], None] = lambda: None
         self._changed = threading.Condition()
         self._waiting: list[_Job] = []
@@ -99,10 +106,20 @@ class LiveProver:
             plan = self._prover.plan(merge)
             severity = max((each.severity.rank for each in suspicions), default=0)
             proof = msgspec.structs.replace(proof, is_final=False)
-            self._put(_Job(key, plan, proof, severity, self._number))
+            # The gravest suspicion first, then the pair that touches fewest files.
+            order = (0, -severity, len(merge.paths), self._number)
+            before = proof
+            self._put(_Job(key, order, lambda cancel: self._run_commands(plan, before, cancel)))
         return msgspec.structs.replace(proof, wall_ms=round((time.monotonic() - started) * 1000))
 
-    def finished(self) -> Sequence[Proof]:
+    def unite(self, changes: Sequence[LiveTree]) -> None:
+        """When nothing else waits, what all of them break together."""
+        self.cancel(_UNION)
+        if self._make_sets is not None:
+            taken = tuple(changes)
+            self._put(_Job(_UNION, (1, self._number), lambda cancel: self._run_union(taken, cancel)))
+
+    def finished(self) -> Sequence[Proof | UnionProof]:
         found = []
         while True:
             try:
@@ -143,7 +160,7 @@ class LiveProver:
     def _work(self) -> None:
         while (job := self._next()) is not None:
             started = time.monotonic()
-            proof = self._run(job)
+            proof = job.run(job.cancel)
             now = time.monotonic()
             with self._changed:
                 self._current = None
@@ -163,10 +180,33 @@ class LiveProver:
                 self._changed.wait(wait)
             return None
 
-    def _run(self, job: _Job) -> Proof | None:
+    def _run_commands(self, plan: Plan, before: Proof, cancel: threading.Event) -> Proof:
         assert self._commands is not None
         try:
-            proof = self._commands.prove(job.plan, job.before, job.cancel)
+            proof = self._commands.prove(plan, before, cancel)
         except WatchkeeperError as error:
-            proof = msgspec.structs.replace(job.before, outcome=Outcome.COULD_NOT_RUN, reason=error.message)
+            proof = msgspec.structs.replace(before, outcome=Outcome.COULD_NOT_RUN, reason=error.message)
         return msgspec.structs.replace(proof, is_final=True)
+
+    def _run_union(self, changes: Sequence[LiveTree], cancel: threading.Event) -> UnionProof | None:
+        """None where it could not be looked at: what was known before stays."""
+        assert self._make_sets is not None
+        trees = {change.change: change.tree for change in changes}
+        try:
+            self._sets = self._sets or self._make_sets()
+            report = self._sets.find(changes, newest_base(changes, self._is_ancestor), cancel)
+        except WatchkeeperError:
+            return None
+        sets = tuple(
+            Proof(
+                changes=tuple(sorted(each.changes)),
+                trees=tuple(trees[name] for name in sorted(each.changes)),
+                merged=Sha(""),
+                outcome=Outcome.PROVED,
+                findings=each.findings,
+                by=tuple(dict.fromkeys(finding.check for finding in each.findings)),
+                runs=report.runs,
+            )
+            for each in report.sets
+        )
+        return UnionProof(tuple(trees), tuple(trees.values()), sets)

@@ -41,6 +41,8 @@ _READY_S = 2.0
 _REPLAN_S = 0.3
 _SURVEY_S = 0.12
 _RETRY_S = 2.0
+_UNITE_S = 3.0
+_RULES_S = 30.0
 _END_S = 0.7
 _HOURLY_S = 600.0
 
@@ -119,6 +121,7 @@ class LiveWatch:
         self.is_stuck = False
         self._has_proofs = threading.Event()
         self._suspected_at: float | None = None
+        self._unite_at: float | None = None
         self._counts = {"events": 0, "scans": 0, "sweeps": 0, "errors": 0}
         self._picture: Picture | None = None
         self._was_recorder = self._ledger.recorder == 0
@@ -189,6 +192,8 @@ class LiveWatch:
             files_parsed=self._parts.readings.parsed_files,
             recorder=self._ledger.recorder,
             problems=tuple(dict.fromkeys(problem for problem in problems if problem)),
+            proofs=self._lookout.proved[0],
+            unions=self._lookout.proved[1],
             **self._counts,
         )
 
@@ -331,6 +336,10 @@ class LiveWatch:
             await self._step(self._lookout.prove_next, seen_at=self._suspected_at, is_save=False)
             return True
         self._suspected_at = None
+        if self._unite_at is not None and self._unite_at <= now:
+            self._unite_at = None
+            await self._step(self._lookout.unite)
+            return True
         if not self._lookout.has_more or now > self._ready_by:
             self._ready.set()
         if self._lookout.has_more:
@@ -349,7 +358,7 @@ class LiveWatch:
 
     def _next_due(self, now: float) -> float:
         due = [self._settled_in(root, unrest, now) for root, unrest in self._unrest.items()]
-        due += [at - now for at in (self._survey_at, self._replan_at) if at is not None]
+        due += [at - now for at in (self._survey_at, self._replan_at, self._unite_at) if at is not None]
         # git lifts its lock without an event that we hear: look at it again soon.
         due += [0.05 for unrest in self._unrest.values() if unrest.git_works]
         return max(0.001, min(due, default=_TICK_S))
@@ -407,6 +416,8 @@ class LiveWatch:
         if latency is not None and is_save:
             self._saves.take(latency)
             self._suspected_at = self._suspected_at or seen_at
+        if step.touched or step.events:
+            self._unite_at = now + _UNITE_S
         self._publish(recorded, latency, is_news=step.touched)
         return step
 
@@ -421,6 +432,14 @@ class LiveWatch:
         if news:
             self._take_picture()
         return news
+
+    def _judge_rules(self) -> tuple[Recorded, ...]:
+        """Show a rule lower that was too often wrong, or in full again."""
+        events = self._ledger.judge_rules()
+        recorded = self._ledger.record(events, self._parts.clock())
+        if events:
+            self._take_picture()
+        return recorded
 
     def _take_picture(self) -> None:
         """Here, in the thread that owns the lookout: nothing moves while it is taken."""
@@ -552,7 +571,7 @@ class LiveWatch:
 
     async def _tick(self) -> None:
         """What others recorded, what failed, and what grew old."""
-        expired = time.monotonic()
+        expired = judged = time.monotonic()
         while True:
             await asyncio.sleep(_TICK_S)
             now = time.monotonic()
@@ -564,6 +583,9 @@ class LiveWatch:
                 if at <= now:
                     self._disturb(root, now)
             await self._step(self._lookout.judge_again)
+            if now - judged > _RULES_S:
+                judged = now
+                self._publish(await self._thread.do(self._judge_rules), None)
             if now - expired > _HOURLY_S:
                 expired = now
                 await self._step(self._lookout.expire_landed)

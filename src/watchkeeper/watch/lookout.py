@@ -30,6 +30,7 @@ from watchkeeper.watch.proving import Prover, Proving, emergent_pairs
 
 _MOST_FILES_LANDED = 400
 _SCANNERS = 2
+_MOST_UNITED = 64
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -186,9 +187,21 @@ class Lookout:
         parties = [(change, self._analyst.live_tree(change, self._files[change.id])) for change in changes]
         return Step(self._proving.run(parties, suspicions, self._state()))
 
+    def unite(self) -> Step:
+        """Have all live changes looked at together, where that is worth it."""
+        live = [party.change for party in self._pairs.parties.values() if not party.is_landed]
+        if self._proving is not None and 2 < len(live) <= _MOST_UNITED:
+            self._proving.unite([self._analyst.live_tree(change, self._files[change.id]) for change in live])
+        return Step()
+
     def take_proofs(self) -> Step:
         """What came of the merges that ran in the background."""
-        return Step(self._proving.take_finished(self._suspected) if self._proving is not None else ())
+        return Step(self._proving.take_finished(self._suspected) if self._proving is not None else (), touched=True)
+
+    @property
+    def proved(self) -> tuple[int, int]:
+        """How many pairs were run, and how often all changes together."""
+        return (self._proving.proofs, self._proving.unions) if self._proving is not None else (0, 0)
 
     def _suspected(self, pair: PairKey) -> tuple[Sequence[Conflict], Sequence[Change]]:
         """What is suspected of a pair of live changes that git can merge; fewer than two changes where one is gone."""

@@ -10,10 +10,12 @@ from watchkeeper.conflicts.lifecycle import ConflictState, State, Status
 from watchkeeper.model.changes import Change
 from watchkeeper.model.conflicts import Conflict, Kind
 from watchkeeper.model.events import CloseReason, ConflictClosed, ConflictOpened, ConflictProbed, Event
-from watchkeeper.model.ids import ConflictId, Sha
-from watchkeeper.model.probing import LiveTree, Outcome, Proof
+from watchkeeper.model.ids import ChangeId, ConflictId, Sha
+from watchkeeper.model.probing import LiveTree, Outcome, Proof, UnionProof
 from watchkeeper.watch.pairs import PairKey
 
+About = Callable[[PairKey], tuple[Sequence[Conflict], Sequence[Change]]]
+"""What is suspected of changes at the moment, and those of them that are live."""
 _Standing = tuple[tuple[Sha, ...], tuple[ConflictId, ...]]
 
 
@@ -26,7 +28,10 @@ class Prover(Protocol):
     def prove(self, pair: Sequence[LiveTree], suspicions: Sequence[Conflict]) -> Proof:
         """What can be said at once. Raises: WatchkeeperError."""
 
-    def finished(self) -> Sequence[Proof]:
+    def unite(self, changes: Sequence[LiveTree]) -> None:
+        """Look, in the background, at what all these changes break together. A newer call takes its place."""
+
+    def finished(self) -> Sequence[Proof | UnionProof]:
         """What has come out in the background since this was asked last. Does not block."""
 
     def listen(self, ready: Callable[[], None]) -> None:
@@ -47,6 +52,9 @@ class Proving:
         self._state = state
         self._waiting: dict[PairKey, None] = {}
         self._standing: dict[PairKey, _Standing] = {}
+        self._united: frozenset[tuple[ChangeId, Sha]] = frozenset()
+        self.proofs = 0
+        self.unions = 0
 
     @property
     def has_waiting(self) -> bool:
@@ -75,22 +83,51 @@ class Proving:
             return self._closed(key, known, frozenset(), CloseReason.RESOLVED)
         proof = self._prover.prove([live for _, live in pair], suspicions)
         self._standing[key] = standing
+        self.proofs += 1
         if proof.outcome is Outcome.NOT_DISPROVED and not proof.is_final:
             return ()  # the commands will say more
         return self._follow(proof, suspicions, [change for change, _ in pair], known)
 
-    def take_finished(
-        self, about: Callable[[PairKey], tuple[Sequence[Conflict], Sequence[Change]]]
-    ) -> tuple[Event, ...]:
+    def take_finished(self, about: About) -> tuple[Event, ...]:
         """What came out in the background; of pairs that have moved on since, nothing."""
         events: list[Event] = []
         for proof in self._prover.finished():
+            if isinstance(proof, UnionProof):
+                events += self._follow_union(proof, about)
+                continue
             key = frozenset(proof.changes)
             standing = self._standing.get(key)
             suspicions, changes = about(key)
             if standing is not None and set(standing[0]) == set(proof.trees) and len(changes) == len(key):
                 events += self._follow(proof, suspicions, changes, self._state())
         return tuple(events)
+
+    def unite(self, changes: Sequence[LiveTree]) -> None:
+        """Look at all changes together, where any of them differs from the last time. Two are a pair, not a union."""
+        now = frozenset((change.change, change.tree) for change in changes)
+        if now != self._united and len(changes) > 2:
+            self._united = now
+            self._prover.unite(changes)
+
+    def _follow_union(self, union: UnionProof, about: About) -> list[Event]:
+        """Sets of two are said of the pair; larger ones are conflicts of their own, closed when they are not found."""
+        if self._united != frozenset(zip(union.changes, union.trees, strict=True)):
+            return []  # something moved on: a newer union is under way
+        self.unions += 1
+        known, events, kept = self._state(), list[Event](), set[ConflictId]()
+        for proof in union.sets:
+            suspicions, changes = about(frozenset(proof.changes))
+            if len(changes) == len(proof.changes):
+                emergent = make_emergent(proof, suspicions, changes)
+                kept |= {conflict.id for conflict in emergent}
+                events += _told_emergent(emergent, proof, known)
+        members = frozenset(union.changes)
+        for identity, each in known.conflicts.items():
+            is_open = each.conflict.kind is Kind.EMERGENT and each.status is not Status.CLOSED
+            if is_open and len(each.conflict.changes) > 2 and identity not in kept:
+                reason = CloseReason.RESOLVED if members >= set(each.conflict.changes) else CloseReason.GONE
+                events.append(ConflictClosed(identity, reason))
+        return events
 
     def drop(self, pair: PairKey) -> None:
         """Nobody suspects the pair any more, or one of its changes is gone."""
@@ -110,12 +147,8 @@ class Proving:
         self, proof: Proof, suspicions: Sequence[Conflict], changes: Sequence[Change], known: State
     ) -> tuple[Event, ...]:
         emergent = make_emergent(proof, suspicions, changes) if proof.outcome is Outcome.PROVED else ()
-        events: list[Event] = []
-        for conflict in emergent:
-            before = known.conflicts.get(conflict.id)
-            if before is None or before.status is Status.CLOSED:
-                events.append(ConflictOpened(conflict))
-        for conflict in (*suspicions, *emergent):
+        events = _told_emergent(emergent, proof, known)
+        for conflict in suspicions:
             own = attach_proof(conflict, proof)
             if _is_news(known.conflicts.get(conflict.id), own):
                 events.append(ConflictProbed(conflict.id, own))
@@ -136,12 +169,25 @@ class Proving:
         )
 
 
+def _told_emergent(emergent: Sequence[Conflict], proof: Proof, known: State) -> list[Event]:
+    """Emergent conflicts open with their proof."""
+    events: list[Event] = []
+    for conflict in emergent:
+        before = known.conflicts.get(conflict.id)
+        if before is None or before.status is Status.CLOSED:
+            events.append(ConflictOpened(conflict))
+        own = attach_proof(conflict, proof)
+        if before is None or before.status is Status.CLOSED or _is_news(before, own):
+            events.append(ConflictProbed(conflict.id, own))
+    return events
+
+
 def emergent_pairs(state: State) -> set[PairKey]:
     """The pairs that have open emergent conflicts: what the last run left."""
     return {
         frozenset(each.conflict.changes)
         for each in state.conflicts.values()
-        if each.conflict.kind is Kind.EMERGENT and each.status is not Status.CLOSED
+        if each.conflict.kind is Kind.EMERGENT and each.status is not Status.CLOSED and len(each.conflict.changes) == 2
     }
 
 

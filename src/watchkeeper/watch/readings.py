@@ -51,6 +51,10 @@ class Readings:
         self.parsed_lines = 0
         self.parsed_files = 0
 
+    def for_another_thread(self) -> Readings:
+        """The same store with a memory of its own."""
+        return Readings(self._objects, self._cache, workers=self._workers)
+
     def read_tree(self, project: str, files: Mapping[str, str]) -> TreeReadings:
         """The outlines of a tree given as path -> blob id. Parses what neither memory nor store knows."""
         wanted = {path: _place(path, blob) for path, blob in files.items() if find_language(path) is not None}
