@@ -325,20 +325,15 @@ def _live_prover(place: Place, analysis: Analysis, commands: CommandProver | Non
     from watchkeeper.probes.sets import SetFinder
     from watchkeeper.probes.static import StaticProver
     from watchkeeper.probes.virtual import VirtualMerges
-    from watchkeeper.watch.analyst import Analyst
     from watchkeeper.watch.hubtrees import HubTrees
 
     merges = VirtualMerges(analysis.hub)
     reader = HubTrees(analysis.hub.objects, analysis.readings, analysis.analyst)
-    prover = Prover(merges, reader, StaticProver(reader), None)
-    is_ancestor = analysis.hub.repository.is_ancestor
-
-    def make_sets() -> SetFinder:
-        """With readings of its own: the watch's belong to the watch's thread."""
-        readings = analysis.readings.for_another_thread()
-        analyst = Analyst(analysis.hub.repository, analysis.hub.objects, readings, analysis.merges)
-        own = HubTrees(analysis.hub.objects, readings, analyst)
-        return SetFinder(VirtualMerges(analysis.hub), own, StaticProver(own), commands)
-
-    budget = place.config.project.budget
-    return LiveProver(prover, merges, is_ancestor, commands, budget=budget, make_sets=make_sets)
+    return LiveProver(
+        Prover(merges, reader, StaticProver(reader)),
+        merges,
+        analysis.hub.repository.is_ancestor,
+        commands,
+        budget=place.config.project.budget,
+        sets=SetFinder(merges, reader, StaticProver(reader), commands),
+    )

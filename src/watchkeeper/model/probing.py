@@ -63,5 +63,4 @@ class Proof(msgspec.Struct, frozen=True):
     runs: int = 0
     wall_ms: int = 0
     conflicts: tuple[ConflictId, ...] = ()
-    is_final: bool = True  # False: commands are still to run, or running
     isolation: str = ""  # "full", or what the commands' sandbox lacked; "" where no command ran

@@ -1,11 +1,10 @@
-"""Proofs for a live watch: what is quick at once, commands in the background, within a budget; what is stale ends."""
+"""Proofs for a live watch, beside it: static checks at once, commands within a budget; what is stale ends."""
 
 from __future__ import annotations
 
-import heapq
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from queue import Empty, SimpleQueue
 
 import msgspec
@@ -18,55 +17,17 @@ from watchkeeper.probes.everything import IsAncestor, newest_base
 from watchkeeper.probes.prover import CommandProver, Plan, Prover
 from watchkeeper.probes.sets import SetFinder
 from watchkeeper.probes.virtual import VirtualMerges
+from watchkeeper.probes.work import Budget, Job, Worker
 
 Pair = frozenset[ChangeId]
 _UNION: Pair = frozenset()
-_MOST_SAVED_S = 60.0
-"""Unused budget is kept for so many seconds of work: after a quiet night the first proof need not wait."""
-
-
-class _Job:
-    """Work for the background, in the order of ``order``; ``pair`` is empty for the union of all changes."""
-
-    def __init__(
-        self, pair: Pair, order: tuple[int, ...], run: Callable[[threading.Event], Proof | UnionProof | None]
-    ) -> None:
-        self.pair = pair
-        self.run = run
-        self.cancel = threading.Event()
-        self._order = order
-
-    def __lt__(self, other: _Job) -> bool:
-        return self._order < other._order
-
-
-class Budget:
-    """Lets work begin while it has not taken more than its share of time. ``share`` in processors."""
-
-    def __init__(self, share: float, now: float) -> None:
-        self._share = share
-        self._left_s = _MOST_SAVED_S * share
-        self._at = now
-
-    def wait_s(self, now: float) -> float:
-        """How long to wait before the next piece of work."""
-        self._fill(now)
-        if self._left_s > 0:
-            return 0.0
-        return (-self._left_s + 0.05) / self._share if self._share > 0 else float("inf")
-
-    def spend(self, seconds: float, now: float) -> None:
-        """So long a piece of work has run."""
-        self._fill(now)
-        self._left_s -= seconds
-
-    def _fill(self, now: float) -> None:
-        self._left_s = min(self._left_s + (now - self._at) * self._share, _MOST_SAVED_S * self._share)
-        self._at = now
 
 
 class LiveProver:
-    """What the watch asks. ``prove`` is for the watch's own thread; one thread of its own runs commands."""
+    """What the watch asks. Nothing here blocks it: one thread looks, one runs commands, results are fetched.
+
+    A pair's static outcome comes first. Where it settles nothing and there are commands, only theirs comes.
+    """
 
     def __init__(
         self,
@@ -76,48 +37,37 @@ class LiveProver:
         commands: CommandProver | None = None,
         *,
         budget: float = 0.5,
-        make_sets: Callable[[], SetFinder] | None = None,
+        sets: SetFinder | None = None,
     ) -> None:
-        """``make_sets`` is called in the background, once: what it makes is used by no other thread."""
+        """``prover`` belongs to the thread that looks, ``commands`` and ``sets`` to the one that runs commands."""
         self._prover = prover
         self._merges = merges
         self._is_ancestor = is_ancestor
         self._commands = commands if budget > 0 else None
-        self._budget = Budget(budget, time.monotonic())
-        self._make_sets = make_sets if budget > 0 else None
-        self._sets: SetFinder | None = None
+        self._sets = sets if budget > 0 else None
         self._finished: SimpleQueue[Proof | UnionProof] = SimpleQueue()
         self._ready: Callable[[], None] = lambda: None
-        self._changed = threading.Condition()
-        self._waiting: list[_Job] = []
-        self._current: _Job | None = None
+        self._looking = Worker("prove", self._failed)
+        self._running = Worker("prove-commands", self._failed, Budget(budget, time.monotonic()))
+        self._taken: dict[Pair, tuple[LiveTree, ...]] = {}
         self._number = 0
-        self._closed = False
-        self._thread: threading.Thread | None = None
 
-    def prove(self, pair: Sequence[LiveTree], suspicions: Sequence[Conflict]) -> Proof:
-        """Static checks now; where they say nothing, commands are put in line. Raises: GitError."""
+    def prove(self, pair: Sequence[LiveTree], suspicions: Sequence[Conflict]) -> None:
+        """Static checks in a moment; where they settle nothing, commands, the gravest suspicion first."""
         key = frozenset(each.change for each in pair)
-        self.cancel(key)
-        started = time.monotonic()
-        merge = self._merges.merge(pair, newest_base(pair, self._is_ancestor))
-        proof = self._prover.prove_statically(merge)
-        if self._commands is not None and proof.outcome is Outcome.NOT_DISPROVED:
-            plan = self._prover.plan(merge)
-            severity = max((each.severity.rank for each in suspicions), default=0)
-            proof = msgspec.structs.replace(proof, is_final=False)
-            # The gravest suspicion first, then the pair that touches fewest files.
-            order = (0, -severity, len(merge.paths), self._number)
-            before = proof
-            self._put(_Job(key, order, lambda cancel: self._run_commands(plan, before, cancel)))
-        return msgspec.structs.replace(proof, wall_ms=round((time.monotonic() - started) * 1000))
+        severity = max((each.severity.rank for each in suspicions), default=0)
+        taken = tuple(pair)
+        self._running.cancel(key)
+        self._taken[key] = taken
+        self._number += 1
+        order = (-self._number,)  # the newest save first: somebody is looking at it
+        self._looking.put(Job(key, order, lambda cancel: self._look(key, taken, severity, cancel)))
 
     def unite(self, changes: Sequence[LiveTree]) -> None:
         """When nothing else waits, what all of them break together."""
-        self.cancel(_UNION)
-        if self._make_sets is not None:
+        if self._sets is not None:
             taken = tuple(changes)
-            self._put(_Job(_UNION, (1, self._number), lambda cancel: self._run_union(taken, cancel)))
+            self._running.put(Job(_UNION, (1,), lambda cancel: self._unite(taken, cancel)))
 
     def finished(self) -> Sequence[Proof | UnionProof]:
         found = []
@@ -131,72 +81,41 @@ class LiveProver:
         self._ready = ready
 
     def cancel(self, pair: Pair) -> None:
-        with self._changed:
-            self._waiting = [job for job in self._waiting if job.pair != pair]
-            heapq.heapify(self._waiting)
-            if self._current is not None and self._current.pair == pair:
-                self._current.cancel.set()
+        self._taken.pop(pair, None)
+        self._looking.cancel(pair)
+        self._running.cancel(pair)
 
     def close(self) -> None:
         """What runs is cancelled; its guardian ends it."""
-        with self._changed:
-            self._closed = True
-            self._waiting.clear()
-            if self._current is not None:
-                self._current.cancel.set()
-            self._changed.notify_all()
-        if self._thread is not None:
-            self._thread.join(timeout=10)
+        self._looking.close()
+        self._running.close()
 
-    def _put(self, job: _Job) -> None:
-        with self._changed:
-            self._number += 1
-            heapq.heappush(self._waiting, job)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="prove", daemon=True)
-                self._thread.start()
-            self._changed.notify_all()
+    def _look(self, key: Pair, pair: Sequence[LiveTree], severity: int, cancel: threading.Event) -> None:
+        started = time.monotonic()
+        merge = self._merges.merge(pair, newest_base(pair, self._is_ancestor))
+        proof = self._prover.prove_statically(merge)
+        proof = msgspec.structs.replace(proof, wall_ms=round((time.monotonic() - started) * 1000))
+        if self._commands is None or proof.outcome is not Outcome.NOT_DISPROVED:
+            self._tell(proof, cancel)
+            return
+        plan = self._prover.plan(merge)
+        order = (0, -severity, len(merge.paths), self._number)
+        if not cancel.is_set():
+            self._running.put(Job(key, order, lambda stale: self._run(plan, proof, stale)))
 
-    def _work(self) -> None:
-        while (job := self._next()) is not None:
-            started = time.monotonic()
-            proof = job.run(job.cancel)
-            now = time.monotonic()
-            with self._changed:
-                self._current = None
-                self._budget.spend(now - started, now)
-            if proof is not None and not job.cancel.is_set():
-                self._finished.put(proof)
-                self._ready()
-
-    def _next(self) -> _Job | None:
-        """The job to run, when there is one and the budget allows it; None at the end."""
-        with self._changed:
-            while not self._closed:
-                wait = self._budget.wait_s(time.monotonic()) if self._waiting else None
-                if self._waiting and not wait:
-                    self._current = heapq.heappop(self._waiting)
-                    return self._current
-                self._changed.wait(wait)
-            return None
-
-    def _run_commands(self, plan: Plan, before: Proof, cancel: threading.Event) -> Proof:
+    def _run(self, plan: Plan, before: Proof, cancel: threading.Event) -> None:
         assert self._commands is not None
         try:
             proof = self._commands.prove(plan, before, cancel)
         except WatchkeeperError as error:
             proof = msgspec.structs.replace(before, outcome=Outcome.COULD_NOT_RUN, reason=error.message)
-        return msgspec.structs.replace(proof, is_final=True)
+        self._tell(proof, cancel)
 
-    def _run_union(self, changes: Sequence[LiveTree], cancel: threading.Event) -> UnionProof | None:
-        """None where it could not be looked at: what was known before stays."""
-        assert self._make_sets is not None
+    def _unite(self, changes: Sequence[LiveTree], cancel: threading.Event) -> None:
+        """Where it cannot be looked at, what was known before stays."""
+        assert self._sets is not None
         trees = {change.change: change.tree for change in changes}
-        try:
-            self._sets = self._sets or self._make_sets()
-            report = self._sets.find(changes, newest_base(changes, self._is_ancestor), cancel)
-        except WatchkeeperError:
-            return None
+        report = self._sets.find(changes, newest_base(changes, self._is_ancestor), cancel)
         sets = tuple(
             Proof(
                 changes=tuple(sorted(each.changes)),
@@ -209,4 +128,27 @@ class LiveProver:
             )
             for each in report.sets
         )
-        return UnionProof(tuple(trees), tuple(trees.values()), sets)
+        self._tell(UnionProof(tuple(trees), tuple(trees.values()), sets), cancel)
+
+    def _tell(self, proof: Proof | UnionProof, cancel: threading.Event) -> None:
+        if not cancel.is_set():
+            self._finished.put(proof)
+            self._ready()
+
+    def _failed(self, key: Hashable, error: Exception) -> None:
+        """A pair that cannot be run says so: that nothing was found would be a lie."""
+        taken = self._taken.get(key) if isinstance(key, frozenset) else None
+        if taken is None:
+            return
+        pair = sorted(taken, key=lambda each: each.change)
+        reason = error.message if isinstance(error, WatchkeeperError) else f"{type(error).__name__}: {error}"
+        self._finished.put(
+            Proof(
+                changes=tuple(each.change for each in pair),
+                trees=tuple(each.tree for each in pair),
+                merged=Sha(""),
+                outcome=Outcome.COULD_NOT_RUN,
+                reason=reason,
+            )
+        )
+        self._ready()

@@ -7,6 +7,7 @@ files only when their contents are new, and asks git to judge a merge only where
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 
@@ -45,7 +46,7 @@ class BaseTree(msgspec.Struct, frozen=True):
 
 
 class Analyst:
-    """Analyses the changes of one repository. Not thread-safe: one owner calls it."""
+    """Analyses the changes of one repository. Not thread-safe: one owner calls it; ``base_tree`` anybody may."""
 
     def __init__(self, repository: Repository, objects: Objects, readings: Readings, merges: Merges) -> None:
         self._repository = repository
@@ -53,6 +54,7 @@ class Analyst:
         self._readings = readings
         self._merges = merges
         self._bases: OrderedDict[str, BaseTree] = OrderedDict()
+        self._reading_base = threading.Lock()
         self._deltas: OrderedDict[tuple[str, ...], FileDelta] = OrderedDict()
         self._memories: dict[tuple[ChangeId, Sha | None], ReadMemory] = {}
         self._resources: dict[tuple[ChangeId, Sha | None], Resources] = {}
@@ -61,13 +63,14 @@ class Analyst:
     def base_tree(self, base: Sha | None) -> BaseTree:
         """The index of a merge base; reads its files the first time (from memory and store where it can)."""
         key = base or ""
-        known = self._bases.get(key)
-        if known is None:
-            known = self._bases[key] = self._read_base(base)
-            while len(self._bases) > _MOST_BASES:
-                self._bases.popitem(last=False)
-        self._bases.move_to_end(key)
-        return known
+        with self._reading_base:
+            known = self._bases.get(key)
+            if known is None:
+                known = self._bases[key] = self._read_base(base)
+                while len(self._bases) > _MOST_BASES:
+                    self._bases.popitem(last=False)
+            self._bases.move_to_end(key)
+            return known
 
     def party(self, change: Change, files: Sequence[WorkingFile]) -> Party:
         """The change with its footprint as of now."""

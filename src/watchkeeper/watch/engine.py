@@ -42,6 +42,7 @@ _REPLAN_S = 0.3
 _SURVEY_S = 0.12
 _RETRY_S = 2.0
 _UNITE_S = 3.0
+_PROOFS_S = 5.0
 _RULES_S = 30.0
 _END_S = 0.7
 _HOURLY_S = 600.0
@@ -609,6 +610,10 @@ def look_once(parts: Parts) -> Picture:
         perform(parts.lookout.go_on)
     while parts.lookout.has_suspicions:
         perform(parts.lookout.prove_next)
+    ends = time.monotonic() + _PROOFS_S
+    while parts.lookout.awaits_proofs and time.monotonic() < ends:
+        time.sleep(0.02)
+        perform(parts.lookout.take_proofs)
     lookout = parts.lookout
     return Picture(
         at=parts.clock(),

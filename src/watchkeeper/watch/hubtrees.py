@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 
@@ -20,16 +21,21 @@ _MOST_TREES = 24
 
 
 class HubTrees:
-    """Gives trees by id. Not thread-safe: it shares its parts with the analyst, whose owner calls it."""
+    """Gives trees by id. Safe for threads."""
 
     def __init__(self, objects: Objects, readings: Readings, analyst: Analyst) -> None:
         self._objects = objects
         self._readings = readings
         self._analyst = analyst
         self._trees: OrderedDict[tuple[Sha, Sha | None], _HubTree] = OrderedDict()
+        self._guard = threading.Lock()
 
     def source_tree(self, tree: Sha, base: Sha | None) -> SourceTree:
         """The tree, laid over ``base``'s. Raises: GitError for a tree that is not in the hub."""
+        with self._guard:
+            return self._source_tree(tree, base)
+
+    def _source_tree(self, tree: Sha, base: Sha | None) -> SourceTree:
         key = (tree, base)
         known = self._trees.get(key)
         if known is None:

@@ -199,6 +199,11 @@ class Lookout:
         return Step(self._proving.take_finished(self._suspected) if self._proving is not None else (), touched=True)
 
     @property
+    def awaits_proofs(self) -> bool:
+        """The merges of some pairs are being run."""
+        return self._proving is not None and self._proving.is_awaiting
+
+    @property
     def proved(self) -> tuple[int, int]:
         """How many pairs were run, and how often all changes together."""
         return (self._proving.proofs, self._proving.unions) if self._proving is not None else (0, 0)

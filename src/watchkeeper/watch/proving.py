@@ -20,13 +20,14 @@ _Standing = tuple[tuple[Sha, ...], tuple[ConflictId, ...]]
 
 
 class Prover(Protocol):
-    """What runs merges. ``prove`` is called by the thread that owns the watch; it must be quick.
+    """What runs merges, beside the watch: a save never waits for a proof.
 
-    Commands go on in the background: a newer ``prove`` of the same pair cancels what was begun for it.
+    A newer ``prove`` of the same pair cancels what was begun for it. First comes what static checks say, then, where
+    there are commands to run, what they say.
     """
 
-    def prove(self, pair: Sequence[LiveTree], suspicions: Sequence[Conflict]) -> Proof:
-        """What can be said at once. Raises: WatchkeeperError."""
+    def prove(self, pair: Sequence[LiveTree], suspicions: Sequence[Conflict]) -> None:
+        """Run the merge of a pair. Does not block."""
 
     def unite(self, changes: Sequence[LiveTree]) -> None:
         """Look, in the background, at what all these changes break together. A newer call takes its place."""
@@ -53,12 +54,18 @@ class Proving:
         self._waiting: dict[PairKey, None] = {}
         self._standing: dict[PairKey, _Standing] = {}
         self._united: frozenset[tuple[ChangeId, Sha]] = frozenset()
+        self._awaited: set[PairKey] = set()
         self.proofs = 0
         self.unions = 0
 
     @property
     def has_waiting(self) -> bool:
         return bool(self._waiting)
+
+    @property
+    def is_awaiting(self) -> bool:
+        """Some pairs are being run."""
+        return bool(self._awaited)
 
     def note(self, pairs: Iterable[PairKey]) -> None:
         """These were compared again; the newest are run first."""
@@ -73,7 +80,7 @@ class Proving:
     def run(
         self, pair: Sequence[tuple[Change, LiveTree]], suspicions: Sequence[Conflict], known: State
     ) -> tuple[Event, ...]:
-        """Run one pair, as far as that is quick, and say what follows. Raises: WatchkeeperError."""
+        """Have one pair run, and say what follows at once: where nothing is suspected any more, that it is over."""
         key = frozenset(change.id for change, _ in pair)
         standing = (tuple(live.tree for _, live in pair), tuple(sorted(each.id for each in suspicions)))
         if self._standing.get(key) == standing:
@@ -81,12 +88,11 @@ class Proving:
         if not suspicions:
             self.drop(key)
             return self._closed(key, known, frozenset(), CloseReason.RESOLVED)
-        proof = self._prover.prove([live for _, live in pair], suspicions)
         self._standing[key] = standing
         self.proofs += 1
-        if proof.outcome is Outcome.NOT_DISPROVED and not proof.is_final:
-            return ()  # the commands will say more
-        return self._follow(proof, suspicions, [change for change, _ in pair], known)
+        self._awaited.add(key)
+        self._prover.prove([live for _, live in pair], suspicions)
+        return ()
 
     def take_finished(self, about: About) -> tuple[Event, ...]:
         """What came out in the background; of pairs that have moved on since, nothing."""
@@ -96,6 +102,7 @@ class Proving:
                 events += self._follow_union(proof, about)
                 continue
             key = frozenset(proof.changes)
+            self._awaited.discard(key)
             standing = self._standing.get(key)
             suspicions, changes = about(key)
             if standing is not None and set(standing[0]) == set(proof.trees) and len(changes) == len(key):
@@ -132,6 +139,7 @@ class Proving:
     def drop(self, pair: PairKey) -> None:
         """Nobody suspects the pair any more, or one of its changes is gone."""
         self._waiting.pop(pair, None)
+        self._awaited.discard(pair)
         if self._standing.pop(pair, None) is not None:
             self._prover.cancel(pair)
 
