@@ -156,16 +156,20 @@ def prove(
     place: Place | None = None,
     checks: Sequence[str] | None = None,
     only_static: bool = False,
+    again: bool = False,
 ) -> ProveReport:
     """What ``watchkeeper prove`` finds: ``check``, then what running the merges says. Raises WatchkeeperError.
 
-    ``checks`` are analysers by name, None: as configured.
+    ``checks`` are analysers by name, None: as configured. ``again``: what was run before is run again.
     """
     from watchkeeper.model.probing import LiveTree
     from watchkeeper.watch.check import check_changes
 
     where = place or find_place(repo, os.environ)
-    with open_analysis(where) as analysis, open_commands(where, analysis, checks, only_static) as commands:
+    with (
+        open_analysis(where) as analysis,
+        open_commands(where, analysis, checks, only_static=only_static, again=again) as commands,
+    ):
         gathered = _gather(where, analysis, changes, base, repo)
         report = check_changes(analysis.analyst, gathered)
         live = [
@@ -194,7 +198,12 @@ def _everything(place: Place, analysis: Analysis, commands: CommandProver | None
 
 @contextmanager
 def open_commands(
-    place: Place, analysis: Analysis, checks: Sequence[str] | None = None, only_static: bool = False
+    place: Place,
+    analysis: Analysis,
+    checks: Sequence[str] | None = None,
+    *,
+    only_static: bool = False,
+    again: bool = False,
 ) -> Iterator[CommandProver | None]:
     """What runs commands on merges, closed at the end; None where there is no command to run.
 
@@ -218,15 +227,17 @@ def open_commands(
     if not found.analysers and found.tests is None:
         yield None
         return
-    from watchkeeper.probes.commands import CommandRunner, ProjectCommands
+    from watchkeeper.probes.commands import CommandRunner, ProjectCommands, RunStore
     from watchkeeper.repos.scratch import ScratchPool
     from watchkeeper.sandbox.run import find_sandbox
 
     folder = make_home(place.home) / "projects" / place.project
     pool = ScratchPool(analysis.hub, folder / "scratch", _SCRATCH_TREES)
     commands = ProjectCommands(project.setup, project.test, project.database, float(project.test_timeout))
-    runner = CommandRunner(pool, find_sandbox(folder / "jobs"), commands, folder / "reports")
-    yield CommandProver(runner, found)
+    with open_cache(place.home) as cache:
+        store = None if again else RunStore(cache)
+        runner = CommandRunner(pool, find_sandbox(folder / "jobs"), commands, folder / "reports", store)
+        yield CommandProver(runner, found)
 
 
 def _gather(

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -31,6 +32,7 @@ from watchkeeper.probes.reports import (
     parse_unittest,
 )
 from watchkeeper.probes.runs import EVERYTHING, Ran, Selection, could_not_run
+from watchkeeper.record.cache import ReadingCache, ReadingKey
 from watchkeeper.repos.git import local_path
 from watchkeeper.repos.scratch import ScratchPool, ScratchTree
 from watchkeeper.sandbox.job import Cancel, Ending, Job, Limits, Network
@@ -46,6 +48,7 @@ SETUP_INPUTS = (
 """Files that a project's ``setup`` depends on: it runs again only where one of them, or the command, differs."""
 
 _MOST_RUNS = 400
+_RUN_FORMAT = 1
 _OUTPUT = 4 * 1024 * 1024
 
 
@@ -61,15 +64,52 @@ class ProjectCommands(msgspec.Struct, frozen=True):
     test_timeout_s: float = 600.0
 
 
+class RunStore:
+    """What commands said of trees, kept over the end of a process: equal trees, checks and configurations say equal
+    things. May lose anything at any time.
+    """
+
+    def __init__(self, cache: ReadingCache) -> None:
+        self._cache = cache
+
+    def find(self, check: CommandCheck, tree: Sha, selection: Selection, project: ProjectCommands) -> Ran | None:
+        """What it said before; None where that is not known."""
+        key = _run_key(check, tree, selection, project)
+        data = self._cache.get_many([key]).get(key)
+        try:
+            return msgspec.msgpack.decode(data, type=Ran) if data is not None else None
+        except msgspec.DecodeError:
+            return None  # written by another version
+
+    def keep(self, check: CommandCheck, tree: Sha, selection: Selection, project: ProjectCommands, ran: Ran) -> None:
+        """Remember it."""
+        key = _run_key(check, tree, selection, project)
+        with suppress(UnicodeEncodeError):  # a test's name that is no text
+            self._cache.put_many({key: msgspec.msgpack.encode(ran)})
+
+
+def _run_key(check: CommandCheck, tree: Sha, selection: Selection, project: ProjectCommands) -> ReadingKey:
+    told = msgspec.json.encode((check, selection, project, program_path()))
+    return ReadingKey(tree, f"run:{check.name}", _RUN_FORMAT, hashlib.blake2b(told, digest_size=12).hexdigest())
+
+
 class CommandRunner:
     """Runs checks on trees and remembers what they said of each tree. Blocks; safe for several threads."""
 
-    def __init__(self, pool: ScratchPool, sandbox: Sandbox, project: ProjectCommands, folder: Path) -> None:
-        """``folder`` is where reports are left while a command runs."""
+    def __init__(
+        self,
+        pool: ScratchPool,
+        sandbox: Sandbox,
+        project: ProjectCommands,
+        folder: Path,
+        store: RunStore | None = None,
+    ) -> None:
+        """``folder`` is where reports are left while a command runs, ``store`` what earlier processes ran."""
         self._pool = pool
         self._sandbox = sandbox
         self._project = project
         self._folder = folder
+        self._store = store
         self._known: OrderedDict[tuple[CommandCheck, Sha, Selection], Ran] = OrderedDict()
         self.runs = 0
 
@@ -85,8 +125,11 @@ class CommandRunner:
         if known is not None:
             self._known.move_to_end(key)
             return known
-        ran = self._run(check, tree, selection, cancel)
+        kept = self._store.find(check, tree, selection, self._project) if self._store is not None else None
+        ran = kept or self._run(check, tree, selection, cancel)
         if ran.could_run:
+            if self._store is not None and kept is None:
+                self._store.keep(check, tree, selection, self._project, ran)
             self._known[key] = ran
             while len(self._known) > _MOST_RUNS:
                 self._known.popitem(last=False)
