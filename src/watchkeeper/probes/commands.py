@@ -35,6 +35,7 @@ from watchkeeper.probes.runs import EVERYTHING, Ran, Selection, could_not_run
 from watchkeeper.record.cache import ReadingCache, ReadingKey
 from watchkeeper.repos.git import local_path
 from watchkeeper.repos.scratch import ScratchPool, ScratchTree
+from watchkeeper.sandbox.environment import reserve_ports
 from watchkeeper.sandbox.job import Cancel, Ending, Job, Limits, Network
 from watchkeeper.sandbox.job import Outcome as JobOutcome
 from watchkeeper.sandbox.outside import refuse_outside_services
@@ -178,9 +179,21 @@ class CommandRunner:
     def _perform(
         self, check: CommandCheck, scratch: ScratchTree, place: Path, selection: Selection, cancel: Cancel | None
     ) -> Ran:
-        environment = _environment(scratch)
-        if check.is_tests:
-            environment |= _witness_environment(place, selection, environment)
+        with reserve_ports(1) as (port,):
+            environment = {**_environment(scratch), "PORT": str(port)}
+            if check.is_tests:
+                environment |= _witness_environment(place, selection, environment)
+            return self._run_job(check, scratch, place, selection, environment, cancel)
+
+    def _run_job(
+        self,
+        check: CommandCheck,
+        scratch: ScratchTree,
+        place: Path,
+        selection: Selection,
+        environment: Mapping[str, str],
+        cancel: Cancel | None,
+    ) -> Ran:
         # Absolute: a test command may begin with `cd`.
         command = fill(check.command, place, [str(local_path(scratch.path, file)) for file in selection.files])
         if check.is_tests and self._project.database:
