@@ -180,25 +180,28 @@ class CommandRunner:
         self, check: CommandCheck, scratch: ScratchTree, place: Path, selection: Selection, cancel: Cancel | None
     ) -> Ran:
         with reserve_ports(1) as (port,):
-            environment = {**_environment(scratch), "PORT": str(port)}
-            if check.is_tests:
-                environment |= _witness_environment(place, selection, environment)
-            return self._run_job(check, scratch, place, selection, environment, cancel)
+            job = self._job(check, scratch, place, selection, port)
+            refuse_outside(job, is_walled=self._sandbox.isolation.level == "full")
+            started = time.monotonic()
+            outcome = self._sandbox.run(job, cancel=cancel)
+        self.runs += 1
+        if check.is_tests:
+            ran = read_tests(check, outcome, place)
+        else:
+            ran = read_findings(check, outcome, scratch.path, place)
+        isolation: str = outcome.isolation.level
+        if outcome.isolation.missing:
+            isolation = f"{isolation}: without {', '.join(outcome.isolation.missing)}"
+        return msgspec.structs.replace(ran, wall_s=time.monotonic() - started, isolation=isolation)
 
-    def _run_job(
-        self,
-        check: CommandCheck,
-        scratch: ScratchTree,
-        place: Path,
-        selection: Selection,
-        environment: Mapping[str, str],
-        cancel: Cancel | None,
-    ) -> Ran:
+    def _job(self, check: CommandCheck, scratch: ScratchTree, place: Path, selection: Selection, port: int) -> Job:
+        environment = {**_environment(scratch), "PORT": str(port)}
         # Absolute: a test command may begin with `cd`.
         command = fill(check.command, place, [str(local_path(scratch.path, file)) for file in selection.files])
-        if check.is_tests and self._project.database:
-            command = _with_database(self._project.database, command)
-        job = Job(
+        if check.is_tests:
+            environment |= _witness_environment(place, selection, environment)
+            command = _with_database(self._project.database, command) if self._project.database else command
+        return Job(
             command=("/bin/sh", "-c", command),
             folder=scratch.path,
             environment=environment,
@@ -206,17 +209,6 @@ class CommandRunner:
             writable=(place,),
             readable=(INSIDE,),
         )
-        refuse_outside(job, is_walled=self._sandbox.isolation.level == "full")
-        started = time.monotonic()
-        outcome = self._sandbox.run(job, cancel=cancel)
-        self.runs += 1
-        ran = (
-            read_tests(check, outcome, place) if check.is_tests else read_findings(check, outcome, scratch.path, place)
-        )
-        isolation: str = outcome.isolation.level
-        if outcome.isolation.missing:
-            isolation = f"{isolation}: without {', '.join(outcome.isolation.missing)}"
-        return msgspec.structs.replace(ran, wall_s=time.monotonic() - started, isolation=isolation)
 
 
 def refuse_outside(job: Job, *, is_walled: bool) -> None:
