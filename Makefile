@@ -42,6 +42,7 @@ accuracy: .venv/.ready ## recall and false alarms on published pairs; CLONES="..
 
 soak: .venv/.ready ## random edits, truncations and noise over real sources for MINUTES
 	$(BIN)/python benchmarks/soak.py --minutes $(MINUTES)
+	$(BIN)/python benchmarks/kill_storm.py
 
 lock: .venv/.ready ## write the lock files anew from pyproject.toml (UPGRADE=--upgrade for newer versions)
 	@UPGRADE='$(UPGRADE)' sh tools/lock.sh

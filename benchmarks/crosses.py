@@ -26,7 +26,7 @@ from pathlib import Path
 
 import msgspec
 
-from pairs import DATA, PACKAGES, Pair, install, list_crosses
+from pairs import DATA, PACKAGES, Pair, find_uv, install, list_crosses
 from scratch import CACHE, git, merge_tree
 
 LABELS = DATA.parent / "crosses.json"
@@ -50,7 +50,7 @@ def read_labels() -> tuple[Cross, ...]:
 
 def write_labels(pairs: tuple[Pair, ...], repositories: dict[str, Path]) -> None:
     """Makes all labels anew, by running the tests (about two minutes), and writes them."""
-    python = _prepare_python()
+    python = prepare_python()
     by_branch = {branch: pair for pair in pairs for branch in pair.branches}
     crosses = [
         _label(repositories[package], package, (by_branch[one], one), (by_branch[other], other), python)
@@ -81,13 +81,13 @@ def _label(repo: Path, package: str, one: tuple[Pair, str], other: tuple[Pair, s
         return Cross(package, one[1], other[1], "textual", published, {})
     outcomes = {}
     for test in (None, *sorted({one[0].test, other[0].test})):
-        passed = [_passes(repo, tree_ish, package, test, python) for tree_ish in ("main", one[1], other[1], tree)]
+        passed = [passes_on(repo, tree_ish, package, test, python) for tree_ish in ("main", one[1], other[1], tree)]
         outcomes[test.parent.name if test else "import"] = "".join("FP"[ok] for ok in passed)
     return Cross(package, one[1], other[1], decide_label(outcomes.values()), published, outcomes)
 
 
 @cache
-def _passes(repo: Path, tree_ish: str, package: str, test: Path | None, python: Path) -> bool:
+def passes_on(repo: Path, tree_ish: str, package: str, test: Path | None, python: Path) -> bool:
     """Whether ``test`` passes on a tree; without one, whether the package can be imported."""
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "tree.tar"
@@ -111,12 +111,12 @@ def _run(python: Path, folder: str, arguments: Sequence[str]) -> bool:
     return done.returncode == 0
 
 
-def _prepare_python() -> Path:
+def prepare_python() -> Path:
     """A Python of its own with what the packages need; the trees under test come before it on the path."""
     folder = CACHE / "composition-python"
     python = folder / "bin" / "python"
     if not python.exists():
-        subprocess.run([shutil.which("uv") or "uv", "venv", "-q", "-p", "3.11", str(folder)], check=True, timeout=300)
+        subprocess.run([find_uv(), "venv", "-q", "-p", "3.11", str(folder)], check=True, timeout=300)
         requirements = [f"{package.name}=={package.version}" for package in PACKAGES.values()]
         install([*requirements, "pytest"], ["--python", str(python)])
     return python

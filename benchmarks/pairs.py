@@ -19,7 +19,6 @@ import msgspec
 from scratch import CACHE, ROOT, commit_all, commit_patch, create_repository, git
 
 DATA = ROOT / "benchmarks" / "data" / "pairs"
-_OWN_UV = ROOT / ".cache" / "uv-venv" / "bin" / "uv"  # made by tools/setup.sh where PATH has none that runs
 
 
 class Package(msgspec.Struct, frozen=True):
@@ -109,13 +108,18 @@ def _keep_only_package(repo: Path, name: str) -> None:
         shutil.rmtree(cache)
 
 
+def find_uv() -> str:
+    """uv, where it is installed for all, else where ``make setup`` puts it."""
+    own = ROOT / ".cache" / "uv-venv" / "bin" / "uv"
+    return str(own) if own.exists() else shutil.which("uv") or "uv"
+
+
 def install(requirements: list[str], options: list[str]) -> None:
     """``pip install``, by pip where this Python has it, otherwise by uv."""
     if importlib.util.find_spec("pip") is not None:
         command = [sys.executable, "-m", "pip", "install", "--quiet"]
     else:
-        uv = str(_OWN_UV) if _OWN_UV.exists() else "uv"
-        command = [uv, "pip", "install", "--quiet", "--python", sys.executable]
+        command = [find_uv(), "pip", "install", "--quiet", "--python", sys.executable]
     done = subprocess.run([*command, *options, *requirements], capture_output=True, text=True, timeout=600, check=False)
     if done.returncode != 0:
         raise SystemExit(f"cannot install {' '.join(requirements)}: {done.stderr.strip()[:500]}")

@@ -25,6 +25,7 @@ from watchkeeper.repos.target import Target, find_target
 if TYPE_CHECKING:
     # Imported where it is used: SQLAlchemy takes a fifth of a second that only those pay who read the record.
     from watchkeeper.probes.everything import Everything, ProveReport
+    from watchkeeper.probes.live import LiveProver
     from watchkeeper.probes.prover import CommandProver
     from watchkeeper.record.log import Log
     from watchkeeper.repos.hub import Hub
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from watchkeeper.watch.merges import Merges
     from watchkeeper.watch.readings import Readings
     from watchkeeper.watch.replay import ReplayReport
+
+
+_SCRATCH_TREES = 2
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -122,18 +126,17 @@ def read_state(log: Log, project: ProjectId) -> State:
 def open_analysis(place: Place) -> Iterator[Analysis]:
     """Everything that looking at code needs, closed at the end. Creates the project's folder in the state folder."""
     from watchkeeper.repos.hub import open_hub
-    from watchkeeper.repos.objects import Objects
     from watchkeeper.watch.analyst import Analyst
     from watchkeeper.watch.merges import Merges
     from watchkeeper.watch.readings import Readings
 
     with (
-        Objects(place.repository.common_dir) as objects,
         open_hub(place.repository, place.home / "projects" / place.project) as hub,
         open_cache(place.home) as cache,
     ):
-        readings, merges = Readings(objects, cache), Merges(hub)
-        yield Analysis(objects, hub, readings, merges, Analyst(place.repository, objects, readings, merges))
+        # Read through the hub: it has the user's objects, and the merges that are made of them.
+        readings, merges = Readings(hub.objects, cache), Merges(hub)
+        yield Analysis(hub.objects, hub, readings, merges, Analyst(place.repository, hub.objects, readings, merges))
 
 
 def check(repo: Path, changes: Sequence[str], *, base: str | None = None, place: Place | None = None) -> CheckReport:
@@ -153,16 +156,20 @@ def prove(
     place: Place | None = None,
     checks: Sequence[str] | None = None,
     only_static: bool = False,
+    again: bool = False,
 ) -> ProveReport:
     """What ``watchkeeper prove`` finds: ``check``, then what running the merges says. Raises WatchkeeperError.
 
-    ``checks`` are analysers by name, None: as configured.
+    ``checks`` are analysers by name, None: as configured. ``again``: what was run before is run again.
     """
-    from watchkeeper.probes.virtual import LiveTree
+    from watchkeeper.model.probing import LiveTree
     from watchkeeper.watch.check import check_changes
 
     where = place or find_place(repo, os.environ)
-    with open_analysis(where) as analysis, open_commands(where, analysis, checks, only_static) as commands:
+    with (
+        open_analysis(where) as analysis,
+        open_commands(where, analysis, checks, only_static=only_static, again=again) as commands,
+    ):
         gathered = _gather(where, analysis, changes, base, repo)
         report = check_changes(analysis.analyst, gathered)
         live = [
@@ -191,24 +198,25 @@ def _everything(place: Place, analysis: Analysis, commands: CommandProver | None
 
 @contextmanager
 def open_commands(
-    place: Place, analysis: Analysis, checks: Sequence[str] | None = None, only_static: bool = False
+    place: Place,
+    analysis: Analysis,
+    checks: Sequence[str] | None = None,
+    *,
+    only_static: bool = False,
+    again: bool = False,
 ) -> Iterator[CommandProver | None]:
     """What runs commands on merges, closed at the end; None where there is no command to run.
 
     Raises UsageError for a check that nobody knows, or tests that point at a service of the user's.
     """
-    from watchkeeper.probes.presets import PRESETS, find_checks, project_tests
+    from watchkeeper.probes.presets import PRESETS, find_checks, is_there, project_tests
+    from watchkeeper.probes.prover import Checks, CommandProver
 
     project = place.config.project
     wanted = tuple(checks) if checks is not None else project.checks
     if only_static:
         yield None
         return
-    from watchkeeper.probes.commands import CommandRunner, ProjectCommands, is_there
-    from watchkeeper.probes.prover import Checks, CommandProver
-    from watchkeeper.repos.scratch import ScratchPool
-    from watchkeeper.sandbox.run import find_sandbox
-
     analysers = find_checks(wanted)
     if checks is None and not wanted and is_there("ty"):
         analysers = (PRESETS["ty"],)
@@ -219,10 +227,16 @@ def open_commands(
     if not found.analysers and found.tests is None:
         yield None
         return
+    from watchkeeper.probes.commands import CommandRunner, ProjectCommands, RunStore
+    from watchkeeper.repos.scratch import ScratchPool
+    from watchkeeper.sandbox.run import find_sandbox
+
     folder = make_home(place.home) / "projects" / place.project
-    with ScratchPool(analysis.hub, folder / "scratch") as pool:
-        commands = ProjectCommands(project.setup, project.test, project.database, float(project.test_timeout))
-        runner = CommandRunner(pool, find_sandbox(folder / "jobs"), commands, folder / "reports")
+    pool = ScratchPool(analysis.hub, folder / "scratch", _SCRATCH_TREES)
+    commands = ProjectCommands(project.setup, project.test, project.database, float(project.test_timeout))
+    with open_cache(place.home) as cache:
+        store = None if again else RunStore(cache)
+        runner = CommandRunner(pool, find_sandbox(folder / "jobs"), commands, folder / "reports", store)
         yield CommandProver(runner, found)
 
 
@@ -293,12 +307,44 @@ def open_watch(place: Place, clock: Callable[[], Millis] = now) -> Iterator[Part
         # Read through the hub: it has the objects of all clones, and no configuration of theirs.
         surveyor = Surveyor(place.repository, hub.repository, clones, wanted)
         readings = Readings(hub.objects, open_parts.enter_context(open_cache(place.home)))
-        analyst = Analyst(hub.repository, hub.objects, readings, Merges(hub))
+        merges = Merges(hub)
+        analyst = Analyst(hub.repository, hub.objects, readings, merges)
         log = open_parts.enter_context(open_log(place.home))
         lock = RecorderLock(folder)
         lock.acquire()
         ledger = Ledger(log, place.project, lock)
         open_parts.callback(ledger.close)
-        lookout = Lookout(surveyor, hub.objects, analyst, lambda: ledger.state, clock=clock, ignore=config.ignore)
+        analysis = Analysis(hub.objects, hub, readings, merges, analyst)
+        prover = _live_prover(place, analysis, open_parts.enter_context(open_commands(place, analysis)))
+        lookout = Lookout(
+            surveyor,
+            hub.objects,
+            analyst,
+            lambda: ledger.state,
+            clock=clock,
+            ignore=config.ignore,
+            prover=prover,
+        )
         open_parts.callback(lookout.close)
-        yield Parts(surveyor.repositories, lookout, ledger, readings, clock, metadata.version("watchkeeper"))
+        version = metadata.version("watchkeeper")
+        yield Parts(surveyor.repositories, lookout, ledger, readings, clock, version, prover)
+
+
+def _live_prover(place: Place, analysis: Analysis, commands: CommandProver | None) -> LiveProver:
+    from watchkeeper.probes.live import LiveProver
+    from watchkeeper.probes.prover import Prover
+    from watchkeeper.probes.sets import SetFinder
+    from watchkeeper.probes.static import StaticProver
+    from watchkeeper.probes.virtual import VirtualMerges
+    from watchkeeper.watch.hubtrees import HubTrees
+
+    merges = VirtualMerges(analysis.hub)
+    reader = HubTrees(analysis.hub.objects, analysis.readings, analysis.analyst)
+    return LiveProver(
+        Prover(merges, reader, StaticProver(reader)),
+        merges,
+        analysis.hub.repository.is_ancestor,
+        commands,
+        budget=place.config.project.budget,
+        sets=SetFinder(merges, reader, StaticProver(reader), commands),
+    )

@@ -24,14 +24,19 @@ from watchkeeper.model.events import (
     ConflictClosed,
     ConflictDismissed,
     ConflictOpened,
+    ConflictProbed,
     Event,
     FileUnreadable,
     Opaque,
+    RuleDemoted,
+    RuleRestored,
     WatchStarted,
     WatchStopped,
 )
+from watchkeeper.model.findings import Finding
 from watchkeeper.model.footprint import Confidence
-from watchkeeper.model.ids import ChangeId, ConflictId, Millis, ProjectId, Seq, Sha
+from watchkeeper.model.ids import ChangeId, ConflictId, Millis, ProjectId, Seq, Sha, SymbolKey
+from watchkeeper.model.probing import Outcome, Proof
 from watchkeeper.record.codec import KINDS
 from watchkeeper.record.log import Log
 from watchkeeper.record.store import Store, open_file_store, open_url_store
@@ -58,6 +63,21 @@ CLASH = Conflict(
     fingerprint="12345678",
     weight=3,
 )
+PROOF = Proof(
+    changes=CLASH.changes,
+    trees=(Sha("3" * 40), Sha("4" * 40)),
+    merged=Sha("5" * 40),
+    outcome=Outcome.PROVED,
+    findings=(
+        Finding(
+            "locks", "nested-lock", "engine/stages.py", "update_stage_field content", "nested lock: would hang", 12,
+            "mirror.execute(sql)", (SymbolKey("engine/stages.py", "update_stage_field"),),
+        ),
+    ),
+    by=("locks",),
+    wall_ms=40,
+    conflicts=(CLASH.id,),
+)  # fmt: skip
 EVERY_KIND: tuple[Event, ...] = (
     ChangeAppeared(A),
     ChangeMoved(A),
@@ -67,6 +87,9 @@ EVERY_KIND: tuple[Event, ...] = (
     ConflictChanged(CLASH),
     ConflictClosed(CLASH.id, CloseReason.RESOLVED),
     ConflictDismissed(CLASH.id, Severity.MAJOR, 3, "ada", "known"),
+    ConflictProbed(CLASH.id, PROOF),
+    RuleDemoted("stale-read", 3, 20),
+    RuleRestored("stale-read", 9, 20),
     FileUnreadable(A.id, "broken.py", "line 3: unexpected indent"),
     WatchStarted("0.1.0", "main"),
     WatchStopped(),
@@ -163,9 +186,9 @@ def test_reading_takes_only_what_meets_every_condition(log: Log) -> None:
 def test_the_latest_are_the_newest_in_their_order(log: Log) -> None:
     log.append(ONE, EVERY_KIND, NOON)
 
-    assert [each.seq for each in log.latest(ONE, limit=3)] == [9, 10, 11]
-    assert [each.seq for each in log.latest(ONE, limit=100)] == list(range(1, 12))
-    assert [each.seq for each in log.latest(ONE, limit=1, subject=CLASH.id)] == [8]
+    assert [each.seq for each in log.latest(ONE, limit=3)] == [12, 13, 14]
+    assert [each.seq for each in log.latest(ONE, limit=100)] == list(range(1, 15))
+    assert [each.seq for each in log.latest(ONE, limit=1, subject=CLASH.id)] == [9]
     assert log.latest(OTHER, limit=3) == ()
 
 

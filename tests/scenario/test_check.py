@@ -124,6 +124,23 @@ def test_a_file_that_does_not_parse_is_said_to_be_unread(stages: GitRepo) -> Non
     assert {c.severity for c in report.conflicts} != {Severity.INFO}
 
 
+def test_two_migrations_after_one_are_told_and_what_cannot_be_named_is_said(stages: GitRepo) -> None:
+    head = "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n"
+    after = '    dependencies = [("engine", "0001_initial")]\n'
+    stages.commit("a first migration", {"engine/migrations/0001_initial.py": head + "    dependencies = []\n"})
+    one, two = stages.worktree("agent-a", "agent-a"), stages.worktree("agent-b", "agent-b")
+    one.write("engine/migrations/0002_one.py", head + after)
+    two.write("engine/migrations/0002_two.py", head + after)
+    two.write("engine/names.py", "import os\n\n\ndef find(name):\n    return os.environ[name]\n")
+
+    report = check(stages.path, [str(one.path), str(two.path)])
+
+    assert [(c.rule, c.severity) for c in report.conflicts] == [("migrations-heads", Severity.BLOCKING)]
+    assert [(p.change, p.path, p.line, p.kind.value) for p in report.not_analysed] == [
+        ("agent-b", "engine/names.py", 5, "environment")
+    ]
+
+
 def test_an_unknown_name_is_a_usage_error_with_a_hint(stages: GitRepo) -> None:
     stages.branch("agent-a")
     with pytest.raises(UsageError) as caught:

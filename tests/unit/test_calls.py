@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from watchkeeper.conflicts.calls import find_misfit, find_misfit_of
+from watchkeeper.code.call_fit import find_misfit
+from watchkeeper.conflicts.calls import find_misfit_of
 from watchkeeper.model.reading import CallShape, Parameter, ParameterKind, Signature
 
 URL = Parameter("url")

@@ -9,7 +9,7 @@ import pytest
 
 from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.errors import UsageError
-from watchkeeper.record.config import KEYS, Config, find_user_file, load_settings, render_template
+from watchkeeper.record.config import KEYS, Config, ProjectConfig, find_user_file, load_settings, render_template
 
 
 def write(path: Path, text: str) -> Path:
@@ -101,15 +101,50 @@ def test_a_variable_with_a_typing_error_does_not_silently_mean_nothing() -> None
 
 @pytest.mark.parametrize("target", ["main", 'odd"name\\', "naïve/文", "line\nbreak", "🚢", "\U000e0001"])
 def test_the_template_is_valid_and_sets_the_target_alone(tmp_path: Path, target: str) -> None:
-    path = write(tmp_path / "watchkeeper.toml", render_template(target))
+    path = write(tmp_path / "watchkeeper.toml", render_template(target, ProjectConfig()))
 
     assert load_settings([path], {}).config == Config(target=target)
 
 
-def test_every_line_of_the_template_is_valid_when_it_is_uncommented() -> None:
-    lines = render_template("main").splitlines()[1:]
+def test_the_template_sets_the_commands_that_were_found(tmp_path: Path) -> None:
+    commands = ProjectConfig(setup="make 'it'", test='run "all"', checks=("ty", "own: ./check"))
+    path = write(tmp_path / "watchkeeper.toml", render_template("main", commands))
 
-    assert set(tomllib.loads("\n".join(line.removeprefix("# ") for line in lines))) == set(KEYS)
+    assert load_settings([path], {}).config == Config(target="main", project=commands)
+
+
+def test_a_key_of_the_project_table_with_a_typing_error_names_the_right_one(tmp_path: Path) -> None:
+    path = write(tmp_path / "watchkeeper.toml", '[project]\ntests = "pytest"\n')
+
+    with pytest.raises(UsageError) as raised:
+        load_settings([path], {})
+
+    assert "project.test" in raised.value.message
+
+
+def test_a_project_that_is_no_table_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "watchkeeper.toml", 'project = "mine"\n')
+
+    with pytest.raises(UsageError) as raised:
+        load_settings([path], {})
+
+    assert raised.value.slug == "config-bad-value"
+
+
+def test_a_variable_sets_a_key_of_the_project_table() -> None:
+    settings = load_settings([], {"WATCHKEEPER_PROJECT_TEST": "make test", "WATCHKEEPER_PROJECT_BUDGET": "1.5"})
+
+    assert (settings.config.project.test, settings.config.project.budget) == ("make test", 1.5)
+    assert settings.origins["project.test"] == "$WATCHKEEPER_PROJECT_TEST"
+
+
+def test_every_line_of_the_template_is_valid_when_it_is_uncommented() -> None:
+    lines = render_template("main", ProjectConfig()).splitlines()[1:]
+
+    document = tomllib.loads("\n".join(line.removeprefix("# ") for line in lines))
+
+    keys = {key for key in document if key != "project"} | {f"project.{key}" for key in document["project"]}
+    assert keys == set(KEYS)
 
 
 def test_the_users_file_is_in_the_systems_place_for_configuration(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from watchkeeper.watch.check import CheckReport
 
 _MOST_LINES = 4
+_MOST_PLACES = 20
 
 
 @verb(
@@ -52,7 +53,8 @@ def command(*, changes: tuple[str, ...], base: str | None, severity: str | None,
     shown = [c for c in report.conflicts if c.severity.rank >= place.config.min_severity.rank]
     if as_json:
         unread = [msgspec.to_builtins(each) for each in report.unread]
-        show_document({**check_document(report.changes, shown), "unread": unread})
+        missed = [msgspec.to_builtins(each) for each in report.not_analysed]
+        show_document({**check_document(report.changes, shown), "unread": unread, "not_analysed": missed})
     else:
         _show(report, shown)
     return Exit.FOUND if shown else Exit.NOTHING
@@ -67,6 +69,13 @@ def _show(report: CheckReport, shown: Sequence[Conflict]) -> None:
         f"not analysed: {printable(each.path)} in {printable(each.change)}: {printable(each.reason)}"
         for each in report.unread
     ]
+    lines += [
+        f"not analysed: {printable(each.path)}:{each.line} in {printable(each.change)}: {each.kind}: "
+        f"{printable(each.reason)}"
+        for each in report.not_analysed[:_MOST_PLACES]
+    ]
+    if len(report.not_analysed) > _MOST_PLACES:
+        lines.append(f"not analysed: {len(report.not_analysed) - _MOST_PLACES} more places (--json lists all)")
     hidden = len(report.conflicts) - len(shown)
     more = f" ({hidden} below the severity shown: --severity info)" if hidden else ""
     lines.append(f"{len(report.changes)} changes compared, {len(shown)} conflicts{more}")

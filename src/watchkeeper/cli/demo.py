@@ -20,8 +20,10 @@ from watchkeeper.cli.options import json_lines_option
 from watchkeeper.cli.output import Terminal, find_terminal, printable, show, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.cli.wording import conflict_lines, evidence_lines
+from watchkeeper.conflicts.lifecycle import severity_after
 from watchkeeper.model.conflicts import Conflict
 from watchkeeper.model.errors import WatchkeeperError
+from watchkeeper.model.probing import Proof
 
 if TYPE_CHECKING:
     from watchkeeper.cli.demo_scene import Happening
@@ -77,7 +79,7 @@ class Teller:
             _print(self._lines(happening))
 
     def _lines(self, happening: Happening) -> list[str]:
-        from watchkeeper.cli.demo_scene import Committed, Seen, Typed
+        from watchkeeper.cli.demo_scene import Committed, Proved, Seen, Typed
 
         when = self._terminal.paint("dim", f"{time.monotonic() - self._began:5.1f} s")
         match happening:
@@ -91,11 +93,11 @@ class Teller:
             case Committed():
                 verdict = "clean, it sees nothing wrong" if happening.merge_is_clean else "they do not merge"
                 return [
-                    f"{when}  agent-a and agent-b committed",
+                    f"{when}  agent-a and agent-b committed; each one's tests pass",
                     f"{when}  git merge-tree agent-a agent-b: {verdict}",
-                    "",
-                    *_in_full(happening.conflict, self._terminal),
                 ]
+            case Proved():
+                return ["", *_in_full(happening.conflict, happening.proof, self._terminal)]
 
 
 def _opening(folder: Path, editors: list[str]) -> list[str]:
@@ -106,8 +108,9 @@ def _opening(folder: Path, editors: list[str]) -> list[str]:
     ]
 
 
-def _in_full(conflict: Conflict, terminal: Terminal) -> list[str]:
-    lines = conflict_lines(conflict, terminal)
+def _in_full(conflict: Conflict, proof: Proof | None, terminal: Terminal) -> list[str]:
+    severity = severity_after(conflict.severity, proof.outcome if proof else None)
+    lines = conflict_lines(conflict, terminal, proof=proof, severity=severity)
     for change in conflict.changes:
         lines += [
             f"            {printable(change)}",

@@ -16,6 +16,7 @@ from watchkeeper.app import find_place, open_watch
 from watchkeeper.conflicts.lifecycle import open_conflicts
 from watchkeeper.model.conflicts import Conflict, Severity
 from watchkeeper.model.events import ConflictChanged, ConflictOpened
+from watchkeeper.model.probing import Outcome, Proof
 from watchkeeper.repos.git import run_git
 from watchkeeper.watch.engine import LiveWatch, Update
 
@@ -64,7 +65,14 @@ class Committed(msgspec.Struct, frozen=True, tag="committed"):
     conflict: Conflict
 
 
-Happening = Typed | Seen | Committed
+class Proved(msgspec.Struct, frozen=True, tag="proved"):
+    """What running the merge of both said; None where nothing came in time."""
+
+    conflict: Conflict
+    proof: Proof | None
+
+
+Happening = Typed | Seen | Committed | Proved
 Tell = Callable[[Happening], None]
 
 
@@ -92,6 +100,7 @@ async def play(folder: Path, tell: Tell) -> bool:
             return False
         is_clean = await asyncio.to_thread(_commit_and_merge, folder, repository, editors)
         tell(Committed(is_clean, sight.conflict()))
+        tell(Proved(sight.conflict(), await sight.wait_proof()))
     return is_clean
 
 
@@ -102,6 +111,7 @@ class _Sight:
         self._watch = watch
         self._tell = tell
         self._seen = asyncio.Event()
+        self._changed = asyncio.Event()
         watch.listen(self._take)
 
     async def wait(self) -> bool:
@@ -112,11 +122,27 @@ class _Sight:
             return False
         return True
 
+    async def wait_proof(self) -> Proof | None:
+        """What running the merge says of the conflict, once it says something final."""
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                while (proof := self._proof()) is None:
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            return None
+        return proof
+
+    def _proof(self) -> Proof | None:
+        found = [each.proof for each in open_conflicts(self._watch.picture().state) if each.proof is not None]
+        return next((proof for proof in found if proof.outcome is Outcome.PROVED), None)
+
     def conflict(self) -> Conflict:
         """As it stands now."""
         return open_conflicts(self._watch.picture().state)[0].conflict
 
     def _take(self, update: Update) -> None:
+        self._changed.set()
         for recorded in update.recorded:
             event = recorded.event
             if not isinstance(event, ConflictOpened | ConflictChanged) or self._seen.is_set():
@@ -129,7 +155,11 @@ class _Sight:
 @asynccontextmanager
 async def _watching(folder: Path, repository: Path) -> AsyncIterator[LiveWatch]:
     """The real engine, with a state folder of its own."""
-    environ = {"WATCHKEEPER_HOME": str(folder / "state"), "XDG_CONFIG_HOME": str(folder / "config")}
+    environ = {
+        "WATCHKEEPER_HOME": str(folder / "state"),
+        "XDG_CONFIG_HOME": str(folder / "config"),
+        "WATCHKEEPER_PROJECT_TEST": "python3 -m unittest discover --quiet",
+    }
     place = find_place(repository, environ)
     with open_watch(place) as parts:
         watch = LiveWatch(parts)

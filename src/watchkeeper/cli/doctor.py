@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +23,9 @@ from watchkeeper.cli.health import (
     judge_history,
     judge_instances,
     judge_locale,
+    judge_proof,
     judge_record,
+    judge_sandbox,
     judge_watches,
     judge_worktrees,
     render_check,
@@ -115,6 +118,8 @@ def _repository_checks(folder: Path) -> Iterable[Check]:
     yield _guarded("worktrees", lambda: _worktrees_check(place))
     yield _guarded("history", lambda: _history_check(place))
     yield Check("configuration", Health.OK, _origins(place))
+    yield _guarded("proof", lambda: _proof_check(place))
+    yield _guarded("sandbox", _sandbox_check)
 
 
 def _target_check(place: Place) -> Check:
@@ -132,6 +137,30 @@ def _worktrees_check(place: Place) -> Check:
 def _history_check(place: Place) -> Check:
     facts = machine.measure_repository(place)
     return judge_history(is_shallow=facts.is_shallow, is_partial=facts.is_partial)
+
+
+def _proof_check(place: Place) -> Check:
+    """What runs on merges beside the built-in checks."""
+    from watchkeeper.probes.presets import find_checks, is_there
+
+    project = place.config.project
+    checks = find_checks(project.checks)
+    missing = [check.name for check in checks if check.program and not is_there(check.program)]
+    return judge_proof(
+        test=project.test,
+        checks=[check.name for check in checks] or (["ty"] if is_there("ty") else []),
+        missing=missing,
+        budget=project.budget,
+    )
+
+
+def _sandbox_check() -> Check:
+    """How well commands are walled in on this machine, tried out."""
+    from watchkeeper.sandbox.run import find_fault, find_sandbox
+
+    with tempfile.TemporaryDirectory(prefix="watchkeeper-doctor-") as folder:
+        sandbox = find_sandbox(Path(folder))
+        return judge_sandbox(sandbox.isolation.level, sandbox.isolation.missing, find_fault(sandbox))
 
 
 def _origins(place: Place) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import msgspec
@@ -40,6 +41,30 @@ def render_check(check: Check, terminal: Terminal) -> list[str]:
     shape = terminal.paint(colour, f"{terminal.symbol(fancy, plain)} {check.health.value:<4}")
     lines = [f"{shape}  {check.name:<15}{printable(check.text)}"]
     return [*lines, f"{'':<23}fix: {printable(check.fix)}"] if check.fix else lines
+
+
+def judge_proof(*, test: str, checks: Sequence[str], missing: Sequence[str], budget: float) -> Check:
+    """The commands that run on virtual merges."""
+    if missing:
+        return Check("proof", Health.WARN, f"{', '.join(missing)} cannot be found", "install it where PATH finds it")
+    if budget == 0:
+        return Check("proof", Health.OK, "built-in checks only: the budget for commands is 0")
+    said = f"built-in checks, {', '.join(checks) or 'no analyser'}, {f'tests: {test}' if test else 'no tests'}"
+    if test and checks:
+        return Check("proof", Health.OK, said)
+    fix = "set [project] test: watchkeeper init proposes it" if not test else "pip install 'watchkeeper[proof]'"
+    return Check("proof", Health.WARN, said, fix)
+
+
+def judge_sandbox(level: str, missing: Sequence[str], fault: str | None) -> Check:
+    """How well commands are walled in: ``full``, ``partial`` or ``none``; ``fault`` is why it does not work at all."""
+    if fault:
+        return Check("sandbox", Health.FAIL, fault, "run `watchkeeper prove --static` until it works")
+    if level == "full":
+        return Check("sandbox", Health.OK, "full: commands see no network and none of your files")
+    return Check(
+        "sandbox", Health.WARN, f"{level}: without {', '.join(missing)}", "install bubblewrap, or allow user namespaces"
+    )
 
 
 def judge_watches(limit: int | None) -> Check:

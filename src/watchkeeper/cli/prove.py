@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     help="Analysers to run beside the built-in checks, with commas. Default: as configured, else ty where installed.",
 )
 @click.option("--static", "only_static", is_flag=True, help="Built-in checks only: no command is run.")
+@click.option("--again", is_flag=True, help="Run again what was run on the same trees before.")
 @click.option("--base", metavar="REF", help="Compare with this commit. Default: the merge base with the target branch.")
 @severity_option
 @repo_option
@@ -50,6 +51,7 @@ def command(
     changes: tuple[str, ...],
     checks: str | None,
     only_static: bool,
+    again: bool,
     base: str | None,
     severity: str | None,
     folder: Path,
@@ -66,7 +68,7 @@ def command(
         raise click.UsageError("Two changes or more are needed", click.get_current_context())
     place = find_place(folder, os.environ, {"min_severity": severity})
     names = tuple(name.strip() for name in checks.split(",") if name.strip()) if checks is not None else None
-    report = prove(folder, changes, base=base, place=place, checks=names, only_static=only_static)
+    report = prove(folder, changes, base=base, place=place, checks=names, only_static=only_static, again=again)
     shown = _shown(report, place.config.min_severity)
     if as_json:
         show_document(_document(report, shown))

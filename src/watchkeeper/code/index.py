@@ -106,6 +106,17 @@ class ProjectIndex:
                     found.setdefault(symbol.qualname.rpartition(".")[2], []).append(SymbolKey(path, symbol.qualname))
         return {name: tuple(keys) for name, keys in found.items()}
 
+    @cached_property
+    def _derivers(self) -> Mapping[str, tuple[SymbolKey, ...]]:
+        found: dict[str, list[SymbolKey]] = {}
+        for path, reading in self._readings.items():
+            renamed = {item.local: item.name for item in reading.imports if item.name and item.name != item.local}
+            for symbol in reading.symbols:
+                for base in symbol.bases:
+                    name = base[-1].removeprefix(".")
+                    found.setdefault(renamed.get(name, name), []).append(SymbolKey(path, symbol.qualname))
+        return {name: tuple(keys) for name, keys in found.items()}
+
     def find_table(self, path: str) -> FileTable | None:
         """The names of one file; None where it does not exist or nobody reads it."""
         table = self._tables.get(path)
@@ -119,6 +130,10 @@ class ProjectIndex:
     def definers(self, name: str) -> Sequence[SymbolKey]:
         """All class members of that name, in any class."""
         return self._definers.get(name, ())
+
+    def derivers(self, name: str) -> Sequence[SymbolKey]:
+        """All classes with a base of that name (``Base`` of ``module.Base``), whatever it means there."""
+        return self._derivers.get(name, ())
 
     def fan_in(self, name: str) -> int:
         """In how many files of the tree the word stands; 1 for a name nobody has seen."""
@@ -174,6 +189,10 @@ class Overlay(ProjectIndex):
         own = super().definers(name)
         below = [key for key in self._below.definers(name) if key.path not in self._hidden]
         return (*below, *own) if own else below
+
+    def derivers(self, name: str) -> Sequence[SymbolKey]:
+        own = super().derivers(name)
+        return (*(key for key in self._below.derivers(name) if key.path not in self._hidden), *own)
 
     def fan_in(self, name: str) -> int:
         return self._below.fan_in(name)

@@ -94,10 +94,14 @@ _OUTSIDE = Resolution(Outcome.OUTSIDE, (), OUTSIDE)
 
 
 class Resolver:
-    """Answers for one view of the tree. Remembers what it found: make a new one when the view changes."""
+    """Answers for one view of the tree. Remembers what it found: make a new one when the view changes.
 
-    def __init__(self, index: ProjectIndex) -> None:
+    Without ``guess`` the attributes of unknown receivers stay unknown, whoever else defines such a name.
+    """
+
+    def __init__(self, index: ProjectIndex, *, guess: bool = True) -> None:
         self._index = index
+        self._guess_names = guess
         self._chains: dict[tuple[str, str, Chain], Resolution] = {}
         self._orders: dict[SymbolKey, ClassOrder] = {}
 
@@ -441,7 +445,7 @@ class Resolver:
         return Resolution(outcome, tuple(missed), UNKNOWN)
 
     def _by_name(self, name: str) -> Resolution:
-        if name in BUILTIN_MEMBERS or name.startswith("__"):
+        if not self._guess_names or name in BUILTIN_MEMBERS or name.startswith("__"):
             return _NOTHING
         keys = self._index.definers(name)
         if not keys:

@@ -8,14 +8,30 @@ import msgspec
 
 from watchkeeper.conflicts.pair import Pair, TextClash
 from watchkeeper.conflicts.rules.landed import restate_landed
+from watchkeeper.conflicts.rules.resource_dependencies import find_dependency_conflicts
+from watchkeeper.conflicts.rules.resource_environment import find_environment_conflicts
 from watchkeeper.conflicts.rules.resource_migrations import find_migration_conflicts
+from watchkeeper.conflicts.rules.resource_ports import find_port_conflicts
+from watchkeeper.conflicts.rules.resource_routes import find_route_conflicts
+from watchkeeper.conflicts.rules.resource_settings import find_setting_conflicts
+from watchkeeper.conflicts.rules.resource_tables import find_table_conflicts
+from watchkeeper.conflicts.rules.resource_topics import find_topic_conflicts
 from watchkeeper.conflicts.rules.stale_read import find_stale_reads
 from watchkeeper.conflicts.rules.text import find_text
 from watchkeeper.conflicts.rules.write_skew import join_write_skew
 from watchkeeper.conflicts.rules.write_write import find_write_write
 from watchkeeper.model.conflicts import Conflict, Kind, Severity
 
-RESOURCE_RULES: tuple[Callable[[Pair], Iterator[Conflict]], ...] = (find_migration_conflicts,)
+RESOURCE_RULES: tuple[Callable[[Pair], Iterator[Conflict]], ...] = (
+    find_dependency_conflicts,
+    find_environment_conflicts,
+    find_migration_conflicts,
+    find_port_conflicts,
+    find_route_conflicts,
+    find_setting_conflicts,
+    find_table_conflicts,
+    find_topic_conflicts,
+)
 """One a kind of resource."""
 
 
@@ -55,4 +71,12 @@ def _once(found: list[Conflict]) -> list[Conflict]:
     texts = {
         name for c in found if c.kind is Kind.TEXT and c.severity.rank >= Severity.MAJOR.rank for name in c.subjects
     }
-    return [c for c in found if not (c.kind is Kind.WRITE_WRITE and c.subjects[0] in texts)]
+    told = [c for c in found if not (c.kind is Kind.WRITE_WRITE and c.subjects[0] in texts)]
+    return [c for c in told if not (c.kind is Kind.RESOURCE and any(_says_more(other, c) for other in told))]
+
+
+def _says_more(told: Conflict, about: Conflict) -> bool:
+    """Both write one symbol, and that is said more loudly: that they meet in a table there too is no news."""
+    if told.kind is not Kind.WRITE_WRITE or told.severity.rank <= about.severity.rank:
+        return False
+    return {each.path for each in about.evidence} <= {each.path for each in told.evidence}

@@ -30,6 +30,16 @@ class Doing:
         for name in sorted(self.undefined.keys() - self.defined.keys()):
             yield name, self.undefined[name]
 
+    def removed_under(self, other: Doing) -> Iterator[tuple[str, ResourceTouch, ResourceTouch]]:
+        """What it removes and the other newly uses, without having a hand in its definition: name and both touches.
+
+        What the remover itself newly uses is missing without the other as well.
+        """
+        for name, touches in self.removed():
+            used = other.newly_used(name)
+            if used and not self.newly_used(name) and name not in other.defined and name not in other.undefined:
+                yield name, touches[0], used[0]
+
     def newly_used(self, name: str) -> Sequence[ResourceTouch]:
         """Where it newly reads or writes the resource."""
         return (*self.read.get(name, ()), *self.written.get(name, ()))
@@ -93,5 +103,9 @@ def _by_name(touches: Iterable[ResourceTouch]) -> Touches:
 
 def _has_same(touch: ResourceTouch, others: Sequence[ResourceTouch]) -> bool:
     """Whether the other side makes the same edit: the same thing in the same place."""
-    own = (touch.path, touch.access.value, touch.access.symbol)
-    return any((each.path, each.access.value, each.access.symbol) == own for each in others)
+    own = _place(touch)
+    return any(_place(each) == own for each in others)
+
+
+def _place(touch: ResourceTouch) -> tuple[str, ...]:
+    return touch.path, touch.access.value, touch.access.symbol, touch.access.text

@@ -30,7 +30,7 @@ FLOOR = 0.3
 RESTORED = 0.4
 """From this share on a demoted rule is shown in full again: apart from the floor, so that it does not flicker."""
 
-_NEVER_DEMOTED = frozenset({"locks", "nested-lock", "opposite-order", "second-connection", "resource-tables", "unread"})
+_NEVER_DEMOTED = frozenset({"tables", "text", "unread"})
 
 
 class Ending(StrEnum):
@@ -97,7 +97,10 @@ def count_rules(events: Iterable[Recorded]) -> Mapping[str, RuleRecord]:
 
 
 def can_demote(rule: str) -> bool:
-    """Lock rules are shown as they are: what they warn of hangs production, and tests rarely meet it."""
+    """What both do to a table is shown as it is: it may hang production, and tests rarely meet the interleaving.
+
+    So is what git itself says, and that a file could not be read.
+    """
     return rule not in _NEVER_DEMOTED
 
 

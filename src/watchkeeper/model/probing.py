@@ -24,6 +24,26 @@ class Outcome(StrEnum):
         return self in (Outcome.PROVED, Outcome.CLEARED)
 
 
+class LiveTree(msgspec.Struct, frozen=True):
+    """A change as it is at the moment: its tree in the hub, what it started from, and the paths that it touches."""
+
+    change: ChangeId
+    base: Sha | None
+    tree: Sha
+    paths: frozenset[str] = frozenset()
+
+
+class UnionProof(msgspec.Struct, frozen=True):
+    """What the merge of many changes at once says: the fewest that break each other, each set as a proof.
+
+    ``changes`` are those that were merged, with their ``trees``; what git could not merge with the others is left out.
+    """
+
+    changes: tuple[ChangeId, ...]
+    trees: tuple[Sha, ...]
+    sets: tuple[Proof, ...] = ()
+
+
 class Proof(msgspec.Struct, frozen=True):
     """What was run on the virtual merge of ``changes``, and what came of it.
 

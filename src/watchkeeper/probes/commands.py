@@ -6,19 +6,18 @@ import hashlib
 import json
 import os
 import shlex
-import shutil
-import sys
 import tempfile
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from watchkeeper.model.findings import CheckReport
 from watchkeeper.model.ids import Sha
-from watchkeeper.probes.presets import CommandCheck, runs_pytest
+from watchkeeper.probes.presets import CommandCheck, program_path, runs_pytest
 from watchkeeper.probes.reports import (
     MOST_BYTES,
     Form,
@@ -33,10 +32,13 @@ from watchkeeper.probes.reports import (
     parse_unittest,
 )
 from watchkeeper.probes.runs import EVERYTHING, Ran, Selection, could_not_run
+from watchkeeper.record.cache import ReadingCache, ReadingKey
 from watchkeeper.repos.git import local_path
 from watchkeeper.repos.scratch import ScratchPool, ScratchTree
+from watchkeeper.sandbox.environment import reserve_ports
 from watchkeeper.sandbox.job import Cancel, Ending, Job, Limits, Network
 from watchkeeper.sandbox.job import Outcome as JobOutcome
+from watchkeeper.sandbox.outside import refuse_outside_services
 from watchkeeper.sandbox.run import Sandbox
 
 INSIDE = Path(__file__).parent / "inside"
@@ -47,6 +49,7 @@ SETUP_INPUTS = (
 """Files that a project's ``setup`` depends on: it runs again only where one of them, or the command, differs."""
 
 _MOST_RUNS = 400
+_RUN_FORMAT = 1
 _OUTPUT = 4 * 1024 * 1024
 
 
@@ -62,15 +65,52 @@ class ProjectCommands(msgspec.Struct, frozen=True):
     test_timeout_s: float = 600.0
 
 
+class RunStore:
+    """What commands said of trees, kept over the end of a process: equal trees, checks and configurations say equal
+    things. May lose anything at any time.
+    """
+
+    def __init__(self, cache: ReadingCache) -> None:
+        self._cache = cache
+
+    def find(self, check: CommandCheck, tree: Sha, selection: Selection, project: ProjectCommands) -> Ran | None:
+        """What it said before; None where that is not known."""
+        key = _run_key(check, tree, selection, project)
+        data = self._cache.get_many([key]).get(key)
+        try:
+            return msgspec.msgpack.decode(data, type=Ran) if data is not None else None
+        except msgspec.DecodeError:
+            return None  # written by another version
+
+    def keep(self, check: CommandCheck, tree: Sha, selection: Selection, project: ProjectCommands, ran: Ran) -> None:
+        """Remember it."""
+        key = _run_key(check, tree, selection, project)
+        with suppress(UnicodeEncodeError):  # a test's name that is no text
+            self._cache.put_many({key: msgspec.msgpack.encode(ran)})
+
+
+def _run_key(check: CommandCheck, tree: Sha, selection: Selection, project: ProjectCommands) -> ReadingKey:
+    told = msgspec.json.encode((check, selection, project, program_path()))
+    return ReadingKey(tree, f"run:{check.name}", _RUN_FORMAT, hashlib.blake2b(told, digest_size=12).hexdigest())
+
+
 class CommandRunner:
     """Runs checks on trees and remembers what they said of each tree. Blocks; safe for several threads."""
 
-    def __init__(self, pool: ScratchPool, sandbox: Sandbox, project: ProjectCommands, folder: Path) -> None:
-        """``folder`` is where reports are left while a command runs."""
+    def __init__(
+        self,
+        pool: ScratchPool,
+        sandbox: Sandbox,
+        project: ProjectCommands,
+        folder: Path,
+        store: RunStore | None = None,
+    ) -> None:
+        """``folder`` is where reports are left while a command runs, ``store`` what earlier processes ran."""
         self._pool = pool
         self._sandbox = sandbox
         self._project = project
         self._folder = folder
+        self._store = store
         self._known: OrderedDict[tuple[CommandCheck, Sha, Selection], Ran] = OrderedDict()
         self.runs = 0
 
@@ -86,8 +126,11 @@ class CommandRunner:
         if known is not None:
             self._known.move_to_end(key)
             return known
-        ran = self._run(check, tree, selection, cancel)
+        kept = self._store.find(check, tree, selection, self._project) if self._store is not None else None
+        ran = kept or self._run(check, tree, selection, cancel)
         if ran.could_run:
+            if self._store is not None and kept is None:
+                self._store.keep(check, tree, selection, self._project, ran)
             self._known[key] = ran
             while len(self._known) > _MOST_RUNS:
                 self._known.popitem(last=False)
@@ -113,13 +156,14 @@ class CommandRunner:
         digest = _setup_digest(command, scratch.path)
         if scratch.notes.get("setup") == digest:
             return ""
-        scratch.note("setup", "")
+        scratch.notes.pop("setup", None)
+        scratch.save_notes()
         limits = Limits(wall_s=1800.0, output_bytes=_OUTPUT)
         outcome = self._sandbox.run(
             Job(
                 command=("/bin/sh", "-c", command),
                 folder=scratch.path,
-                environment=_environment(scratch.path),
+                environment=_environment(scratch),
                 limits=limits,
                 network=Network.OPEN,
             ),
@@ -127,21 +171,37 @@ class CommandRunner:
         )
         self.runs += 1
         if outcome.ending is Ending.EXITED and outcome.exit_code == 0:
-            scratch.note("setup", digest)
+            scratch.notes["setup"] = digest
+            scratch.save_notes()
             return ""
         return f"setup failed: {_why(outcome)}"
 
     def _perform(
         self, check: CommandCheck, scratch: ScratchTree, place: Path, selection: Selection, cancel: Cancel | None
     ) -> Ran:
-        environment = _environment(scratch.path)
+        with reserve_ports(1) as (port,):
+            job = self._job(check, scratch, place, selection, port)
+            refuse_outside(job, is_walled=self._sandbox.isolation.level == "full")
+            started = time.monotonic()
+            outcome = self._sandbox.run(job, cancel=cancel)
+        self.runs += 1
         if check.is_tests:
-            environment |= _witness_environment(place, selection, environment)
+            ran = read_tests(check, outcome, place)
+        else:
+            ran = read_findings(check, outcome, scratch.path, place)
+        isolation: str = outcome.isolation.level
+        if outcome.isolation.missing:
+            isolation = f"{isolation}: without {', '.join(outcome.isolation.missing)}"
+        return msgspec.structs.replace(ran, wall_s=time.monotonic() - started, isolation=isolation)
+
+    def _job(self, check: CommandCheck, scratch: ScratchTree, place: Path, selection: Selection, port: int) -> Job:
+        environment = {**_environment(scratch), "PORT": str(port)}
         # Absolute: a test command may begin with `cd`.
         command = fill(check.command, place, [str(local_path(scratch.path, file)) for file in selection.files])
-        if check.is_tests and self._project.database:
-            command = _with_database(self._project.database, command)
-        job = Job(
+        if check.is_tests:
+            environment |= _witness_environment(place, selection, environment)
+            command = _with_database(self._project.database, command) if self._project.database else command
+        return Job(
             command=("/bin/sh", "-c", command),
             folder=scratch.path,
             environment=environment,
@@ -149,16 +209,14 @@ class CommandRunner:
             writable=(place,),
             readable=(INSIDE,),
         )
-        started = time.monotonic()
-        outcome = self._sandbox.run(job, cancel=cancel)
-        self.runs += 1
-        ran = (
-            read_tests(check, outcome, place) if check.is_tests else read_findings(check, outcome, scratch.path, place)
-        )
-        isolation = outcome.isolation.level
-        if outcome.isolation.missing:
-            isolation = f"{isolation}: without {', '.join(outcome.isolation.missing)}"
-        return msgspec.structs.replace(ran, wall_s=time.monotonic() - started, isolation=isolation)
+
+
+def refuse_outside(job: Job, *, is_walled: bool) -> None:
+    """A command that names the user's own database or service is not run; behind a wall its ``.env`` is harmless.
+
+    Raises: WatchkeeperError (``outside-service``).
+    """
+    refuse_outside_services(msgspec.structs.replace(job, folder=Path("/nonexistent")) if is_walled else job)
 
 
 def fill(command: str, place: Path, tests: Sequence[str]) -> str:
@@ -222,21 +280,22 @@ def read_witness(place: Path) -> tuple[tuple[TestResult, ...], dict[str, frozens
     """What the plugin left: the tests, and the lines that those that passed executed; None where it left nothing."""
     outcomes: dict[str, list[object]] = {}
     lines: list[tuple[str, Mapping[str, Sequence[int]]]] = []
-    for file in sorted(place.glob("witness/*.json")):
+    files = sorted(place.glob("witness/*.json"))
+    for file in files:
         try:
             left = json.loads(file.read_bytes()[:MOST_BYTES])
             outcomes |= left["outcomes"]
             lines += left["lines"].items()
         except (ValueError, KeyError, AttributeError, OSError):
             return None
-    if not outcomes and not lines:
+    if not files:
         return None
     tests = tuple(_witnessed(name, said) for name, said in outcomes.items())
     passed = {test.name for test in tests if test.end is TestEnd.PASSED}
     executed: dict[str, frozenset[int]] = {}
-    for test, files in lines:
+    for test, seen in lines:
         if test in passed or not test:  # what is executed on import belongs to no test
-            for path, numbers in files.items():
+            for path, numbers in seen.items():
                 executed[path] = executed.get(path, frozenset()) | frozenset(numbers)
     return tests, executed
 
@@ -262,12 +321,12 @@ def _ran(
     return Ran(CheckReport(check.name), tests, executed, has_witness)
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def _environment(scratch: ScratchTree) -> dict[str, str]:
     """The project's own programs first, then the user's, then those that come with Watchkeeper."""
+    folder = scratch.path
     own = [folder / ".venv" / "bin", folder / "venv" / "bin", folder / "node_modules" / ".bin"]
-    users = os.environ.get("PATH", os.defpath)
-    places = [*(str(place) for place in own if place.is_dir()), users, str(Path(sys.executable).parent)]
-    return {"PATH": os.pathsep.join(places), "PYTHONDONTWRITEBYTECODE": "1", "CI": "true"}
+    places = [*(str(place) for place in own if place.is_dir()), program_path()]
+    return {"PATH": os.pathsep.join(places), "PYTHONDONTWRITEBYTECODE": "1", "CI": "true", **scratch.environment}
 
 
 def _witness_environment(place: Path, selection: Selection, environment: Mapping[str, str]) -> dict[str, str]:
@@ -316,9 +375,3 @@ def _why(outcome: JobOutcome) -> str:
     if outcome.ending is Ending.EXITED:
         return f"exit code {outcome.exit_code}{said}"
     return f"{outcome.detail or outcome.ending.value.replace('-', ' ')}{said}"
-
-
-def is_there(program: str, folder: Path | None = None) -> bool:
-    """Whether a check's program can be started."""
-    path = _environment(folder or Path("/nonexistent"))["PATH"]
-    return shutil.which(program, path=path) is not None

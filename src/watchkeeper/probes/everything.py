@@ -11,10 +11,9 @@ from watchkeeper.conflicts.emergent import attach_proof, make_emergent
 from watchkeeper.model.changes import Change
 from watchkeeper.model.conflicts import Conflict
 from watchkeeper.model.ids import ConflictId, Sha
-from watchkeeper.model.probing import Outcome, Proof
+from watchkeeper.model.probing import LiveTree, Outcome, Proof
 from watchkeeper.probes.prover import Prover
 from watchkeeper.probes.sets import SetFinder, UnionReport
-from watchkeeper.probes.virtual import LiveTree
 
 IsAncestor = Callable[[Sha, Sha], bool]
 

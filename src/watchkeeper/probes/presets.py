@@ -1,9 +1,13 @@
-"""Checks that are known by name: how they are called, and in which form they answer. Pure."""
+"""Checks that are known by name: how they are called, in which form they answer, and whether they are there."""
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import msgspec
 
@@ -101,3 +105,13 @@ def runs_pytest(command: str) -> bool:
     except ValueError:
         return False
     return any(word.rpartition("/")[2] in {"pytest", "py.test"} for word in words)
+
+
+def program_path() -> str:
+    """Where programs are looked for: as the user does, then beside Watchkeeper's own."""
+    return os.pathsep.join((os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)))
+
+
+def is_there(program: str) -> bool:
+    """Whether a check's program can be started."""
+    return shutil.which(program, path=program_path()) is not None

@@ -12,7 +12,7 @@ from watchkeeper.code.tree import SourceTree
 from watchkeeper.model.conflicts import Conflict
 from watchkeeper.model.findings import Finding
 from watchkeeper.model.ids import Sha
-from watchkeeper.model.probing import Outcome, Proof
+from watchkeeper.model.probing import LiveTree, Outcome, Proof
 from watchkeeper.probes.choice import Choice, choose_tests
 from watchkeeper.probes.covering import Gap, Lines, changed_lines, describe_gaps, find_gaps
 from watchkeeper.probes.emergence import find_emergent
@@ -20,7 +20,7 @@ from watchkeeper.probes.presets import CommandCheck
 from watchkeeper.probes.reports import TestResult, failures
 from watchkeeper.probes.runs import Ran, Selection
 from watchkeeper.probes.static import StaticProver, TreeReader
-from watchkeeper.probes.virtual import LiveTree, VirtualMerge, VirtualMerges
+from watchkeeper.probes.virtual import VirtualMerge, VirtualMerges
 
 if TYPE_CHECKING:
     from watchkeeper.probes.commands import CommandRunner
@@ -192,7 +192,7 @@ class CommandProver:
         failing = [test for test in ran.tests if test.is_failure][:_MOST_FAILING]
         if failing:
             return self._examine(check, plan, failing, said, cancel)
-        return _judge_passed(plan, ran, (*said.by, check.name), said.could_not)
+        return _judge_passed(plan, ran, (check.name,), said.could_not)
 
     def _examine(
         self, check: CommandCheck, plan: Plan, failing: Sequence[TestResult], said: _Said, cancel: Cancel | None

@@ -10,10 +10,11 @@ import msgspec
 
 from watchkeeper.model.findings import Finding, FindingKey
 from watchkeeper.model.ids import ChangeId, Sha
+from watchkeeper.model.probing import LiveTree
 from watchkeeper.probes.choice import choose_tests
 from watchkeeper.probes.isolation import isolate
 from watchkeeper.probes.static import StaticProver, TreeReader
-from watchkeeper.probes.virtual import LiveTree, VirtualMerge, VirtualMerges
+from watchkeeper.probes.virtual import VirtualMerge, VirtualMerges
 
 if TYPE_CHECKING:
     from watchkeeper.probes.prover import CommandProver

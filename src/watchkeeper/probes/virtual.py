@@ -7,16 +7,8 @@ from collections.abc import Sequence
 import msgspec
 
 from watchkeeper.model.ids import ChangeId, Sha
+from watchkeeper.model.probing import LiveTree
 from watchkeeper.repos.hub import Hub
-
-
-class LiveTree(msgspec.Struct, frozen=True):
-    """A change as it is at the moment: its tree in the hub, what it started from, and the paths that it touches."""
-
-    change: ChangeId
-    base: Sha | None
-    tree: Sha
-    paths: frozenset[str] = frozenset()
 
 
 class VirtualMerge(msgspec.Struct, frozen=True):

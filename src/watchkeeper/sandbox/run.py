@@ -65,7 +65,7 @@ class Sandbox:
             "held": [lock],
         }
         try:
-            process = _start_guardian(lock)
+            process = _start_guardian(lock, temporary)
         finally:
             os.close(lock)
         return _converse(process, order, cancel, isolation)
@@ -123,10 +123,10 @@ _GRACE_S = 40.0
 _POLL_S = 0.02
 
 
-def _start_guardian(lock: int) -> subprocess.Popen[bytes]:
+def _start_guardian(lock: int, temporary: Path) -> subprocess.Popen[bytes]:
     """In a session of its own: what a terminal sends to Watchkeeper's group does not reach it."""
     return subprocess.Popen(
-        [sys.executable, "-I", "-S", "-X", "utf8", "-c", _PROGRAM, _SOURCE],
+        [sys.executable, "-I", "-S", "-X", "utf8", "-c", _PROGRAM, _SOURCE, str(temporary)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

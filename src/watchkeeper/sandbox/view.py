@@ -37,7 +37,12 @@ def plan_view(job: Job, temporary: Path, home: Path, environ: Mapping[str, str])
     places: dict[str, Mount] = {}
     for path in [home, *_HIDDEN]:
         _add(places, path, Mount.EMPTY)
-    tools = [*(home / tool for tool in _TOOLS), *_interpreters(), *_search_path(environ), *_search_path(job.environment)]
+    tools = [
+        *(home / tool for tool in _TOOLS),
+        *_interpreters(),
+        *_search_path(environ),
+        *_search_path(job.environment),
+    ]
     if job.network is Network.OPEN:
         tools.append(Path("/etc/resolv.conf"))  # often a link into /run
     for path in [*tools, *job.readable]:

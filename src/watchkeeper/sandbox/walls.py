@@ -39,7 +39,9 @@ class Bubblewrap:
         options += ["--unshare-net"] if job.network is Network.NONE else []
         options += ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
         for place in places:
-            options += ["--tmpfs", place.path] if place.mount is Mount.EMPTY else [_BINDS[place.mount], *[place.path] * 2]
+            options += (
+                ["--tmpfs", place.path] if place.mount is Mount.EMPTY else [_BINDS[place.mount], *[place.path] * 2]
+            )
         options += ["--chdir", str(job.folder), "--"]
         return {"wall": self.name, "command": [self._program, *options, *command], "places": [], "wall_processes": 2}
 
@@ -52,7 +54,7 @@ class Namespaces:
 
     name = "namespaces"
 
-    def order(self, job: Job, command: Sequence[str], places: Sequence[Place]) -> dict[str, Any]:
+    def order(self, job: Job, command: Sequence[str], places: Sequence[Place]) -> dict[str, Any]:  # noqa: ARG002
         return {
             "wall": self.name,
             "command": list(command),
@@ -72,13 +74,15 @@ class Plain:
     def __init__(self, why: str = "") -> None:
         self._why = why
 
-    def order(self, job: Job, command: Sequence[str], places: Sequence[Place]) -> dict[str, Any]:  # noqa: ARG002 no view
+    def order(self, job: Job, command: Sequence[str], places: Sequence[Place]) -> dict[str, Any]:  # noqa: ARG002
         return {"wall": self.name, "command": list(command), "places": [], "wall_processes": 0}
 
     def isolation(self, job: Job) -> Isolation:
         missing = ["files: it may read and write all that you may", "processes: it may end yours"]
         if job.network is Network.NONE:
             missing.append("network: only proxy variables keep it offline")
+        if os.geteuid() == 0:
+            missing.append("processes: root is not bounded between two looks of the guardian")
         if sys.platform != "linux":
             missing.append("processes that leave its session within half a second may live on")
         why = [f"no user namespaces: {self._why}"] if self._why else []
@@ -98,5 +102,7 @@ def list_walls() -> tuple[Wall, ...]:
     """The walls to try on this system, best first; whether one works is seen by running something behind it."""
     if sys.platform != "linux":
         return ()
-    program = shutil.which("bwrap", path=os.pathsep.join(["/usr/bin", "/usr/local/bin", "/bin", "/run/current-system/sw/bin"]))
+    program = shutil.which(
+        "bwrap", path=os.pathsep.join(["/usr/bin", "/usr/local/bin", "/bin", "/run/current-system/sw/bin"])
+    )
     return (*((Bubblewrap(str(Path(program))),) if program else ()), Namespaces())

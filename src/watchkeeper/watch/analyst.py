@@ -7,6 +7,7 @@ files only when their contents are new, and asks git to judge a merge only where
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 
@@ -25,6 +26,7 @@ from watchkeeper.model.changes import Change
 from watchkeeper.model.conflicts import Conflict
 from watchkeeper.model.footprint import Footprint
 from watchkeeper.model.ids import ChangeId, Sha
+from watchkeeper.model.probing import LiveTree
 from watchkeeper.model.reading import Reading, Status
 from watchkeeper.repos.objects import Objects
 from watchkeeper.repos.repository import Repository
@@ -44,7 +46,7 @@ class BaseTree(msgspec.Struct, frozen=True):
 
 
 class Analyst:
-    """Analyses the changes of one repository. Not thread-safe: one owner calls it."""
+    """Analyses the changes of one repository. Not thread-safe: one owner calls it; ``base_tree`` anybody may."""
 
     def __init__(self, repository: Repository, objects: Objects, readings: Readings, merges: Merges) -> None:
         self._repository = repository
@@ -52,6 +54,7 @@ class Analyst:
         self._readings = readings
         self._merges = merges
         self._bases: OrderedDict[str, BaseTree] = OrderedDict()
+        self._reading_base = threading.Lock()
         self._deltas: OrderedDict[tuple[str, ...], FileDelta] = OrderedDict()
         self._memories: dict[tuple[ChangeId, Sha | None], ReadMemory] = {}
         self._resources: dict[tuple[ChangeId, Sha | None], Resources] = {}
@@ -60,13 +63,14 @@ class Analyst:
     def base_tree(self, base: Sha | None) -> BaseTree:
         """The index of a merge base; reads its files the first time (from memory and store where it can)."""
         key = base or ""
-        known = self._bases.get(key)
-        if known is None:
-            known = self._bases[key] = self._read_base(base)
-            while len(self._bases) > _MOST_BASES:
-                self._bases.popitem(last=False)
-        self._bases.move_to_end(key)
-        return known
+        with self._reading_base:
+            known = self._bases.get(key)
+            if known is None:
+                known = self._bases[key] = self._read_base(base)
+                while len(self._bases) > _MOST_BASES:
+                    self._bases.popitem(last=False)
+            self._bases.move_to_end(key)
+            return known
 
     def party(self, change: Change, files: Sequence[WorkingFile]) -> Party:
         """The change with its footprint as of now."""
@@ -99,6 +103,11 @@ class Analyst:
         if must_ask_git(first.footprint, second.footprint):
             clashes = self._merges.judge(first, second)
         return find_conflicts(Pair(first=first, second=second, clashes=clashes, popular=popular))
+
+    def live_tree(self, change: Change, files: Sequence[WorkingFile]) -> LiveTree:
+        """The change as a tree in the hub, as of now. Raises: GitError."""
+        paths = frozenset(path for file in files for path in (file.base_path, file.now_path) if path)
+        return LiveTree(change.id, change.base, self._merges.tree(change.id), paths)
 
     def forget(self, change: ChangeId) -> None:
         """Drop what is remembered of a change that is no longer live."""

@@ -15,6 +15,7 @@ from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.conflicts import Conflict
 from watchkeeper.model.errors import UsageError
 from watchkeeper.model.ids import ChangeId, Sha
+from watchkeeper.model.resources import ResourceKind
 from watchkeeper.repos.checkout import Checkout
 from watchkeeper.repos.objects import Objects
 from watchkeeper.repos.repository import Repository, Worktree
@@ -33,12 +34,23 @@ class UnreadFile(msgspec.Struct, frozen=True):
     reason: str
 
 
+class NotAnalysedPlace(msgspec.Struct, frozen=True):
+    """A place of a change that touches a resource which nobody could name: no statement is made about it."""
+
+    change: ChangeId
+    path: str
+    line: int
+    kind: ResourceKind
+    reason: str
+
+
 class CheckReport(msgspec.Struct, frozen=True):
     """What was compared and what was found, the worst first."""
 
     changes: tuple[Change, ...]
     conflicts: tuple[Conflict, ...]
     unread: tuple[UnreadFile, ...] = ()
+    not_analysed: tuple[NotAnalysedPlace, ...] = ()
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -95,6 +107,7 @@ def check_changes(analyst: Analyst, gathered: Sequence[Gathered]) -> CheckReport
         changes=tuple(party.change for party in parties),
         conflicts=tuple(found),
         unread=tuple(unread for party in parties for unread in unread_files(party)),
+        not_analysed=tuple(place for party in parties for place in places_not_analysed(party)),
     )
 
 
@@ -104,6 +117,14 @@ def unread_files(party: Party) -> tuple[UnreadFile, ...]:
         UnreadFile(change=party.id, path=touch.now_path, reason=touch.unknown)
         for touch in party.footprint.files
         if touch.unknown
+    )
+
+
+def places_not_analysed(party: Party) -> tuple[NotAnalysedPlace, ...]:
+    """The places of a party that touch resources which nobody could name."""
+    return tuple(
+        NotAnalysedPlace(change=party.id, path=path, line=place.line, kind=place.kind, reason=place.reason)
+        for path, place in party.footprint.not_analysed
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -29,6 +30,7 @@ from watchkeeper.watch.discovery import is_git_at_work, is_in_rebase
 from watchkeeper.watch.ledger import Ledger
 from watchkeeper.watch.lookout import Lookout, Step
 from watchkeeper.watch.measures import Stopwatch, WatchStatistics
+from watchkeeper.watch.proving import Prover
 from watchkeeper.watch.readings import Readings
 from watchkeeper.watch.settling import Turn, Unrest, choose_turn, is_burst, pause_after_sweep, wait_before_scan
 from watchkeeper.watch.sweep import Sweeper
@@ -39,6 +41,9 @@ _READY_S = 2.0
 _REPLAN_S = 0.3
 _SURVEY_S = 0.12
 _RETRY_S = 2.0
+_UNITE_S = 3.0
+_PROOFS_S = 5.0
+_RULES_S = 30.0
 _END_S = 0.7
 _HOURLY_S = 600.0
 
@@ -52,6 +57,7 @@ class Parts(msgspec.Struct, frozen=True):
     readings: Readings
     clock: Callable[[], Millis]
     version: str
+    prover: Prover | None = None
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -114,6 +120,9 @@ class LiveWatch:
         self._saves, self._sweeps = Stopwatch(), Stopwatch()
         self._final: WatchStatistics | None = None
         self.is_stuck = False
+        self._has_proofs = threading.Event()
+        self._suspected_at: float | None = None
+        self._unite_at: float | None = None
         self._counts = {"events": 0, "scans": 0, "sweeps": 0, "errors": 0}
         self._picture: Picture | None = None
         self._was_recorder = self._ledger.recorder == 0
@@ -184,10 +193,20 @@ class LiveWatch:
             files_parsed=self._parts.readings.parsed_files,
             recorder=self._ledger.recorder,
             problems=tuple(dict.fromkeys(problem for problem in problems if problem)),
+            proofs=self._lookout.proved[0],
+            unions=self._lookout.proved[1],
             **self._counts,
         )
 
     async def _begin(self) -> None:
+        if self._parts.prover is not None:
+            loop = asyncio.get_running_loop()
+
+            def ready() -> None:
+                with suppress(RuntimeError):  # the loop has ended
+                    loop.call_soon_threadsafe(self._proof_came)
+
+            self._parts.prover.listen(ready)
         self._publish(await self._thread.do(self._first_look), None)
         self._ready_by = time.monotonic() + _READY_S
         await self._replan()
@@ -265,6 +284,10 @@ class LiveWatch:
             return True
         return is_in_rebase(worktree) and root not in self._rebasing
 
+    def _proof_came(self) -> None:
+        self._has_proofs.set()
+        self._wake.set()
+
     async def _extend(self, root: Path, folders: frozenset[str]) -> None:
         followed = self._lookout.followed.get(root)
         if followed is None:
@@ -306,6 +329,18 @@ class LiveWatch:
             self._replan_at = None
             await self._replan()
             return True
+        if self._has_proofs.is_set():
+            self._has_proofs.clear()
+            await self._step(self._lookout.take_proofs)
+            return True
+        if self._lookout.has_suspicions:
+            await self._step(self._lookout.prove_next, seen_at=self._suspected_at, is_save=False)
+            return True
+        self._suspected_at = None
+        if self._unite_at is not None and self._unite_at <= now:
+            self._unite_at = None
+            await self._step(self._lookout.unite)
+            return True
         if not self._lookout.has_more or now > self._ready_by:
             self._ready.set()
         if self._lookout.has_more:
@@ -324,7 +359,7 @@ class LiveWatch:
 
     def _next_due(self, now: float) -> float:
         due = [self._settled_in(root, unrest, now) for root, unrest in self._unrest.items()]
-        due += [at - now for at in (self._survey_at, self._replan_at) if at is not None]
+        due += [at - now for at in (self._survey_at, self._replan_at, self._unite_at) if at is not None]
         # git lifts its lock without an event that we hear: look at it again soon.
         due += [0.05 for unrest in self._unrest.values() if unrest.git_works]
         return max(0.001, min(due, default=_TICK_S))
@@ -353,7 +388,12 @@ class LiveWatch:
         self._replan_soon()
 
     async def _step(
-        self, job: Callable[[], Step], *, root: Path | None = None, seen_at: float | None = None
+        self,
+        job: Callable[[], Step],
+        *,
+        root: Path | None = None,
+        seen_at: float | None = None,
+        is_save: bool = True,
     ) -> Step | None:
         """Do a job and record what follows from it; None where it failed."""
         try:
@@ -374,8 +414,11 @@ class LiveWatch:
         if step.needs_survey:
             self._survey_at = now
         latency = (now - seen_at) * 1000 if seen_at is not None else None
-        if latency is not None:
+        if latency is not None and is_save:
             self._saves.take(latency)
+            self._suspected_at = self._suspected_at or seen_at
+        if step.touched or step.events:
+            self._unite_at = now + _UNITE_S
         self._publish(recorded, latency, is_news=step.touched)
         return step
 
@@ -390,6 +433,14 @@ class LiveWatch:
         if news:
             self._take_picture()
         return news
+
+    def _judge_rules(self) -> tuple[Recorded, ...]:
+        """Show a rule lower that was too often wrong, or in full again."""
+        events = self._ledger.judge_rules()
+        recorded = self._ledger.record(events, self._parts.clock())
+        if events:
+            self._take_picture()
+        return recorded
 
     def _take_picture(self) -> None:
         """Here, in the thread that owns the lookout: nothing moves while it is taken."""
@@ -521,7 +572,7 @@ class LiveWatch:
 
     async def _tick(self) -> None:
         """What others recorded, what failed, and what grew old."""
-        expired = time.monotonic()
+        expired = judged = time.monotonic()
         while True:
             await asyncio.sleep(_TICK_S)
             now = time.monotonic()
@@ -533,6 +584,9 @@ class LiveWatch:
                 if at <= now:
                     self._disturb(root, now)
             await self._step(self._lookout.judge_again)
+            if now - judged > _RULES_S:
+                judged = now
+                self._publish(await self._thread.do(self._judge_rules), None)
             if now - expired > _HOURLY_S:
                 expired = now
                 await self._step(self._lookout.expire_landed)
@@ -554,6 +608,12 @@ def look_once(parts: Parts) -> Picture:
         perform(lambda: parts.lookout.survey(unsettled))  # noqa: B023 - called at once
     while parts.lookout.has_more:
         perform(parts.lookout.go_on)
+    while parts.lookout.has_suspicions:
+        perform(parts.lookout.prove_next)
+    ends = time.monotonic() + _PROOFS_S
+    while parts.lookout.awaits_proofs and time.monotonic() < ends:
+        time.sleep(0.02)
+        perform(parts.lookout.take_proofs)
     lookout = parts.lookout
     return Picture(
         at=parts.clock(),

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from watchkeeper.code.index import ProjectIndex
 from watchkeeper.code.languages import find_language
 from watchkeeper.code.tree import SourceTree
 from watchkeeper.model.ids import Sha
 from watchkeeper.model.reading import Reading
-from watchkeeper.repos.git import decode_path
 from watchkeeper.repos.objects import Objects
-from watchkeeper.repos.trees import FOLDER, TreeEntry
+from watchkeeper.repos.treediff import tree_difference
+from watchkeeper.repos.trees import TreeEntry
 from watchkeeper.watch.analyst import Analyst, BaseTree
 from watchkeeper.watch.readings import Readings
 
@@ -20,16 +21,21 @@ _MOST_TREES = 24
 
 
 class HubTrees:
-    """Gives trees by id. Not thread-safe: it shares its parts with the analyst, whose owner calls it."""
+    """Gives trees by id. Safe for threads."""
 
     def __init__(self, objects: Objects, readings: Readings, analyst: Analyst) -> None:
         self._objects = objects
         self._readings = readings
         self._analyst = analyst
         self._trees: OrderedDict[tuple[Sha, Sha | None], _HubTree] = OrderedDict()
+        self._guard = threading.Lock()
 
     def source_tree(self, tree: Sha, base: Sha | None) -> SourceTree:
         """The tree, laid over ``base``'s. Raises: GitError for a tree that is not in the hub."""
+        with self._guard:
+            return self._source_tree(tree, base)
+
+    def _source_tree(self, tree: Sha, base: Sha | None) -> SourceTree:
         key = (tree, base)
         known = self._trees.get(key)
         if known is None:
@@ -74,28 +80,3 @@ class _HubTree:
             entry = self._changed[path]
             return entry.sha if entry is not None and entry.is_text_file else None
         return self._below.blobs.get(path)
-
-
-def tree_difference(objects: Objects, before: Sha | None, now: Sha | None) -> Iterator[tuple[str, TreeEntry | None]]:
-    """The files in which two trees differ, by path, as they are ``now``; None where they are gone.
-
-    Reads only the folders that differ. Raises: GitError.
-    """
-    waiting: list[tuple[str, Sha | None, Sha | None]] = [("", before, now)]
-    while waiting:
-        folder, old, new = waiting.pop()
-        was = objects.tree_entries(old) if old is not None else {}
-        entries = objects.tree_entries(new) if new is not None else {}
-        for name in sorted(was.keys() | entries.keys()):
-            one, two = was.get(name), entries.get(name)
-            if one == two:
-                continue
-            path = f"{folder}{decode_path(name)}"
-            old_folder = one.sha if one is not None and one.mode == FOLDER else None
-            new_folder = two.sha if two is not None and two.mode == FOLDER else None
-            if old_folder is not None or new_folder is not None:
-                waiting.append((f"{path}/", old_folder, new_folder))
-            if two is not None and two.mode != FOLDER:
-                yield path, two
-            elif one is not None and one.mode != FOLDER:
-                yield path, None

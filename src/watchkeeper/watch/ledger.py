@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from watchkeeper.conflicts.lifecycle import State, fold_all
+from watchkeeper.conflicts.scoring import count_rules, decide_demotions
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.events import ConflictDismissed, Event, Recorded
 from watchkeeper.model.ids import Millis, ProjectId, Seq
@@ -33,6 +34,7 @@ class Ledger:
         self._waiting: list[tuple[Millis, tuple[Event, ...]]] = []
         self._read_to = Seq(0)
         self._state = State()
+        self._judged = 0
         self.problem = ""
         self.lost = 0
         self._reload()
@@ -75,6 +77,22 @@ class Ledger:
             except WatchkeeperError as error:
                 self.problem = error.message
                 return ()
+
+    def judge_rules(self) -> tuple[Event, ...]:
+        """What follows for the rules from what became of their conflicts, where that is new; by the recorder alone."""
+        if not self._lock.is_mine or self._judged == self._outcomes():
+            return ()
+        self._judged = self._outcomes()
+        try:
+            return decide_demotions(count_rules(self._log.read(self._project)))
+        except WatchkeeperError as error:
+            self.problem = error.message
+            return ()
+
+    def _outcomes(self) -> int:
+        """Changes with every conflict that has an outcome: only then the log is worth reading again."""
+        settled = (each.seq for each in self._state.conflicts.values() if each.proof or each.dismissal)
+        return max(settled, default=0)
 
     def close(self) -> None:
         """Let another process record."""

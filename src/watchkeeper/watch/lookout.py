@@ -13,7 +13,7 @@ import msgspec
 from watchkeeper.conflicts.lifecycle import State
 from watchkeeper.conflicts.pair import Party
 from watchkeeper.model.changes import Change, Source
-from watchkeeper.model.conflicts import Conflict
+from watchkeeper.model.conflicts import Conflict, Kind
 from watchkeeper.model.errors import NotARepositoryError, WatchkeeperError
 from watchkeeper.model.events import Event
 from watchkeeper.model.ids import ChangeId, Millis, Sha
@@ -25,10 +25,12 @@ from watchkeeper.repos.working import WorkingFile, read_branch_files
 from watchkeeper.watch.analyst import Analyst
 from watchkeeper.watch.discovery import Found, Landed, Survey, Surveyor, is_git_at_work
 from watchkeeper.watch.kinship import onto_fork
-from watchkeeper.watch.pairs import Pairs
+from watchkeeper.watch.pairs import PairKey, Pairs
+from watchkeeper.watch.proving import Prover, Proving, emergent_pairs
 
 _MOST_FILES_LANDED = 400
 _SCANNERS = 2
+_MOST_UNITED = 64
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -69,12 +71,17 @@ class Lookout:
         *,
         clock: Callable[[], Millis],
         ignore: Sequence[str] = (),
+        prover: Prover | None = None,
     ) -> None:
         self._surveyor = surveyor
         self._objects = objects
         self._analyst = analyst
         self._clock = clock
         self._pairs = Pairs(self._compare, state, clock=clock, ignore=ignore)
+        self._state = state
+        self._proving = Proving(prover, state) if prover is not None else None
+        if self._proving is not None:
+            self._proving.note(emergent_pairs(state()))
         self._files: dict[ChangeId, tuple[WorkingFile, ...]] = {}
         self._names = {each.path: str(each.id) for each in state().changes.values() if each.path}
         self._branches: dict[str, Found] = {}
@@ -95,6 +102,13 @@ class Lookout:
     def has_more(self) -> bool:
         """Something waits that is not urgent."""
         return bool(self._landed_waiting) or not self.is_complete
+
+    @property
+    def has_suspicions(self) -> bool:
+        """Some pairs were compared anew, and the merges of those have to be run."""
+        if self._proving is not None:
+            self._proving.note(self._pairs.take_judged())
+        return self._proving is not None and self._proving.has_waiting
 
     @property
     def troubles(self) -> tuple[str, ...]:
@@ -163,6 +177,45 @@ class Lookout:
             self._pairs.close_inherited()
         return Step(self._pairs.events())
 
+    def prove_next(self) -> Step:
+        """Run the merge of one suspected pair, as far as that is quick."""
+        assert self._proving is not None
+        pair = self._proving.next_pair()
+        suspicions, changes = self._suspected(pair)
+        if len(changes) < len(pair):
+            return Step(self._proving.gone(pair, self._state()))
+        parties = [(change, self._analyst.live_tree(change, self._files[change.id])) for change in changes]
+        return Step(self._proving.run(parties, suspicions, self._state()))
+
+    def unite(self) -> Step:
+        """Have all live changes looked at together, where that is worth it."""
+        live = [party.change for party in self._pairs.parties.values() if not party.is_landed]
+        if self._proving is not None and 2 < len(live) <= _MOST_UNITED:
+            self._proving.unite([self._analyst.live_tree(change, self._files[change.id]) for change in live])
+        return Step()
+
+    def take_proofs(self) -> Step:
+        """What came of the merges that ran in the background."""
+        return Step(self._proving.take_finished(self._suspected) if self._proving is not None else (), touched=True)
+
+    @property
+    def awaits_proofs(self) -> bool:
+        """The merges of some pairs are being run."""
+        return self._proving is not None and self._proving.is_awaiting
+
+    @property
+    def proved(self) -> tuple[int, int]:
+        """How many pairs were run, and how often all changes together."""
+        return (self._proving.proofs, self._proving.unions) if self._proving is not None else (0, 0)
+
+    def _suspected(self, pair: PairKey) -> tuple[Sequence[Conflict], Sequence[Change]]:
+        """What is suspected of a pair of live changes that git can merge; fewer than two changes where one is gone."""
+        parties = [self._pairs.parties[each] for each in sorted(pair) if each in self._pairs.parties]
+        suspicions = self._pairs.suspicions(pair)
+        if any(party.is_landed for party in parties) or any(each.kind is Kind.TEXT for each in suspicions):
+            suspicions = ()
+        return suspicions, [party.change for party in parties]
+
     def judge_again(self) -> Step:
         """Compare the pairs whose comparison failed."""
         return Step(self._pairs.events() if self._pairs.has_unjudged else ())
@@ -179,6 +232,8 @@ class Lookout:
 
     def close(self) -> None:
         """End all processes."""
+        if self._proving is not None:
+            self._proving.close()
         for followed in self.followed.values():
             followed.checkout.close()
 

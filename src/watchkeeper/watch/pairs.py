@@ -10,7 +10,7 @@ from watchkeeper.conflicts.change_of_state import decide_events
 from watchkeeper.conflicts.lifecycle import State, Status, fold_all
 from watchkeeper.conflicts.pair import Party
 from watchkeeper.model.changes import Change, Source
-from watchkeeper.model.conflicts import Conflict
+from watchkeeper.model.conflicts import Conflict, Kind
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.events import (
     ChangeAppeared,
@@ -52,6 +52,7 @@ class Pairs:
         self._conflicts: dict[PairKey, tuple[Conflict, ...]] = {}
         self._unread: dict[ChangeId, dict[str, str]] = {}
         self._dirty: set[PairKey] = set()
+        self._judged: set[PairKey] = set()
         self._inherited: set[PairKey] = set()
         self._pending: list[Event] = []
         self._folded: tuple[Seq, int, State] | None = None
@@ -82,6 +83,15 @@ class Pairs:
         pending, self._pending, self._folded = self._pending, [], None
         return tuple(pending)
 
+    def suspicions(self, pair: PairKey) -> tuple[Conflict, ...]:
+        """What the pair's last comparison found."""
+        return self._conflicts.get(pair, ())
+
+    def take_judged(self) -> set[PairKey]:
+        """The pairs that were compared since this was asked last, also those that came apart."""
+        judged, self._judged = self._judged, set()
+        return judged
+
     def place(self, party: Party) -> None:
         """A change as it is now."""
         party = Party(self._with_since(party.change), party.footprint)
@@ -103,6 +113,7 @@ class Pairs:
             told = self._told.get(pair, frozenset())
             self._set_told(pair, frozenset())
             self._conflicts.pop(pair, None)
+            self._judged.add(pair)
             self._pending += decide_events(self._now().conflicts, (), told, CloseReason.GONE)
         self._pending.append(ChangeGone(identity, reason))
 
@@ -127,13 +138,12 @@ class Pairs:
             self._tell_change(party.change)
         known = self._now().conflicts
         seen = [conflict for found in self._conflicts.values() for conflict in found]
-        self._pending += decide_events(
-            known, seen, [each for each, it in known.items() if it.status is not Status.CLOSED]
-        )
+        told = [each for each, it in known.items() if it.status is not Status.CLOSED and _is_ours(it.conflict)]
+        self._pending += decide_events(known, seen, told)
 
     def _inherit(self) -> None:
         for each in self._recorded().conflicts.values():
-            if each.status is not Status.CLOSED:
+            if each.status is not Status.CLOSED and _is_ours(each.conflict):
                 pair = frozenset(each.conflict.changes)
                 self._set_told(pair, self._told.get(pair, frozenset()) | {each.conflict.id})
                 self._inherited.add(pair)
@@ -165,6 +175,7 @@ class Pairs:
         kept = kept_open([known[each] for each in told if each in known], found, unread)
         self._inherited.discard(pair)
         self._set_told(pair, frozenset(conflict.id for conflict in found) | kept)
+        self._judged.add(pair)
         self._conflicts[pair] = (*found, *(known[each].conflict for each in kept))
         if not self._conflicts[pair]:
             del self._conflicts[pair]
@@ -204,6 +215,11 @@ class Pairs:
         if now:
             self._unread[party.id] = now
         self._pending += _news(party.id, before, now)
+
+
+def _is_ours(conflict: Conflict) -> bool:
+    """What is emergent is found by running merges, and closed by running them again."""
+    return conflict.kind is not Kind.EMERGENT
 
 
 def _position(change: Change) -> tuple[object, ...]:

@@ -7,6 +7,7 @@ they reach. Both depend on the bytes alone, so all worktrees and all runs share 
 from __future__ import annotations
 
 import os
+import threading
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -39,7 +40,7 @@ class _Pack(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Readings:
-    """Gives readings, from memory, from the store, or by parsing."""
+    """Gives readings, from memory, from the store, or by parsing. Safe for threads; a tree is read by one at a time."""
 
     def __init__(self, objects: Objects, cache: ReadingCache | None = None, *, workers: int | None = None) -> None:
         self._objects = objects
@@ -48,11 +49,17 @@ class Readings:
         self._outlines: dict[str, Reading] = {}
         self._frequency: dict[str, int] = {}
         self._full: OrderedDict[str, Reading] = OrderedDict()
+        self._reading_tree = threading.Lock()
+        self._memory = threading.Lock()
         self.parsed_lines = 0
         self.parsed_files = 0
 
     def read_tree(self, project: str, files: Mapping[str, str]) -> TreeReadings:
         """The outlines of a tree given as path -> blob id. Parses what neither memory nor store knows."""
+        with self._reading_tree:
+            return self._read_tree(project, files)
+
+    def _read_tree(self, project: str, files: Mapping[str, str]) -> TreeReadings:
         wanted = {path: _place(path, blob) for path, blob in files.items() if find_language(path) is not None}
         if not self._outlines:
             self._load_pack(project)
@@ -74,9 +81,7 @@ class Readings:
             with paused_collector():
                 known = language.read(source, bodies=True)
             if place:
-                self._full[place] = known
-                while len(self._full) > _MOST_FULL:
-                    self._full.popitem(last=False)
+                self._remember(place, known)
         return known
 
     def read_blob(self, path: str, blob: str) -> Reading | None:
@@ -86,6 +91,12 @@ class Readings:
             return known
         source = self._objects.read(Sha(blob))
         return self.read_full(path, source, blob) if source is not None else None
+
+    def _remember(self, place: str, reading: Reading) -> None:
+        with self._memory:
+            self._full[place] = reading
+            while len(self._full) > _MOST_FULL:
+                self._full.popitem(last=False)
 
     def _parse_missing(self, missing: Mapping[str, str], *, count_words: bool) -> None:
         words: Counter[str] = Counter()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from watchkeeper.code.python_source.annotations import last_name
@@ -17,6 +17,7 @@ _BROAD = frozenset({"Exception", "BaseException", ""})
 _CONDITION = re.compile(
     r"TYPE_CHECKING|hasattr|version|platform|PYPY|PY\d|find_spec|os\.name|_?HAS_|HAVE_", re.IGNORECASE
 )
+_QUIET = re.compile(r"#\s*(type|ty|pyright|mypy|pyrefly)\s*:\s*ignore|#\s*noqa(?!:)|#\s*noqa:.*F8|\bassertRaises\(")
 ANY = "*"
 
 
@@ -34,9 +35,14 @@ class Guards:
         return False
 
 
-def find_guards(tree: ast.Module) -> Guards:
-    """All guarded lines of a file."""
-    return Guards(list(_find(tree.body)))
+def find_guards(tree: ast.Module, lines: Sequence[str]) -> Guards:
+    """All guarded lines of a file; those whose comment tells checkers to be quiet are among them."""
+    quiet = [
+        (frozenset({ANY}), (at, at))
+        for at, line in enumerate(lines, 1)
+        if ("#" in line or "assertRaises(" in line) and _QUIET.search(line)
+    ]
+    return Guards([*_find(tree.body), *quiet])
 
 
 class _Block(NamedTuple):

@@ -7,7 +7,8 @@ import re
 import sys
 from collections.abc import Iterator
 
-from watchkeeper.code.checks._scopes import PythonModule, Scope, read_module
+from watchkeeper.code.checks._scope_walk import read_module
+from watchkeeper.code.checks._scopes import PythonModule, Scope
 from watchkeeper.code.python_source.modules import find_module
 from watchkeeper.code.tree import SourceTree
 
@@ -16,7 +17,7 @@ _MODULE_NAMES = frozenset(
     "__name__ __doc__ __file__ __path__ __package__ __spec__ __loader__ __builtins__ __dict__ __annotations__ "
     "__cached__ __all__ __version__".split()
 )
-_PATH_TRICKS = re.compile(rb"__path__|sys\.modules|extend_path|lazy_loader|LazyModule|_LazyLoader")
+_PATH_TRICKS = (b"__path__", b"sys.modules", b"extend_path", b"lazy_loader", b"LazyModule", b"_LazyLoader")
 _GENERATED = re.compile(r"version|_pb2|_generated|_build|__about__|_parsetab", re.IGNORECASE)
 _PYTHON = (".py", ".pyw")
 
@@ -26,12 +27,15 @@ class Modules:
 
     def __init__(self, tree: SourceTree) -> None:
         self._tree = tree
+        self._read: dict[str, PythonModule | None] = {}
         self._open: dict[str, bool] = {}
 
     def read(self, path: str) -> PythonModule | None:
         """The scopes of a Python file; None where it is none, does not parse or does not exist."""
-        source = self._tree.source(path) if path.endswith(_PYTHON) else None
-        return read_module(source) if source is not None else None
+        if path not in self._read:
+            source = self._tree.source(path) if path.endswith(_PYTHON) else None
+            self._read[path] = read_module(source) if source is not None else None
+        return self._read[path]
 
     def find(self, importer: str, module: str, level: int) -> str | None:
         """The file that an import surely means; None for an outside module, a missing one and where it is not sure."""
@@ -58,7 +62,7 @@ class Modules:
         module = self.read(path)
         if name in _MODULE_NAMES or (module is not None and module.is_bound(name)):
             return True
-        if self._has_submodule(path, name):
+        if self._is_generated(name) or self._has_submodule(path, name):
             return True
         if self.is_open(path):
             return None
@@ -81,7 +85,7 @@ class Modules:
         source = self._tree.source(path) or b""
         if module is None or module.writes_globals or "__getattr__" in module.module.bindings:
             return True
-        if _PATH_TRICKS.search(source) or f"{path}i" in self._tree.index.paths:
+        if any(trick in source for trick in _PATH_TRICKS) or f"{path}i" in self._tree.index.paths:
             return True
         for node in module.stars:
             target = self.find(path, node.module or "", node.level)

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from watchkeeper.code.checks._finding import make_finding
-from watchkeeper.code.checks._scopes import PythonModule, read_module
+from watchkeeper.code.checks._scope_walk import read_module
+from watchkeeper.code.checks._scopes import PythonModule
 from watchkeeper.code.python_source.annotations import last_name
 from watchkeeper.code.python_source.outline import first_line
 from watchkeeper.code.tree import SourceTree
@@ -164,16 +165,15 @@ class _Uses:
 
 
 def _header_end(node: ast.stmt) -> int:
-    if isinstance(node, _DEFINITIONS):
+    """The last line that runs before the statement binds its name: of a class that is its whole body."""
+    if isinstance(node, _FUNCTIONS):
         return max(node.lineno, first_line(node), node.body[0].lineno - 1)
     return node.end_lineno or node.lineno
 
 
 def _repeated_keys(module: PythonModule, path: str) -> Iterator[_Found]:
     holders = _Holders(module)
-    for node in ast.walk(module.tree):
-        if not isinstance(node, ast.Dict) or len(node.keys) < 2:
-            continue
+    for node in module.dictionaries:
         seen: dict[object, ast.expr] = {}
         for key, value in zip(node.keys, node.values, strict=True):
             if not isinstance(key, ast.Constant) or not isinstance(key.value, (str, int, bytes)):

@@ -6,6 +6,7 @@ import builtins
 from collections.abc import Iterator, Sequence
 
 from watchkeeper.code.checks._attributes import find_missing_attributes
+from watchkeeper.code.checks._exports import find_unexported
 from watchkeeper.code.checks._finding import make_finding
 from watchkeeper.code.checks._imports import find_missing_exports, find_missing_imports
 from watchkeeper.code.checks._modules import Modules
@@ -29,6 +30,7 @@ class Names:
     def find(self, tree: SourceTree, roots: Sequence[str]) -> Iterator[Finding]:
         modules = Modules(tree)
         for path in roots:
+            yield from find_unexported(tree, path)
             module = modules.read(path)
             if module is not None:
                 yield from _undefined(tree, modules, path, module)

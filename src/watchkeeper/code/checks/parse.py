@@ -10,7 +10,7 @@ from watchkeeper.code.checks._finding import make_finding
 from watchkeeper.code.python_source.parsing import parse_source
 from watchkeeper.code.tree import SourceTree
 from watchkeeper.model.findings import Finding, FindingKey
-from watchkeeper.model.reading import Reading, Status
+from watchkeeper.model.reading import Status
 
 _MARKERS = re.compile(rb"^<{7} .*\n(?:.*\n)*?={7}\r?\n(?:.*\n)*?>{7} ", re.MULTILINE)
 _LINE = re.compile(r"line (\d+)")
@@ -24,29 +24,32 @@ class Parse:
 
     def find(self, tree: SourceTree, roots: Sequence[str]) -> Iterator[Finding]:
         for path in roots:
-            source, reading = tree.source(path), tree.reading(path)
+            source = tree.source(path)
             if source is None:
                 continue
             if b"<<<<<<< " in source and (marker := _MARKERS.search(source)) is not None:
                 line = source.count(b"\n", 0, marker.start()) + 1
-                yield make_finding(
-                    tree, FindingKey(self.name, "conflict-marker", path, ""), f"{path} holds conflict markers", line
-                )
-            elif reading is not None and (problem := _problem(path, source, reading)):
-                line = (
-                    int(at.group(1)) if (at := _LINE.search(problem)) else reading.broken[0][0] if reading.broken else 0
-                )
-                yield make_finding(
-                    tree, FindingKey(self.name, "syntax", path, ""), f"{path} does not parse: {problem}", line
-                )
+                key = FindingKey(self.name, "conflict-marker", path, "")
+                yield make_finding(tree, key, f"{path} holds conflict markers", line)
+            elif problem := _problem(tree, path, source):
+                line = int(at.group(1)) if (at := _LINE.search(problem)) else 0
+                key = FindingKey(self.name, "syntax", path, "")
+                yield make_finding(tree, key, f"{path} does not parse: {problem}", line)
 
 
 CHECK = Parse()
 
 
-def _problem(path: str, source: bytes, reading: Reading) -> str:
-    if reading.status is not Status.PARSED:
-        return "" if _NOT_ABOUT_SYNTAX.search(reading.reason) else reading.reason or "its syntax is broken"
+def _problem(tree: SourceTree, path: str, source: bytes) -> str:
+    if path.endswith((".py", ".pyw")):
+        parsed = parse_source(source)
+        status, reason = parsed.status, parsed.reason
+    elif (reading := tree.reading(path)) is not None:
+        status, reason = reading.status, reading.reason
+    else:
+        return ""
+    if status is not Status.PARSED:
+        return "" if _NOT_ABOUT_SYNTAX.search(reason) else reason or "its syntax is broken"
     return _not_compiled(source) if path.endswith((".py", ".pyw")) else ""
 
 

@@ -62,19 +62,16 @@ def _one_number(pair: Pair, name: str, one: ResourceTouch, two: ResourceTouch) -
 
 
 def _parent_gone(pair: Pair, remover: Party, user: Party) -> Iterator[Conflict]:
-    uses = Doing(user, ResourceKind.MIGRATION)
-    for name, gone in Doing(remover, ResourceKind.MIGRATION).removed():
-        needed = uses.read.get(name)
-        if not needed or " is " not in name:
-            continue
+    removed = Doing(remover, ResourceKind.MIGRATION).removed_under(Doing(user, ResourceKind.MIGRATION))
+    for name, gone, needed in removed:
         sequence, _, identity = name.partition(" is ")
         yield meeting(
             pair,
             f"{RULE}-gone",
             Severity.BLOCKING,
             name,
-            [(remover, gone[0], "removed"), (user, needed[0], "relied on")],
+            [(remover, gone, "removed"), (user, needed, "relied on")],
             summary=f"{remover.label} removes migration {identity} of {sequence}, on which {user.label} builds",
-            why=f"{needed[0].access.value} names {identity}, which is not there after the merge",
-            next_step=f"give {needed[0].access.value} a parent that {remover.label} keeps",
+            why=f"{needed.access.value} names {identity}, which is not there after the merge",
+            next_step=f"give {needed.access.value} a parent that {remover.label} keeps",
         )

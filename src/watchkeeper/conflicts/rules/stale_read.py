@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from watchkeeper.conflicts.calls import find_misfit, find_misfit_of
+from watchkeeper.code.call_fit import find_misfit
+from watchkeeper.conflicts.calls import find_misfit_of
 from watchkeeper.conflicts.pair import Pair, Party, make_conflict, short, shown_read, shown_write
 from watchkeeper.model.conflicts import Conflict, Evidence, Kind, Severity
 from watchkeeper.model.footprint import CONTRACT, Aspect, Confidence, Edit, Read, Write

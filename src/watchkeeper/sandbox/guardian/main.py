@@ -19,7 +19,7 @@ import struct
 import sys
 import time
 from contextlib import suppress
-from typing import Any
+from typing import Any, Self
 
 from watchkeeper.sandbox.guardian import kernel
 from watchkeeper.sandbox.guardian.output import Kept
@@ -37,7 +37,8 @@ def main() -> None:
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)  # it ends when its pipe does
     order = _read_order()
-    if order is None:
+    if order is None:  # Watchkeeper was killed before it could say
+        _remove(sys.argv[2])
         return
     for handle in order["held"]:
         os.set_inheritable(handle, False)
@@ -80,7 +81,7 @@ class _Guard:
         os.close(reports)
         self._is_over = False
 
-    def __enter__(self) -> _Guard:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -10,14 +10,17 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import NoReturn
 
 from watchkeeper.sandbox.guardian import kernel
 
 
 def enter(
-    places: Sequence[tuple[str, str]], *, private_network: bool, inside: Callable[[], NoReturn], report: Callable[[str], None]
+    places: Sequence[tuple[str, str]],
+    *,
+    private_network: bool,
+    inside: Callable[[], NoReturn],
+    report: Callable[[str], None],
 ) -> NoReturn:
     """Run ``inside`` behind the wall and report its wait status; ends this process, and with it all behind the wall.
 
@@ -40,7 +43,9 @@ def enter(
     os._exit(0)
 
 
-def _be_first(places: Sequence[tuple[str, str]], inside: Callable[[], NoReturn], report: Callable[[str], None]) -> NoReturn:
+def _be_first(
+    places: Sequence[tuple[str, str]], inside: Callable[[], NoReturn], report: Callable[[str], None]
+) -> NoReturn:
     """The first process behind the wall: adopts orphans; when it ends, the kernel ends all the others."""
     kernel.die_with_parent(0)
     try:
@@ -126,5 +131,5 @@ _SET_FLAGS, _UP, _RUNNING = 0x8914, 0x1, 0x40
 
 
 def _write(path: str, text: str) -> None:
-    with suppress(FileNotFoundError) if path.endswith("setgroups") else suppress(), open(path, "w") as file:
+    with open(path, "w") as file:
         file.write(text)

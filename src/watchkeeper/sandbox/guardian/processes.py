@@ -34,7 +34,7 @@ def list_processes() -> dict[int, Seen]:
     """Every process of this machine that may be seen."""
     if not LINUX:
         return list_with_ps()
-    seen = (_read(int(name)) for name in os.listdir("/proc") if name.isdigit())  # noqa: PTH208 names only
+    seen = (_read(int(name)) for name in os.listdir("/proc") if name.isdigit())
     return {process.pid: process for process in seen if process is not None}
 
 
@@ -88,7 +88,7 @@ def _children(pid: int) -> list[int]:
     """Children belong to the thread that made them."""
     found: list[int] = []
     try:
-        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208
+        threads = os.listdir(f"/proc/{pid}/task")
     except OSError:
         return found
     for thread in threads:

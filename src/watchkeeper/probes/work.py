@@ -1,0 +1,121 @@
+"""One thread that does one piece of work after the other, the most urgent first; what is stale is cancelled."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+import time
+from collections.abc import Callable, Hashable
+
+MOST_SAVED_S = 60.0
+"""Unused budget is kept for so many seconds of work: after a quiet night the first proof need not wait."""
+
+Run = Callable[[threading.Event], None]
+"""The work; it ends early when the event is set."""
+
+
+class Job:
+    """A piece of work about ``key``; jobs of a smaller ``order`` come first."""
+
+    def __init__(self, key: Hashable, order: tuple[int, ...], run: Run) -> None:
+        self.key = key
+        self.run = run
+        self.cancel = threading.Event()
+        self._order = order
+
+    def __lt__(self, other: Job) -> bool:
+        return self._order < other._order
+
+
+class Budget:
+    """Lets work begin while it has not taken more than its share of time. ``share`` in processors."""
+
+    def __init__(self, share: float, now: float) -> None:
+        self._share = share
+        self._left_s = MOST_SAVED_S * share
+        self._at = now
+
+    def wait_s(self, now: float) -> float:
+        """How long to wait before the next piece of work."""
+        self._fill(now)
+        if self._left_s > 0:
+            return 0.0
+        return (-self._left_s + 0.05) / self._share if self._share > 0 else float("inf")
+
+    def spend(self, seconds: float, now: float) -> None:
+        """So long a piece of work has run."""
+        self._fill(now)
+        self._left_s -= seconds
+
+    def _fill(self, now: float) -> None:
+        self._left_s = min(self._left_s + (now - self._at) * self._share, MOST_SAVED_S * self._share)
+        self._at = now
+
+
+class Worker:
+    """Started by its first job, ended by ``close``. A job that raises is its own affair: ``failed`` is told."""
+
+    def __init__(self, name: str, failed: Callable[[Hashable, Exception], None], budget: Budget | None = None) -> None:
+        self._name = name
+        self._failed = failed
+        self._budget = budget
+        self._changed = threading.Condition()
+        self._waiting: list[Job] = []
+        self._current: Job | None = None
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    def put(self, job: Job) -> None:
+        """Take up a job; one about the same key that waits or runs is cancelled."""
+        self.cancel(job.key)
+        with self._changed:
+            if self._closed:
+                return
+            heapq.heappush(self._waiting, job)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+
+    def cancel(self, key: Hashable) -> None:
+        """Nobody wants to know of ``key`` any more."""
+        with self._changed:
+            self._waiting = [job for job in self._waiting if job.key != key]
+            heapq.heapify(self._waiting)
+            if self._current is not None and self._current.key == key:
+                self._current.cancel.set()
+
+    def close(self) -> None:
+        """Cancel everything and wait for the end of what runs, ten seconds at most."""
+        with self._changed:
+            self._closed = True
+            self._waiting.clear()
+            if self._current is not None:
+                self._current.cancel.set()
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join(timeout=10)
+
+    def _work(self) -> None:
+        while (job := self._next()) is not None:
+            started = time.monotonic()
+            try:
+                job.run(job.cancel)
+            except Exception as error:  # noqa: BLE001 - one job's fault must not end the thread
+                self._failed(job.key, error)
+            now = time.monotonic()
+            with self._changed:
+                self._current = None
+                if self._budget is not None:
+                    self._budget.spend(now - started, now)
+
+    def _next(self) -> Job | None:
+        """The job to run, when there is one and the budget allows it; None at the end."""
+        with self._changed:
+            while not self._closed:
+                wait = self._budget.wait_s(time.monotonic()) if self._waiting and self._budget is not None else None
+                if self._waiting and not wait:
+                    self._current = heapq.heappop(self._waiting)
+                    return self._current
+                self._changed.wait(None if wait == float("inf") else wait)
+            return None

@@ -1,0 +1,210 @@
+"""Suspicions get proved or cleared: which pairs have to be run again, and what is recorded of what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from watchkeeper.conflicts.emergent import attach_proof, make_emergent
+from watchkeeper.conflicts.lifecycle import ConflictState, State, Status
+from watchkeeper.model.changes import Change
+from watchkeeper.model.conflicts import Conflict, Kind
+from watchkeeper.model.events import CloseReason, ConflictClosed, ConflictOpened, ConflictProbed, Event
+from watchkeeper.model.ids import ChangeId, ConflictId, Sha
+from watchkeeper.model.probing import LiveTree, Outcome, Proof, UnionProof
+from watchkeeper.watch.pairs import PairKey
+
+About = Callable[[PairKey], tuple[Sequence[Conflict], Sequence[Change]]]
+"""What is suspected of changes at the moment, and those of them that are live."""
+_Standing = tuple[tuple[Sha, ...], tuple[ConflictId, ...]]
+
+
+class Prover(Protocol):
+    """What runs merges, beside the watch: a save never waits for a proof.
+
+    A newer ``prove`` of the same pair cancels what was begun for it. First comes what static checks say, then, where
+    there are commands to run, what they say.
+    """
+
+    def prove(self, pair: Sequence[LiveTree], suspicions: Sequence[Conflict]) -> None:
+        """Run the merge of a pair. Does not block."""
+
+    def unite(self, changes: Sequence[LiveTree]) -> None:
+        """Look, in the background, at what all these changes break together. A newer call takes its place."""
+
+    def finished(self) -> Sequence[Proof | UnionProof]:
+        """What has come out in the background since this was asked last. Does not block."""
+
+    def listen(self, ready: Callable[[], None]) -> None:
+        """Have ``ready`` called, from any thread, when something has come out."""
+
+    def cancel(self, pair: PairKey) -> None:
+        """Nobody wants to know of this pair any more."""
+
+    def close(self) -> None:
+        """End everything that runs."""
+
+
+class Proving:
+    """Pairs wait here until they are run. A pair is run again only where a tree or a suspicion differs."""
+
+    def __init__(self, prover: Prover, state: Callable[[], State]) -> None:
+        self._prover = prover
+        self._state = state
+        self._waiting: dict[PairKey, None] = {}
+        self._standing: dict[PairKey, _Standing] = {}
+        self._united: frozenset[tuple[ChangeId, Sha]] = frozenset()
+        self._awaited: set[PairKey] = set()
+        self.proofs = 0
+        self.unions = 0
+
+    @property
+    def has_waiting(self) -> bool:
+        return bool(self._waiting)
+
+    @property
+    def is_awaiting(self) -> bool:
+        """Some pairs are being run."""
+        return bool(self._awaited)
+
+    def note(self, pairs: Iterable[PairKey]) -> None:
+        """These were compared again; the newest are run first."""
+        for pair in pairs:
+            self._waiting.pop(pair, None)
+            self._waiting[pair] = None
+
+    def next_pair(self) -> PairKey:
+        """The pair to run now."""
+        return self._waiting.popitem()[0]
+
+    def run(
+        self, pair: Sequence[tuple[Change, LiveTree]], suspicions: Sequence[Conflict], known: State
+    ) -> tuple[Event, ...]:
+        """Have one pair run, and say what follows at once: where nothing is suspected any more, that it is over."""
+        key = frozenset(change.id for change, _ in pair)
+        standing = (tuple(live.tree for _, live in pair), tuple(sorted(each.id for each in suspicions)))
+        if self._standing.get(key) == standing:
+            return ()
+        if not suspicions:
+            self.drop(key)
+            return self._closed(key, known, frozenset(), CloseReason.RESOLVED)
+        self._standing[key] = standing
+        self.proofs += 1
+        self._awaited.add(key)
+        self._prover.prove([live for _, live in pair], suspicions)
+        return ()
+
+    def take_finished(self, about: About) -> tuple[Event, ...]:
+        """What came out in the background; of pairs that have moved on since, nothing."""
+        events: list[Event] = []
+        for proof in self._prover.finished():
+            if isinstance(proof, UnionProof):
+                events += self._follow_union(proof, about)
+                continue
+            key = frozenset(proof.changes)
+            self._awaited.discard(key)
+            standing = self._standing.get(key)
+            suspicions, changes = about(key)
+            if standing is not None and set(standing[0]) == set(proof.trees) and len(changes) == len(key):
+                events += self._follow(proof, suspicions, changes, self._state())
+        return tuple(events)
+
+    def unite(self, changes: Sequence[LiveTree]) -> None:
+        """Look at all changes together, where any of them differs from the last time. Two are a pair, not a union."""
+        now = frozenset((change.change, change.tree) for change in changes)
+        if now != self._united and len(changes) > 2:
+            self._united = now
+            self._prover.unite(changes)
+
+    def _follow_union(self, union: UnionProof, about: About) -> list[Event]:
+        """Sets of two are said of the pair; larger ones are conflicts of their own, closed when they are not found."""
+        if self._united != frozenset(zip(union.changes, union.trees, strict=True)):
+            return []  # something moved on: a newer union is under way
+        self.unions += 1
+        known, events, kept = self._state(), list[Event](), set[ConflictId]()
+        for proof in union.sets:
+            suspicions, changes = about(frozenset(proof.changes))
+            if len(changes) == len(proof.changes):
+                emergent = make_emergent(proof, suspicions, changes)
+                kept |= {conflict.id for conflict in emergent}
+                events += _told_emergent(emergent, proof, known)
+        members = frozenset(union.changes)
+        for identity, each in known.conflicts.items():
+            is_open = each.conflict.kind is Kind.EMERGENT and each.status is not Status.CLOSED
+            if is_open and len(each.conflict.changes) > 2 and identity not in kept:
+                reason = CloseReason.RESOLVED if members >= set(each.conflict.changes) else CloseReason.GONE
+                events.append(ConflictClosed(identity, reason))
+        return events
+
+    def drop(self, pair: PairKey) -> None:
+        """Nobody suspects the pair any more, or one of its changes is gone."""
+        self._waiting.pop(pair, None)
+        self._awaited.discard(pair)
+        if self._standing.pop(pair, None) is not None:
+            self._prover.cancel(pair)
+
+    def gone(self, pair: PairKey, known: State) -> tuple[Event, ...]:
+        """One of its changes is gone."""
+        self.drop(pair)
+        return self._closed(pair, known, frozenset(), CloseReason.GONE)
+
+    def close(self) -> None:
+        self._prover.close()
+
+    def _follow(
+        self, proof: Proof, suspicions: Sequence[Conflict], changes: Sequence[Change], known: State
+    ) -> tuple[Event, ...]:
+        emergent = make_emergent(proof, suspicions, changes) if proof.outcome is Outcome.PROVED else ()
+        events = _told_emergent(emergent, proof, known)
+        for conflict in suspicions:
+            own = attach_proof(conflict, proof)
+            if _is_news(known.conflicts.get(conflict.id), own):
+                events.append(ConflictProbed(conflict.id, own))
+        kept = frozenset(conflict.id for conflict in emergent)
+        return (*events, *self._closed(frozenset(proof.changes), known, kept, CloseReason.RESOLVED))
+
+    def _closed(
+        self, pair: PairKey, known: State, kept: frozenset[ConflictId], reason: CloseReason
+    ) -> tuple[Event, ...]:
+        """Emergent conflicts of the pair that are no longer found."""
+        return tuple(
+            ConflictClosed(identity, reason)
+            for identity, each in known.conflicts.items()
+            if each.conflict.kind is Kind.EMERGENT
+            and each.status is not Status.CLOSED
+            and frozenset(each.conflict.changes) == pair
+            and identity not in kept
+        )
+
+
+def _told_emergent(emergent: Sequence[Conflict], proof: Proof, known: State) -> list[Event]:
+    """Emergent conflicts open with their proof."""
+    events: list[Event] = []
+    for conflict in emergent:
+        before = known.conflicts.get(conflict.id)
+        if before is None or before.status is Status.CLOSED:
+            events.append(ConflictOpened(conflict))
+        own = attach_proof(conflict, proof)
+        if before is None or before.status is Status.CLOSED or _is_news(before, own):
+            events.append(ConflictProbed(conflict.id, own))
+    return events
+
+
+def emergent_pairs(state: State) -> set[PairKey]:
+    """The pairs that have open emergent conflicts: what the last run left."""
+    return {
+        frozenset(each.conflict.changes)
+        for each in state.conflicts.values()
+        if each.conflict.kind is Kind.EMERGENT and each.status is not Status.CLOSED and len(each.conflict.changes) == 2
+    }
+
+
+def _is_news(before: ConflictState | None, proof: Proof) -> bool:
+    """Whether a person would notice: the outcome or what was found differs, not how long it took."""
+    if before is None or before.proof is None:
+        return True
+    return _told(before.proof) != _told(proof)
+
+
+def _told(proof: Proof) -> tuple[object, ...]:
+    return proof.outcome, tuple(finding.key for finding in proof.findings), proof.by, proof.reason
