@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from watchkeeper.repos.objects import Objects
     from watchkeeper.watch.analyst import Analyst
     from watchkeeper.watch.check import CheckReport, Gathered
+    from watchkeeper.watch.courtesy import Courtesy
     from watchkeeper.watch.engine import Parts
     from watchkeeper.watch.merges import Merges
     from watchkeeper.watch.readings import Readings
@@ -290,6 +291,7 @@ def open_watch(place: Place, clock: Callable[[], Millis] = now) -> Iterator[Part
     """What the live watch is made of, closed at the end. Raises WatchkeeperError."""
     from watchkeeper.repos.hub import open_hub
     from watchkeeper.watch.analyst import Analyst
+    from watchkeeper.watch.courtesy import Courtesy
     from watchkeeper.watch.discovery import Surveyor, Wanted, find_clones
     from watchkeeper.watch.engine import Parts
     from watchkeeper.watch.ledger import Ledger, RecorderLock
@@ -315,7 +317,8 @@ def open_watch(place: Place, clock: Callable[[], Millis] = now) -> Iterator[Part
         ledger = Ledger(log, place.project, lock)
         open_parts.callback(ledger.close)
         analysis = Analysis(hub.objects, hub, readings, merges, analyst)
-        prover = _live_prover(place, analysis, open_parts.enter_context(open_commands(place, analysis)))
+        courtesy = Courtesy()
+        prover = _live_prover(place, analysis, courtesy, open_parts.enter_context(open_commands(place, analysis)))
         lookout = Lookout(
             surveyor,
             hub.objects,
@@ -327,10 +330,10 @@ def open_watch(place: Place, clock: Callable[[], Millis] = now) -> Iterator[Part
         )
         open_parts.callback(lookout.close)
         version = metadata.version("watchkeeper")
-        yield Parts(surveyor.repositories, lookout, ledger, readings, clock, version, prover)
+        yield Parts(surveyor.repositories, lookout, ledger, readings, clock, version, prover, courtesy)
 
 
-def _live_prover(place: Place, analysis: Analysis, commands: CommandProver | None) -> LiveProver:
+def _live_prover(place: Place, analysis: Analysis, courtesy: Courtesy, commands: CommandProver | None) -> LiveProver:
     from watchkeeper.probes.live import LiveProver
     from watchkeeper.probes.prover import Prover
     from watchkeeper.probes.sets import SetFinder
@@ -339,7 +342,7 @@ def _live_prover(place: Place, analysis: Analysis, commands: CommandProver | Non
     from watchkeeper.watch.hubtrees import HubTrees
 
     merges = VirtualMerges(analysis.hub)
-    reader = HubTrees(analysis.hub.objects, analysis.readings, analysis.analyst)
+    reader = HubTrees(analysis.hub.objects, analysis.readings, analysis.analyst, courtesy)
     return LiveProver(
         Prover(merges, reader, StaticProver(reader)),
         merges,

@@ -45,16 +45,19 @@ class StaticProver:
         self._reports: OrderedDict[tuple[Sha, Sha | None, tuple[str, ...]], tuple[CheckReport, ...]] = OrderedDict()
 
     def look(self, merge: VirtualMerge) -> StaticFindings:
-        """The merged tree first; its sides and base only where it has findings."""
+        """The merged tree first; the base only where it has findings, its sides only where the base has fewer."""
         started = time.monotonic()
         roots = tuple(sorted(merge.paths))
         merged = self._report(merge.merged, merge.base, roots)
         found: list[Finding] = []
         for at, report in enumerate(merged):
-            if report.findings:
-                sides = [self._report(side, merge.base, roots)[at].findings for side in merge.sides]
-                base = self._report(merge.base, merge.base, roots)[at].findings if merge.base else ()
-                found += find_emergent(report.findings, sides, base)
+            if not report.findings:
+                continue
+            base = self._report(merge.base, merge.base, roots)[at].findings if merge.base else ()
+            if count_findings(report.findings) <= count_findings(base):
+                continue
+            sides = [self._report(side, merge.base, roots)[at].findings for side in merge.sides]
+            found += find_emergent(report.findings, sides, base)
         return StaticFindings(
             emergent=tuple(found),
             checks=tuple(report.check for report in merged if report.state is CheckState.DONE),
