@@ -15,7 +15,10 @@ _KIND = ResourceKind.SETTING
 
 def find_setting_conflicts(pair: Pair) -> Iterator[Conflict]:
     """What git merges line by line though it is one key."""
+    before = [Doing(party, _KIND).undefined for party in (pair.first, pair.second)]
     for name, one, two in both_define(pair, _KIND):
+        if all(name in known for known in before):
+            continue  # the key stands there already, and stays one: git stops at its line, or joins the parts of a list
         if one.path != two.path or one.access.value == two.access.value or is_told_as_text(pair, one, two):
             continue
         yield meeting(
