@@ -337,6 +337,7 @@ def _touch(file: ChangedFile, delta: FileDelta) -> FileTouch:
     is_code = language is not None and file.now is not None and not file.is_binary
     if is_code and not unknown and (reading is None or reading.status is not Status.PARSED):
         unknown = (reading.reason if reading else "") or "not readable"
+    before = file.base_reading
     return FileTouch(
         path=file.path,
         now_path=file.place,
@@ -346,6 +347,7 @@ def _touch(file: ChangedFile, delta: FileDelta) -> FileTouch:
         mode_changed=file.mode_changed,
         digest=file.digest,
         unknown=unknown,
+        was_unknown=is_code and file.base is not None and (before is None or before.status is not Status.PARSED),
         language=language.name if language else "",
     )
 

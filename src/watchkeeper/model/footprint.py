@@ -130,6 +130,7 @@ class FileTouch(msgspec.Struct, frozen=True, gc=False):
     mode_changed: bool = False
     digest: str = ""  # of the new content: equal digests are equal files
     unknown: str = ""  # why its symbols could not be read; "" where they were
+    was_unknown: bool = False  # nor could those of the base: an older dialect, a template
     language: str = ""
 
 

@@ -60,21 +60,23 @@ def _clash(pair: Pair, clash: TextClash) -> Conflict:
 def _unreadable(pair: Pair, path: str, one: FileTouch, two: FileTouch) -> Conflict:
     reason = one.unknown or two.unknown
     blind = pair.first if one.unknown else pair.second
+    never_read = one.was_unknown and two.was_unknown
     return make_conflict(
         kind=Kind.TEXT,
         rule="unread",
-        severity=Severity.MINOR,
+        severity=Severity.INFO if never_read else Severity.MINOR,
         confidence=Confidence.POSSIBLE,
         parties=(pair.first, pair.second),
         keys=(path,),
         subjects=(path,),
-        summary=f"{pair.first.label} and {pair.second.label} both change {path}, which cannot be read at the moment",
+        summary=f"{pair.first.label} and {pair.second.label} both change {path}, which cannot be read"
+        f"{', nor could it before' if never_read else ' at the moment'}",
         why=f"{blind.label}'s version: {reason}; what cannot be read is never called free of conflicts",
         evidence=[
             Evidence(change=party.id, path=touch.now_path, line=touch.hunks[0].now_start if touch.hunks else 1, text="")
             for party, touch in ((pair.first, one), (pair.second, two))
         ],
-        next_step=f"make {path} parse again in {blind.label}",
+        next_step=f"look at both edits of {path}" if never_read else f"make {path} parse again in {blind.label}",
     )
 
 
