@@ -1,8 +1,7 @@
 """Draws pairs that Watchkeeper spoke up about, for a person to judge: the same ones every time.
 
 ``python benchmarks/judge_sample.py FILE...``: files written by ``natural_pairs.py --reports`` and ``replay_noise.py
---reports``. One report of each pair counts, the gravest; three in four of the sample are of pairs that git merges
-cleanly. The verdicts are a person's: wanted, not wanted, unclear.
+--reports``. One report of each pair counts, the gravest. The verdicts are a person's: wanted, not wanted, unclear.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ from watchkeeper.cli.documents import conflict_document
 from watchkeeper.model.conflicts import Conflict
 
 SEED = 20261125
-CLEAN, TEXTUAL = 15, 5
 
 
 def render_reports(heads: Sequence[str], conflicts: Sequence[Conflict]) -> str:
@@ -33,8 +31,11 @@ def main() -> int:
     """Prints the sample: repository, the two heads, the report and its evidence."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    parser.add_argument("--clean", type=int, default=15, metavar="N", help="pairs that git merges cleanly (15)")
+    parser.add_argument("--textual", type=int, default=5, metavar="N", help="pairs that git stops at (5)")
     options = parser.parse_args()
-    for number, (name, heads, report) in enumerate(_draw(options.files), start=1):
+    drawn = _draw(options.files, options.clean, options.textual)
+    for number, (name, heads, report) in enumerate(drawn, start=1):
         print(f"{number}. {name} {heads[0]} {heads[1]}")
         print(f"   {report['severity']} {report['rule']}: {report['summary']} ({report['why']})")
         for item in report["evidence"][:4]:
@@ -42,7 +43,7 @@ def main() -> int:
     return 0
 
 
-def _draw(files: Sequence[Path]) -> list[tuple[str, list[str], dict[str, Any]]]:
+def _draw(files: Sequence[Path], most_clean: int, most_textual: int) -> list[tuple[str, list[str], dict[str, Any]]]:
     clean, textual = [], []
     for file in sorted(files, key=lambda path: path.stem):
         for line in file.read_text().splitlines():
@@ -51,8 +52,8 @@ def _draw(files: Sequence[Path]) -> list[tuple[str, list[str], dict[str, Any]]]:
             (textual if stopped else clean).append((file.stem, told["heads"], told["reports"][0]))
     choose = random.Random(SEED)
     return [
-        *choose.sample(sorted(clean, key=lambda each: each[1]), min(CLEAN, len(clean))),
-        *choose.sample(sorted(textual, key=lambda each: each[1]), min(TEXTUAL, len(textual))),
+        *choose.sample(sorted(clean, key=lambda each: each[1]), min(most_clean, len(clean))),
+        *choose.sample(sorted(textual, key=lambda each: each[1]), min(most_textual, len(textual))),
     ]
 
 
