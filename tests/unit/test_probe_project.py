@@ -113,7 +113,7 @@ def test_a_python_package_is_installed_with_the_extras_that_its_tests_need(tmp_p
     found = project(
         tmp_path,
         {
-            "pyproject.toml": '[project]\nname = "x"\n[project.optional-dependencies]\ntest = ["y"]\ndocs = ["z"]\n',
+            "pyproject.toml": '[project]\nname = "x"\n[project.optional-dependencies]\ntest = ["pytest"]\ndoc = []\n',
             "tests/test_x.py": "",
         },
     )
