@@ -240,6 +240,10 @@ def _judge_passed(plan: Plan, ran: Ran, by: tuple[str, ...], could_not: Sequence
     if not ran.has_witness:
         reason = f"{count} {tests}, but which lines were executed is not known (it is with pytest)"
         return _proof(plan.merge, Outcome.NOT_DISPROVED, by=by, reason=reason)
+    idle = next((change.change for change in plan.merge.changes if not change.paths), None)
+    if idle is not None:
+        reason = f"{count} {tests}, but {idle} changes nothing (uncommitted work counts by a worktree's path)"
+        return _proof(plan.merge, Outcome.NOT_DISPROVED, by=by, reason=reason)
     gaps: list[Gap] = []
     for change, wanted, blind in zip(plan.merge.changes, plan.wanted, plan.blind, strict=True):
         gaps += find_gaps(change.change, wanted, blind, ran.executed)
