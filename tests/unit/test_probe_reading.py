@@ -255,6 +255,19 @@ def test_setup_depends_on_manifests_on_its_command_and_on_the_files_that_it_name
     assert _setup_digest(command, tmp_path) == digests[-1]
 
 
+def test_what_a_setup_makes_is_no_input_of_it(tmp_path: Path) -> None:
+    command = (
+        "python3 -m venv .venv && .venv/bin/python -m pip install . && node_modules/.bin/tsc && cat ./x.egg-info/a"
+    )
+    before = _setup_digest(command, tmp_path)
+
+    for name in (".venv/bin/python", "node_modules/.bin/tsc", "x.egg-info/a"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text("made")
+
+    assert _setup_digest(command, tmp_path) == before
+
+
 @pytest.mark.parametrize("command", ["sh 'unclosed", "cat /etc/hosts ../x \0", "true"])
 def test_any_command_has_a_digest(tmp_path: Path, command: str) -> None:
     assert _setup_digest(command, tmp_path)

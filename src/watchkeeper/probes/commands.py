@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import msgspec
@@ -33,7 +34,7 @@ from watchkeeper.probes.runs import EVERYTHING, Ran, Selection, could_not_run
 from watchkeeper.probes.witness import INSIDE, read_left, read_witness, witness_environment
 from watchkeeper.record.cache import ReadingCache, ReadingKey
 from watchkeeper.repos.git import local_path
-from watchkeeper.repos.scratch import ScratchPool, ScratchTree
+from watchkeeper.repos.scratch import KEEP, ScratchPool, ScratchTree
 from watchkeeper.sandbox.environment import reserve_ports
 from watchkeeper.sandbox.job import Cancel, Ending, Job, Limits, Network
 from watchkeeper.sandbox.job import Outcome as JobOutcome
@@ -318,11 +319,18 @@ def _setup_digest(command: str, folder: Path) -> str:
     """Of the command, of what setups depend on, and of the files that the command names."""
     digest = hashlib.blake2b(command.encode("utf-8", "surrogateescape"), digest_size=12)
     inputs = {path for pattern in SETUP_INPUTS for path in folder.glob(pattern)}
-    inputs |= {folder / word for word in _words(command) if ".." not in word and not word.startswith("/")}
+    inputs |= {folder / word for word in _words(command) if _can_be_input(word)}
     for path in sorted(inputs):
         content = read_left(path)
         digest.update(os.fsencode(path.relative_to(folder)) + b"\0%d\0" % len(content) + content)
     return digest.hexdigest()
+
+
+def _can_be_input(word: str) -> bool:
+    """A file of the tree: what outlives a switch, ``.venv/bin/python`` for one, is what the setup itself made."""
+    steps = word.split("/")
+    is_inside = not word.startswith("/") and ".." not in steps
+    return is_inside and not any(fnmatchcase(step, pattern) for step in steps for pattern in KEEP)
 
 
 def _words(command: str) -> list[str]:
