@@ -137,6 +137,19 @@ def test_a_failure_that_does_not_repeat_is_flaky_and_proves_nothing(scene: Scene
     assert not any(each["severity"] == "blocking" for each in said["conflicts"])
 
 
+def test_a_failure_whose_repeat_cannot_be_run_is_neither_flaky_nor_proved(git_repo: GitRepo, prove: Prove) -> None:
+    is_merge, seen = "grep -q 100 prices.py && [ -e totals.py ]", ".pytest_cache/seen"
+    again = f"if [ -e {seen} ]; then echo no space left; exit 3; fi; mkdir -p .pytest_cache; touch {seen}"
+    scene = configured(git_repo, key("test", f"if {is_merge}; then {again}; fi; {PYTEST}") + "checks = []")
+    scene.write(CENTS_IN_A, TOTALS_IN_B)
+
+    proof = only(prove(scene))
+
+    assert (proof["outcome"], proof["findings"]) == ("could-not-run", [])
+    assert "a second time it could not be run" in proof["reason"]
+    assert "no space left" in proof["reason"]
+
+
 def test_static_runs_no_command(scene: Scene, prove: Prove) -> None:
     scene.write(CENTS_IN_A, TOTALS_IN_B)
 

@@ -50,7 +50,7 @@ SETUP_INPUTS = (
 _MOST_RUNS = 400
 _LONGEST_NAMES = 100_000
 """A shell line may have 128 kB on Linux; where the tests' names do not fit, all tests run."""
-_RUN_FORMAT = 1
+_RUN_FORMAT = 2
 _NO_TESTS = (0, 5)
 """How a runner ends that had no test to run; 5 is pytest's, and unittest's."""
 _OUTPUT = 4 * 1024 * 1024
