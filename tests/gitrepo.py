@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 from collections.abc import Mapping
@@ -123,3 +124,12 @@ def isolated_environment(seconds: int = START) -> dict[str, str]:
             "LC_ALL": "C",
         }
     )
+
+
+def contents_of(folder: Path) -> dict[str, str]:
+    """Every file below a folder, ``.git`` included, by its content and time."""
+    return {
+        str(path.relative_to(folder)): f"{hashlib.sha256(path.read_bytes()).hexdigest()} {path.stat().st_mtime_ns}"
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.is_symlink()
+    }

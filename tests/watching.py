@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
+from watchfiles import awatch
+
 from watchkeeper.app import find_place, open_watch
 from watchkeeper.conflicts.lifecycle import ConflictState, open_conflicts
 from watchkeeper.model.conflicts import Severity
@@ -80,6 +82,17 @@ class Watched:
         except TimeoutError:
             seen = "\n".join(repr(event)[:300] for event in self.events)
             raise AssertionError(f"never came: {what or condition}\n{self.live.statistics()}\n{seen}") from None
+
+    async def until_below(self, folder: Path, condition: Callable[[], bool], what: str = "") -> None:
+        """Wait for what another process does in a folder; fails after twenty seconds."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                # Begun before the first look, and told now and then: nothing is missed between the two.
+                async for _ in awatch(folder, step=20, rust_timeout=200, yield_on_timeout=True):
+                    if condition():
+                        return
+        except TimeoutError:
+            raise AssertionError(f"never came: {what or condition}\n{self.live.statistics()}") from None
 
     def _take(self, update: Update) -> None:
         self.updates.append(update)

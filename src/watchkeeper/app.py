@@ -210,7 +210,7 @@ def open_commands(
 
     Raises UsageError for a check that nobody knows, or tests that point at a service of the user's.
     """
-    from watchkeeper.probes.presets import PRESETS, find_checks, is_there, project_tests
+    from watchkeeper.probes.presets import PRESETS, find_checks, find_tests, is_there
     from watchkeeper.probes.prover import Checks, CommandProver
 
     project = place.config.project
@@ -221,9 +221,7 @@ def open_commands(
     analysers = find_checks(wanted)
     if checks is None and not wanted and is_there("ty"):
         analysers = (PRESETS["ty"],)
-    tests = next((check for check in analysers if check.is_tests), None)
-    if tests is None and project.test:
-        tests = project_tests(project.test)
+    tests = find_tests(analysers, project.test)
     found = Checks(tuple(check for check in analysers if not check.is_tests), tests)
     if not found.analysers and found.tests is None:
         yield None

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchkeeper.conflicts.lifecycle import State, Status, fold, fold_all, open_conflicts
+from watchkeeper.conflicts.scoring import count_rules, decide_demotions
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.conflicts import Conflict, Kind, Severity
 from watchkeeper.model.events import (
@@ -19,15 +20,19 @@ from watchkeeper.model.events import (
     ConflictClosed,
     ConflictDismissed,
     ConflictOpened,
+    ConflictProbed,
     Event,
     FileUnreadable,
     Opaque,
     Recorded,
+    RuleDemoted,
+    RuleRestored,
     WatchStarted,
     WatchStopped,
 )
 from watchkeeper.model.footprint import Confidence
-from watchkeeper.model.ids import ChangeId, ConflictId, Millis, ProjectId, Seq
+from watchkeeper.model.ids import ChangeId, ConflictId, Millis, ProjectId, Seq, Sha
+from watchkeeper.model.probing import Outcome, Proof
 
 change_ids = st.sampled_from([ChangeId(name) for name in ("a", "b", "c")])
 conflict_ids = st.sampled_from([ConflictId(f"c-{number}") for number in range(3)])
@@ -54,6 +59,14 @@ def make_conflict(name: ConflictId, severity: Severity, weight: int) -> Conflict
     )
 
 
+rules = st.sampled_from(["write-write", "stale-read"])
+proofs = st.builds(
+    Proof,
+    changes=st.just((ChangeId("a"), ChangeId("b"))),
+    trees=st.just(()),
+    merged=st.just(Sha("")),
+    outcome=st.sampled_from(list(Outcome)),
+)
 conflicts = st.builds(make_conflict, conflict_ids, severities, weights)
 events: st.SearchStrategy[Event] = st.one_of(
     st.builds(ChangeAppeared, changes),
@@ -64,6 +77,9 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(ConflictChanged, conflicts),
     st.builds(ConflictClosed, conflict_ids, st.sampled_from(list(CloseReason))),
     st.builds(ConflictDismissed, conflict_ids, severities, weights),
+    st.builds(ConflictProbed, conflict_ids, proofs),
+    st.builds(RuleDemoted, rules, st.just(1), st.just(20)),
+    st.builds(RuleRestored, rules, st.just(9), st.just(20)),
     st.builds(FileUnreadable, change_ids, st.text(max_size=3), st.text(max_size=3)),
     st.builds(WatchStarted, st.just("1"), st.just("main")),
     st.builds(WatchStopped),
@@ -117,7 +133,7 @@ def test_open_conflicts_are_exactly_the_open_ones_the_worst_first(history: list[
     assert {each.conflict.id for each in found} == {
         each.conflict.id for each in state.conflicts.values() if each.status is Status.OPEN
     }
-    ranks = [each.conflict.severity.rank for each in found]
+    ranks = [each.severity.rank for each in found]  # as shown: a proof comes before what was only suspected
     assert ranks == sorted(ranks, reverse=True)
 
 
@@ -146,3 +162,22 @@ def test_a_dismissal_of_less_than_what_stands_hides_nothing(name: ConflictId, se
     )
 
     assert fold_all(history).conflicts[name].status is Status.OPEN
+
+
+@given(histories)
+def test_a_conflict_is_shown_lower_exactly_while_its_rule_is_demoted(history: list[Recorded]) -> None:
+    state = fold_all(history)
+
+    assert all(each.is_demoted is (each.conflict.rule in state.demoted) for each in state.conflicts.values())
+
+
+@given(histories)
+def test_the_record_of_rules_counts_each_suspicion_once_and_agrees_with_the_state(history: list[Recorded]) -> None:
+    records = count_rules(history)
+
+    raised = [each.event.conflict for each in history if isinstance(each.event, ConflictOpened)]
+    assert sum(record.raised for record in records.values()) == len(raised)
+    for record in records.values():
+        assert sum(record.endings.values()) == record.raised
+        assert record.is_demoted is (record.rule in fold_all(history).demoted)
+    assert decide_demotions(records) == ()  # never on fewer than twenty

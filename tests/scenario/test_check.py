@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from pathlib import Path
 
 import pytest
 
-from gitrepo import GitRepo
+from gitrepo import GitRepo, contents_of
 from watchkeeper.app import check, find_place, replay
 from watchkeeper.cli.main import run
 from watchkeeper.model.conflicts import Severity
@@ -48,15 +46,6 @@ AT_THE_END = STAGES.replace(
 def stages(git_repo: GitRepo) -> GitRepo:
     git_repo.commit("stages", {"engine/stages.py": STAGES, "README.md": "# Engine\n"})
     return git_repo
-
-
-def contents_of(folder: Path) -> dict[str, str]:
-    """Every file below a folder, ``.git`` included, by its content and time."""
-    return {
-        str(path.relative_to(folder)): f"{hashlib.sha256(path.read_bytes()).hexdigest()} {path.stat().st_mtime_ns}"
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.is_symlink()
-    }
 
 
 def test_two_writes_of_one_function_are_found_where_git_merges_cleanly(stages: GitRepo) -> None:

@@ -106,6 +106,7 @@ def _document(report: ProveReport, shown: list[Conflict]) -> dict[str, object]:
         "left_out": [{"change": name, "reason": reason} for name, reason in report.union.left_out]
         if report.union
         else [],
+        "could_not": report.union.could_not or None if report.union else None,
     }
 
 

@@ -36,9 +36,9 @@ _COLUMNS = (
 def command(*, folder: Path, as_json: bool) -> int:
     """Say what became of each rule's suspicions in this repository. Exit code 0.
 
-    Each suspicion counts once, by its newest ending. Precision is the share of proofs among the last 20 endings that
-    were conclusive: proved, cleared or dismissed. A rule below 30 % of a full 20 is shown one severity lower, until it
-    is at 40 % again.
+    Each suspicion counts once, as proved where it ever was, else by its newest ending. Precision is the share of proofs
+    among the last 20 endings that were conclusive: proved, cleared or dismissed. A rule below 30 % of a full 20 is
+    shown one severity lower, until it is at 40 % again.
     """
     place = find_place(folder, os.environ)
     log = find_log(place.home)

@@ -16,6 +16,7 @@ from watchkeeper.model.ids import ConflictId
 from watchkeeper.model.probing import Outcome, Proof
 
 _WORD = re.compile(r"[A-Za-z_$][\w$]*")
+_QUOTED = re.compile(r"`[^`]+`|\"[^\"]+\"|(?<!\w)'[^']+'(?!\w)|“[^”]+”|‘[^’]+’")
 _TESTS = "tests"
 
 
@@ -46,7 +47,14 @@ def is_about(finding: Finding, conflict: Conflict) -> bool:
         return True
     if any(each.path == finding.path and each.line == finding.line for each in conflict.evidence if finding.line):
         return True
-    return bool(names & set(_WORD.findall(f"{finding.subject} {finding.message}")))
+    return bool(names & _names_in(finding))
+
+
+def _names_in(finding: Finding) -> set[str]:
+    """What a finding names. A message that quotes names means those: its other words are just words (``type``)."""
+    quoted = " ".join(_QUOTED.findall(finding.message))
+    subject = finding.subject if " " not in finding.subject else ""
+    return set(_WORD.findall(f"{subject} {quoted or finding.message}"))
 
 
 def make_emergent(proof: Proof, suspicions: Iterable[Conflict], changes: Sequence[Change]) -> tuple[Conflict, ...]:

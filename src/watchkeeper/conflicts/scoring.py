@@ -48,7 +48,10 @@ CONCLUSIVE = frozenset({Ending.PROVED, Ending.CLEARED, Ending.DISMISSED})
 
 
 class RuleRecord(msgspec.Struct, frozen=True):
-    """What became of a rule's suspicions; each counts once, by its newest ending. ``lately`` is the newest last."""
+    """What became of a rule's suspicions; each counts once, as proved where it ever was, else by its newest ending.
+
+    ``lately`` are the newest conclusive endings, the newest last.
+    """
 
     rule: str
     raised: int = 0
@@ -118,7 +121,9 @@ def decide_demotions(records: Mapping[str, RuleRecord]) -> tuple[RuleDemoted | R
 
 
 def _end(told: _Told, event: ConflictProbed | ConflictDismissed | ConflictClosed, seq: int) -> None:
-    """The newest ending counts, but a proof stays one when the code is mended afterwards."""
+    """The newest ending counts, but a proof stays one, whatever the code or a person does afterwards: it was right."""
+    if told.ending is Ending.PROVED:
+        return
     match event:
         case ConflictProbed(proof=proof):
             ending = _ENDINGS.get(proof.outcome, Ending.NONE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shlex
 import tempfile
@@ -11,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import msgspec
@@ -19,7 +19,6 @@ from watchkeeper.model.findings import CheckReport
 from watchkeeper.model.ids import Sha
 from watchkeeper.probes.presets import CommandCheck, program_path, runs_pytest
 from watchkeeper.probes.reports import (
-    MOST_BYTES,
     Form,
     ReportUnreadableError,
     TestEnd,
@@ -32,16 +31,16 @@ from watchkeeper.probes.reports import (
     parse_unittest,
 )
 from watchkeeper.probes.runs import EVERYTHING, Ran, Selection, could_not_run
+from watchkeeper.probes.witness import INSIDE, read_left, read_witness, witness_environment
 from watchkeeper.record.cache import ReadingCache, ReadingKey
 from watchkeeper.repos.git import local_path
-from watchkeeper.repos.scratch import ScratchPool, ScratchTree
+from watchkeeper.repos.scratch import KEEP, ScratchPool, ScratchTree
 from watchkeeper.sandbox.environment import reserve_ports
 from watchkeeper.sandbox.job import Cancel, Ending, Job, Limits, Network
 from watchkeeper.sandbox.job import Outcome as JobOutcome
 from watchkeeper.sandbox.outside import refuse_outside_services
 from watchkeeper.sandbox.run import Sandbox
 
-INSIDE = Path(__file__).parent / "inside"
 SETUP_INPUTS = (
     "pyproject.toml", "setup.py", "setup.cfg", "requirements*.txt", "poetry.lock", "uv.lock", "Pipfile", "Pipfile.lock",
     "package.json", "package-lock.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "Makefile", "tox.ini",
@@ -49,7 +48,11 @@ SETUP_INPUTS = (
 """Files that a project's ``setup`` depends on: it runs again only where one of them, or the command, differs."""
 
 _MOST_RUNS = 400
-_RUN_FORMAT = 1
+_LONGEST_NAMES = 100_000
+"""A shell line may have 128 kB on Linux; where the tests' names do not fit, all tests run."""
+_RUN_FORMAT = 2
+_NO_TESTS = (0, 5)
+"""How a runner ends that had no test to run; 5 is pytest's, and unittest's."""
 _OUTPUT = 4 * 1024 * 1024
 
 
@@ -186,7 +189,7 @@ class CommandRunner:
             outcome = self._sandbox.run(job, cancel=cancel)
         self.runs += 1
         if check.is_tests:
-            ran = read_tests(check, outcome, place)
+            ran = read_tests(check, outcome, place, scratch.path)
         else:
             ran = read_findings(check, outcome, scratch.path, place)
         isolation: str = outcome.isolation.level
@@ -199,7 +202,7 @@ class CommandRunner:
         # Absolute: a test command may begin with `cd`.
         command = fill(check.command, place, [str(local_path(scratch.path, file)) for file in selection.files])
         if check.is_tests:
-            environment |= _witness_environment(place, selection, environment)
+            environment |= witness_environment(place, scratch.path, selection, environment)
             command = _with_database(self._project.database, command) if self._project.database else command
         return Job(
             command=("/bin/sh", "-c", command),
@@ -222,6 +225,7 @@ def refuse_outside(job: Job, *, is_walled: bool) -> None:
 def fill(command: str, place: Path, tests: Sequence[str]) -> str:
     """The shell line with its places filled in. Tests go to ``{tests}``, else to the end of a line that runs pytest."""
     named = " ".join(shlex.quote(test) for test in tests)
+    named = named if len(named) <= _LONGEST_NAMES else ""
     for name in ("junit", "sarif", "json"):
         command = command.replace(f"{{{name}}}", shlex.quote(str(place / name)))
     if "{tests}" in command:
@@ -241,7 +245,7 @@ def read_findings(check: CommandCheck, outcome: JobOutcome, folder: Path, place:
     try:
         match check.form:
             case Form.SARIF:
-                findings = parse_sarif(check.name, _read(place / "sarif") or outcome.output, root)
+                findings = parse_sarif(check.name, read_left(place / "sarif") or outcome.output, root)
             case Form.ESLINT:
                 findings = parse_eslint(check.name, outcome.output, root)
             case _:
@@ -253,8 +257,11 @@ def read_findings(check: CommandCheck, outcome: JobOutcome, folder: Path, place:
     return Ran(CheckReport(check.name, findings))
 
 
-def read_tests(check: CommandCheck, outcome: JobOutcome, place: Path) -> Ran:
-    """Which tests ran and how they ended: from inside pytest, else from the report, else from the output."""
+def read_tests(check: CommandCheck, outcome: JobOutcome, place: Path, folder: Path) -> Ran:
+    """Which tests ran and how they ended: from inside pytest, else from the report, else from the output.
+
+    ``folder`` is the checkout: a test's name is the same in all of them.
+    """
     if outcome.ending is not Ending.EXITED:
         return could_not_run(check.name, _why(outcome))
     witnessed = read_witness(place)
@@ -262,10 +269,10 @@ def read_tests(check: CommandCheck, outcome: JobOutcome, place: Path) -> Ran:
         tests, executed = witnessed
         return _ran(check, outcome, tests, executed, has_witness=True)
     try:
-        if data := _read(place / "junit"):
-            return _ran(check, outcome, parse_junit(data), {})
-        if data := _read(place / "json"):
-            return _ran(check, outcome, parse_jest(data, ""), {})
+        if data := read_left(place / "junit"):
+            return _ran(check, outcome, parse_junit(data, str(folder)), {})
+        if data := read_left(place / "json"):
+            return _ran(check, outcome, parse_jest(data, str(folder)), {})
     except ReportUnreadableError as error:
         return could_not_run(check.name, str(error))
     failed = parse_unittest(outcome.output.decode("utf-8", "replace"))
@@ -276,36 +283,6 @@ def read_tests(check: CommandCheck, outcome: JobOutcome, place: Path) -> Ran:
     return could_not_run(check.name, f"no test can be told from its output: {_why(outcome)}")
 
 
-def read_witness(place: Path) -> tuple[tuple[TestResult, ...], dict[str, frozenset[int]]] | None:
-    """What the plugin left: the tests, and the lines that those that passed executed; None where it left nothing."""
-    outcomes: dict[str, list[object]] = {}
-    lines: list[tuple[str, Mapping[str, Sequence[int]]]] = []
-    files = sorted(place.glob("witness/*.json"))
-    for file in files:
-        try:
-            left = json.loads(file.read_bytes()[:MOST_BYTES])
-            outcomes |= left["outcomes"]
-            lines += left["lines"].items()
-        except (ValueError, KeyError, AttributeError, OSError):
-            return None
-    if not files:
-        return None
-    tests = tuple(_witnessed(name, said) for name, said in outcomes.items())
-    passed = {test.name for test in tests if test.end is TestEnd.PASSED}
-    executed: dict[str, frozenset[int]] = {}
-    for test, seen in lines:
-        if test in passed or not test:  # what is executed on import belongs to no test
-            for path, numbers in seen.items():
-                executed[path] = executed.get(path, frozenset()) | frozenset(numbers)
-    return tests, executed
-
-
-def _witnessed(name: str, said: Sequence[object]) -> TestResult:
-    end = TestEnd(str(said[0])) if said and said[0] in {each.value for each in TestEnd} else TestEnd.ERROR
-    seconds = said[1] if len(said) > 1 and isinstance(said[1], int | float) else 0.0
-    return TestResult(name, end, str(said[2]) if len(said) > 2 else "", name.partition("::")[0], float(seconds))
-
-
 def _ran(
     check: CommandCheck,
     outcome: JobOutcome,
@@ -314,10 +291,12 @@ def _ran(
     *,
     has_witness: bool = False,
 ) -> Ran:
-    if not any(test.end is not TestEnd.SKIPPED for test in tests):
-        return Ran(CheckReport(check.name), is_empty=True)
-    if outcome.exit_code != 0 and not any(test.is_failure for test in tests):
+    if not tests and outcome.exit_code not in _NO_TESTS:
+        return could_not_run(check.name, f"no test ran: {_why(outcome)}")
+    if tests and outcome.exit_code != 0 and not any(test.is_failure for test in tests):
         return could_not_run(check.name, f"it failed, but no test did: {_why(outcome)}")
+    if all(test.end is TestEnd.SKIPPED for test in tests):
+        return Ran(CheckReport(check.name), is_empty=True)
     return Ran(CheckReport(check.name), tests, executed, has_witness)
 
 
@@ -329,43 +308,36 @@ def _environment(scratch: ScratchTree) -> dict[str, str]:
     return {"PATH": os.pathsep.join(places), "PYTHONDONTWRITEBYTECODE": "1", "CI": "true", **scratch.environment}
 
 
-def _witness_environment(place: Path, selection: Selection, environment: Mapping[str, str]) -> dict[str, str]:
-    (place / "witness").mkdir()
-    known = environment.get("PYTHONPATH", "")
-    variables = {
-        "PYTHONPATH": os.pathsep.join(part for part in (known, str(INSIDE)) if part),
-        "PYTEST_PLUGINS": "watchkeeper_witness",
-        "WATCHKEEPER_WITNESS": str(place / "witness"),
-        "WATCHKEEPER_WITNESS_FILES": "\n".join(selection.witnessed),
-    }
-    if selection.only:
-        (place / "only").write_text("\n".join(selection.only), encoding="utf-8")
-        variables["WATCHKEEPER_WITNESS_ONLY"] = str(place / "only")
-    return variables
-
-
 def _with_database(database: str, command: str) -> str:
     """The database is made within the job: whatever it starts is ended with the job."""
-    return f'DATABASE_URL="$({{ {database}\n}} | tail -n 1)" || exit 97\nexport DATABASE_URL\n{command}'
+    failed = "{ echo 'the command for the database failed' >&2; exit 97; }"
+    made = f'made="$({{ {database}\n}})" || {failed}\n'  # its own exit code: a pipe would have that of `tail`
+    return f'{made}DATABASE_URL="$(printf "%s\\n" "$made" | tail -n 1)"\nexport DATABASE_URL\n{command}'
 
 
 def _setup_digest(command: str, folder: Path) -> str:
+    """Of the command, of what setups depend on, and of the files that the command names."""
     digest = hashlib.blake2b(command.encode("utf-8", "surrogateescape"), digest_size=12)
-    for pattern in SETUP_INPUTS:
-        for path in sorted(folder.glob(pattern)):
-            digest.update(path.name.encode())
-            digest.update(_read(path) or b"")
+    inputs = {path for pattern in SETUP_INPUTS for path in folder.glob(pattern)}
+    inputs |= {folder / word for word in _words(command) if _can_be_input(word)}
+    for path in sorted(inputs):
+        content = read_left(path)
+        digest.update(os.fsencode(path.relative_to(folder)) + b"\0%d\0" % len(content) + content)
     return digest.hexdigest()
 
 
-def _read(path: Path) -> bytes:
-    """A file that a command left; empty where it did not. Links are not followed: the command made them."""
+def _can_be_input(word: str) -> bool:
+    """A file of the tree: what outlives a switch, ``.venv/bin/python`` for one, is what the setup itself made."""
+    steps = word.split("/")
+    is_inside = not word.startswith("/") and ".." not in steps
+    return is_inside and not any(fnmatchcase(step, pattern) for step in steps for pattern in KEEP)
+
+
+def _words(command: str) -> list[str]:
     try:
-        if path.is_symlink() or path.stat().st_size > MOST_BYTES:
-            return b""
-        return path.read_bytes()
-    except OSError:
-        return b""
+        return shlex.split(command)
+    except ValueError:
+        return command.split()
 
 
 def _why(outcome: JobOutcome) -> str:

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 import msgspec
 
-from watchkeeper.code.executable import executable_lines
+from watchkeeper.code.executable import Executable, read_executable
 from watchkeeper.code.linediff import hunks
 from watchkeeper.code.tree import SourceTree
 
@@ -44,11 +44,11 @@ def changed_lines(merged: SourceTree, others: SourceTree, paths: Iterable[str]) 
         if not path.endswith(".py"):
             blind.append(Gap("", path, reason="no tracer sees its lines"))
             continue
-        lines = executable_lines(now)
-        if lines is None:
+        executable = read_executable(now)
+        if executable is None:
             blind.append(Gap("", path, reason="it does not compile with this Python"))
             continue
-        found[path] = frozenset(_touched(before or b"", now, lines))
+        found[path] = frozenset(_touched(before or b"", now, executable))
     return found, tuple(blind)
 
 
@@ -72,11 +72,11 @@ def describe_gaps(gaps: Sequence[Gap]) -> str:
     return f"{gap.change}: {gap.path}:{lines} was not executed by any test that ran{more}"
 
 
-def _touched(before: bytes, now: bytes, executable: frozenset[int]) -> Iterable[int]:
-    ordered = sorted(executable)
+def _touched(before: bytes, now: bytes, executable: Executable) -> Iterable[int]:
+    ordered = sorted(executable.lines)
     for hunk in hunks(before, now):
-        inside = [line for line in ordered if hunk.now_start <= line < hunk.now_start + hunk.now_count]
-        if inside or hunk.now_count:
-            yield from inside
+        if hunk.now_count:
+            for line in range(hunk.now_start, hunk.now_start + hunk.now_count):
+                yield from executable.needed_for(line)
         else:
             yield from [line for line in ordered if line > hunk.now_start][:1]

@@ -6,7 +6,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -59,6 +59,9 @@ PRESETS: Mapping[str, CommandCheck] = {
 }
 """By name."""
 
+TESTS = "tests"
+"""What the tests are called as a check, whoever runs them: a failing one proves whatever its pair is suspected of."""
+
 STATIC = frozenset({"parse", "names", "calls", "duplicates", "locks", "migrations"})
 """Built in: they need no command."""
 
@@ -73,7 +76,7 @@ def find_checks(texts: tuple[str, ...]) -> tuple[CommandCheck, ...]:
     found = []
     for text in texts:
         name, colon, command = (part.strip() for part in text.partition(":"))
-        if colon and command:
+        if colon and command and name and name != TESTS:
             found.append(CommandCheck(name, command, form_of(command)))
         elif name in PRESETS:
             found.append(PRESETS[name])
@@ -90,7 +93,15 @@ def find_checks(texts: tuple[str, ...]) -> tuple[CommandCheck, ...]:
 def project_tests(command: str) -> CommandCheck:
     """The project's own test command as a check."""
     form = form_of(command)
-    return CommandCheck("tests", command, Form.JUNIT if form is Form.LINES else form, is_tests=True)
+    return CommandCheck(TESTS, command, Form.JUNIT if form is Form.LINES else form, is_tests=True)
+
+
+def find_tests(checks: Sequence[CommandCheck], command: str) -> CommandCheck | None:
+    """What runs the tests: a check that does, else the project's own test command; None where there is neither."""
+    named = next((check for check in checks if check.is_tests), None)
+    if named is not None:
+        return msgspec.structs.replace(named, name=TESTS)
+    return project_tests(command) if command else None
 
 
 def form_of(command: str) -> Form:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import tomllib
 from collections.abc import Mapping
@@ -29,9 +30,10 @@ def find_commands(folder: Path) -> ProjectConfig:
 def _python(folder: Path) -> ProjectConfig:
     document = _read_toml(folder / "pyproject.toml")
     has_pytest = (
-        "pytest" in document.get("tool", {})
+        "pytest" in _table(document, "tool")
         or any((folder / name).is_file() for name in ("pytest.ini", "conftest.py", "tests/conftest.py"))
-        or "pytest" in _read_text(folder / "pyproject.toml") + _read_text(folder / "tox.ini") + _requirements(folder)
+        or "pytest" in _read_text(folder / "pyproject.toml") + _read_text(folder / "tox.ini")
+        or any("pytest" in _read_text(path) for path in _requirements(folder))
     )
     has_tests = has_pytest or any((folder / name).is_dir() for name in ("tests", "test"))
     runner = "pytest -q" if has_pytest else "unittest discover"
@@ -47,7 +49,7 @@ def _python_setup(folder: Path, document: Mapping[str, Any], *, has_pytest: bool
     if (folder / "uv.lock").is_file() and shutil.which("uv"):
         return "uv sync --frozen --all-extras"
     parts = ["python3 -m venv .venv"]
-    wanted = [f"-r {path.name}" for path in sorted(folder.glob("requirements*.txt"))]
+    wanted = [f"-r {shlex.quote(path.name)}" for path in _requirements(folder)]
     if "project" in document or "build-system" in document or (folder / "setup.py").is_file():
         extras = [name for name in ("test", "tests", "dev") if name in _extras(document)]
         wanted.append(f"-e '.[{','.join(extras)}]'" if extras else "-e .")
@@ -59,9 +61,7 @@ def _python_setup(folder: Path, document: Mapping[str, Any], *, has_pytest: bool
 
 
 def _extras(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    project = document.get("project", {})
-    extras = project.get("optional-dependencies", {}) if isinstance(project, dict) else {}
-    return extras if isinstance(extras, dict) else {}
+    return _table(_table(document, "project"), "optional-dependencies")
 
 
 def _script(folder: Path, package: Mapping[str, Any]) -> ProjectConfig:
@@ -72,10 +72,16 @@ def _script(folder: Path, package: Mapping[str, Any]) -> ProjectConfig:
         test = "npx --no-install vitest run --reporter=junit --outputFile={junit} {tests}"
     elif "jest" in used:
         test = "npx --no-install jest --json --outputFile={json} {tests}"
-    elif "test" in _table(package, "scripts"):
+    elif _has_test_script(package):
         test = "npm test"
     checks = [name for name, needed in (("tsc", "typescript"), ("eslint", "eslint")) if needed in used]
     return ProjectConfig(setup=setup, test=test, checks=tuple(checks))
+
+
+def _has_test_script(package: Mapping[str, Any]) -> bool:
+    """One that was written: `npm init` puts one there that always fails."""
+    script = _table(package, "scripts").get("test")
+    return isinstance(script, str) and bool(script) and "no test specified" not in script
 
 
 def _table(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -83,8 +89,8 @@ def _table(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _requirements(folder: Path) -> str:
-    return "".join(_read_text(path) for path in folder.glob("requirements*.txt"))
+def _requirements(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("requirements*.txt") if path.is_file())
 
 
 def _read_text(path: Path) -> str:
@@ -97,13 +103,13 @@ def _read_text(path: Path) -> str:
 def _read_toml(path: Path) -> Mapping[str, Any]:
     try:
         return tomllib.loads(_read_text(path))
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return {}
 
 
 def _read_json(path: Path) -> Mapping[str, Any]:
     try:
         document = json.loads(_read_text(path) or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}

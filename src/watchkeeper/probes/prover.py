@@ -17,7 +17,7 @@ from watchkeeper.probes.choice import Choice, choose_tests
 from watchkeeper.probes.covering import Gap, Lines, changed_lines, describe_gaps, find_gaps
 from watchkeeper.probes.emergence import find_emergent
 from watchkeeper.probes.presets import CommandCheck
-from watchkeeper.probes.reports import TestResult, failures
+from watchkeeper.probes.reports import TestEnd, TestResult, failures
 from watchkeeper.probes.runs import Ran, Selection
 from watchkeeper.probes.static import StaticProver, TreeReader
 from watchkeeper.probes.virtual import VirtualMerge, VirtualMerges
@@ -206,15 +206,18 @@ class CommandProver:
             reason = f"{failing[0].name} fails on the merge; on one side alone tests cannot be run: {failed.reason}"
             return _proof(merge, Outcome.COULD_NOT_RUN, by=by, reason=reason)
         bad = {test.name for ran in alone for test in ran.tests if test.is_failure}
-        # A side without the test (the other brought it) has nothing that could fail.
-        new = [test for test in failing if test.name not in bad]
+        # A side without the test (the other brought it) has nothing that could fail; one that cannot even load the
+        # test's file does not pass it.
+        new = [test for test in failing if not bad & {test.name, test.name.partition("::")[0]}]
         if not new:
             reason = f"{len(failing)} tests fail on the merge, and on one side alone too: {failing[0].name}"
             return _proof(merge, Outcome.NOT_DISPROVED, by=(*said.by, *by), reason=reason)
         repeat = msgspec.structs.replace(selection, attempt=1)
-        again = {
-            test.name for test in self._runner.run(check, merge.merged, repeat, cancel=cancel).tests if test.is_failure
-        }
+        second = self._runner.run(check, merge.merged, repeat, cancel=cancel)
+        if not second.could_run:
+            reason = f"{new[0].name} fails on the merge; a second time it could not be run: {second.reason}"
+            return _proof(merge, Outcome.COULD_NOT_RUN, by=by, reason=reason)
+        again = {test.name for test in second.tests if test.is_failure}
         repeated = [test for test in new if test.name in again]
         if not repeated:
             return _proof(merge, Outcome.FLAKY, by=by, reason=f"{new[0].name} failed once on the merge, then passed")
@@ -232,20 +235,25 @@ class _Said:
 
 def _judge_passed(plan: Plan, ran: Ran, by: tuple[str, ...], could_not: Sequence[str]) -> Proof:
     """All tests that ran passed: cleared only where they executed what both sides changed."""
-    count = sum(not test.is_failure for test in ran.tests)
+    count = sum(test.end is TestEnd.PASSED for test in ran.tests)
+    tests, execute = ("test passes", "executes") if count == 1 else ("tests pass", "execute")
     if not ran.has_witness:
-        reason = f"{count} tests pass, but which lines they executed is not known (it is with pytest)"
+        reason = f"{count} {tests}, but which lines were executed is not known (it is with pytest)"
+        return _proof(plan.merge, Outcome.NOT_DISPROVED, by=by, reason=reason)
+    idle = next((change.change for change in plan.merge.changes if not change.paths), None)
+    if idle is not None:
+        reason = f"{count} {tests}, but {idle} changes nothing (uncommitted work counts by a worktree's path)"
         return _proof(plan.merge, Outcome.NOT_DISPROVED, by=by, reason=reason)
     gaps: list[Gap] = []
     for change, wanted, blind in zip(plan.merge.changes, plan.wanted, plan.blind, strict=True):
         gaps += find_gaps(change.change, wanted, blind, ran.executed)
     if gaps:
-        reason = f"{count} tests pass, but {describe_gaps(gaps)}"
+        reason = f"{count} {tests}, but {describe_gaps(gaps)}"
         return _proof(plan.merge, Outcome.NOT_DISPROVED, by=by, reason=reason)
     if could_not:
-        reason = f"{count} tests pass and execute both sides' changed lines, but {could_not[0]}"
+        reason = f"{count} {tests} and {execute} both sides' changed lines, but {could_not[0]}"
         return _proof(plan.merge, Outcome.NOT_DISPROVED, by=by, reason=reason)
-    reason = f"{count} tests pass on the merge and execute every changed line of both sides"
+    reason = f"{count} {tests} on the merge and {execute} every changed line of both sides"
     return _proof(plan.merge, Outcome.CLEARED, by=by, reason=reason)
 
 

@@ -12,7 +12,8 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NoReturn
+from urllib.parse import unquote
 
 import msgspec
 
@@ -21,6 +22,7 @@ from watchkeeper.model.findings import Finding
 MOST_BYTES = 64 * 1024 * 1024
 MOST_FINDINGS = 20_000
 _LONGEST = 400
+_LONGEST_LINE = 4_000
 
 
 class Form(StrEnum):
@@ -59,23 +61,27 @@ class TestResult(msgspec.Struct, frozen=True):
 
 
 def parse_lines(check: str, text: str, folder: str) -> tuple[Finding, ...]:
-    """The lines of a tool's output that name a place; all others are talk. ``folder`` is where it ran."""
+    """The lines of a tool's output that name a place; all others are talk. ``folder`` is where it ran.
+
+    Raises: ReportUnreadableError where there are too many.
+    """
     found: list[Finding] = []
-    for line in text.splitlines()[:MOST_FINDINGS]:
+    for whole in text.splitlines():
+        line = whole[:_LONGEST_LINE].rstrip()
         match = _PLACE.match(line) or _TSC.match(line)
-        if match is None:
+        if match is None or _CLOCK.search(match["path"]):
             continue
         path = relative_path(match["path"], folder)
         message, rule = _split_rule(match["message"])
         if path is not None and message and not message.startswith("note:"):
             found.append(_finding(check, rule or "error", path, message, int(match["line"])))
-    return tuple(found)
+    return _bounded(found)
 
 
-def parse_junit(data: bytes) -> tuple[TestResult, ...]:
+def parse_junit(data: bytes, folder: str) -> tuple[TestResult, ...]:
     """The tests of a JUnit file. Raises: ReportUnreadableError."""
     root = _xml(data)
-    return tuple(_junit_case(case) for case in root.iter("testcase"))
+    return tuple(_junit_case(case, folder) for case in root.iter("testcase"))
 
 
 def parse_jest(data: bytes, folder: str) -> tuple[TestResult, ...]:
@@ -86,7 +92,8 @@ def parse_jest(data: bytes, folder: str) -> tuple[TestResult, ...]:
         tests = list(_each(suite, "assertionResults"))
         for test in tests:
             end = _JEST.get(str(test.get("status")), TestEnd.SKIPPED)
-            message = " ".join(str(part) for part in test.get("failureMessages") or ())
+            messages = test.get("failureMessages")
+            message = " ".join(str(part) for part in messages) if isinstance(messages, list) else ""
             results.append(TestResult(f"{path}::{test.get('fullName', '')}", end, _short(message), path))
         if not tests and suite.get("status") == "failed":
             results.append(TestResult(path, TestEnd.ERROR, _short(str(suite.get("message", ""))), path))
@@ -94,10 +101,13 @@ def parse_jest(data: bytes, folder: str) -> tuple[TestResult, ...]:
 
 
 def parse_unittest(text: str) -> tuple[TestResult, ...]:
-    """The failures that ``python -m unittest`` names on its output; what passes it only counts."""
+    """The failures that ``python -m unittest`` names on its output; what passes it only counts.
+
+    Each stands below a rule of ``=``: what a program logs as ``ERROR: ...`` is no test.
+    """
     found = {}
     for match in _UNITTEST.finditer(text):
-        end = TestEnd.FAILED if match["kind"] == "FAIL" else TestEnd.ERROR
+        end = TestEnd.ERROR if match["kind"] == "ERROR" else TestEnd.FAILED
         found[match["name"]] = TestResult(match["name"], end, match["kind"].lower())
     return tuple(found.values())
 
@@ -110,7 +120,7 @@ def parse_sarif(check: str, data: bytes, folder: str) -> tuple[Finding, ...]:
             message = _mapping(result.get("message")).get("text", "")
             path, line = _sarif_place(result, folder)
             found.append(_finding(check, str(result.get("ruleId") or "error"), path, str(message), line))
-    return tuple(found[:MOST_FINDINGS])
+    return _bounded(found)
 
 
 def parse_eslint(check: str, data: bytes, folder: str) -> tuple[Finding, ...]:
@@ -123,8 +133,8 @@ def parse_eslint(check: str, data: bytes, folder: str) -> tuple[Finding, ...]:
         path = relative_path(str(_mapping(file).get("filePath", "")), folder) or ""
         for each in _each(_mapping(file), "messages"):
             rule, message = str(each.get("ruleId") or "error"), str(each.get("message", ""))
-            found.append(_finding(check, rule, path, message, int(each.get("line") or 0)))
-    return tuple(found[:MOST_FINDINGS])
+            found.append(_finding(check, rule, path, message, _line(each.get("line"))))
+    return _bounded(found)
 
 
 def failures(check: str, results: Sequence[TestResult]) -> tuple[Finding, ...]:
@@ -142,24 +152,27 @@ def failures(check: str, results: Sequence[TestResult]) -> tuple[Finding, ...]:
 def relative_path(path: str, folder: str) -> str | None:
     """``path`` as the repository names it; None where it lies outside ``folder``."""
     text = path.strip().replace("\\", "/").removeprefix("file://")
-    root = folder.rstrip("/") + "/"
-    text = text.removeprefix(root)
+    text = text.removeprefix(f"{folder.rstrip('/')}/") if folder else text
     clean = PurePosixPath(text)
-    return None if not text or clean.is_absolute() or ".." in clean.parts else str(clean)
+    is_outside = clean.is_absolute() or ".." in clean.parts or _DRIVE.match(text) is not None
+    return None if is_outside or not clean.parts else str(clean)
 
 
 _PLACE = re.compile(
-    r"^(?:(?:ERROR|WARN|WARNING|error|warning)\s+)?(?P<path>(?:[A-Za-z]:)?[^\s:][^:\n]{0,400}?):(?P<line>\d+)"
+    r"^\s{0,4}(?:(?:ERROR|WARN|WARNING|error|warning)\s+)?(?P<path>(?:[A-Za-z]:)?[^\s:][^:\n]{0,400}?):(?P<line>\d+)"
     r"(?::\d+(?:-\d+)?)?(?::\d+)?\s*[:\-]?\s+(?P<message>\S.*)$"
 )
 _TSC = re.compile(r"^(?P<path>[^\s(][^(\n]{0,400})\((?P<line>\d+),\d+\):\s+(?P<message>\S.*)$")
+_CLOCK = re.compile(r"(?:^|[\[( T])\d{1,2}$")
+"""``10:30: starting`` and ``2026-01-01T10:30:00 starting`` are moments, not places."""
 _RULE_AFTER = re.compile(r"^(?P<message>.*\S)\s+[\[(](?P<rule>[A-Za-z][\w./-]*)[\])]$")
 _RULE_BEFORE = re.compile(
     r"^(?:(?:error|warning|info)\s*)?(?:\[(?P<rule>[\w./-]+)\]|(?P<code>[A-Z]{1,4}\d{2,5}):?)\s+(?P<message>.+)$"
 )
 _LEVEL = re.compile(r"^(?:error|warning|info|fatal error)\s*[:\-]?\s+", re.IGNORECASE)
 _NUMBER = re.compile(r"\b(?:0x[0-9a-fA-F]+|\d+)\b")
-_UNITTEST = re.compile(r"^(?P<kind>FAIL|ERROR): (?P<name>.+)$", re.MULTILINE)
+_UNITTEST = re.compile(r"^={70}\r?\n(?P<kind>FAIL|ERROR|UNEXPECTED SUCCESS): (?P<name>.+?)\r?$", re.MULTILINE)
+_DRIVE = re.compile(r"[A-Za-z]:(?:/|$)")
 _JEST = {"passed": TestEnd.PASSED, "failed": TestEnd.FAILED}
 _FAILS = {TestEnd.FAILED: "fails", TestEnd.ERROR: "cannot run", TestEnd.PASSED: "passes", TestEnd.SKIPPED: "is skipped"}
 
@@ -184,14 +197,23 @@ def _split_rule(text: str) -> tuple[str, str]:
     return (after["message"].strip(), after["rule"]) if after is not None else (message, "")
 
 
-def _junit_case(case: ET.Element) -> TestResult:
-    name = "::".join(part for part in (case.get("classname", ""), case.get("name", "")) if part)
+def _bounded(found: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Cut short, two trees could not be compared: what was left out of one would look new in the other."""
+    if len(found) > MOST_FINDINGS:
+        raise ReportUnreadableError(f"the report holds more than {MOST_FINDINGS} findings")
+    return tuple(found)
+
+
+def _junit_case(case: ET.Element, folder: str) -> TestResult:
+    path = relative_path(case.get("file", ""), folder) or ""
+    parts = (case.get("classname", ""), case.get("name", ""))
+    name = "::".join(dict.fromkeys(part for part in parts if part))  # twice the file: it could not be loaded
     for child, end in (("error", TestEnd.ERROR), ("failure", TestEnd.FAILED), ("skipped", TestEnd.SKIPPED)):
         element = case.find(child)
         if element is not None:
             message = element.get("message") or element.text or ""
-            return TestResult(name, end, _short(message), case.get("file", ""), _seconds(case))
-    return TestResult(name, TestEnd.PASSED, "", case.get("file", ""), _seconds(case))
+            return TestResult(name, end, _short(message), path, _seconds(case))
+    return TestResult(name, TestEnd.PASSED, "", path, _seconds(case))
 
 
 def _seconds(case: ET.Element) -> float:
@@ -201,14 +223,19 @@ def _seconds(case: ET.Element) -> float:
         return 0.0
 
 
+class _NoDoctype(ET.TreeBuilder):
+    """A document type is where entities are declared, which can be made to fill the memory."""
+
+    def doctype(self, _name: str, _public: str | None, _system: str | None) -> NoReturn:
+        raise ReportUnreadableError("the report holds a document type, which no JUnit file does")
+
+
 def _xml(data: bytes) -> ET.Element:
     if len(data) > MOST_BYTES:
         raise ReportUnreadableError(f"the report is larger than {MOST_BYTES // 1024 // 1024} MB")
-    if b"<!DOCTYPE" in data[:4096] or b"<!ENTITY" in data:
-        raise ReportUnreadableError("the report holds a document type, which no JUnit file does")
     try:
-        return ET.fromstring(data)  # noqa: S314 - as above
-    except (ET.ParseError, ValueError, RecursionError) as error:
+        return ET.fromstring(data, ET.XMLParser(target=_NoDoctype()))  # noqa: S314 - as above
+    except (ET.ParseError, ValueError, LookupError, RecursionError) as error:
         raise ReportUnreadableError(f"the report is no XML: {error}") from error
 
 
@@ -235,10 +262,14 @@ def _each(document: object, key: str) -> Iterator[Mapping[str, Any]]:
 def _sarif_place(result: Mapping[str, Any], folder: str) -> tuple[str, int]:
     for location in _each(result, "locations"):
         physical = _mapping(location.get("physicalLocation"))
-        path = relative_path(str(_mapping(physical.get("artifactLocation")).get("uri", "")), folder)
-        line = _mapping(physical.get("region")).get("startLine")
-        return path or "", line if isinstance(line, int) else 0
+        path = relative_path(unquote(str(_mapping(physical.get("artifactLocation")).get("uri", ""))), folder)
+        return path or "", _line(_mapping(physical.get("region")).get("startLine"))
     return "", 0
+
+
+def _line(value: object) -> int:
+    """A line number, 0 for what is none."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
 def _short(message: str) -> str:

@@ -18,7 +18,9 @@ from watchkeeper.model.errors import UsageError
 PROJECT_FILE = "watchkeeper.toml"
 
 _PREFIX = "WATCHKEEPER_"
-_OTHER_VARIABLES = frozenset({"WATCHKEEPER_HOME"})
+_WITNESS = frozenset(f"WATCHKEEPER_WITNESS{name}" for name in ("", "_FILES", "_ONLY", "_ROOT"))
+_OTHER_VARIABLES = frozenset({"WATCHKEEPER_HOME", *_WITNESS})
+"""No keys: where the state is, and what the tests that are run on a merge are given (they may call Watchkeeper)."""
 
 
 class ProjectConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -143,7 +145,7 @@ def _read_environment(environ: Mapping[str, str]) -> dict[str, object]:
         if not name.startswith(_PREFIX) or name in _OTHER_VARIABLES:
             continue
         if name not in variables:
-            raise _unknown_key(name, (*variables, *_OTHER_VARIABLES), "environment")
+            raise _unknown_key(name, (*variables, "WATCHKEEPER_HOME"), "environment")
         values[variables[name]] = _parse_variable(variables[name], text)
     return values
 

@@ -2,9 +2,10 @@
 
 Stand-alone: standard library only, any Python from 3.8 on, nothing of Watchkeeper is imported. It is on when
 ``WATCHKEEPER_WITNESS`` names a folder: there each process leaves ``<pid>.json`` (workers of pytest-xdist too).
-``WATCHKEEPER_WITNESS_FILES`` names the files whose lines matter, relative to the current folder, one a line; code of
-other files runs at full speed, on 3.12 and newer also a line that was seen once. ``WATCHKEEPER_WITNESS_ONLY`` names a
-file with the ids of the only tests to run, one a line: pytest itself refuses to run any where one of them is missing.
+``WATCHKEEPER_WITNESS_FILES`` names the files whose lines matter, one a line, relative to ``WATCHKEEPER_WITNESS_ROOT``:
+tests may be started in a folder further in. Code of other files runs at full speed, on 3.12 and newer also a line that
+was seen once. ``WATCHKEEPER_WITNESS_ONLY`` names a file with the ids of the only tests to run, one a line: pytest
+itself refuses to run any where one of them is missing.
 """
 
 import json
@@ -18,7 +19,7 @@ _FOLDER = os.environ.get("WATCHKEEPER_WITNESS", "")
 class _Witness:
     def __init__(self, folder, names):
         self.folder = folder
-        self.root = os.getcwd()
+        self.root = os.environ.get("WATCHKEEPER_WITNESS_ROOT", "") or os.getcwd()
         self.files = {os.path.join(os.path.realpath(self.root), name): name for name in names}
         self.known = {}
         self.lines = {}

@@ -1,0 +1,86 @@
+"""The plugin that stands inside the project's own pytest: how it is started, and what it leaves.
+
+All of it lies where the tests can write: nothing that is found there is believed to have the right shape.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from watchkeeper.probes.reports import MOST_BYTES, TestEnd, TestResult
+from watchkeeper.probes.runs import Selection
+
+INSIDE = Path(__file__).parent / "inside"
+
+
+def witness_environment(
+    place: Path, root: Path, selection: Selection, environment: Mapping[str, str]
+) -> dict[str, str]:
+    """What the tests are given so that the plugin reports to ``place``; ``root`` is the checkout."""
+    (place / "witness").mkdir()
+    known = environment.get("PYTHONPATH", "")
+    variables = {
+        "PYTHONPATH": os.pathsep.join(part for part in (known, str(INSIDE)) if part),
+        "PYTEST_PLUGINS": "watchkeeper_witness",
+        "WATCHKEEPER_WITNESS": str(place / "witness"),
+        "WATCHKEEPER_WITNESS_ROOT": str(root),
+        "WATCHKEEPER_WITNESS_FILES": "\n".join(selection.witnessed),
+    }
+    if selection.only:
+        (place / "only").write_text("\n".join(selection.only), encoding="utf-8", errors="backslashreplace")
+        variables["WATCHKEEPER_WITNESS_ONLY"] = str(place / "only")
+    return variables
+
+
+def read_witness(place: Path) -> tuple[tuple[TestResult, ...], dict[str, frozenset[int]]] | None:
+    """What the plugin left: the tests, and the lines that those that passed executed; None where it left nothing."""
+    left = [_parse(file) for file in sorted(place.glob("witness/*.json"))]
+    whole = [each for each in left if each is not None]
+    if not whole or len(whole) < len(left):
+        return None
+    tests = tuple({name: _witnessed(name, *said) for each in whole for name, said in each.outcomes.items()}.values())
+    passed = {test.name for test in tests if test.end is TestEnd.PASSED}
+    executed: dict[str, frozenset[int]] = {}
+    for each in whole:
+        for test, seen in each.lines.items():
+            if test in passed or not test:  # what is executed on import belongs to no test
+                for path, numbers in seen.items():
+                    executed[path] = executed.get(path, frozenset()) | frozenset(numbers)
+    return tests, executed
+
+
+def read_left(path: Path) -> bytes:
+    """A file that a command left; empty where it did not. Links are not followed, pipes not waited for."""
+    try:
+        told = path.lstat()
+        if not stat.S_ISREG(told.st_mode) or told.st_size > MOST_BYTES:
+            return b""
+        return path.read_bytes()
+    except (OSError, ValueError):
+        return b""
+
+
+class _Left(msgspec.Struct):
+    """What one process of the tests left: how each test ended, in how many seconds, what it said; and its lines."""
+
+    outcomes: dict[str, tuple[str, float, str]]
+    lines: dict[str, dict[str, list[int]]]
+
+
+def _parse(file: Path) -> _Left | None:
+    """None for what the plugin did not write: tests can write there too."""
+    try:
+        return msgspec.convert(json.loads(read_left(file)), _Left)
+    except (ValueError, RecursionError, msgspec.ValidationError):
+        return None
+
+
+def _witnessed(name: str, said: str, seconds: float, message: str) -> TestResult:
+    end = TestEnd(said) if said in {each.value for each in TestEnd} else TestEnd.ERROR
+    return TestResult(name, end, message, name.partition("::")[0], seconds)
