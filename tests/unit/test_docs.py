@@ -86,7 +86,7 @@ def test_figures_in_the_readme_are_the_measured_ones() -> None:
     text = (ROOT / "README.md").read_text()
     rows = re.findall(r"^\| (\w+)(?:, 500 merges)? \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", text, re.MULTILINE)
 
-    assert len(rows) == 4
+    assert len(rows) == 6
     for name, *told in rows:
         page = "replay-pytest" if name == "pytest" else f"natural_pairs-{name}"
         figures = json.loads((ROOT / "benchmarks" / "results" / f"{page}.json").read_text())["figures"]
