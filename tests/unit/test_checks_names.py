@@ -226,3 +226,17 @@ def test_a_subclass_under_an_imported_other_name_counts_as_one() -> None:
 def test_a_typescript_import_of_what_is_not_exported_is_found(module: str, is_found: bool) -> None:
     files = {"a.ts": module, "b.ts": "import { gone } from './a'\nexport const x = gone\n"}
     assert found("names", files) == ([("missing-import", "a:gone")] if is_found else [])
+
+
+def test_a_module_that_deletes_a_name_no_longer_offers_it() -> None:
+    user = "from app.text import fmt, helper\nprint(fmt, helper)\n"
+    kept = "def helper():\n    return 1\n\n\ndef fmt(value):\n    return helper()\n"
+    assert found("names", {**PACKAGE, "app/text.py": kept, "app/a.py": user}) == []
+    gone = found("names", {**PACKAGE, "app/text.py": kept + "\n\ndel helper\n", "app/a.py": user})
+    assert ("missing-import", "app.text:helper") in gone
+
+
+def test_a_module_may_be_a_file_of_any_suffix_or_a_folder_and_no_other_name_that_begins_alike() -> None:
+    user = "from app import speedups, data, tex\nprint(speedups, data, tex)\n"
+    there = {**PACKAGE, "app/speedups.cpython-311.so": "", "app/data/words.txt": "", "app/a.py": user}
+    assert found("names", there) == [("missing-import", "app:tex")]

@@ -6,6 +6,7 @@ import pytest
 
 from lock_variants import ASSIGN, COUNT, HEAD, SECOND, VARIANTS, Variant, application
 from watchkeeper.code.checks.locks import CHECK
+from watchkeeper.code.database.files import open_database, read_database
 from watchkeeper.code.tree import MemoryTree
 from watchkeeper.model.findings import Finding
 
@@ -173,3 +174,16 @@ def test_django_over_a_second_alias_hangs_and_over_the_same_one_does_not() -> No
     assert found.rule == "nested-lock"
     assert "shop_content" in found.message
     assert django("") == []
+
+
+def test_a_function_read_alone_is_what_the_whole_file_has() -> None:
+    twice = b"\n\ndef twice(session):\n    session.flush()\n\n\ndef twice(session):\n    return 1\n"
+    for variant in VARIANTS:
+        files = {**variant.files, STAGES: variant.files[STAGES] + twice}
+        tree = MemoryTree(files)
+        for path, source in files.items():
+            whole = read_database(path, source, tree).procedures
+            find = open_database(path, source, tree)
+            names = {name for name in whole if name not in ("", "Migration")}
+            assert {name: find(name) for name in names} == {name: whole[name] for name in names}
+            assert find("nothing_of_that_name") is None

@@ -6,6 +6,7 @@ changes cost N sets of changed files, not N indexes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cached_property
@@ -14,6 +15,7 @@ from watchkeeper.code.languages import find_language
 from watchkeeper.model.ids import SymbolKey
 from watchkeeper.model.reading import Export, Import, Reading, Symbol, SymbolKind
 
+_BOUNDARY = re.compile(r"[/.]")
 MEMBER_KINDS = frozenset({SymbolKind.METHOD, SymbolKind.PROPERTY, SymbolKind.FIELD})
 CLASS_KINDS = frozenset({SymbolKind.CLASS, SymbolKind.INTERFACE, SymbolKind.TYPE, SymbolKind.ENUM})
 
@@ -94,6 +96,11 @@ class ProjectIndex:
         return self._aliases
 
     @cached_property
+    def stems(self) -> AbstractSet[str]:
+        """Every folder, and every file up to each of its dots: what a module's name may mean, whatever the suffix."""
+        return stems_of(self.paths)
+
+    @cached_property
     def modules(self) -> Mapping[str, tuple[str, ...]]:
         return module_table(self._readings, self._paths)
 
@@ -169,6 +176,12 @@ class Overlay(ProjectIndex):
         return self._below.aliases
 
     @cached_property
+    def stems(self) -> AbstractSet[str]:
+        if self._gone:
+            return stems_of(self.paths)
+        return self._below.stems | stems_of(self._added) if self._added else self._below.stems
+
+    @cached_property
     def modules(self) -> Mapping[str, tuple[str, ...]]:
         if not self._added and not self._gone:
             return self._below.modules
@@ -196,6 +209,11 @@ class Overlay(ProjectIndex):
 
     def fan_in(self, name: str) -> int:
         return self._below.fan_in(name)
+
+
+def stems_of(paths: Iterable[str]) -> frozenset[str]:
+    """All that stands before a ``/`` or a ``.`` of some path."""
+    return frozenset(path[: match.start()] for path in paths for match in _BOUNDARY.finditer(path))
 
 
 def module_table(readings: Mapping[str, object], paths: AbstractSet[str]) -> dict[str, tuple[str, ...]]:

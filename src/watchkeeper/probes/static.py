@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from watchkeeper.probes.emergence import count_findings, find_emergent
 from watchkeeper.probes.virtual import VirtualMerge
 
 _MOST_REPORTS = 400
+_Look = tuple[Sha, Sha | None, tuple[str, ...], str]  # tree, base, roots, the one check or all
 
 
 class TreeReader(Protocol):
@@ -42,7 +43,7 @@ class StaticProver:
     def __init__(self, reader: TreeReader, names: Collection[str] | None = None) -> None:
         self._reader = reader
         self._names = names
-        self._reports: OrderedDict[tuple[Sha, Sha | None, tuple[str, ...]], tuple[CheckReport, ...]] = OrderedDict()
+        self._reports: OrderedDict[_Look, tuple[CheckReport, ...]] = OrderedDict()
 
     def look(self, merge: VirtualMerge) -> StaticFindings:
         """The merged tree first; the base only where it has findings, its sides only where the base has fewer."""
@@ -50,13 +51,13 @@ class StaticProver:
         roots = tuple(sorted(merge.paths))
         merged = self._report(merge.merged, merge.base, roots)
         found: list[Finding] = []
-        for at, report in enumerate(merged):
+        for report in merged:
             if not report.findings:
                 continue
-            base = self._report(merge.base, merge.base, roots)[at].findings if merge.base else ()
+            base = self._alone(merge.base, merge.base, roots, report.check) if merge.base else ()
             if count_findings(report.findings) <= count_findings(base):
                 continue
-            sides = [self._report(side, merge.base, roots)[at].findings for side in merge.sides]
+            sides = [self._alone(side, merge.base, roots, report.check) for side in merge.sides]
             found += find_emergent(report.findings, sides, base)
         return StaticFindings(
             emergent=tuple(found),
@@ -78,16 +79,22 @@ class StaticProver:
         return frozenset(merged)
 
     def _report(self, tree: Sha, base: Sha | None, roots: Sequence[str]) -> tuple[CheckReport, ...]:
-        key = (tree, base, tuple(roots))
+        """What every check says of a tree."""
+        return self._remembered((tree, base, tuple(roots), ""), self._names)
+
+    def _alone(self, tree: Sha, base: Sha | None, roots: Sequence[str], check: str) -> tuple[Finding, ...]:
+        """What one check says of a tree: the others found nothing in the merge, and need not look here."""
+        known = self._reports.get((tree, base, tuple(roots), ""))
+        reports = known or self._remembered((tree, base, tuple(roots), check), (check,))
+        return next(report.findings for report in reports if report.check == check)
+
+    def _remembered(self, key: _Look, names: Collection[str] | None) -> tuple[CheckReport, ...]:
         known = self._reports.get(key)
         if known is None:
+            tree, base, roots, _ = key
             source = self._reader.source_tree(tree, base)
             there = [path for path in roots if source.source(path) is not None]
-            known = self._reports[key] = run_static(source, there, self._names)
+            known = self._reports[key] = run_static(source, there, names)
             while len(self._reports) > _MOST_REPORTS:
                 self._reports.popitem(last=False)
         return known
-
-
-def _flat(reports: Sequence[CheckReport]) -> Iterator[Finding]:
-    return (finding for report in reports for finding in report.findings)

@@ -19,6 +19,8 @@ from watchkeeper.watch.courtesy import Courtesy
 from watchkeeper.watch.readings import Readings
 
 _MOST_TREES = 24
+_MOST_CONTENT = 24_000_000
+"""Bytes of files kept: checks look at the same few dozen files in every tree of a pair."""
 
 
 class HubTrees:
@@ -32,6 +34,7 @@ class HubTrees:
         self._objects = objects
         self._readings = readings
         self._analyst = analyst
+        self._contents = _Contents(objects)
         self._trees: OrderedDict[tuple[Sha, Sha | None], _HubTree] = OrderedDict()
         self._guard = threading.Lock()
 
@@ -47,7 +50,7 @@ class HubTrees:
             below = self._analyst.base_tree(base)
             root = self._objects.tree_of(base) if base is not None else None
             changed = dict(tree_difference(self._objects, root, self._objects.tree_of(tree)))
-            known = self._trees[key] = _HubTree(below, changed, self._objects, self._readings, self._courtesy)
+            known = self._trees[key] = _HubTree(below, changed, self._contents, self._readings, self._courtesy)
             while len(self._trees) > _MOST_TREES:
                 self._trees.popitem(last=False)
         self._trees.move_to_end(key)
@@ -61,13 +64,13 @@ class _HubTree:
         self,
         below: BaseTree,
         changed: Mapping[str, TreeEntry | None],
-        objects: Objects,
+        contents: _Contents,
         readings: Readings,
         courtesy: Courtesy,
     ) -> None:
         self._below = below
         self._changed = changed
-        self._objects = objects
+        self._contents = contents
         self._readings = readings
         self._courtesy = courtesy
         gone = [path for path, entry in changed.items() if entry is None]
@@ -81,7 +84,7 @@ class _HubTree:
     def source(self, path: str) -> bytes | None:
         self._courtesy.give_way()
         blob = self._blob(path)
-        return self._objects.read(Sha(blob)) if blob is not None else None
+        return self._contents.read(Sha(blob)) if blob is not None else None
 
     def reading(self, path: str) -> Reading | None:
         self._courtesy.give_way()
@@ -93,3 +96,28 @@ class _HubTree:
             entry = self._changed[path]
             return entry.sha if entry is not None and entry.is_text_file else None
         return self._below.blobs.get(path)
+
+
+class _Contents:
+    """The blobs that were read last, by id: the same bytes for every tree that has them. Safe for threads."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self._known: OrderedDict[Sha, bytes | None] = OrderedDict()
+        self._size = 0
+        self._guard = threading.Lock()
+
+    def read(self, blob: Sha) -> bytes | None:
+        """As ``Objects.read``."""
+        with self._guard:
+            if blob in self._known:
+                self._known.move_to_end(blob)
+                return self._known[blob]
+        content = self._objects.read(blob)
+        with self._guard:
+            if blob not in self._known:
+                self._known[blob] = content
+                self._size += len(content or b"")
+            while self._size > _MOST_CONTENT and len(self._known) > 1:
+                self._size -= len(self._known.popitem(last=False)[1] or b"")
+        return content

@@ -13,12 +13,13 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
+from watchkeeper.code.collector import paused_collector
 from watchkeeper.code.languages import find_language, languages
 from watchkeeper.model.ids import Sha
 from watchkeeper.model.reading import Reading
 from watchkeeper.record.cache import ReadingCache, ReadingKey
 from watchkeeper.repos.objects import Objects
-from watchkeeper.watch.workers import Parse, Parsed, Workers, parse_batch, paused_collector
+from watchkeeper.watch.workers import Parse, Parsed, Workers, parse_batch
 
 _FEW = 150  # below this many files, starting worker processes costs more than it saves
 _MOST_FULL = 2_000

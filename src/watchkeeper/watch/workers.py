@@ -12,7 +12,6 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
@@ -20,6 +19,7 @@ from typing import IO, Self
 
 import msgspec
 
+from watchkeeper.code.collector import paused_collector
 from watchkeeper.code.languages import find_language
 from watchkeeper.model.reading import Reading
 
@@ -106,18 +106,6 @@ class Workers:
         self._idle.put(process)
         with paused_collector():
             return msgspec.msgpack.decode(answer, type=list[Parsed])
-
-
-@contextmanager
-def paused_collector() -> Iterator[None]:
-    """No garbage collection meanwhile: building a syntax tree makes no cycles, but collecting doubles its cost."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def parse_batch(batch: Batch) -> Iterator[Parsed]:

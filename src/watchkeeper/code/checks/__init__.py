@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Protocol
 
+from watchkeeper.code.collector import paused_collector
 from watchkeeper.code.tree import SourceTree
 from watchkeeper.model.findings import CheckReport, CheckState, Finding
 
@@ -50,7 +51,8 @@ def run_static(tree: SourceTree, roots: Sequence[str], names: Collection[str] | 
     chosen = table.values() if names is None else [table[name] for name in table if name in names]
     if unknown := sorted(set(names or ()) - table.keys()):
         raise KeyError(f"no static check is called {', '.join(unknown)}")
-    return tuple(_run(check, tree, roots) for check in chosen)
+    with paused_collector():
+        return tuple(_run(check, tree, roots) for check in chosen)
 
 
 def _run(check: StaticCheck, tree: SourceTree, roots: Sequence[str]) -> CheckReport:

@@ -56,11 +56,13 @@ class Classes:
         Not ``exact``: it may be an instance of a subclass. ``above``: only the bases are looked at (``super()``).
         """
         order = self.order(key)
+        if name in _PLAIN_OBJECT or any(self._is_outlined(owner, name) for owner in (order[1:] if above else order)):
+            return False
         if not self.is_closed(key):
             return False
         members = (self._own_members(owner) or frozenset() for owner in (order[1:] if above else order))
         outside = _from_outside(self.outside_bases(key)) or frozenset()
-        if name in _PLAIN_OBJECT or name in outside or any(name in some for some in members):
+        if name in outside or any(name in some for some in members):
             return False
         if any(self._is_stored(owner, name) for owner in order):
             return False
@@ -89,6 +91,10 @@ class Classes:
         scope = self._scope(key)
         return scope.node if scope is not None and isinstance(scope.node, ast.ClassDef) else None
 
+    def says_abstract(self, key: SymbolKey) -> bool:
+        """The class's file has the word: only then a method of it may be abstract."""
+        return b"abstract" in (self._tree.source(key.path) or b"")
+
     def outside_bases(self, key: SymbolKey) -> set[str]:
         """The last names of the bases that are not of this project."""
         node = self.node(key)
@@ -98,6 +104,10 @@ class Classes:
             if value.what is not What.CLASS:
                 found.add(last_name(base))
         return found
+
+    def _is_outlined(self, owner: SymbolKey, name: str) -> bool:
+        """The class's outline has the member, so that its file need not be parsed."""
+        return self._receivers.symbol(SymbolKey(owner.path, f"{owner.qualname}.{name}")) is not None
 
     def _own_members(self, key: SymbolKey) -> frozenset[str] | None:
         if key not in self._members:
@@ -138,7 +148,10 @@ class Classes:
         return is_stored(self._tree.source(key.path) or b"", name)
 
     def _may_have(self, heir: SymbolKey, name: str) -> bool:
-        for key in self.order(heir):
+        order = self.order(heir)
+        if any(self._is_outlined(key, name) for key in order):
+            return True
+        for key in order:
             members = self._own_members(key)
             if members is None or name in members or self._is_stored(key, name):
                 return True

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 from typing import NamedTuple
 
+from watchkeeper.code.call_fit import find_misfit
 from watchkeeper.code.checks._classes import ENUMS, Classes
 from watchkeeper.code.checks._receivers import TRANSPARENT, Receivers
 from watchkeeper.code.python_source.annotations import last_name
 from watchkeeper.model.ids import SymbolKey
-from watchkeeper.model.reading import Parameter, ParameterKind, Signature, Symbol, SymbolKind
+from watchkeeper.model.reading import CallShape, Parameter, ParameterKind, Signature, Symbol, SymbolKind
 
 _DATA_DECORATORS = frozenset({"dataclass", "define", "frozen"})
 _DATA_BASES = frozenset({"NamedTuple", "Struct"})
@@ -39,10 +40,22 @@ def find_constructor(classes: Classes, receivers: Receivers, key: SymbolKey) -> 
     return Constructor(key, Signature()) if outside <= _BARE - {"Protocol"} else None
 
 
+def surely_fits(classes: Classes, receivers: Receivers, key: SymbolKey, shape: CallShape) -> bool:
+    """The nearest ``__init__`` takes the call, by the outlines alone: no file has to be parsed to know it."""
+    for owner in classes.order(key):
+        made = receivers.symbol(SymbolKey(owner.path, f"{owner.qualname}.__init__"))
+        if made is not None:
+            return made.signature is None or not find_misfit(shape, made.signature)
+        symbol = receivers.symbol(owner)
+        if symbol is None or symbol.signature is not None or symbol.decorators:
+            return False
+    return False
+
+
 def find_abstract(classes: Classes, receivers: Receivers, key: SymbolKey) -> tuple[str, ...]:
     """The methods that keep the class from being made; empty where there are none, or that is not certain."""
     order = classes.order(key)
-    if not classes.is_closed(key) or not any(_is_abc(classes, owner) for owner in order):
+    if not any(classes.says_abstract(owner) for owner in order):
         return ()
     first: dict[str, Symbol] = {}
     for owner in order:
@@ -50,7 +63,9 @@ def find_abstract(classes: Classes, receivers: Receivers, key: SymbolKey) -> tup
             symbol = receivers.symbol(SymbolKey(owner.path, f"{owner.qualname}.{name}"))
             if symbol is not None:
                 first.setdefault(name, symbol)
-    return tuple(sorted(name for name, symbol in first.items() if _ABSTRACT & set(symbol.decorators)))
+    missing = tuple(sorted(name for name, symbol in first.items() if not _ABSTRACT.isdisjoint(symbol.decorators)))
+    is_sure = missing and classes.is_closed(key) and any(_is_abc(classes, owner) for owner in order)
+    return missing if is_sure else ()
 
 
 def _initialiser(owner: SymbolKey, made: Symbol) -> Constructor | None:

@@ -18,6 +18,10 @@ _CONDITION = re.compile(
     r"TYPE_CHECKING|hasattr|version|platform|PYPY|PY\d|find_spec|os\.name|_?HAS_|HAVE_", re.IGNORECASE
 )
 _QUIET = re.compile(r"#\s*(type|ty|pyright|mypy|pyrefly)\s*:\s*ignore|#\s*noqa(?!:)|#\s*noqa:.*F8|\bassertRaises\(")
+_WITH_BLOCKS = (
+    ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.If, ast.For, ast.AsyncFor, ast.While, ast.With,
+    ast.AsyncWith, ast.Try, ast.TryStar, ast.Match,
+)  # fmt: skip
 ANY = "*"
 
 
@@ -54,6 +58,8 @@ def _find(statements: list[ast.stmt]) -> Iterator[tuple[frozenset[str], Span]]:
     stack = [statements]
     while stack:
         for statement in stack.pop():
+            if not isinstance(statement, _WITH_BLOCKS):
+                continue
             for block in _blocks(statement):
                 if not block.statements:
                     continue

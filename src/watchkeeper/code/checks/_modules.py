@@ -11,6 +11,7 @@ from watchkeeper.code.checks._scope_walk import read_module
 from watchkeeper.code.checks._scopes import PythonModule, Scope
 from watchkeeper.code.python_source.modules import find_module
 from watchkeeper.code.tree import SourceTree
+from watchkeeper.model.reading import Status
 
 _SOURCE_ROOTS = frozenset({"", "src", "lib", "python"})
 _MODULE_NAMES = frozenset(
@@ -19,6 +20,7 @@ _MODULE_NAMES = frozenset(
 )
 _PATH_TRICKS = (b"__path__", b"sys.modules", b"extend_path", b"lazy_loader", b"LazyModule", b"_LazyLoader")
 _GENERATED = re.compile(r"version|_pb2|_generated|_build|__about__|_parsetab", re.IGNORECASE)
+_DELETES = re.compile(rb"^[ \t]*del\b|;[ \t]*del\b", re.MULTILINE)
 _PYTHON = (".py", ".pyw")
 
 
@@ -59,8 +61,10 @@ class Modules:
 
     def offers(self, path: str, name: str) -> bool | None:
         """Whether the module has the name once it has run; None where that cannot be told."""
+        if name in _MODULE_NAMES or self._is_outlined(path, name):
+            return True
         module = self.read(path)
-        if name in _MODULE_NAMES or (module is not None and module.is_bound(name)):
+        if module is not None and module.is_bound(name):
             return True
         if self._is_generated(name) or self._has_submodule(path, name):
             return True
@@ -79,6 +83,15 @@ class Modules:
     def star_names(self, path: str, node: ast.ImportFrom) -> set[str]:
         """What ``from m import *`` brings, where ``m`` is not open."""
         return set(self._starred(path, node, frozenset()))
+
+    def _is_outlined(self, path: str, name: str) -> bool:
+        """The outline has the name, so that the file need not be parsed; but not where it may be deleted again."""
+        table = self._tree.index.find_table(path)
+        if table is None or table.reading.status is not Status.PARSED:
+            return False
+        if name not in table.symbols and all(item.scope for item in table.imports.get(name, ())):
+            return False
+        return _DELETES.search(self._tree.source(path) or b"") is None
 
     def _is_open(self, path: str) -> bool:
         module = self.read(path)
@@ -138,11 +151,7 @@ class Modules:
 
     def _stands_in(self, stem: str) -> bool:
         """Something in the tree may be the module: a file of any suffix, a folder with any files."""
-        paths = self._tree.index.paths
-        if f"{stem}.py" in paths or f"{stem}/__init__.py" in paths:
-            return True
-        starts = (f"{stem}.", f"{stem}/")
-        return any(path.startswith(starts) for path in paths)
+        return stem in self._tree.index.stems
 
     def _is_generated(self, module: str) -> bool:
         return _GENERATED.search(module.rpartition(".")[2]) is not None

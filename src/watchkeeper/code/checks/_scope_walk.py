@@ -26,7 +26,7 @@ _TYPING = frozenset(
 _GLOBALS_WRITERS = frozenset({"update", "setdefault", "__setitem__"})
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)
 def read_module(source: bytes) -> PythonModule | None:
     """The scopes of a file; None where it does not parse as a whole or is nested too deeply. Nobody may alter it."""
     parsed = parse_source(source)

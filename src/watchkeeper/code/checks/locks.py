@@ -3,12 +3,12 @@ is held. None of them can be seen by the database: the wait that closes the circ
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from watchkeeper.code.database.claims import Lock, are_distinct, conflicts
-from watchkeeper.code.database.files import read_database
+from watchkeeper.code.database.files import open_database, read_database
 from watchkeeper.code.database.replay import Hang, Order, Outcome, Place, Second, replay
-from watchkeeper.code.database.steps import FileSteps, Procedure
+from watchkeeper.code.database.steps import EMPTY, FileSteps, Procedure
 from watchkeeper.code.tree import SourceTree
 from watchkeeper.model.findings import Finding
 from watchkeeper.model.ids import SymbolKey
@@ -26,10 +26,11 @@ class _Locks:
     def find(self, tree: SourceTree, roots: Sequence[str]) -> Iterable[Finding]:
         """Nested locks, opposite orders and second connections. Pure; equal trees give equal findings."""
         look = _Look(tree)
+        whole = {path: look.steps(path).procedures for path in sorted(set(roots))}
         outcomes = {
             SymbolKey(path, name): replay(SymbolKey(path, name), procedure, look.procedure)
-            for path in sorted(set(roots))
-            for name, procedure in sorted(look.steps(path).procedures.items())
+            for path, procedures in whole.items()
+            for name, procedure in sorted(procedures.items())
         }
         found: dict[tuple[str, str, str], Finding] = {}
         for key, outcome in outcomes.items():
@@ -44,20 +45,29 @@ CHECK = _Locks()
 
 
 class _Look:
-    """The steps of the tree's files, each read once."""
+    """The steps of the tree's files, each read once; of files that are only called into, just what is called."""
 
     def __init__(self, tree: SourceTree) -> None:
         self._tree = tree
-        self._files: dict[str, FileSteps] = {}
+        self._whole: dict[str, FileSteps] = {}
+        self._opened: dict[str, Callable[[str], Procedure | None]] = {}
 
     def steps(self, path: str) -> FileSteps:
-        if path not in self._files:
+        """All of a file."""
+        if path not in self._whole:
             source = self._tree.source(path)
-            self._files[path] = FileSteps({}) if source is None else read_database(path, source, self._tree)
-        return self._files[path]
+            self._whole[path] = EMPTY if source is None else read_database(path, source, self._tree)
+        return self._whole[path]
 
     def procedure(self, key: SymbolKey) -> Procedure | None:
-        return self.steps(key.path).procedures.get(key.qualname)
+        """One function of any file."""
+        if key.path in self._whole:
+            return self._whole[key.path].procedures.get(key.qualname)
+        if key.path not in self._opened:
+            source = self._tree.source(key.path)
+            find = open_database(key.path, source, self._tree) if source is not None else EMPTY.procedures.get
+            self._opened[key.path] = find
+        return self._opened[key.path](key.qualname)
 
 
 def _hangs(key: SymbolKey, outcome: Outcome, roots: dict[SymbolKey, Outcome], tree: SourceTree) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from watchkeeper.code.checks._finding import make_finding
 from watchkeeper.code.python_source.parsing import parse_source
@@ -53,6 +54,7 @@ def _problem(tree: SourceTree, path: str, source: bytes) -> str:
     return _not_compiled(source) if path.endswith((".py", ".pyw")) else ""
 
 
+@lru_cache(maxsize=256)
 def _not_compiled(source: bytes) -> str:
     """What Python says of a file whose grammar is right: ``await`` outside of an async function, a repeated keyword."""
     tree = parse_source(source).tree

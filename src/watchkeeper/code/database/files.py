@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from watchkeeper.code.database.python_walk import read_python
+from watchkeeper.code.database.python_file import open_python, read_python
 from watchkeeper.code.database.script_walk import read_script
 from watchkeeper.code.database.sql import Statement, read_sql
-from watchkeeper.code.database.steps import EMPTY, FileSteps
+from watchkeeper.code.database.steps import EMPTY, FileSteps, Procedure
 from watchkeeper.code.tree import SourceTree
 
 SQL_HINT = re.compile(rb"(?i)\b(?:select|insert|update|delete|merge|create|alter|drop|truncate|lock)\b")
@@ -27,6 +27,14 @@ def read_database(path: str, source: bytes, tree: SourceTree) -> FileSteps:
     if path.endswith(_SCRIPTS):
         return read_script(path, source, tree)
     return EMPTY
+
+
+def open_database(path: str, source: bytes, tree: SourceTree) -> Callable[[str], Procedure | None]:
+    """Gives single functions of a file, by qualname, without reading the others where that can be. Never raises."""
+    if path.endswith((".py", ".pyi")):
+        file = open_python(path, source, tree)
+        return file.find if file is not None else EMPTY.procedures.get
+    return read_database(path, source, tree).procedures.get
 
 
 def read_sql_file(text: str) -> Iterator[tuple[int, Statement]]:

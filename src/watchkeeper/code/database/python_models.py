@@ -16,6 +16,8 @@ ENGINES = frozenset({"create_engine", "create_async_engine", "engine_from_config
 POOLS = frozenset({"ConnectionPool", "AsyncConnectionPool", "ThreadedConnectionPool", "SimpleConnectionPool"})
 SESSIONS = frozenset({"Session", "AsyncSession"})
 _FACTORIES = frozenset({"sessionmaker", "async_sessionmaker", "scoped_session"})
+_MODEL_HINTS = (b"models.", b"__tablename__", b"db.Model", b"SQLModel")
+"""One of these stands in every file that has a class mapped to a table."""
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _FOREIGN = frozenset({"ForeignKey", "OneToOneField"})
 
@@ -49,6 +51,12 @@ class ModuleFacts(msgspec.Struct, frozen=True):
     makers: Mapping[str, Maker] = {}
     texts: Mapping[str, str] = {}
     returns: Mapping[str, str] = {}
+
+
+@lru_cache(maxsize=512)
+def may_map(source: bytes) -> bool:
+    """The text may have a class that is mapped to a table; where not, it need not be parsed to know it."""
+    return any(hint in source for hint in _MODEL_HINTS)
 
 
 @lru_cache(maxsize=512)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from watchkeeper.code.database.python_models import Maker, Model, ModuleFacts, read_module
+from watchkeeper.code.database.python_models import Maker, Model, ModuleFacts, may_map, read_module
 from watchkeeper.code.index import display_name
 from watchkeeper.code.resolve import Resolver
 from watchkeeper.code.tree import SourceTree
@@ -30,11 +30,18 @@ class Scope:
         self.facts = read_module(source)
         self._tree = tree
         self._resolver = Resolver(tree.index)
+        self._found: dict[tuple[str, str], Model | Maker | str | None] = {}
 
     def find(self, name: str, holder: str = "") -> Model | Maker | str | None:
         """What a dotted name stands for: a model, a maker, a text of SQL; None for anything else."""
+        place = (name, holder)
+        if place not in self._found:
+            self._found[place] = self._find(name, holder)
+        return self._found[place]
+
+    def _find(self, name: str, holder: str) -> Model | Maker | str | None:
         key = self._key(name, holder)
-        if key is None:
+        if key is None or not self._may_be_told(key):
             return None
         facts = self._facts(key.path)
         model = facts.models.get(key.qualname)
@@ -94,6 +101,15 @@ class Scope:
             return self.facts
         source = self._tree.source(path)
         return read_module(source) if source is not None and path.endswith(".py") else ModuleFacts()
+
+    def _may_be_told(self, key: SymbolKey) -> bool:
+        """The file may have to say something of it. Most names are functions and plain classes: no need to parse."""
+        symbol = self._symbol(key)
+        if symbol is None or not key.qualname:
+            return bool(key.qualname)
+        if symbol.kind in (SymbolKind.FUNCTION, SymbolKind.METHOD, SymbolKind.PROPERTY):
+            return False
+        return symbol.kind is not SymbolKind.CLASS or may_map(self._tree.source(key.path) or b"")
 
     def _symbol(self, key: SymbolKey) -> Symbol | None:
         table = self._tree.index.find_table(key.path)

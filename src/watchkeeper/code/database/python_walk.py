@@ -1,10 +1,9 @@
-"""The functions of a Python file as steps: statements in their order, ways that part, connections that open and end."""
+"""A Python function as steps: statements in their order, ways that part, connections that open and end."""
 
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -26,71 +25,21 @@ from watchkeeper.code.database.python_values import (
     update_claims,
 )
 from watchkeeper.code.database.steps import (
-    EMPTY,
     Autoflush,
     Call,
-    FileSteps,
     Fork,
     Leave,
     Open,
-    Procedure,
     Release,
     Step,
     Use,
 )
-from watchkeeper.code.python_source.parsing import parse_source
-from watchkeeper.code.tree import SourceTree
 from watchkeeper.model.resources import NotAnalysed, ResourceKind
 
-HINTS = (
-    b"execute", b".objects", b"migrations.", b"op.", b"__tablename__", b"mapped_column", b"select(", b"ession",
-    b"transaction.", b".begin(", b".connect(", b"cursor(", b".save(", b".query(", b"INSERT INTO", b"DELETE FROM",
-    b"UPDATE ", b"SELECT ", b"insert into ", b"delete from ",
-)  # fmt: skip
-"""One of these stands in every file that speaks to a database; plain words are looked for faster than patterns."""
 _SESSION_TYPES = frozenset({"Session", "AsyncSession", "scoped_session"})
 _CONNECTION_TYPES = frozenset({"Connection", "AsyncConnection", "Cursor", "AsyncCursor", "PoolConnectionProxy"})
 _NAMES = frozenset({"session", "db_session", "sess", "conn", "connection", "cursor", "cur", "tx", "trx"})
-_Definition = ast.FunctionDef | ast.AsyncFunctionDef
-
-
-def read_python(path: str, source: bytes, tree: SourceTree) -> FileSteps:
-    """What the functions of a file do with databases. Never raises."""
-    if not any(hint in source for hint in HINTS):
-        return EMPTY
-    module = parse_source(source).tree
-    if module is None:
-        return EMPTY
-    scope = Scope(path, source, tree)
-    procedures: dict[str, Procedure] = {}
-    unknown: list[NotAnalysed] = []
-    for qualname, node in _functions(module.body, ""):
-        walker = Walker(scope, qualname)
-        walker.run(node)
-        unknown += walker.unknown
-        if walker.steps:
-            procedures[qualname] = Procedure(qualname, node.lineno, walker.parameters, tuple(walker.steps))
-    for migration in (each for each in module.body if isinstance(each, ast.ClassDef) and each.name == "Migration"):
-        walker = Walker(scope, migration.name)
-        walker.block([each for each in migration.body if isinstance(each, ast.Assign)])
-        if walker.steps:
-            procedures[migration.name] = Procedure(migration.name, migration.lineno, (), tuple(walker.steps))
-    top = Walker(scope, "")
-    top.block([each for each in module.body if not isinstance(each, ast.ClassDef)])
-    unknown += top.unknown
-    if top.steps:
-        procedures[""] = Procedure("", 1, (), tuple(top.steps))
-    return FileSteps(procedures, tuple(unknown))
-
-
-def _functions(body: Sequence[ast.stmt], prefix: str) -> Iterator[tuple[str, _Definition]]:
-    for node in body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield f"{prefix}{node.name}", node
-        elif isinstance(node, ast.ClassDef):
-            yield from _functions(node.body, f"{prefix}{node.name}.")
-        elif isinstance(node, ast.If | ast.Try):
-            yield from _functions([*node.body, *node.orelse], prefix)
+Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class Walker:
@@ -108,7 +57,7 @@ class Walker:
         self.autocommit: set[str] = set()
         self._depth = 0
 
-    def run(self, node: _Definition) -> None:
+    def run(self, node: Definition) -> None:
         arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
         self.parameters = tuple(a.arg for a in arguments if a.arg not in ("self", "cls"))
         for argument in arguments:
@@ -355,7 +304,7 @@ class Walker:
         return None
 
     def _attribute(self, node: ast.Attribute) -> Value:
-        dotted = ast.unparse(node)
+        dotted = _dotted(node)
         if dotted in self.names:
             return self.names[dotted]
         owner = self.evaluate(node.value)
@@ -363,7 +312,7 @@ class Walker:
             return owner
         if isinstance(owner, Row | Connection | Query | Pending | Executor):
             return None
-        if re.fullmatch(r"[\w.]+", dotted):
+        if dotted:
             found = self.scope.find(dotted, self.symbol)
             if isinstance(found, Model):
                 return ModelClass(found)
@@ -445,3 +394,12 @@ class Walker:
 
         call = project_call(self, function, arguments, (), line)
         return (call,) if call is not None else ()
+
+
+def _dotted(node: ast.expr) -> str:
+    """``a.b.c`` of plain names; ``""`` for anything else."""
+    steps: list[str] = []
+    while isinstance(node, ast.Attribute):
+        steps.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(steps)]) if isinstance(node, ast.Name) else ""

@@ -33,12 +33,12 @@ class Parsed(NamedTuple):
     reason: str = ""
 
 
-@lru_cache(maxsize=6)
+@lru_cache(maxsize=32)
 def parse_source(source: bytes) -> Parsed:
     """The syntax tree of a file, of what can be read of it, or the reason why nothing can. Never raises.
 
-    The last few trees are kept: a changed file is read, then its symbols are normalised, on both sides. Nobody may
-    alter a tree.
+    The last trees are kept: a changed file is read, its symbols are normalised, and checks follow it in the trees of
+    every merge that it is in. Nobody may alter a tree.
     """
     if len(source) > MAX_BYTES:
         return _unknown(f"larger than {MAX_BYTES // 1_000_000} MB")
