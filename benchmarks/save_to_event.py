@@ -28,7 +28,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -234,14 +234,19 @@ class Watch:
     def wait_event(self, kind: str, plan: Plan) -> float | None:
         """When the line of that kind about that pair arrived; None where none came in time."""
         pair = {plan.tree.name, plan.partner.name}
-        ends = time.monotonic() + EVENT_S
+        found = self.wait_line(lambda line: self._learn(line) == (kind, pair))
+        return found[0] if found is not None else None
+
+    def wait_line(self, is_it: Callable[[dict], bool], seconds: float = EVENT_S) -> tuple[float, dict] | None:
+        """The first line of which ``is_it`` is true, and when it arrived; None where none came in time."""
+        ends = time.monotonic() + seconds
         while (left := ends - time.monotonic()) > 0:
             try:
                 arrived, line = self._lines.get(timeout=left)
             except queue.Empty:
                 return None
-            if self._learn(line) == (kind, pair):
-                return arrived
+            if is_it(line):
+                return arrived, line
         return None
 
     def drop_lines(self) -> None:

@@ -62,7 +62,7 @@ def measure(parts: Analysis, base: Sha, rounds: int) -> dict[str, object]:
         paths = dice.sample(large, FILES)
         texts = {path: contents[path] + b"\n\nNOTED = %d\n" % number for path in paths}
         sizes.append(sum(map(len, texts.values())))
-        first.append(sum(look(parts, trees, base, texts, lambda name, ms: None)))
+        first.append(sum(look(parts, trees, base, texts, _ignore)))
         texts[paths[0]] += b"\n\nAGAIN = True\n"
         again.append(sum(look(parts, trees, base, texts, lambda name, ms: by_check[name].append(ms))))
     return {
@@ -88,6 +88,10 @@ def look(
         taken.append((time.process_time() - started) * 1000)
         note(name, taken[-1])
     return taken
+
+
+def _ignore(_name: str, _milliseconds: float) -> None:
+    pass
 
 
 if __name__ == "__main__":
