@@ -56,7 +56,7 @@ def main() -> int:
     options = parser.parse_args()
     name = options.name or name_of(options.clone)
     try:
-        sample = _sample(options.clone, name, options.max, options.before)
+        sample = sample_of(options.clone, name, options.max, options.before)
         judged, failed = _judge_all(options.clone, name, sample)
     except (GitFailedError, OSError) as fault:
         raise SystemExit(f"{options.clone}: {fault}") from fault
@@ -82,7 +82,8 @@ def name_of(clone: Path) -> str:
     return name.removesuffix(".git").rpartition("+")[2]
 
 
-def _sample(clone: Path, name: str, most: int, before: str) -> Sample:
+def sample_of(clone: Path, name: str, most: int, before: str) -> Sample:
+    """The pairs of a clone, drawn once and kept."""
     place = CACHE / "natural" / f"{name}-{most}-{before}-{SEED}.json"
     if place.exists():
         return msgspec.json.decode(place.read_bytes(), type=Sample)
