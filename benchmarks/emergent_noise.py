@@ -132,7 +132,10 @@ def open_looker(repo: Path, check: str = "") -> Iterator[tuple[VirtualMerges, Lo
     ``check``: the command of that name looks, in scratch trees and in the sandbox, not the static checks.
     """
     place = find_place(repo, {**os.environ, "WATCHKEEPER_HOME": str(CACHE / "home")})
-    with open_analysis(place) as parts, open_commands(place, parts, (check,), only_static=not check) as commands:
+    with (
+        open_analysis(place) as parts,
+        open_commands(place, parts, (check,), only_static=not check, again=True) as commands,
+    ):
         static = StaticProver(HubTrees(parts.objects, parts.readings, parts.analyst))
 
         def look(merge: VirtualMerge) -> Answer:
