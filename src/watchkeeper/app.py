@@ -210,7 +210,7 @@ def open_commands(
 
     Raises UsageError for a check that nobody knows, or tests that point at a service of the user's.
     """
-    from watchkeeper.probes.presets import PRESETS, find_checks, find_tests, is_there
+    from watchkeeper.probes.presets import chosen_checks, find_tests
     from watchkeeper.probes.prover import Checks, CommandProver
 
     project = place.config.project
@@ -218,9 +218,8 @@ def open_commands(
     if only_static:
         yield None
         return
-    analysers = find_checks(wanted)
-    if checks is None and not wanted and is_there("ty"):
-        analysers = (PRESETS["ty"],)
+    is_set = checks is not None or place.settings.is_set("project.checks")
+    analysers = chosen_checks(wanted, is_set=is_set)
     tests = find_tests(analysers, project.test)
     found = Checks(tuple(check for check in analysers if not check.is_tests), tests)
     if not found.analysers and found.tests is None:

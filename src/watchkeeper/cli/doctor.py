@@ -141,14 +141,14 @@ def _history_check(place: Place) -> Check:
 
 def _proof_check(place: Place) -> Check:
     """What runs on merges beside the built-in checks."""
-    from watchkeeper.probes.presets import find_checks, is_there
+    from watchkeeper.probes.presets import chosen_checks, is_there
 
     project = place.config.project
-    checks = find_checks(project.checks)
+    checks = chosen_checks(project.checks, is_set=place.settings.is_set("project.checks"))
     missing = [check.name for check in checks if check.program and not is_there(check.program)]
     return judge_proof(
         test=project.test,
-        checks=[check.name for check in checks] or (["ty"] if is_there("ty") else []),
+        checks=[check.name for check in checks],
         missing=missing,
         budget=project.budget,
     )

@@ -52,7 +52,7 @@ def judge_proof(*, test: str, checks: Sequence[str], missing: Sequence[str], bud
     said = f"built-in checks, {', '.join(checks) or 'no analyser'}, {f'tests: {test}' if test else 'no tests'}"
     if test and checks:
         return Check("proof", Health.OK, said)
-    fix = "set [project] test: watchkeeper init proposes it" if not test else "pip install ty"
+    fix = "set [project] test: watchkeeper init proposes it" if not test else "pip install 'watchkeeper[proof]'"
     return Check("proof", Health.WARN, said, fix)
 
 

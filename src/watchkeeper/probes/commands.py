@@ -51,6 +51,8 @@ _MOST_RUNS = 400
 _LONGEST_NAMES = 100_000
 """A shell line may have 128 kB on Linux; where the tests' names do not fit, all tests run."""
 _RUN_FORMAT = 2
+_POLITELY = ("nice", "-n", "10")
+"""A proof never takes the processor from whoever works, the watch itself among them."""
 _NO_TESTS = (0, 5)
 """How a runner ends that had no test to run; 5 is pytest's, and unittest's."""
 _OUTPUT = 4 * 1024 * 1024
@@ -164,7 +166,7 @@ class CommandRunner:
         limits = Limits(wall_s=1800.0, output_bytes=_OUTPUT)
         outcome = self._sandbox.run(
             Job(
-                command=("/bin/sh", "-c", command),
+                command=(*_POLITELY, "/bin/sh", "-c", command),
                 folder=scratch.path,
                 environment=_environment(scratch),
                 limits=limits,
@@ -205,7 +207,7 @@ class CommandRunner:
             environment |= witness_environment(place, scratch.path, selection, environment)
             command = _with_database(self._project.database, command) if self._project.database else command
         return Job(
-            command=("/bin/sh", "-c", command),
+            command=(*_POLITELY, "/bin/sh", "-c", command),
             folder=scratch.path,
             environment=environment,
             limits=Limits(wall_s=self._project.test_timeout_s, output_bytes=_OUTPUT),

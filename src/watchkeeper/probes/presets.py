@@ -118,6 +118,16 @@ def runs_pytest(command: str) -> bool:
     return any(word.rpartition("/")[2] in {"pytest", "py.test"} for word in words)
 
 
+def chosen_checks(texts: tuple[str, ...], *, is_set: bool) -> tuple[CommandCheck, ...]:
+    """The commands of ``checks`` where the key is set, be it to none; else ``ty`` where it is installed.
+
+    Raises: UsageError.
+    """
+    if is_set:
+        return find_checks(texts)
+    return (PRESETS["ty"],) if is_there("ty") else ()
+
+
 def program_path() -> str:
     """Where programs are looked for: as the user does, then beside Watchkeeper's own."""
     return os.pathsep.join((os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)))

@@ -60,6 +60,10 @@ class Settings(msgspec.Struct, frozen=True):
     config: Config
     origins: Mapping[str, str]
 
+    def is_set(self, key: str) -> bool:
+        """Somebody set the key, be it to what it is by default: ``checks = []`` asks for none."""
+        return self.origins[key] != "default"
+
 
 def find_user_file(environ: Mapping[str, str]) -> Path:
     """Where the user's own file would be; it need not exist."""
