@@ -18,6 +18,7 @@ import msgspec
 from watchkeeper.model.findings import CheckReport
 from watchkeeper.model.ids import Sha
 from watchkeeper.probes.presets import CommandCheck, program_path, runs_pytest
+from watchkeeper.probes.programs import find_environments
 from watchkeeper.probes.reports import (
     Form,
     ReportUnreadableError,
@@ -163,13 +164,14 @@ class CommandRunner:
             return ""
         scratch.notes.pop("setup", None)
         scratch.save_notes()
-        limits = Limits(wall_s=1800.0, output_bytes=_OUTPUT)
+        limits, environment = Limits(wall_s=1800.0, output_bytes=_OUTPUT), _environment(scratch)
         outcome = self._sandbox.run(
             Job(
                 command=(*_POLITELY, "/bin/sh", "-c", command),
                 folder=scratch.path,
-                environment=_environment(scratch),
+                environment=environment,
                 limits=limits,
+                readable=find_environments(command, environment["PATH"]),
                 network=Network.OPEN,
             ),
             cancel=cancel,
@@ -212,7 +214,7 @@ class CommandRunner:
             environment=environment,
             limits=Limits(wall_s=self._project.test_timeout_s, output_bytes=_OUTPUT),
             writable=(place,),
-            readable=(INSIDE,),
+            readable=(INSIDE, *find_environments(command, environment["PATH"])),
         )
 
 
