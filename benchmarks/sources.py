@@ -12,6 +12,7 @@ from pathlib import Path
 from scratch import CACHE
 
 PYTHON_PROJECT = "django==5.2.19"
+PYTHON_LIBRARY = "boltons==25.0.0"
 TYPESCRIPT_PROJECTS = ("rxjs@7.8.2", "zod@4.6.7")
 SOURCES = CACHE / "sources"
 TIMEOUT_S = 600
@@ -23,11 +24,12 @@ class SourceMissingError(Exception):
 
 def python_project() -> Path:
     """Django's sources: about half a million lines of Python. Raises SourceMissingError."""
-    name = PYTHON_PROJECT.replace("==", "-")
-    folder = SOURCES / name
-    if not folder.is_dir():
-        _unpack(_pip_download(PYTHON_PROJECT, name), folder)
-    return folder
+    return _pip_project(PYTHON_PROJECT)
+
+
+def python_library() -> Path:
+    """boltons' sources: a small library with its own tests, two seconds of them. Raises SourceMissingError."""
+    return _pip_project(PYTHON_LIBRARY)
 
 
 def typescript_projects() -> list[Path]:
@@ -45,6 +47,14 @@ def count_lines(folder: Path, suffixes: tuple[str, ...]) -> int:
     """Lines of the files with one of ``suffixes``."""
     files = (path for path in folder.rglob("*") if path.suffix in suffixes and path.is_file())
     return sum(path.read_bytes().count(b"\n") for path in files)
+
+
+def _pip_project(requirement: str) -> Path:
+    name = requirement.replace("==", "-")
+    folder = SOURCES / name
+    if not folder.is_dir():
+        _unpack(_pip_download(requirement, name), folder)
+    return folder
 
 
 def _pip_download(requirement: str, name: str) -> Path:

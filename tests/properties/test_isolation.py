@@ -58,3 +58,15 @@ def test_answers_that_contradict_each_other_end_and_are_noticed(answers):
 
     if found is not None:
         assert fails(found.members)
+
+
+@given(st.frozensets(st.sampled_from(CHANGES), min_size=1, max_size=4), st.data())
+def test_members_that_are_known_beforehand_are_not_searched_for(planted, data):
+    needed = data.draw(st.frozensets(st.sampled_from(sorted(planted)), min_size=1))
+
+    found = isolate(CHANGES, fails_by([planted]), needed)
+
+    assert found is not None
+    assert found.members == tuple(sorted(planted))
+    searched = len(planted) - len(needed)
+    assert found.asked <= 2 + searched * (math.ceil(math.log2(len(CHANGES))) + 1)

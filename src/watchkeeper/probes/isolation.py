@@ -8,6 +8,7 @@ About ``log2 n`` runs for each member, where all pairs take ``n * (n - 1) / 2``.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Generic, TypeVar
 
 import msgspec
@@ -30,17 +31,18 @@ class Isolated(msgspec.Struct, Generic[T], frozen=True):
     is_monotone: bool = True
 
 
-def isolate(changes: Sequence[T], fails: Fails[T]) -> Isolated[T] | None:
+def isolate(changes: Sequence[T], fails: Fails[T], needed: AbstractSet[T] = frozenset()) -> Isolated[T] | None:
     """A minimal set of changes whose merge fails, given that the merge of all of them does; None where it does not.
 
     Minimal, as far as answers are monotone: what comes before a member passed without it, and the other members are
-    among that. A single change is a set too: it fails alone.
+    among that. A single change is a set too: it fails alone. ``needed`` are changes without which it cannot fail,
+    whoever knows that beforehand: they need not be searched for.
     """
     asker = _Asker(changes, fails)
     if not changes or not asker.fails(frozenset(changes)):
         return None
-    background: frozenset[T] = frozenset()
-    pool = list(changes)
+    background = frozenset(needed)
+    pool = [change for change in changes if change not in needed]
     while not asker.fails(background):
         size = _smallest_failing(pool, background, asker)
         background |= {pool[size - 1]}

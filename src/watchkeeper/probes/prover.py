@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -157,7 +158,8 @@ class CommandProver:
         """The tests that fail on a merge, of those in ``files``, or of ``only`` these; and why none could be run."""
         check = self._checks.tests
         assert check is not None
-        selection = Selection(tuple(files), tuple(finding.subject for finding in only))
+        near = _near(files, {finding.path for finding in only})
+        selection = Selection(near, tuple(finding.subject for finding in only))
         ran = self._runner.run(check, merge.merged, selection, cancel=cancel)
         return failures(check.name, ran.tests), ran.reason
 
@@ -258,10 +260,14 @@ def _judge_passed(plan: Plan, ran: Ran, by: tuple[str, ...], could_not: Sequence
 
 
 def _only(files: Sequence[str], failing: Sequence[TestResult]) -> Selection:
-    """Just these tests. Their files are named as the runner names them, which may be from a folder further in."""
-    places = {test.path for test in failing}
+    """Just these tests."""
+    return Selection(_near(files, {test.path for test in failing}), tuple(test.name for test in failing))
+
+
+def _near(files: Sequence[str], places: AbstractSet[str]) -> tuple[str, ...]:
+    """The files that hold ``places``, which are named as the runner names them: it may be from a folder further in."""
     near = tuple(file for file in files if any(place and file.endswith(place) for place in places))
-    return Selection(near or tuple(files), tuple(test.name for test in failing))
+    return near or tuple(files)
 
 
 def _proof(

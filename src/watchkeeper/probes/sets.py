@@ -123,7 +123,8 @@ class SetFinder:
         sets: dict[tuple[ChangeId, ...], MinimalSet] = {}
         for finding in findings:
             before = len(known)
-            isolated = isolate(order, lambda members: finding.key in look(members))  # noqa: B023 - called at once
+            brought = self._brought_by(finding, union)
+            isolated = isolate(order, lambda members: finding.key in look(members), brought)  # noqa: B023 - called at once
             if isolated is None or len(isolated.members) < 2:
                 continue
             asked = len(known) - before
@@ -135,6 +136,14 @@ class SetFinder:
                 isolated.is_monotone and (told is None or told.is_monotone),
             )
         return list(sets.values())
+
+    def _brought_by(self, finding: Finding, union: VirtualMerge) -> frozenset[ChangeId]:
+        """The change that adds the file that the finding is in; nothing where the base has it, or several add it."""
+        adding = [change.change for change in union.changes if finding.path in change.paths]
+        base = self._reader.source_tree(self._merges.tree_of(union.base), union.base)
+        if len(adding) != 1 or base.source(finding.path) is not None:
+            return frozenset()
+        return frozenset(adding)
 
     def _statically(self, union: VirtualMerge) -> Present:
         return lambda merge: self._static.added(merge, union.paths)
