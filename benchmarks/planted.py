@@ -67,7 +67,9 @@ EVICT_ORDER = Planted(
     (
         Edit(
             CACHES,
-            "            item = super().popitem()\n            self._remove_from_ll(item[0])\n            return item\n",
+            "            item = super().popitem()\n"
+            "            self._remove_from_ll(item[0])\n"
+            "            return item\n",
             "            if not self:\n"
             "                raise KeyError('popitem(): cache is empty')\n"
             "            key = self._anchor[NEXT][KEY]\n"
@@ -113,7 +115,8 @@ GEMINI = Planted(
         Edit(
             URLS,
             "                   'http': 80, 'https': 443, 'imap': 143, 'ipp': 631,\n",
-            "                   'gemini': 1965,\n                   'http': 80, 'https': 443, 'imap': 143, 'ipp': 631,\n",
+            "                   'gemini': 1965,\n"
+            "                   'http': 80, 'https': 443, 'imap': 143, 'ipp': 631,\n",
         ),
     ),
     {
@@ -152,7 +155,7 @@ CODES = Planted(
             "\n"
             "# One character a scheme, of those that need no escape (RFC 2396 2.3), in lower case\n"
             "SCHEME_CODES = dict(zip(sorted(SCHEME_PORT_MAP),\n"
-            "                        string.ascii_lowercase + string.digits + \"-_.!~*'()\"))\n"
+            '                        string.ascii_lowercase + string.digits + "-_.!~*\'()"))\n'
             "_CODED_SCHEMES = frozenset(SCHEME_PORT_MAP)\n",
         ),
     ),
