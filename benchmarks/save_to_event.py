@@ -35,6 +35,7 @@ from typing import NamedTuple
 
 from figures import record_figures, render_table
 from fleet import Worktree, base_repository, drop_fleet, edit_files, fleet, watchkeeper_command
+from processes import family_cpu_s, family_memory_mb
 from rival import Rival
 from scratch import CACHE, git
 from sources import count_lines, python_project
@@ -284,11 +285,11 @@ class Watch:
 
     def cpu_s(self) -> float:
         """Processor seconds of the process, its children and those that it has waited for (Linux; else 0)."""
-        return sum(_cpu_s(pid) for pid in _family(self._process.pid))
+        return family_cpu_s(self._process.pid)
 
     def memory_mb(self) -> float:
         """Resident memory of the process and its children, megabytes (Linux; else 0)."""
-        return sum(_memory_mb(pid) for pid in _family(self._process.pid))
+        return family_memory_mb(self._process.pid)
 
 
 @contextmanager
@@ -388,28 +389,6 @@ def show(figures: dict) -> None:
     print(render_table(header, table))
     if "p50_ratio" in figures:
         print(f"\ncost of a save, {figures['compared']}: p50 x {figures['p50_ratio']}, cpu x {figures['cpu_ratio']}")
-
-
-def _family(pid: int) -> Iterator[int]:
-    yield pid
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            yield from _family(int(child))
-
-
-def _cpu_s(pid: int) -> float:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
-
-
-def _memory_mb(pid: int) -> float:
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
-    except OSError:
-        return 0.0
 
 
 if __name__ == "__main__":
