@@ -7,8 +7,9 @@ import threading
 import time
 from collections.abc import Callable, Hashable
 
-MOST_SAVED_S = 60.0
-"""Unused budget is kept for so many seconds of work: after a quiet night the first proof need not wait."""
+MOST_SAVED_S = 10.0
+"""Unused budget is kept for so many seconds of work: after a quiet night the first proof need not wait, and no burst
+goes far beyond the share."""
 
 Run = Callable[[threading.Event], None]
 """The work; it ends early when the event is set."""
