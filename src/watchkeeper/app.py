@@ -25,14 +25,12 @@ from watchkeeper.repos.target import Target, find_target
 if TYPE_CHECKING:
     # Imported where it is used: SQLAlchemy takes a fifth of a second that only those pay who read the record.
     from watchkeeper.probes.everything import Everything, ProveReport
-    from watchkeeper.probes.live import LiveProver
-    from watchkeeper.probes.prover import CommandProver
+    from watchkeeper.probes.prover import Checks, CommandProver
     from watchkeeper.record.log import Log
     from watchkeeper.repos.hub import Hub
     from watchkeeper.repos.objects import Objects
     from watchkeeper.watch.analyst import Analyst
     from watchkeeper.watch.check import CheckReport, Gathered
-    from watchkeeper.watch.courtesy import Courtesy
     from watchkeeper.watch.engine import Parts
     from watchkeeper.watch.merges import Merges
     from watchkeeper.watch.readings import Readings
@@ -197,6 +195,21 @@ def _everything(place: Place, analysis: Analysis, commands: CommandProver | None
     return Everything(prover, sets, place.repository.is_ancestor)
 
 
+def choose_commands(place: Place, checks: Sequence[str] | None = None) -> Checks:
+    """The commands to run on merges: the analysers named ``checks``, None: as configured; and the tests.
+
+    Raises UsageError for a check that nobody knows.
+    """
+    from watchkeeper.probes.presets import chosen_checks, find_tests
+    from watchkeeper.probes.prover import Checks
+
+    project = place.config.project
+    is_set = checks is not None or place.settings.is_set("project.checks")
+    analysers = chosen_checks(tuple(checks) if checks is not None else project.checks, is_set=is_set)
+    tests = find_tests(analysers, project.test)
+    return Checks(tuple(check for check in analysers if not check.is_tests), tests)
+
+
 @contextmanager
 def open_commands(
     place: Place,
@@ -210,26 +223,16 @@ def open_commands(
 
     Raises UsageError for a check that nobody knows, or tests that point at a service of the user's.
     """
-    from watchkeeper.probes.presets import chosen_checks, find_tests
-    from watchkeeper.probes.prover import Checks, CommandProver
-
-    project = place.config.project
-    wanted = tuple(checks) if checks is not None else project.checks
-    if only_static:
-        yield None
-        return
-    is_set = checks is not None or place.settings.is_set("project.checks")
-    analysers = chosen_checks(wanted, is_set=is_set)
-    tests = find_tests(analysers, project.test)
-    found = Checks(tuple(check for check in analysers if not check.is_tests), tests)
-    if not found.analysers and found.tests is None:
+    found = choose_commands(place, checks)
+    if only_static or not (found.analysers or found.tests):
         yield None
         return
     from watchkeeper.probes.commands import CommandRunner, ProjectCommands, RunStore
+    from watchkeeper.probes.prover import CommandProver
     from watchkeeper.repos.scratch import ScratchPool
     from watchkeeper.sandbox.run import find_sandbox
 
-    folder = make_home(place.home) / "projects" / place.project
+    project, folder = place.config.project, make_home(place.home) / "projects" / place.project
     pool = ScratchPool(analysis.hub, folder / "scratch", _SCRATCH_TREES)
     commands = ProjectCommands(project.setup, project.test, project.database, float(project.test_timeout))
     with open_cache(place.home) as cache:
@@ -286,9 +289,9 @@ def replay(
 @contextmanager
 def open_watch(place: Place, clock: Callable[[], Millis] = now) -> Iterator[Parts]:
     """What the live watch is made of, closed at the end. Raises WatchkeeperError."""
+    from watchkeeper.probes.aside import ProverAside
     from watchkeeper.repos.hub import open_hub
     from watchkeeper.watch.analyst import Analyst
-    from watchkeeper.watch.courtesy import Courtesy
     from watchkeeper.watch.discovery import Surveyor, Wanted, find_clones
     from watchkeeper.watch.engine import Parts
     from watchkeeper.watch.ledger import Ledger, RecorderLock
@@ -313,9 +316,8 @@ def open_watch(place: Place, clock: Callable[[], Millis] = now) -> Iterator[Part
         lock.acquire()
         ledger = Ledger(log, place.project, lock)
         open_parts.callback(ledger.close)
-        analysis = Analysis(hub.objects, hub, readings, merges, analyst)
-        courtesy = Courtesy()
-        prover = _live_prover(place, analysis, courtesy, open_parts.enter_context(open_commands(place, analysis)))
+        choose_commands(place)  # a mistake in the configuration is said now
+        prover = ProverAside("watchkeeper.app:prove_aside", place)
         lookout = Lookout(
             surveyor,
             hub.objects,
@@ -327,24 +329,35 @@ def open_watch(place: Place, clock: Callable[[], Millis] = now) -> Iterator[Part
         )
         open_parts.callback(lookout.close)
         version = metadata.version("watchkeeper")
-        yield Parts(surveyor.repositories, lookout, ledger, readings, clock, version, prover, courtesy)
+        yield Parts(surveyor.repositories, lookout, ledger, readings, clock, version, prover)
 
 
-def _live_prover(place: Place, analysis: Analysis, courtesy: Courtesy, commands: CommandProver | None) -> LiveProver:
+def prove_aside() -> None:
+    """The life of the process that proves for a watch; its place is the first thing that it is told."""
+    import sys
+
+    from watchkeeper.probes.aside import decode_message, serve
     from watchkeeper.probes.live import LiveProver
     from watchkeeper.probes.prover import Prover
     from watchkeeper.probes.sets import SetFinder
     from watchkeeper.probes.static import StaticProver
     from watchkeeper.probes.virtual import VirtualMerges
+    from watchkeeper.sandbox.companion import receive
     from watchkeeper.watch.hubtrees import HubTrees
 
-    merges = VirtualMerges(analysis.hub)
-    reader = HubTrees(analysis.hub.objects, analysis.readings, analysis.analyst, courtesy)
-    return LiveProver(
-        Prover(merges, reader, StaticProver(reader)),
-        merges,
-        analysis.hub.repository.is_ancestor,
-        commands,
-        budget=place.config.project.budget,
-        sets=SetFinder(merges, reader, StaticProver(reader), commands),
-    )
+    introduction = receive(sys.stdin.buffer)
+    if introduction is None:
+        return
+    place = decode_message(introduction, Place)
+    with open_analysis(place) as analysis, open_commands(place, analysis) as commands:
+        merges = VirtualMerges(analysis.hub)
+        reader = HubTrees(analysis.hub.objects, analysis.readings, analysis.analyst)
+        prover = LiveProver(
+            Prover(merges, reader, StaticProver(reader)),
+            merges,
+            analysis.hub.repository.is_ancestor,
+            commands,
+            budget=place.config.project.budget,
+            sets=SetFinder(merges, reader, StaticProver(reader), commands),
+        )
+        serve(prover)

@@ -69,6 +69,11 @@ class LiveProver:
             taken = tuple(changes)
             self._running.put(Job(_UNION, (1,), lambda cancel: self._unite(taken, cancel)))
 
+    def prepare(self, bases: Sequence[Sha]) -> None:
+        """Read these merge bases, when nothing else waits, before they are needed."""
+        for base in bases:
+            self._looking.put(Job(base, (1,), lambda _, base=base: self._prover.prepare(base)))  # type: ignore[misc]
+
     def finished(self) -> Sequence[Proof | UnionProof]:
         found = []
         while True:
@@ -87,8 +92,8 @@ class LiveProver:
 
     def close(self) -> None:
         """What runs is cancelled; its guardian ends it."""
-        self._looking.close()
         self._running.close()
+        self._looking.close()
 
     def _look(self, key: Pair, pair: Sequence[LiveTree], severity: int, cancel: threading.Event) -> None:
         started = time.monotonic()

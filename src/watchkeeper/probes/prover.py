@@ -89,6 +89,10 @@ class Prover:
             reason += f"; could not look: {found.could_not[0]}"
         return _proof(merge, Outcome.NOT_DISPROVED, by=found.checks, reason=reason, wall_ms=found.wall_ms)
 
+    def prepare(self, base: Sha) -> None:
+        """Read a merge base before it is needed. Raises: GitError."""
+        self._reader.source_tree(self._merges.tree_of(base), base)
+
     def plan(self, merge: VirtualMerge) -> Plan:
         """Which tests to run, and which lines they have to execute to clear the merge."""
         merged = self._reader.source_tree(merge.merged, merge.base)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -27,7 +26,6 @@ from watchkeeper.repos.followplan import (
 )
 from watchkeeper.repos.repository import Repository
 from watchkeeper.repos.target import Target
-from watchkeeper.watch.courtesy import Courtesy
 from watchkeeper.watch.discovery import is_git_at_work, is_in_rebase
 from watchkeeper.watch.ledger import Ledger
 from watchkeeper.watch.lookout import Lookout, Step
@@ -44,7 +42,6 @@ _REPLAN_S = 0.3
 _SURVEY_S = 0.12
 _RETRY_S = 2.0
 _UNITE_S = 3.0
-_SWITCH_S = 0.0005
 _PROOFS_S = 5.0
 _RULES_S = 30.0
 _END_S = 0.7
@@ -61,7 +58,6 @@ class Parts(msgspec.Struct, frozen=True):
     clock: Callable[[], Millis]
     version: str
     prover: Prover | None = None
-    courtesy: Courtesy = msgspec.field(default_factory=Courtesy)
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -133,9 +129,6 @@ class LiveWatch:
 
     async def run(self) -> None:
         """Watch until ``stop``. Raises WatchkeeperError where not even a first look is possible."""
-        # Proofs are made beside the watch in threads that compute; a save waits for git many times, and each time it
-        # gets the interpreter back only after one such interval.
-        sys.setswitchinterval(_SWITCH_S)
         try:
             await self._begin()
             async with asyncio.TaskGroup() as tasks:
@@ -275,7 +268,6 @@ class LiveWatch:
             self._saved.pop(root, None)
             self._disturb(root, now, paths=len(paths | known))
             return
-        self._parts.courtesy.busy()
         self._saved[root] = Saved(paths | known, waiting.seen_at if waiting is not None else seen_at)
 
     def _disturb(self, root: Path, now: float, *, paths: int = 0) -> None:
@@ -324,10 +316,7 @@ class LiveWatch:
             root = max(self._saved, key=lambda each: self._saved[each].seen_at)
             saved = self._saved.pop(root)
             await self._look(root, saved)
-            if not self._saved:
-                self._parts.courtesy.idle()
             return True
-        self._parts.courtesy.idle()
         for root, unrest in self._unrest.items():
             if self._settled_in(root, unrest, now) <= 0:
                 await self._settle(root)
@@ -352,8 +341,10 @@ class LiveWatch:
             self._unite_at = None
             await self._step(self._lookout.unite)
             return True
-        if not self._lookout.has_more or now > self._ready_by:
+        if not self._ready.is_set() and (not self._lookout.has_more or now > self._ready_by):
             self._ready.set()
+            await self._step(self._lookout.prepare_proofs)
+            return True
         if self._lookout.has_more:
             await self._step(self._lookout.go_on)
             return True

@@ -15,7 +15,6 @@ from watchkeeper.repos.objects import Objects
 from watchkeeper.repos.treediff import tree_difference
 from watchkeeper.repos.trees import TreeEntry
 from watchkeeper.watch.analyst import Analyst, BaseTree
-from watchkeeper.watch.courtesy import Courtesy
 from watchkeeper.watch.readings import Readings
 
 _MOST_TREES = 24
@@ -26,11 +25,7 @@ _MOST_CONTENT = 24_000_000
 class HubTrees:
     """Gives trees by id. Safe for threads."""
 
-    def __init__(
-        self, objects: Objects, readings: Readings, analyst: Analyst, courtesy: Courtesy | None = None
-    ) -> None:
-        """Whoever reads these trees gives way as ``courtesy`` says, at every file."""
-        self._courtesy = courtesy or Courtesy()
+    def __init__(self, objects: Objects, readings: Readings, analyst: Analyst) -> None:
         self._objects = objects
         self._readings = readings
         self._analyst = analyst
@@ -50,7 +45,7 @@ class HubTrees:
             below = self._analyst.base_tree(base)
             root = self._objects.tree_of(base) if base is not None else None
             changed = dict(tree_difference(self._objects, root, self._objects.tree_of(tree)))
-            known = self._trees[key] = _HubTree(below, changed, self._contents, self._readings, self._courtesy)
+            known = self._trees[key] = _HubTree(below, changed, self._contents, self._readings)
             while len(self._trees) > _MOST_TREES:
                 self._trees.popitem(last=False)
         self._trees.move_to_end(key)
@@ -66,13 +61,11 @@ class _HubTree:
         changed: Mapping[str, TreeEntry | None],
         contents: _Contents,
         readings: Readings,
-        courtesy: Courtesy,
     ) -> None:
         self._below = below
         self._changed = changed
         self._contents = contents
         self._readings = readings
-        self._courtesy = courtesy
         gone = [path for path, entry in changed.items() if entry is None]
         there = {path: self.reading(path) for path, entry in changed.items() if entry is not None}
         self._index = below.index.overlay(there, gone) if changed else below.index
@@ -82,12 +75,10 @@ class _HubTree:
         return self._index
 
     def source(self, path: str) -> bytes | None:
-        self._courtesy.give_way()
         blob = self._blob(path)
         return self._contents.read(Sha(blob)) if blob is not None else None
 
     def reading(self, path: str) -> Reading | None:
-        self._courtesy.give_way()
         blob = self._blob(path) if find_language(path) is not None else None
         return self._readings.read_blob(path, blob) if blob is not None else None
 

@@ -187,6 +187,12 @@ class Lookout:
         parties = [(change, self._analyst.live_tree(change, self._files[change.id])) for change in changes]
         return Step(self._proving.run(parties, suspicions, self._state()))
 
+    def prepare_proofs(self) -> Step:
+        """Have what every proof needs got ready: the first suspicion should not have to wait for it."""
+        if self._proving is not None:
+            self._proving.prepare([party.change for party in self._pairs.parties.values() if not party.is_landed])
+        return Step()
+
     def unite(self) -> Step:
         """Have all live changes looked at together, where that is worth it."""
         live = [party.change for party in self._pairs.parties.values() if not party.is_landed]

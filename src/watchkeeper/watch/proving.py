@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from watchkeeper.watch.pairs import PairKey
 
 About = Callable[[PairKey], tuple[Sequence[Conflict], Sequence[Change]]]
 """What is suspected of changes at the moment, and those of them that are live."""
+_MOST_PREPARED = 2
 _Standing = tuple[tuple[Sha, ...], tuple[ConflictId, ...]]
 
 
@@ -28,6 +30,9 @@ class Prover(Protocol):
 
     def prove(self, pair: Sequence[LiveTree], suspicions: Sequence[Conflict]) -> None:
         """Run the merge of a pair. Does not block."""
+
+    def prepare(self, bases: Sequence[Sha]) -> None:
+        """Get ready for merges on these bases. Does not block."""
 
     def unite(self, changes: Sequence[LiveTree]) -> None:
         """Look, in the background, at what all these changes break together. A newer call takes its place."""
@@ -57,6 +62,11 @@ class Proving:
         self._awaited: set[PairKey] = set()
         self.proofs = 0
         self.unions = 0
+
+    def prepare(self, changes: Iterable[Change]) -> None:
+        """These are live: two of them on one base may meet there."""
+        bases = Counter(change.base for change in changes if change.base is not None)
+        self._prover.prepare([base for base, count in bases.most_common(_MOST_PREPARED) if count > 1])
 
     @property
     def has_waiting(self) -> bool:

@@ -1,29 +1,23 @@
-"""Parsing in processes of their own: it holds the interpreter's lock, and a bad file must not take the watch down.
-
-Plain subprocesses that speak length-prefixed messages, not ``multiprocessing``: that one runs the caller's main program
-again in each worker, which a library must not do. A worker ends when its input does, so also when its owner is killed.
-"""
+"""Parsing in processes of their own: it holds the interpreter's lock, and a bad file must not take the watch down."""
 
 from __future__ import annotations
 
 import gc
-import os
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
 import msgspec
 
 from watchkeeper.code.collector import paused_collector
 from watchkeeper.code.languages import find_language
 from watchkeeper.model.reading import Reading
+from watchkeeper.sandbox.companion import Companion, receive, send
 
-_PREFIX = 8
+_ENTRY = "watchkeeper.watch.workers:serve"
 
 
 class Parse(msgspec.Struct, frozen=True, array_like=True):
@@ -51,8 +45,8 @@ class Workers:
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
-        self._started: list[subprocess.Popen[bytes]] = []
+        self._idle: SimpleQueue[Companion] = SimpleQueue()
+        self._started: list[Companion] = []
 
     def parse(self, batches: Iterable[Batch]) -> Iterator[Parsed]:
         """Everything that the batches' files say, in any order. A batch whose worker dies is parsed right here."""
@@ -72,7 +66,6 @@ class Workers:
         """End the processes."""
         for process in self._started:
             process.kill()
-            process.communicate()
         self._started.clear()
         self._idle = SimpleQueue()
 
@@ -86,22 +79,22 @@ class Workers:
 
     def _start(self) -> None:
         for _ in range(self._count - len(self._started)):
-            process = _start_worker()
+            process = Companion(_ENTRY)
             self._started.append(process)
             self._idle.put(process)
 
     def _ask(self, batch: Batch) -> list[Parsed]:
         process = self._idle.get()
         try:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            _send(process.stdin, msgspec.msgpack.encode(batch))
-            answer = _receive(process.stdout)
+            process.send(msgspec.msgpack.encode(batch))
+            answer = process.receive()
         except OSError:
             answer = None
         if answer is None:
             process.kill()
-            self._idle.put(_start_worker_into(self._started))
+            fresh = Companion(_ENTRY)
+            self._started.append(fresh)
+            self._idle.put(fresh)
             return list(parse_batch(batch))
         self._idle.put(process)
         with paused_collector():
@@ -126,9 +119,9 @@ def words_of(source: bytes) -> set[str]:
 def serve() -> None:
     """A worker's whole life: answer batches until the input ends."""
     gc.disable()
-    while (message := _receive(sys.stdin.buffer)) is not None:
+    while (message := receive(sys.stdin.buffer)) is not None:
         batch = msgspec.msgpack.decode(message, type=list[Parse])
-        _send(sys.stdout.buffer, msgspec.msgpack.encode(list(parse_batch(batch))))
+        send(sys.stdout.buffer, msgspec.msgpack.encode(list(parse_batch(batch))))
 
 
 def _split_words(source: bytes) -> list[bytes]:
@@ -141,37 +134,3 @@ def _name_table() -> bytes:
 
 
 _NAME_BYTES = _name_table()
-
-
-def _start_worker() -> subprocess.Popen[bytes]:
-    root = str(Path(__file__).parents[2])
-    known = os.environ.get("PYTHONPATH", "")
-    return subprocess.Popen(
-        [sys.executable, "-c", "from watchkeeper.watch.workers import serve; serve()"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{known}" if known else root},
-        start_new_session=True,
-    )
-
-
-def _start_worker_into(started: list[subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
-    process = _start_worker()
-    started.append(process)
-    return process
-
-
-def _send(stream: IO[bytes], message: bytes) -> None:
-    stream.write(len(message).to_bytes(_PREFIX, "big") + message)
-    stream.flush()
-
-
-def _receive(stream: IO[bytes]) -> bytes | None:
-    """The next message; None where the other side has ended."""
-    prefix = stream.read(_PREFIX)
-    if len(prefix) < _PREFIX:
-        return None
-    size = int.from_bytes(prefix, "big")
-    message = stream.read(size)
-    return message if len(message) == size else None
