@@ -176,7 +176,8 @@ def prove(
             for each in gathered
         ]
         everything = _everything(where, analysis, commands)
-        return everything.prove_all(report.changes, live, report.conflicts)
+        proved = everything.prove_all(report.changes, live, report.conflicts)
+        return msgspec.structs.replace(proved, not_counted=report.not_counted)
 
 
 def _everything(place: Place, analysis: Analysis, commands: CommandProver | None) -> Everything:

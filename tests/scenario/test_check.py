@@ -9,8 +9,10 @@ import pytest
 from gitrepo import GitRepo, contents_of
 from watchkeeper.app import check, find_place, replay
 from watchkeeper.cli.main import run
+from watchkeeper.model.changes import WorkNotCounted
 from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.errors import UsageError
+from watchkeeper.model.ids import ChangeId
 
 STAGES = '''\
 import store
@@ -70,9 +72,25 @@ def test_a_branch_counts_with_its_commits_and_not_with_what_lies_uncommitted_in_
     one.commit("on top", {"engine/stages.py": ON_TOP})
     two = stages.worktree("agent-b", "agent-b")
     two.write("engine/stages.py", AT_THE_END)
-    assert check(stages.path, ["agent-a", "agent-b"]).conflicts == ()
+    report = check(stages.path, ["agent-a", "agent-b"])
+    assert (report.conflicts, report.not_counted) == ((), (WorkNotCounted(ChangeId("agent-b"), str(two.path)),))
     two.commit("at the end")
+    assert check(stages.path, ["agent-a", "agent-b"]).not_counted == ()
     assert [c.kind.value for c in check(stages.path, ["agent-a", "agent-b"]).conflicts] == ["write-write"]
+
+
+def test_a_worktree_that_cannot_be_read_is_said_to_be_so_and_its_branch_is_compared(
+    stages: GitRepo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, text in (("agent-a", ON_TOP), ("agent-b", AT_THE_END)):
+        stages.worktree(name, name).commit(name, {"engine/stages.py": text})
+    (stages.path / ".git" / "worktrees" / "agent-b" / "index").write_bytes(b"no index")
+
+    assert run(["check", "agent-a", "agent-b", "--repo", str(stages.path), "--json"]) == 1
+    (work,) = json.loads(capsys.readouterr().out)["not_counted"]
+    assert (work["change"], bool(work["reason"])) == ("agent-b", True)
+    run(["check", "agent-a", "agent-b", "--repo", str(stages.path)])
+    assert "whether agent-b has uncommitted work in" in capsys.readouterr().err
 
 
 def test_git_judges_overlapping_uncommitted_work(stages: GitRepo) -> None:

@@ -65,7 +65,17 @@ def test_the_document_is_as_documented(scene: Scene, prove: Prove) -> None:
 
     said = prove(scene)
 
-    assert set(said) == {"version", "changes", "conflicts", "proofs", "sets", "left_out", "could_not", "code"}
+    assert set(said) == {
+        "version",
+        "changes",
+        "conflicts",
+        "proofs",
+        "sets",
+        "left_out",
+        "could_not",
+        "not_counted",
+        "code",
+    }
     assert set(only(said)) == {
         "outcome", "by", "reason", "findings", "changes", "trees", "merged", "runs", "wall_ms", "isolation",
     }  # fmt: skip
@@ -74,7 +84,7 @@ def test_the_document_is_as_documented(scene: Scene, prove: Prove) -> None:
     }  # fmt: skip
     conflict = said["conflicts"][0]
     assert set(conflict) >= {"id", "kind", "rule", "suspected", "outcome", "proof", "evidence", "next_step"}
-    assert (said["sets"], said["left_out"], said["could_not"]) == ([], [], None)
+    assert (said["sets"], said["left_out"], said["could_not"], said["not_counted"]) == ([], [], None, [])
 
 
 def test_tests_that_execute_what_both_sides_changed_clear_it(scene: Scene, prove: Prove) -> None:
@@ -174,9 +184,29 @@ def test_a_branch_s_name_means_its_commits_and_nothing_is_cleared_that_changes_n
 
     run(["prove", "a", "b", "--repo", str(scene.repo.path), "--json"])
 
-    proof = only(json.loads(capsys.readouterr().out))
-    assert proof["outcome"] == "not-disproved"
-    assert "a changes nothing" in proof["reason"]
+    said = json.loads(capsys.readouterr().out)
+    assert only(said)["outcome"] == "not-disproved"
+    assert "a changes nothing" in only(said)["reason"]
+    assert said["not_counted"] == [
+        {"change": "a", "path": str(scene.a.path), "reason": ""},
+        {"change": "b", "path": str(scene.b.path), "reason": ""},
+    ]
+
+
+def test_people_who_name_a_branch_are_told_of_uncommitted_work_that_is_not_looked_at(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene.a.commit("cents", CENTS_IN_A)
+    scene.write({}, TOTALS_IN_B)
+
+    run(["prove", "a", "refs/heads/b", "--static", "--repo", str(scene.repo.path)])
+    said = capsys.readouterr()
+    assert said.err == (
+        f"refs/heads/b has uncommitted work in {scene.b.path}, which is not looked at: name the path to include it\n"
+    )
+
+    run(["prove", "a", str(scene.b.path), "--static", "--repo", str(scene.repo.path)])
+    assert capsys.readouterr().err == ""
 
 
 def test_tests_that_start_in_a_folder_further_in_are_seen_as_well(git_repo: GitRepo, prove: Prove) -> None:

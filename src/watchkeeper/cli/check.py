@@ -15,9 +15,9 @@ from watchkeeper.app import check, find_place
 from watchkeeper.cli.documents import check_document
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option, severity_option
-from watchkeeper.cli.output import find_terminal, printable, show, show_document
+from watchkeeper.cli.output import find_terminal, printable, say, show, show_document
 from watchkeeper.cli.verb import verb
-from watchkeeper.cli.wording import conflict_lines, evidence_lines
+from watchkeeper.cli.wording import conflict_lines, evidence_lines, not_counted_line
 from watchkeeper.model.conflicts import Conflict
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ _MOST_PLACES = 20
 def command(*, changes: tuple[str, ...], base: str | None, severity: str | None, folder: Path, as_json: bool) -> int:
     """Say once which of the given changes conflict.
 
-    A CHANGE is a branch, a commit, or the path of a worktree, which counts with its uncommitted work. Nothing is
-    recorded. Exit code 1 when there is a conflict of the severity shown, else 0.
+    A CHANGE is a branch or a commit, or the path of a worktree, which alone counts with its uncommitted work.
+    Nothing is recorded. Exit code 1 when there is a conflict of the severity shown, else 0.
     """
     if len(changes) < 2:
         raise click.UsageError("Two changes or more are needed", click.get_current_context())
@@ -54,8 +54,12 @@ def command(*, changes: tuple[str, ...], base: str | None, severity: str | None,
     if as_json:
         unread = [msgspec.to_builtins(each) for each in report.unread]
         missed = [msgspec.to_builtins(each) for each in report.not_analysed]
-        show_document({**check_document(report.changes, shown), "unread": unread, "not_analysed": missed})
+        beside = [msgspec.to_builtins(each) for each in report.not_counted]
+        document = {"unread": unread, "not_analysed": missed, "not_counted": beside}
+        show_document({**check_document(report.changes, shown), **document})
     else:
+        for work in report.not_counted:
+            say(not_counted_line(work))
         _show(report, shown)
     return Exit.FOUND if shown else Exit.NOTHING
 

@@ -14,9 +14,9 @@ from watchkeeper.app import find_place, prove
 from watchkeeper.cli.documents import change_document, conflict_document, proof_document
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option, severity_option
-from watchkeeper.cli.output import Terminal, find_terminal, printable, show, show_document
+from watchkeeper.cli.output import Terminal, find_terminal, printable, say, show, show_document
 from watchkeeper.cli.verb import verb
-from watchkeeper.cli.wording import conflict_lines, join_names, proof_line
+from watchkeeper.cli.wording import conflict_lines, join_names, not_counted_line, proof_line
 from watchkeeper.conflicts.lifecycle import severity_after
 from watchkeeper.model.conflicts import Conflict, Severity
 from watchkeeper.model.probing import Outcome
@@ -57,7 +57,9 @@ def command(
     folder: Path,
     as_json: bool,
 ) -> int:
-    """Make the merge of the changes, uncommitted work included, and run checks on it.
+    """Make the merge of the changes and run checks on it.
+
+    A CHANGE is a branch or a commit, or the path of a worktree, which alone counts with its uncommitted work.
 
     What is wrong in the merge and on neither side alone is emergent: it proves a conflict. Tests that pass clear one
     only where they execute the changed lines of both sides. With more than two changes the fewest that break each other
@@ -73,6 +75,8 @@ def command(
     if as_json:
         show_document(_document(report, shown))
     else:
+        for work in report.not_counted:
+            say(not_counted_line(work))
         _show(report, shown)
     return Exit.FOUND if shown or _has_sets(report) else Exit.NOTHING
 
@@ -107,6 +111,7 @@ def _document(report: ProveReport, shown: list[Conflict]) -> dict[str, object]:
         if report.union
         else [],
         "could_not": report.union.could_not or None if report.union else None,
+        "not_counted": [msgspec.to_builtins(each) for each in report.not_counted],
     }
 
 

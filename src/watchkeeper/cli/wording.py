@@ -8,6 +8,7 @@ from typing import assert_never
 
 from watchkeeper.cli.output import Terminal, printable
 from watchkeeper.conflicts.lifecycle import ConflictState, Status
+from watchkeeper.model.changes import WorkNotCounted
 from watchkeeper.model.conflicts import Conflict, Evidence, Severity
 from watchkeeper.model.events import (
     ChangeAppeared,
@@ -131,6 +132,14 @@ def proof_line(proof: Proof, terminal: Terminal) -> str:
     return terminal.paint(
         colour, f"{_OUTCOMES[proof.outcome]}: {said} ({detail})" if said else _OUTCOMES[proof.outcome]
     )
+
+
+def not_counted_line(work: WorkNotCounted) -> str:
+    """``agent-a has uncommitted work in ../agent-a, which is not looked at: name the path to include it``."""
+    name, path = printable(work.change), printable(work.path)
+    if work.reason:
+        return f"whether {name} has uncommitted work in {path} cannot be told: {printable(work.reason)}"
+    return f"{name} has uncommitted work in {path}, which is not looked at: name the path to include it"
 
 
 def conflict_page(state: ConflictState, history: Iterable[Recorded], now: Millis, terminal: Terminal) -> list[str]:

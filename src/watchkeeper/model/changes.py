@@ -16,6 +16,17 @@ class Source(StrEnum):
     LANDED = "landed"  # a change on the target branch, kept for 48 h
 
 
+class WorkNotCounted(msgspec.Struct, frozen=True):
+    """Uncommitted work in the worktree at ``path``, left out because a branch was named and not its worktree.
+
+    ``reason`` says why nobody can tell whether there is any.
+    """
+
+    change: ChangeId
+    path: str
+    reason: str = ""
+
+
 class Change(msgspec.Struct, frozen=True):
     """A worktree's or branch's difference from its merge base with the target branch.
 

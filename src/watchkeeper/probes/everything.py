@@ -8,7 +8,7 @@ from itertools import combinations
 import msgspec
 
 from watchkeeper.conflicts.emergent import attach_proof, make_emergent
-from watchkeeper.model.changes import Change
+from watchkeeper.model.changes import Change, WorkNotCounted
 from watchkeeper.model.conflicts import Conflict
 from watchkeeper.model.ids import ConflictId, Sha
 from watchkeeper.model.probing import LiveTree, Outcome, Proof
@@ -29,6 +29,7 @@ class ProveReport(msgspec.Struct, frozen=True):
     outcomes: Mapping[ConflictId, Proof]
     proofs: tuple[Proof, ...]
     union: UnionReport | None = None
+    not_counted: tuple[WorkNotCounted, ...] = ()
 
 
 class Everything:

@@ -248,7 +248,9 @@ def _judge_passed(plan: Plan, ran: Ran, by: tuple[str, ...], could_not: Sequence
         return _proof(plan.merge, Outcome.NOT_DISPROVED, by=by, reason=reason)
     idle = next((change.change for change in plan.merge.changes if not change.paths), None)
     if idle is not None:
-        reason = f"{count} {tests}, but {idle} changes nothing (uncommitted work counts by a worktree's path)"
+        reason = (
+            f"{count} {tests}, but {idle} changes nothing (only the path of a worktree counts its uncommitted work)"
+        )
         return _proof(plan.merge, Outcome.NOT_DISPROVED, by=by, reason=reason)
     gaps: list[Gap] = []
     for change, wanted, blind in zip(plan.merge.changes, plan.wanted, plan.blind, strict=True):

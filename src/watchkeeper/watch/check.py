@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 
 from watchkeeper.conflicts.pair import Party
-from watchkeeper.model.changes import Change, Source
+from watchkeeper.model.changes import Change, Source, WorkNotCounted
 from watchkeeper.model.conflicts import Conflict
-from watchkeeper.model.errors import UsageError
+from watchkeeper.model.errors import UsageError, WatchkeeperError
 from watchkeeper.model.ids import ChangeId, Sha
 from watchkeeper.model.resources import ResourceKind
 from watchkeeper.repos.checkout import Checkout
@@ -45,12 +45,13 @@ class NotAnalysedPlace(msgspec.Struct, frozen=True):
 
 
 class CheckReport(msgspec.Struct, frozen=True):
-    """What was compared and what was found, the worst first."""
+    """What was compared and what was found, the worst first; and what lies beside it that nobody asked for."""
 
     changes: tuple[Change, ...]
     conflicts: tuple[Conflict, ...]
     unread: tuple[UnreadFile, ...] = ()
     not_analysed: tuple[NotAnalysedPlace, ...] = ()
+    not_counted: tuple[WorkNotCounted, ...] = ()
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -66,6 +67,7 @@ class Gathered(msgspec.Struct, frozen=True):
 
     party: Party
     files: tuple[WorkingFile, ...]
+    not_counted: tuple[WorkNotCounted, ...] = ()
 
     @property
     def paths(self) -> frozenset[str]:
@@ -94,7 +96,7 @@ def gather_changes(
     for each in named:
         change = _change(repository, each, onto, [other.head for other in named if other is not each])
         files = _files(repository, objects, each, change)
-        gathered.append(Gathered(analyst.party(change, files), files))
+        gathered.append(Gathered(analyst.party(change, files), files, find_work_not_counted(repository, objects, each)))
     return tuple(gathered)
 
 
@@ -108,6 +110,7 @@ def check_changes(analyst: Analyst, gathered: Sequence[Gathered]) -> CheckReport
         conflicts=tuple(found),
         unread=tuple(unread for party in parties for unread in unread_files(party)),
         not_analysed=tuple(place for party in parties for place in places_not_analysed(party)),
+        not_counted=tuple(work for each in gathered for work in each.not_counted),
     )
 
 
@@ -142,6 +145,27 @@ def find_named(repository: Repository, name: str, folder: Path) -> Named:
                 hint="list the worktrees: git worktree list",
             )
     return Named(name=name, head=repository.resolve(name))
+
+
+def find_work_not_counted(repository: Repository, objects: Objects, named: Named) -> tuple[WorkNotCounted, ...]:
+    """The uncommitted work of a branch that was named by its name: a name means commits. Never raises for a worktree
+    that cannot be read, which says so instead.
+    """
+    branch = named.name.removeprefix("refs/").removeprefix("heads/")
+    found = []
+    for worktree in repository.worktrees() if named.worktree is None else ():
+        if worktree.branch != branch or not worktree.is_present:
+            continue
+        checkout = Checkout(repository, worktree, objects)
+        try:
+            has_work, reason = bool(checkout.scan(worktree.head).files), ""
+        except WatchkeeperError as error:
+            has_work, reason = True, error.message
+        finally:
+            checkout.close()
+        if has_work:
+            found.append(WorkNotCounted(ChangeId(named.name), str(worktree.path), reason))
+    return tuple(found)
 
 
 def label_of(name: str) -> str:
