@@ -45,6 +45,18 @@ def limit(repo: GitRepo) -> None:
     repo.worktree("limit", "limit").write("test_limit.py", LIMIT)
 
 
+def moody(repo: GitRepo, failures: int) -> None:
+    """A test that fails so many times where one drawer too many is there, then never again."""
+    text = lines(
+        "import pathlib", "", "import drawers", "", "", "def test_moody():",
+        "    seen = pathlib.Path('.pytest_cache/seen')",
+        "    times = len(seen.read_text()) if seen.exists() else 0",
+        f"    if len(drawers.NAMES) <= 5 or times >= {failures}:", "        return",
+        "    seen.parent.mkdir(exist_ok=True)", "    seen.write_text('x' * (times + 1))", "    raise AssertionError",
+    )  # fmt: skip
+    repo.worktree("moody", "moody").write("test_moody.py", text)
+
+
 def prove_all(repo: GitRepo, home: Path, *names: str) -> ProveReport:
     command = f"PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 {sys.executable} -m pytest -q -p no:cacheprovider"
     environ = {**os.environ, "WATCHKEEPER_HOME": str(home), "WATCHKEEPER_PROJECT_TEST": command}
@@ -82,3 +94,44 @@ def test_without_any_one_of_the_three_nothing_is_named(repo: GitRepo, tmp_path: 
     assert (report.union.sets, report.union.could_not) == ((), "")
     assert report.union.runs > 0
     assert not [proof for proof in report.proofs if proof.outcome is Outcome.PROVED]
+
+
+@pytest.mark.parametrize("failures", [1, 3])
+def test_a_test_that_fails_once_on_the_union_or_on_the_set_and_then_passes_names_no_set(
+    repo: GitRepo, tmp_path: Path, failures: int
+) -> None:
+    bolts(repo)
+    wire(repo)
+    moody(repo, failures)
+
+    report = prove_all(repo, tmp_path / "state", "bolts", "harmless", "moody", "wire")
+
+    assert report.union is not None
+    assert (report.union.sets, report.union.could_not) == ((), "")
+    assert report.union.flaky == ("test_moody.py::test_moody",)
+
+
+def test_a_test_that_goes_on_failing_long_enough_names_the_set(repo: GitRepo, tmp_path: Path) -> None:
+    """The twin of the flaky ones: nothing but the number of failures differs."""
+    bolts(repo)
+    wire(repo)
+    moody(repo, 99)
+
+    report = prove_all(repo, tmp_path / "state", "bolts", "harmless", "moody", "wire")
+
+    assert report.union is not None
+    assert [set(each.changes) for each in report.union.sets] == [{"bolts", "moody", "wire"}]
+    assert report.union.flaky == ()
+
+
+def test_a_flaky_test_does_not_hide_the_set_that_another_names(repo: GitRepo, tmp_path: Path) -> None:
+    bolts(repo)
+    wire(repo)
+    limit(repo)
+    moody(repo, 1)
+
+    report = prove_all(repo, tmp_path / "state", "bolts", "harmless", "limit", "moody", "wire")
+
+    assert report.union is not None
+    assert [set(each.changes) for each in report.union.sets] == [{"bolts", "limit", "wire"}]
+    assert report.union.flaky == ("test_moody.py::test_moody",)

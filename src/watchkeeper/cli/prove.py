@@ -111,6 +111,7 @@ def _document(report: ProveReport, shown: list[Conflict]) -> dict[str, object]:
         if report.union
         else [],
         "could_not": report.union.could_not or None if report.union else None,
+        "flaky": list(report.union.flaky) if report.union else [],
         "not_counted": [msgspec.to_builtins(each) for each in report.not_counted],
     }
 
@@ -141,6 +142,8 @@ def _union_lines(union: UnionReport, terminal: Terminal) -> list[str]:
         found = "; ".join(printable(finding.message) for finding in each.findings[:2])
         lines.append(f"together {join_names(each.changes, terminal)}: {found} ({each.asked} merges looked at)")
     lines += [f"left out of the union: {printable(reason)}" for _, reason in union.left_out]
+    if union.flaky:
+        lines.append(f"of all together, failed once and then passed: {', '.join(map(printable, union.flaky[:5]))}")
     if union.could_not:
         lines.append(f"the tests of the union could not be run: {printable(union.could_not)}")
     elif not union.sets:

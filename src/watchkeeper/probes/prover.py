@@ -157,13 +157,22 @@ class CommandProver:
         return self._runner.runs
 
     def failures(
-        self, merge: VirtualMerge, files: Sequence[str], only: Sequence[Finding], cancel: Cancel | None = None
+        self,
+        merge: VirtualMerge,
+        files: Sequence[str],
+        only: Sequence[Finding],
+        cancel: Cancel | None = None,
+        *,
+        attempt: int = 0,
     ) -> tuple[tuple[Finding, ...], str]:
-        """The tests that fail on a merge, of those in ``files``, or of ``only`` these; and why none could be run."""
+        """The tests that fail on a merge, of those in ``files``, or of ``only`` these; and why none could be run.
+
+        Another ``attempt`` runs again what was run on the same merge.
+        """
         check = self._checks.tests
         assert check is not None
         near = _near(files, {finding.path for finding in only})
-        selection = Selection(near, tuple(finding.subject for finding in only))
+        selection = Selection(near, tuple(finding.subject for finding in only), attempt=attempt)
         ran = self._runner.run(check, merge.merged, selection, cancel=cancel)
         return failures(check.name, ran.tests), ran.reason
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,9 @@ Present = Callable[[VirtualMerge], AbstractSet[FindingKey]]
 """The findings of interest that a merge has."""
 
 
+_Seen = Mapping[tuple[ChangeId, ...], AbstractSet[FindingKey]]
+
+
 class MinimalSet(msgspec.Struct, frozen=True):
     """The fewest changes that together have the findings; ``asked`` is how many merges were looked at to find it."""
 
@@ -38,7 +41,8 @@ class MinimalSet(msgspec.Struct, frozen=True):
 class UnionReport(msgspec.Struct, frozen=True):
     """What the union of all changes says. ``left_out`` could not be merged with the others, with the reason.
 
-    ``runs`` counts the commands that ran, ``could_not`` what could not.
+    ``runs`` counts the commands that ran, ``could_not`` says why tests could not be run. ``flaky`` are tests that
+    failed on a merge and then passed on the same one: no set is told by them.
     """
 
     changes: tuple[ChangeId, ...]
@@ -46,6 +50,7 @@ class UnionReport(msgspec.Struct, frozen=True):
     left_out: tuple[tuple[ChangeId, str], ...] = ()
     runs: int = 0
     could_not: str = ""
+    flaky: tuple[str, ...] = ()
 
 
 class SetFinder:
@@ -73,16 +78,55 @@ class SetFinder:
         if len(names) < 2:
             return UnionReport(names, left_out=left_out)
         before = self._commands.runs if self._commands is not None else 0
-        found = self._explain(self._static.look(union).emergent, union, self._statically(union))
-        could_not = ""
-        if self._commands is not None and self._commands.has_tests:
-            files = choose_tests(self._reader.source_tree(union.merged, onto).index, union.paths).first
-            failing, could_not = self._commands.failures(union, files, (), cancel)
-            failing = self._without_old(failing, files, union, cancel)
-            if failing:
-                found += self._explain(failing[:_MOST_FAILURES], union, self._by_tests(files, failing, cancel))
+        found = self._explain(self._static.look(union).emergent, union, self._statically(union), {})
+        tested = self._test(union, cancel)
         runs = self._commands.runs - before if self._commands is not None else 0
-        return UnionReport(names, tuple(found), left_out, runs, could_not)
+        return UnionReport(names, (*found, *tested.sets), left_out, runs, tested.could_not, tested.flaky)
+
+    def _test(self, union: VirtualMerge, cancel: Cancel | None) -> _Tested:
+        """What tests say of the union. They have to fail twice on it, and twice on the set that is told."""
+        commands = self._commands
+        if commands is None or not commands.has_tests:
+            return _Tested()
+        files = choose_tests(self._reader.source_tree(union.merged, union.base).index, union.paths).first
+        first, could_not = commands.failures(union, files, (), cancel)
+        if not first:
+            return _Tested(could_not=could_not)
+        again, could_not = commands.failures(union, files, first, cancel, attempt=1)
+        if could_not:
+            return _Tested(could_not=f"{first[0].subject} fails on it; a second time: {could_not}")
+        keys = {finding.key for finding in again}
+        flaky = [finding.subject for finding in first if finding.key not in keys]
+        failing = self._without_old(again, files, union, cancel)[:_MOST_FAILURES]
+        everybody = tuple(change.change for change in union.changes)
+        sets = self._explain(failing, union, self._by_tests(files, failing, cancel), {everybody: keys})
+        told, doubted, could_not = self._repeated(sets, union, files, failing, cancel)
+        return _Tested(tuple(told), could_not, (*flaky, *doubted))
+
+    def _repeated(
+        self,
+        sets: Sequence[MinimalSet],
+        union: VirtualMerge,
+        files: Sequence[str],
+        failing: Sequence[Finding],
+        cancel: Cancel | None,
+    ) -> tuple[list[MinimalSet], list[str], str]:
+        """The sets whose own merge fails again, the tests that pass there a second time, and what could not be run."""
+        assert self._commands is not None
+        told, doubted, reason = list[MinimalSet](), list[str](), ""
+        for each in sets:
+            merge = self._merges.merge(
+                [change for change in union.changes if change.change in each.changes], union.base
+            )
+            again, could_not = self._commands.failures(merge, files, failing, cancel, attempt=1)
+            reason = reason or could_not
+            keys = {finding.key for finding in again}
+            kept = tuple(finding for finding in each.findings if finding.key in keys)
+            if kept:
+                told.append(msgspec.structs.replace(each, findings=kept))
+            if not could_not:
+                doubted += [finding.subject for finding in each.findings if finding.key not in keys]
+        return told, doubted, reason
 
     def _without_old(
         self, failing: tuple[Finding, ...], files: Sequence[str], union: VirtualMerge, cancel: Cancel | None
@@ -108,9 +152,14 @@ class SetFinder:
             out.append((union.clashing, union.reason))
             left = [change for change in left if change.change != union.clashing]
 
-    def _explain(self, findings: Sequence[Finding], union: VirtualMerge, present: Present) -> list[MinimalSet]:
-        """Each finding's minimal set; findings of one set are told together. What one change has alone is its own."""
-        known: dict[tuple[ChangeId, ...], AbstractSet[FindingKey]] = {}
+    def _explain(
+        self, findings: Sequence[Finding], union: VirtualMerge, present: Present, seen: _Seen
+    ) -> list[MinimalSet]:
+        """Each finding's minimal set; findings of one set are told together. What one change has alone is its own.
+
+        ``seen`` is what merges are known to have beforehand.
+        """
+        known = dict(seen)
         by_name = {change.change: change for change in union.changes}
         order = tuple(by_name)
 
@@ -158,3 +207,11 @@ class SetFinder:
             return {finding.key for finding in found}
 
         return present
+
+
+class _Tested(msgspec.Struct, frozen=True):
+    """What the tests of a union come to."""
+
+    sets: tuple[MinimalSet, ...] = ()
+    could_not: str = ""
+    flaky: tuple[str, ...] = ()
