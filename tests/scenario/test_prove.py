@@ -102,6 +102,16 @@ def test_a_line_that_no_test_executes_leaves_it_open_and_is_named(scene: Scene, 
     assert proof["reason"] == "2 tests pass, but b: totals.py:9 was not executed by any test that ran"
 
 
+def test_data_that_a_program_may_read_leaves_it_open_and_is_named(scene: Scene, prove: Prove) -> None:
+    scene.write({**REORDERED_IN_A, "docs/prices.md": "# Prices\n", "LICENSE": "Free.\n"}, TOTALS_IN_B)
+    assert only(prove(scene))["outcome"] == "cleared"
+
+    scene.write({"rates.txt": "2\n"}, {})
+    proof = only(prove(scene))
+    assert proof["outcome"] == "not-disproved"
+    assert proof["reason"] == "2 tests pass, but a: rates.txt: no tracer sees its lines"
+
+
 def test_lines_that_only_a_failing_test_of_one_side_executed_clear_nothing(scene: Scene, prove: Prove) -> None:
     broken = TEST_TOTALS.replace("== 6", "== 7")
     scene.write(REORDERED_IN_A, {**TOTALS_IN_B, "test_totals.py": broken})

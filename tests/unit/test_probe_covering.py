@@ -113,14 +113,61 @@ def test_a_file_that_is_the_same_on_both_sides_is_not_wanted() -> None:
     assert wanted(BASE, BASE) == ({}, [])
 
 
-@pytest.mark.parametrize("path", ["README.md", "docs/index.RST", "logo.svg"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "README.md",
+        "docs/index.RST",
+        "notes.md",
+        "changelog/12.bugfix.rst",
+        "LICENSE",
+        "LICENSE-MIT.txt",
+        "lib/README.md",
+    ],
+)
 def test_what_no_program_executes_is_not_wanted(path: str) -> None:
     assert wanted("a", "b", path) == ({}, [])
 
 
-@pytest.mark.parametrize("path", ["a.ts", "settings.toml", "data.json", "Makefile", "a.pyi"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "a.ts",
+        "settings.toml",
+        "data.json",
+        "Makefile",
+        "a.pyi",
+        "requirements.txt",
+        "poetry.lock",
+        "logo.svg",
+        "agent/prompts/system.md",
+        "tests/fixtures/page.rst",
+        "locale/de.po",
+        "readme.json",
+        "license.py.txt",
+    ],
+)
 def test_what_no_tracer_sees_is_said_to_be_unseen(path: str) -> None:
     assert wanted("a", "b", path) == ({}, ["no tracer sees its lines"])
+    assert wanted("a", "a", path) == ({}, [])
+
+
+def test_data_that_is_gone_may_have_been_read_and_documentation_not() -> None:
+    assert wanted("a", None, "rates.txt") == ({}, ["no tracer sees it go"])
+    assert wanted("a", None, "docs/rates.md") == ({}, [])
+
+
+def test_a_file_that_was_not_read_is_never_taken_for_unchanged() -> None:
+    class Unread(MemoryTree):
+        def source(self, path: str) -> bytes | None:
+            return None if path == "big.bin" else super().source(path)
+
+    tree = Unread({"big.bin": b"0", "a.py": b"a = 1"})
+
+    assert changed_lines(tree, tree, ["a.py", "big.bin", "gone.bin"]) == (
+        {},
+        (Gap("", "big.bin", reason="it is a link or too large, and was not read"),),
+    )
 
 
 @pytest.mark.parametrize("now", ["def f(:\n", "a = '\0'\n", "# coding: nothing\n"])

@@ -14,8 +14,14 @@ from watchkeeper.code.tree import SourceTree
 Lines = Mapping[str, frozenset[int]]
 """Line numbers by path."""
 
-_SAYS_NOTHING = frozenset({".md", ".rst", ".txt", ".adoc", ".svg", ".png", ".jpg", ".gif", ".po", ".pot", ".lock"})
-"""What no test could execute and no program does."""
+_PROSE = frozenset({".md", ".markdown", ".rst", ".adoc"})
+_PLACES_OF_PROSE = frozenset(
+    {"doc", "docs", "documentation", "changelog", "changelog.d", "changes", "news", "newsfragments", ".github"}
+)
+_NAMES_OF_PROSE = frozenset(
+    {"readme", "license", "licence", "copying", "notice", "authors", "contributors", "contributing", "maintainers",
+     "changelog", "changes", "history", "news", "security", "code_of_conduct", "codeowners", "citation", "todo"}
+)  # fmt: skip
 
 
 class Gap(msgspec.Struct, frozen=True):
@@ -37,19 +43,39 @@ def changed_lines(merged: SourceTree, others: SourceTree, paths: Iterable[str]) 
     blind: list[Gap] = []
     for path in sorted(paths):
         now, before = merged.source(path), others.source(path)
-        if now == before or PurePosixPath(path).suffix.lower() in _SAYS_NOTHING:
+        is_unread = now is None and path in merged.index.paths
+        if (now == before and not is_unread) or is_documentation(path):
+            continue
+        if is_unread:
+            blind.append(Gap("", path, reason="it is a link or too large, and was not read"))
+            continue
+        if not path.endswith(".py"):
+            blind.append(
+                Gap("", path, reason="no tracer sees its lines" if now is not None else "no tracer sees it go")
+            )
             continue
         if now is None:
             continue  # it is gone: whoever needs it fails
-        if not path.endswith(".py"):
-            blind.append(Gap("", path, reason="no tracer sees its lines"))
-            continue
         executable = read_executable(now)
         if executable is None:
             blind.append(Gap("", path, reason="it does not compile with this Python"))
             continue
         found[path] = frozenset(_touched(before or b"", now, executable))
     return found, tuple(blind)
+
+
+def is_documentation(path: str) -> bool:
+    """Whether a file is for people alone: no program behaves otherwise for it.
+
+    Prose among the code is none: programs read prompts, templates and fixtures.
+    """
+    place = PurePosixPath(path)
+    name, suffix = place.name.lower(), place.suffix.lower()
+    stem = name.removesuffix(suffix)
+    if suffix in _PROSE:
+        folders = {folder.lower() for folder in place.parts[:-1]}
+        return not folders or bool(folders & _PLACES_OF_PROSE) or stem.split("-")[0] in _NAMES_OF_PROSE
+    return suffix in {"", ".txt"} and stem.split("-")[0] in _NAMES_OF_PROSE
 
 
 def find_gaps(change: str, wanted: Lines, blind: Sequence[Gap], executed: Lines) -> tuple[Gap, ...]:
