@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from gitrepo import GitRepo
+from watchkeeper.model.errors import GitError
 from watchkeeper.model.ids import Sha
 from watchkeeper.repos.hub import Hub, open_hub
 from watchkeeper.repos.repository import find_repository
@@ -42,6 +43,12 @@ def content(root: Path) -> dict[str, tuple[int, bytes]]:
         if not files and not folders and place != str(root):
             found[os.path.relpath(place, root)] = (0, b"")
     return found
+
+
+def gone_tree(hub: Hub) -> Sha:
+    """A tree that only this hub has."""
+    old = hub.store(b"old = 1\n")
+    return hub.write_tree(None, {"old.py": TreeEntry("100644", old)})
 
 
 def test_a_switch_gives_the_tree_and_says_what_changed(git_repo: GitRepo, pool: ScratchPool) -> None:
@@ -155,6 +162,30 @@ def test_notes_survive_a_switch(git_repo: GitRepo, pool: ScratchPool) -> None:
         scratch.notes["setup"] = "digest"
     with pool.checkout(second) as scratch:
         assert scratch.notes == {"setup": "digest"}
+
+
+def test_a_checkout_whose_tree_is_gone_from_the_hub_is_made_equal_all_the_same(
+    git_repo: GitRepo, pool: ScratchPool, tmp_path: Path
+) -> None:
+    with (
+        open_hub(find_repository(git_repo.path), tmp_path / "lost") as lost,
+        ScratchPool(lost, tmp_path / "scratch", 2).checkout(gone_tree(lost)) as scratch,
+    ):
+        (scratch.path / ".venv").mkdir()
+        scratch.notes["setup"] = "done"
+
+    with pool.checkout(Sha(git_repo.head)) as scratch:
+        assert set(scratch.changed) == {"a.txt", "lib/b.py", "lib/c.py"}
+        assert (scratch.notes, (scratch.path / ".venv").is_dir()) == ({"setup": "done"}, True)
+        (scratch.path / ".venv").rmdir()
+        assert {path: body for path, (_, body) in content(scratch.path).items()} == {
+            "a.txt": b"a\n", "lib/b.py": b"b = 1\n", "lib/c.py": b"c = 1\n",
+        }  # fmt: skip
+
+
+def test_a_wanted_tree_that_is_not_in_the_hub_is_an_error(pool: ScratchPool) -> None:
+    with pytest.raises(GitError), pool.checkout(Sha("1" * 40)):
+        pass
 
 
 def test_a_smaller_pool_lets_go_of_the_checkout_not_used_for_longest(

@@ -38,7 +38,8 @@ KEEP = (
 class ScratchTree(msgspec.Struct):
     """A checkout, for as long as the block lasts.
 
-    ``changed`` are the paths where ``tree`` differs from the tree that was here before (all of them in a new one);
+    ``changed`` are the paths where ``tree`` differs from the tree that was here before (all of them in a new one, and
+    where nobody knows that tree any more);
     ``left_out`` those that no checkout may hold (``.git`` and what leads outside). ``notes`` is text that survives
     switches; it is saved by ``save_notes`` and at the end of the block.
     """
@@ -134,7 +135,7 @@ class ScratchPool:
     def _wanted(self, held: _Held, tree: Sha) -> tuple[dict[bytes, TreeEntry], tuple[str, ...], tuple[str, ...]]:
         """All files of a tree, the ones left out, and the ones that differ from the tree held before."""
         files = self._list(tree)
-        before = self._list(held.tree) if held.tree is not None and held.tree != tree else {}
+        before = self._list_held(held.tree) if held.tree is not None and held.tree != tree else {}
         if held.tree == tree:
             changed: list[bytes] = []
         else:
@@ -152,6 +153,13 @@ class ScratchPool:
             mode, _, sha = meta.decode("ascii").split(" ")
             files[path] = TreeEntry(_plain_mode(mode), Sha(sha))
         return files
+
+    def _list_held(self, tree: Sha) -> dict[bytes, TreeEntry]:
+        """All files of a tree that a checkout holds; none where the hub has let go of it, or was made anew."""
+        try:
+            return self._list(tree)
+        except GitError:
+            return {}
 
     def _distance(self, old: Sha, new: Sha) -> int:
         """How many files differ; folders that are equal are not looked into."""
