@@ -68,8 +68,13 @@ class _Witness:
         self.test = test
         if self.tool is not None:
             sys.monitoring.restart_events()
-        elif self.files and sys.gettrace() is None:
-            sys.settrace(self.trace)  # something, a debugger's test for instance, took it away
+        else:
+            self.hold()
+
+    def hold(self):
+        """Something, a debugger's test or another measurement, may have taken the tracer's place."""
+        if self.tool is None and self.files and sys.gettrace() != self.trace:
+            sys.settrace(self.trace)
 
     def trace(self, frame, event, _argument):
         name = self.name_of(frame.f_code.co_filename)
@@ -106,6 +111,15 @@ if _FOLDER:
 
     import pytest
 
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_load_initial_conftests(early_config):
+        """As with --no-cov: pytest-cov would put its tracer in this one's place, and fail a few tests for what they
+        do not cover."""
+        known = early_config.known_args_namespace
+        if hasattr(known, "no_cov"):
+            known.no_cov, known.cov_source = True, []
+        yield
+
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(config, items):
         chosen = os.environ.get("WATCHKEEPER_WITNESS_ONLY", "")
@@ -116,6 +130,10 @@ if _FOLDER:
         left_out = [item for item in items if item.nodeid not in wanted]
         items[:] = [item for item in items if item.nodeid in wanted]
         config.hook.pytest_deselected(items=left_out)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collectstart(collector):
+        _WITNESS.hold()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(nodeid, location):
