@@ -182,6 +182,39 @@ def test_unittest_proves_by_what_it_prints(git_repo: GitRepo, prove: Prove) -> N
     assert [each["subject"] for each in proof["findings"]] == ["test_total (test_totals.Totals.test_total)"]
 
 
+RERUNS = """\
+import pytest
+from _pytest.runner import runtestprotocol
+
+
+def pytest_runtest_protocol(item, nextitem):
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    reports = runtestprotocol(item, nextitem=nextitem, log=False)
+    if any(report.failed for report in reports):
+        for report in reports:
+            report.outcome = "rerun" if report.failed else report.outcome
+            item.ihook.pytest_runtest_logreport(report=report)
+        item._initrequest()
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+"""
+"""As plugins do that run a failed test again at once."""
+
+
+def test_a_test_that_the_project_runs_again_at_once_counts_by_its_last_try(git_repo: GitRepo, prove: Prove) -> None:
+    once = "TRIES = []\n\n\ndef test_once():\n    TRIES.append(1)\n    assert len(TRIES) > 1\n"
+    scene = configured(git_repo, key("test", PYTEST) + NO_CHECKS, {"conftest.py": RERUNS})
+    scene.write(REORDERED_IN_A, {**TOTALS_IN_B, "test_once.py": once})
+    assert only(prove(scene))["outcome"] == "cleared"
+
+    scene.write(CENTS_IN_A, {})
+    proof = only(prove(scene))
+    assert (proof["outcome"], proof["findings"][0]["subject"]) == ("proved", "test_totals.py::test_total")
+
+
 def test_an_analyser_of_one_s_own_proves_by_a_place_and_a_message(git_repo: GitRepo, prove: Prove) -> None:
     table = f'checks = ["units: {sys.executable} lint.py"]'
     scene = configured(git_repo, table, {"lint.py": ANALYSER})

@@ -94,6 +94,8 @@ class _Witness:
         """The worst of a test's phases counts."""
         before = self.outcomes.get(test, ("", 0.0, ""))
         order = ("", "passed", "skipped", "failed", "error")
+        if outcome not in order:
+            return  # of another plugin: a try of a test that is run again, for one
         worse = outcome if order.index(outcome) > order.index(before[0]) else before[0]
         self.outcomes[test] = (worse, before[1] + seconds, before[2] or message)
 
