@@ -115,7 +115,11 @@ def _shape(files: Sequence[ChangedFile], writes: Sequence[Write]) -> str:
             parts.append(what)
         parts += [(i.local, i.module, i.level, i.name, i.scope) for i in file.now_reading.imports]
         parts += [(e.public, e.local, e.module) for e in file.now_reading.exports]
-    return hashlib.blake2b(msgspec.msgpack.encode(parts), digest_size=12).hexdigest()
+    try:
+        told = msgspec.msgpack.encode(parts)
+    except UnicodeEncodeError:  # a file's name that is no text
+        told = repr(parts).encode("ascii", "backslashreplace")
+    return hashlib.blake2b(told, digest_size=12).hexdigest()
 
 
 def is_test_path(path: str) -> bool:

@@ -31,7 +31,7 @@ Pair = frozenset[ChangeId]
 _T = TypeVar("_T")
 _NICE = 5
 _MOST_TRIES = 2
-_PAUSE_S = 1.0
+_LONG_LIFE_S = 60.0
 _MOST_PAUSE_S = 60.0
 
 
@@ -92,6 +92,7 @@ class ProverAside:
         self._union: Unite | None = None
         self._bases: tuple[Sha, ...] = ()
         self._companion: Companion | None = None
+        self._deaths = 0
         self._sender: threading.Thread | None = None
         self._closed = threading.Event()
 
@@ -178,8 +179,9 @@ class ProverAside:
             return
         ended = companion.end()
         self._give_up(ended)
-        lived = time.monotonic() - began
-        self._closed.wait(max(_PAUSE_S, _MOST_PAUSE_S - lived) if lived < _PAUSE_S else 0.0)
+        self._deaths = self._deaths + 1 if time.monotonic() - began < _LONG_LIFE_S else 1
+        if self._deaths > 1:
+            self._closed.wait(min(_MOST_PAUSE_S, 2.0 ** (self._deaths - 2)))
         self._start()
         self._ask_again()
 

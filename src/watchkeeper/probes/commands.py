@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shlex
 import tempfile
@@ -96,7 +97,7 @@ class RunStore:
 
 
 def _run_key(check: CommandCheck, tree: Sha, selection: Selection, project: ProjectCommands) -> ReadingKey:
-    told = msgspec.json.encode((check, selection, project, program_path()))
+    told = json.dumps(msgspec.to_builtins((check, selection, project, program_path()))).encode("ascii")
     return ReadingKey(tree, f"run:{check.name}", _RUN_FORMAT, hashlib.blake2b(told, digest_size=12).hexdigest())
 
 

@@ -41,7 +41,10 @@ class Companion:
     def send(self, message: bytes) -> None:
         """Blocks while its pipe is full. Raises: OSError where it has ended."""
         assert self._process.stdin is not None
-        send(self._process.stdin, message)
+        try:
+            send(self._process.stdin, message)
+        except ValueError as error:  # it was ended meanwhile
+            raise BrokenPipeError("the process was ended") from error
 
     def receive(self) -> bytes | None:
         """The next message; blocks. None where it has ended."""

@@ -114,7 +114,8 @@ class Readings:
         for place, path in missing.items():
             source = self._objects.read(Sha(place.partition(" ")[0]))
             if source is not None:
-                batch.append(Parse(place, path, source))
+                # A worker wants to know the suffix alone, and a name that is no text would not reach it.
+                batch.append(Parse(place, path.encode("ascii", "replace").decode(), source))
             if len(batch) >= _BATCH:
                 yield batch
                 batch = []
