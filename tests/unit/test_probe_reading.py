@@ -59,7 +59,7 @@ def test_lines_count_that_passing_tests_or_imports_executed_and_not_those_of_fai
     found = read_witness(tmp_path)
 
     assert found is not None
-    tests, executed = found
+    tests, executed, _ = found
     assert [(each.name, each.end.value, each.message, each.path) for each in tests] == [
         ("test_a.py::test_one", "passed", "", "test_a.py"),
         ("test_a.py::test_two", "failed", "assert 3 == 4", "test_a.py"),
@@ -108,7 +108,7 @@ def test_an_outcome_that_nobody_knows_is_no_pass(tmp_path: Path) -> None:
     found = read_witness(tmp_path)
 
     assert found is not None
-    assert found[0][0].is_failure
+    assert found.tests[0].is_failure
 
 
 def test_pipes_links_and_folders_in_place_of_a_report_are_not_read(tmp_path: Path) -> None:

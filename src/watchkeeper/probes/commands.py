@@ -52,7 +52,7 @@ SETUP_INPUTS = (
 _MOST_RUNS = 400
 _LONGEST_NAMES = 100_000
 """A shell line may have 128 kB on Linux; where the tests' names do not fit, all tests run."""
-_RUN_FORMAT = 2
+_RUN_FORMAT = 3
 _POLITELY = ("nice", "-n", "10")
 """A proof never takes the processor from whoever works, the watch itself among them."""
 _NO_TESTS = (0, 5)
@@ -271,8 +271,8 @@ def read_tests(check: CommandCheck, outcome: JobOutcome, place: Path, folder: Pa
         return could_not_run(check.name, _why(outcome))
     witnessed = read_witness(place)
     if witnessed is not None:
-        tests, executed = witnessed
-        return _ran(check, outcome, tests, executed, has_witness=True)
+        ran = _ran(check, outcome, witnessed.tests, witnessed.executed, has_witness=True)
+        return msgspec.structs.replace(ran, ended_early=witnessed.ended_early)
     try:
         if data := read_left(place / "junit"):
             return _ran(check, outcome, parse_junit(data, str(folder)), {})

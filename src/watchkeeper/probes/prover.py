@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from watchkeeper.sandbox.job import Cancel
 
 _MOST_FAILING = 40
+_MOST_DECISIVE = 20
+"""So many changed test files are few enough to run first: whether they fail is then known early."""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -198,8 +200,21 @@ class CommandProver:
 
     def _test(self, check: CommandCheck, plan: Plan, said: _Said, cancel: Cancel | None) -> Proof:
         witnessed = tuple(sorted({path for lines in plan.wanted for path in lines}))
-        ran = self._runner.run(check, plan.merge.merged, Selection(plan.choice.first, (), witnessed), cancel=cancel)
-        said.isolation = ran.isolation
+        changed = plan.choice.changed if len(plan.choice.changed) <= _MOST_DECISIVE else ()
+        selection = Selection(plan.choice.first, (), witnessed, decisive=changed)
+        ran = self._runner.run(check, plan.merge.merged, selection, cancel=cancel)
+        early = self._judge(check, plan, ran, said, cancel)
+        if not ran.ended_early or early.outcome in {Outcome.PROVED, Outcome.COULD_NOT_RUN}:
+            return early
+        # What a side changed fails, and proves nothing: perhaps it is half done. The others have not run yet.
+        ran = self._runner.run(check, plan.merge.merged, msgspec.structs.replace(selection, decisive=()), cancel=cancel)
+        whole = self._judge(check, plan, ran, said, cancel)
+        # That nothing else is found, or all pass now, does not undo what failed.
+        return early if whole.outcome in {Outcome.CLEARED, Outcome.NOT_DISPROVED} else whole
+
+    def _judge(self, check: CommandCheck, plan: Plan, ran: Ran, said: _Said, cancel: Cancel | None) -> Proof:
+        """What a run of tests on the merge comes to."""
+        said.isolation = said.isolation or ran.isolation
         if not ran.could_run:
             return _proof(plan.merge, Outcome.COULD_NOT_RUN, by=tuple(said.by), reason=f"tests: {ran.reason}")
         if ran.is_empty:

@@ -14,6 +14,7 @@ class Ran(msgspec.Struct, frozen=True):
     """One command on one tree: what it found, or which tests ran, and which lines each of them executed.
 
     ``reason`` says why it could not run; nothing else counts then. ``is_empty``: no test was there to run.
+    ``ended_early``: tests that were to run first failed, and no other ran.
     """
 
     report: CheckReport
@@ -23,6 +24,7 @@ class Ran(msgspec.Struct, frozen=True):
     is_empty: bool = False
     wall_s: float = 0.0
     isolation: str = ""
+    ended_early: bool = False
 
     @property
     def could_run(self) -> bool:
@@ -36,13 +38,15 @@ class Ran(msgspec.Struct, frozen=True):
 class Selection(msgspec.Struct, frozen=True):
     """Which tests to run: the files of ``files`` that the tree has (empty: all), of these only the ids of ``only``.
 
-    ``witnessed`` are the files whose executed lines matter. ``attempt`` tells repeated runs of the same apart.
+    ``witnessed`` are the files whose executed lines matter. ``attempt`` tells repeated runs of the same apart. The
+    tests of ``decisive`` files run first, and where one of them fails no others do, as far as the runner can do that.
     """
 
     files: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     witnessed: tuple[str, ...] = ()
     attempt: int = 0
+    decisive: tuple[str, ...] = ()
 
 
 EVERYTHING = Selection()

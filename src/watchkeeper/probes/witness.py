@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -31,6 +32,7 @@ def witness_environment(
         "WATCHKEEPER_WITNESS": str(place / "witness"),
         "WATCHKEEPER_WITNESS_ROOT": str(root),
         "WATCHKEEPER_WITNESS_FILES": "\n".join(selection.witnessed),
+        "WATCHKEEPER_WITNESS_FIRST": "\n".join(selection.decisive),
     }
     if selection.only:
         (place / "only").write_text("\n".join(selection.only), encoding="utf-8", errors="backslashreplace")
@@ -38,8 +40,16 @@ def witness_environment(
     return variables
 
 
-def read_witness(place: Path) -> tuple[tuple[TestResult, ...], dict[str, frozenset[int]]] | None:
-    """What the plugin left: the tests, and the lines that those that passed executed; None where it left nothing."""
+class Witnessed(NamedTuple):
+    """What the plugin left: the tests, the lines that those that passed executed, and whether it ended the run."""
+
+    tests: tuple[TestResult, ...]
+    executed: dict[str, frozenset[int]]
+    ended_early: bool
+
+
+def read_witness(place: Path) -> Witnessed | None:
+    """What the plugin left; None where it left nothing, or what it did not write."""
     left = [_parse(file) for file in sorted(place.glob("witness/*.json"))]
     whole = [each for each in left if each is not None]
     if not whole or len(whole) < len(left):
@@ -52,7 +62,7 @@ def read_witness(place: Path) -> tuple[tuple[TestResult, ...], dict[str, frozens
             if test in passed or not test:  # what is executed on import belongs to no test
                 for path, numbers in seen.items():
                     executed[path] = executed.get(path, frozenset()) | frozenset(numbers)
-    return tests, executed
+    return Witnessed(tests, executed, any(each.stopped for each in whole))
 
 
 def read_left(path: Path) -> bytes:
@@ -71,6 +81,7 @@ class _Left(msgspec.Struct):
 
     outcomes: dict[str, tuple[str, float, str]]
     lines: dict[str, dict[str, list[int]]]
+    stopped: bool = False
 
 
 def _parse(file: Path) -> _Left | None:

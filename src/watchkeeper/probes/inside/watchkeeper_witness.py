@@ -4,8 +4,9 @@ Stand-alone: standard library only, any Python from 3.8 on, nothing of Watchkeep
 ``WATCHKEEPER_WITNESS`` names a folder: there each process leaves ``<pid>.json`` (workers of pytest-xdist too).
 ``WATCHKEEPER_WITNESS_FILES`` names the files whose lines matter, one a line, relative to ``WATCHKEEPER_WITNESS_ROOT``:
 tests may be started in a folder further in. Code of other files runs at full speed, on 3.12 and newer also a line that
-was seen once. ``WATCHKEEPER_WITNESS_ONLY`` names a file with the ids of the only tests to run, one a line: pytest
-itself refuses to run any where one of them is missing.
+was seen once. ``WATCHKEEPER_WITNESS_FIRST`` names, likewise, files whose tests run first: where one of them fails, the
+run ends after the last of them. ``WATCHKEEPER_WITNESS_ONLY`` names a file with the ids of the only tests to run, one a
+line: pytest itself refuses to run any where one of them is missing.
 """
 
 import json
@@ -17,7 +18,7 @@ _FOLDER = os.environ.get("WATCHKEEPER_WITNESS", "")
 
 
 class _Witness:
-    def __init__(self, folder, names):
+    def __init__(self, folder, names, first):
         self.folder = folder
         self.root = os.environ.get("WATCHKEEPER_WITNESS_ROOT", "") or os.getcwd()
         self.files = {os.path.join(os.path.realpath(self.root), name): name for name in names}
@@ -26,6 +27,10 @@ class _Witness:
         self.test = ""
         self.outcomes = {}
         self.tool = None
+        self.first = {os.path.join(os.path.realpath(self.root), name) for name in first}
+        self.chosen = set()
+        self.awaited = set()
+        self.stopped = False
 
     def name_of(self, filename):
         """The wanted file that a code object is of; None for all others."""
@@ -90,6 +95,26 @@ class _Witness:
 
         return local
 
+    def put_first(self, items):
+        """The tests of the files that are to run first, in the order that they have; all others after them."""
+        chosen = [item for item in items if self.is_first(item)]
+        if not chosen or len(chosen) == len(items):
+            return
+        self.chosen = {item.nodeid for item in chosen}
+        self.awaited = set(self.chosen)
+        items[:] = chosen + [item for item in items if item.nodeid not in self.chosen]
+
+    def is_first(self, item):
+        return os.path.realpath(str(getattr(item, "path", None) or item.fspath)) in self.first
+
+    def is_decided(self, test):
+        """Whether ``test`` is the last of those that run first, and one of them failed."""
+        if test not in self.awaited:
+            return False
+        self.awaited.discard(test)
+        ends = [self.outcomes.get(each, ("",))[0] for each in self.chosen]
+        return not self.awaited and ("failed" in ends or "error" in ends)
+
     def report(self, test, outcome, seconds=0.0, message=""):
         """The worst of a test's phases counts."""
         before = self.outcomes.get(test, ("", 0.0, ""))
@@ -103,12 +128,16 @@ class _Witness:
         lines = {test: {name: sorted(found) for name, found in files.items()} for test, files in self.lines.items()}
         place = os.path.join(self.folder, "%d.json" % os.getpid())
         with open(place + ".part", "w", encoding="utf-8") as file:
-            json.dump({"outcomes": self.outcomes, "lines": lines}, file)
+            json.dump({"outcomes": self.outcomes, "lines": lines, "stopped": self.stopped}, file)
         os.replace(place + ".part", place)
 
 
 if _FOLDER:
-    _WITNESS = _Witness(_FOLDER, [n for n in os.environ.get("WATCHKEEPER_WITNESS_FILES", "").split("\n") if n])
+
+    def _names(variable):
+        return [name for name in os.environ.get("WATCHKEEPER_WITNESS_" + variable, "").split("\n") if name]
+
+    _WITNESS = _Witness(_FOLDER, _names("FILES"), _names("FIRST"))
     _WITNESS.start()
 
     import pytest
@@ -123,9 +152,12 @@ if _FOLDER:
         yield
 
     @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(config, items):
+    def pytest_collection_modifyitems(session, config, items):
         chosen = os.environ.get("WATCHKEEPER_WITNESS_ONLY", "")
         if not chosen:
+            if _WITNESS.first and not hasattr(config, "workerinput"):  # workers run at the same time
+                _WITNESS.session = session
+                _WITNESS.put_first(items)
             return
         with open(chosen, encoding="utf-8") as file:
             wanted = set(file.read().split("\n"))
@@ -144,6 +176,9 @@ if _FOLDER:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logfinish(nodeid, location):
         _WITNESS.begin("")
+        if _WITNESS.is_decided(nodeid):
+            _WITNESS.stopped = True
+            _WITNESS.session.shouldfail = "a changed test failed"
 
     def pytest_runtest_logreport(report):
         expected = hasattr(report, "wasxfail")
