@@ -56,20 +56,35 @@ class Budget:
 class Worker:
     """Started by its first job, ended by ``close``. A job that raises is its own affair: ``failed`` is told."""
 
-    def __init__(self, name: str, failed: Callable[[Hashable, Exception], None], budget: Budget | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        failed: Callable[[Hashable, Exception], None],
+        budget: Budget | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``clock`` gives seconds."""
+        self._clock = clock
         self._name = name
         self._failed = failed
         self._budget = budget
         self._changed = threading.Condition()
         self._waiting: list[Job] = []
         self._current: Job | None = None
+        self._began = 0.0
         self._closed = False
         self._thread: threading.Thread | None = None
 
-    def put(self, job: Job) -> None:
-        """Take up a job; one about the same key that waits or runs is cancelled."""
-        self.cancel(job.key)
+    def put(self, job: Job, *, patience_s: float = float("inf")) -> None:
+        """Take up a job; one about the same key that waits or runs is cancelled.
+
+        One that has run for ``patience_s`` is left to finish, however many newer ones come, of which the last waits:
+        else what comes faster than a job takes would leave nothing ever done.
+        """
         with self._changed:
+            self._forget(job.key)
+            if self._clock() - self._began < patience_s:
+                self._cancel_current(job.key)
             if self._closed:
                 return
             heapq.heappush(self._waiting, job)
@@ -81,10 +96,8 @@ class Worker:
     def cancel(self, key: Hashable) -> None:
         """Nobody wants to know of ``key`` any more."""
         with self._changed:
-            self._waiting = [job for job in self._waiting if job.key != key]
-            heapq.heapify(self._waiting)
-            if self._current is not None and self._current.key == key:
-                self._current.cancel.set()
+            self._forget(key)
+            self._cancel_current(key)
 
     def close(self) -> None:
         """Cancel everything and wait for the end of what runs, ten seconds at most."""
@@ -97,14 +110,22 @@ class Worker:
         if self._thread is not None:
             self._thread.join(timeout=10)
 
+    def _forget(self, key: Hashable) -> None:
+        self._waiting = [job for job in self._waiting if job.key != key]
+        heapq.heapify(self._waiting)
+
+    def _cancel_current(self, key: Hashable) -> None:
+        if self._current is not None and self._current.key == key:
+            self._current.cancel.set()
+
     def _work(self) -> None:
         while (job := self._next()) is not None:
-            started = time.monotonic()
+            started = self._began
             try:
                 job.run(job.cancel)
             except Exception as error:  # noqa: BLE001 - one job's fault must not end the thread
                 self._failed(job.key, error)
-            now = time.monotonic()
+            now = self._clock()
             with self._changed:
                 self._current = None
                 if self._budget is not None:
@@ -114,9 +135,9 @@ class Worker:
         """The job to run, when there is one and the budget allows it; None at the end."""
         with self._changed:
             while not self._closed:
-                wait = self._budget.wait_s(time.monotonic()) if self._waiting and self._budget is not None else None
+                wait = self._budget.wait_s(self._clock()) if self._waiting and self._budget is not None else None
                 if self._waiting and not wait:
-                    self._current = heapq.heappop(self._waiting)
+                    self._current, self._began = heapq.heappop(self._waiting), self._clock()
                     return self._current
                 self._changed.wait(None if wait == float("inf") else wait)
             return None
