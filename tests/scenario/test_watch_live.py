@@ -46,6 +46,22 @@ def test_two_changes_of_one_function_conflict_before_either_commits(repo: GitRep
     repo.git("merge-tree", "--write-tree", "a", "b")
 
 
+def test_what_git_cannot_merge_comes_and_goes_while_a_side_does_not_parse(repo: GitRepo) -> None:
+    a, b = repo.worktree("a", "a"), repo.worktree("b", "b")
+    apart = BASE + "\n\nNOTE = 1\n"
+
+    async def act(watched: Watched) -> None:
+        a.write("stages.py", EARLY.replace("mirror()", "return lambda: not lambda"))
+        b.write("stages.py", apart)
+        await watched.until(lambda: [each.conflict.rule for each in watched.conflicts] == ["unread"])
+        b.write("stages.py", EARLY.replace("mirror()", "replicate()"))
+        await watched.until(lambda: "text" in [each.conflict.rule for each in watched.conflicts])
+        b.write("stages.py", apart)
+        await watched.until(lambda: [each.conflict.rule for each in watched.conflicts] == ["unread"])
+
+    watch(repo.path, act)
+
+
 def test_changes_of_different_functions_do_not_conflict(repo: GitRepo) -> None:
     a, b = repo.worktree("a", "a"), repo.worktree("b", "b")
 

@@ -55,8 +55,8 @@ def _may_clash(one: FileTouch, two: FileTouch) -> bool:
         return True
     if one.is_binary or two.is_binary or (one.mode_changed and two.mode_changed):
         return True
-    if not one.hunks or not two.hunks:
-        return bool(one.unknown or two.unknown)
+    if one.unknown or two.unknown:
+        return True  # its hunks may be those of the last version that could be read
     return any(_near(a, b, _MARGIN) for a in one.hunks for b in two.hunks)
 
 

@@ -10,6 +10,8 @@ from watchkeeper.model.conflicts import Conflict
 from watchkeeper.model.footprint import Footprint
 from watchkeeper.model.ids import ChangeId, ConflictId
 
+_OF_TEXT = frozenset({"text", "unread"})
+
 
 def is_ignored(conflict: Conflict, globs: Sequence[str]) -> bool:
     """Whether all that it shows lies in paths that the user does not want to hear of."""
@@ -25,13 +27,16 @@ def unread_of(footprint: Footprint) -> dict[str, str]:
 def kept_open(
     known: Iterable[ConflictState], found: Iterable[Conflict], unread: Mapping[ChangeId, Mapping[str, str]]
 ) -> frozenset[ConflictId]:
-    """Known conflicts that are not seen any more only because a file of theirs cannot be read at the moment."""
+    """Known conflicts that are not seen any more only because a file of theirs cannot be read at the moment.
+
+    What git says of the text does not depend on that.
+    """
     seen = {conflict.id for conflict in found}
     return frozenset(
         state.conflict.id
         for state in known
         if state.status is not Status.CLOSED
         and state.conflict.id not in seen
-        and state.conflict.rule != "unread"
+        and state.conflict.rule not in _OF_TEXT
         and any(each.path in unread.get(each.change, ()) for each in state.conflict.evidence)
     )
