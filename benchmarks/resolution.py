@@ -22,7 +22,8 @@ from typing import NamedTuple
 from figures import record_figures
 from sources import python_project, typescript_projects
 from watchkeeper.code.languages import find_language
-from watchkeeper.code.resolve import UNKNOWN, Outcome, Resolver
+from watchkeeper.code.resolution import UNKNOWN, Outcome
+from watchkeeper.code.resolve import Resolver
 from watchkeeper.conflicts.of_trees import index_of
 
 SKIPPED = frozenset({"node_modules", ".git", "dist", "__pycache__"})

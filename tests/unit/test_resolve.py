@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from watchkeeper.code.resolve import Outcome, Resolution, Resolver
+from watchkeeper.code.resolution import Outcome, Resolution
+from watchkeeper.code.resolve import Resolver
 from watchkeeper.conflicts.of_trees import index_of
 from watchkeeper.model.footprint import Confidence
 from watchkeeper.model.reading import Chain, Form

@@ -20,7 +20,8 @@ from watchkeeper.code.compare import Comparison, FileDelta, FileVersion, drop_me
 from watchkeeper.code.index import ProjectIndex, display_name
 from watchkeeper.code.languages import find_language
 from watchkeeper.code.linediff import hunks as line_hunks
-from watchkeeper.code.resolve import Outcome, Resolver, Target
+from watchkeeper.code.resolution import Outcome, Target
+from watchkeeper.code.resolve import Resolver
 from watchkeeper.code.resources.of_change import Resources, read_change
 from watchkeeper.code.resources.touches import places_not_analysed, touches_of
 from watchkeeper.model.footprint import Aspect, Confidence, Edit, FileTouch, Footprint, Read, TouchKind, Write

@@ -11,12 +11,25 @@ the less the more definitions bear that name.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from enum import IntEnum, StrEnum
-from typing import NamedTuple
 
 from watchkeeper.code.builtin_names import BUILTIN_MEMBERS, BUILTINS, CLASS_MEMBERS, FALLBACK_PROTOCOLS
 from watchkeeper.code.index import CLASS_KINDS, FileTable, ProjectIndex
 from watchkeeper.code.languages import find_language
+from watchkeeper.code.resolution import (
+    FOUND_NOTHING,
+    FOUND_OUTSIDE,
+    OUTSIDE,
+    UNKNOWN,
+    Beyond,
+    ClassOrder,
+    Outcome,
+    Resolution,
+    Target,
+    Value,
+    What,
+    is_solid,
+    solid,
+)
 from watchkeeper.model.footprint import Confidence
 from watchkeeper.model.ids import SymbolKey
 from watchkeeper.model.reading import Chain, Form, Import, Symbol, SymbolKind
@@ -25,72 +38,7 @@ _DEPTH = 14
 _MOST_CANDIDATES = 3
 
 
-class What(StrEnum):
-    MODULE = "module"
-    CLASS = "class"
-    INSTANCE = "instance"
-    SUPER = "super"
-    FUNCTION = "function"
-    OF = "of"  # a container, awaitable or context manager; ``inner`` is what it gives
-    OUTSIDE = "outside"  # known, and not of this project
-    UNKNOWN = "unknown"
-
-
-class Value(NamedTuple):
-    """What an expression is: its kind, the symbol that defines it, the element of a container, a method's receiver."""
-
-    what: What
-    key: SymbolKey = SymbolKey("", "")
-    inner: Value | None = None
-    receiver: SymbolKey | None = None
-
-
-UNKNOWN = Value(What.UNKNOWN)
-OUTSIDE = Value(What.OUTSIDE)
-
-
-class Target(NamedTuple):
-    """A symbol that a reference means or passes. ``absent``: looked for there in vain, so adding it matters."""
-
-    key: SymbolKey
-    confidence: Confidence
-    absent: bool = False
-
-
-class Outcome(StrEnum):
-    RESOLVED = "resolved"
-    AMBIGUOUS = "ambiguous"
-    OUTSIDE = "outside"
-    UNRESOLVED = "unresolved"
-
-
-class Resolution(NamedTuple):
-    """All symbols that one reference relies on, and how well it was understood."""
-
-    outcome: Outcome
-    targets: tuple[Target, ...]
-    value: Value
-
-
-class Beyond(IntEnum):
-    """Where else a class's members may come from than from its bases in the project."""
-
-    NOTHING = 0
-    OUTSIDE = 1  # a base of another package
-    UNKNOWN = 2  # a base that could not be followed
-    ANYTHING = 3  # whatever its author passes on: ``__getattr__``, or a type computed from others
-
-
-class ClassOrder(NamedTuple):
-    """A class and its bases in look-up order."""
-
-    keys: tuple[SymbolKey, ...]
-    beyond: Beyond
-
-
 _BARE_BASES = (("object",), ("Generic",), ("Protocol",), ("ABC",))
-_NOTHING = Resolution(Outcome.UNRESOLVED, (), UNKNOWN)
-_OUTSIDE = Resolution(Outcome.OUTSIDE, (), OUTSIDE)
 
 
 class Resolver:
@@ -108,18 +56,18 @@ class Resolver:
     def resolve(self, path: str, holder: str, chain: Chain, form: Form = Form.LOAD) -> Resolution:
         """What ``chain`` means inside the symbol ``holder`` of the file ``path``."""
         found = self._follow(path, holder, chain, 0)
-        if form is Form.PROTOCOL and not _is_solid(found):
+        if form is Form.PROTOCOL and not is_solid(found):
             others = (
                 self._follow(path, holder, (*chain[:-1], f".{other}"), 0)
                 for other in FALLBACK_PROTOCOLS.get(chain[-1][1:], ())
             )
-            found = next((other for other in others if _is_solid(other)), found)
+            found = next((other for other in others if is_solid(other)), found)
         if form is Form.CALL and found.value.what in (What.CLASS, What.INSTANCE):
             maker = "__call__" if found.value.what is What.INSTANCE else "__init__"
             made = self._member(found.value, maker, Confidence.SURE)
-            found = found._replace(targets=(*found.targets, *_solid(made)))
+            found = found._replace(targets=(*found.targets, *solid(made)))
         if form is Form.PROTOCOL:  # nobody means every class that lacks an operator
-            found = found._replace(targets=tuple(_solid(found)))
+            found = found._replace(targets=tuple(solid(found)))
         return found
 
     def class_order(self, key: SymbolKey) -> ClassOrder:
@@ -170,12 +118,12 @@ class Resolver:
 
     def _follow(self, path: str, holder: str, chain: Chain, depth: int) -> Resolution:
         if not chain or depth > _DEPTH:
-            return _NOTHING
+            return FOUND_NOTHING
         place = (path, holder, chain)
         known = self._chains.get(place)
         if known is not None:
             return known
-        self._chains[place] = _NOTHING  # a chain that leads back to itself ends here
+        self._chains[place] = FOUND_NOTHING  # a chain that leads back to itself ends here
         if len(chain) == 1:
             found = self._first(path, holder, chain[0], depth)
         else:
@@ -186,7 +134,7 @@ class Resolver:
 
     def _first(self, path: str, holder: str, step: str, depth: int) -> Resolution:
         if not step.startswith("%"):
-            return _NOTHING if step == "?" else self._name(path, holder, step, depth)
+            return FOUND_NOTHING if step == "?" else self._name(path, holder, step, depth)
         head, _, rest = step[1:].partition(":")
         if head == "import":
             level, _, module = rest.partition(":")
@@ -201,7 +149,7 @@ class Resolver:
             return Resolution(Outcome.RESOLVED, (), Value(What.CLASS, SymbolKey(path, head[1:])))
         if self._symbol(SymbolKey(path, head)) is not None:
             return Resolution(Outcome.RESOLVED, (), Value(What.INSTANCE, SymbolKey(path, head)))
-        return _OUTSIDE
+        return FOUND_OUTSIDE
 
     def _step(self, before: Resolution, step: str, depth: int) -> Resolution:
         value = before.value
@@ -269,7 +217,7 @@ class Resolver:
     def _name(self, path: str, holder: str, name: str, depth: int) -> Resolution:
         table = self._index.find_table(path)
         if table is None:
-            return _NOTHING
+            return FOUND_NOTHING
         local = table.find_import(name, holder)
         if local is not None and local.scope:
             return self._imported(path, local, depth)
@@ -278,7 +226,7 @@ class Resolver:
         if found is not None:
             return found
         if name in BUILTINS:
-            return _OUTSIDE
+            return FOUND_OUTSIDE
         return Resolution(Outcome.UNRESOLVED, (Target(SymbolKey(path, name), Confidence.LIKELY, absent=True),), UNKNOWN)
 
     def _defined(self, path: str, qualname: str, depth: int, receiver: SymbolKey | None = None) -> Resolution | None:
@@ -336,7 +284,7 @@ class Resolver:
         found = language.find_module(path, module, level, self._index) if language else None
         if found is None:
             inside = level > 0 or module.startswith(".")
-            return _NOTHING if inside else _OUTSIDE
+            return FOUND_NOTHING if inside else FOUND_OUTSIDE
         key = SymbolKey(found, "")
         return Resolution(Outcome.RESOLVED, (Target(key, Confidence.SURE),), Value(What.MODULE, key))
 
@@ -380,7 +328,7 @@ class Resolver:
                 for part in parts[cut:]:
                     found = self._attribute(found.value, part, depth + 1)
                 return found
-        return _OUTSIDE
+        return FOUND_OUTSIDE
 
     def _fixture(self, path: str, name: str) -> Resolution:
         for place in _fixture_places(path):
@@ -391,7 +339,7 @@ class Resolver:
                 value = self._type_of(key, None, 1)
                 value = value.inner or UNKNOWN if value.what is What.OF else value
                 return Resolution(Outcome.RESOLVED, (Target(key, Confidence.SURE),), value)
-        return _NOTHING
+        return FOUND_NOTHING
 
     # -- attributes --------------------------------------------------------------------------------------------------
 
@@ -403,17 +351,17 @@ class Resolver:
         if value.what in (What.INSTANCE, What.SUPER):
             return self._member(value, name, Confidence.SURE, depth)
         if value.what is What.FUNCTION:
-            return self._defined(value.key.path, f"{value.key.qualname}.{name}", depth + 1) or _OUTSIDE
+            return self._defined(value.key.path, f"{value.key.qualname}.{name}", depth + 1) or FOUND_OUTSIDE
         if value.what is What.UNKNOWN:
             return self._by_name(name)
-        return _OUTSIDE
+        return FOUND_OUTSIDE
 
     def _of_class(self, value: Value, name: str, depth: int) -> Resolution:
         symbol = self._symbol(value.key)
         if symbol is not None and symbol.kind is SymbolKind.INTERFACE and symbol.type:
             return self._attribute(self._type_of(value.key, None, depth), name, depth + 1)  # a value of the same name
         found = self._member(value, name, Confidence.SURE, depth)
-        if name == "prototype" and not _is_solid(found):
+        if name == "prototype" and not is_solid(found):
             return Resolution(Outcome.RESOLVED, (), Value(What.INSTANCE, value.key))
         return found
 
@@ -446,10 +394,10 @@ class Resolver:
 
     def _by_name(self, name: str) -> Resolution:
         if not self._guess_names or name in BUILTIN_MEMBERS or name.startswith("__"):
-            return _NOTHING
+            return FOUND_NOTHING
         keys = self._index.definers(name)
         if not keys:
-            return _NOTHING
+            return FOUND_NOTHING
         if len(keys) == 1:
             return Resolution(Outcome.RESOLVED, (Target(keys[0], Confidence.LIKELY),), self._guess(keys[0]))
         if len(keys) > _MOST_CANDIDATES:
@@ -463,15 +411,6 @@ class Resolver:
     def _symbol(self, key: SymbolKey) -> Symbol | None:
         table = self._index.find_table(key.path)
         return table.symbols.get(key.qualname) if table is not None else None
-
-
-def _solid(found: Resolution) -> Iterator[Target]:
-    """What is there, without what was looked for in vain."""
-    return (target for target in found.targets if not target.absent)
-
-
-def _is_solid(found: Resolution) -> bool:
-    return next(_solid(found), None) is not None
 
 
 def _fixture_places(path: str) -> Iterator[str]:

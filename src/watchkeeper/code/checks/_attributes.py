@@ -11,7 +11,7 @@ from watchkeeper.code.checks._modules import Modules
 from watchkeeper.code.checks._receivers import Receivers
 from watchkeeper.code.checks._scopes import PythonModule, Scope
 from watchkeeper.code.index import display_name
-from watchkeeper.code.resolve import Value, What
+from watchkeeper.code.resolution import Value, What
 from watchkeeper.code.tree import SourceTree
 from watchkeeper.model.findings import Finding, FindingKey
 from watchkeeper.model.ids import SymbolKey

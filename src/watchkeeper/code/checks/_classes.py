@@ -13,7 +13,7 @@ from watchkeeper.code.checks._receivers import Receivers
 from watchkeeper.code.checks._scopes import Scope
 from watchkeeper.code.index import ProjectIndex
 from watchkeeper.code.python_source.annotations import dotted_chain, last_name
-from watchkeeper.code.resolve import What
+from watchkeeper.code.resolution import What
 from watchkeeper.code.tree import SourceTree
 from watchkeeper.model.ids import SymbolKey
 

@@ -15,7 +15,8 @@ from watchkeeper.code.index import ProjectIndex
 from watchkeeper.code.python_source.annotations import annotation_chain
 from watchkeeper.code.python_source.chains import LONGEST
 from watchkeeper.code.python_source.outline import receiver_chain, receiver_of
-from watchkeeper.code.resolve import Outcome, Resolution, Resolver, Value, What
+from watchkeeper.code.resolution import Outcome, Resolution, Value, What
+from watchkeeper.code.resolve import Resolver
 from watchkeeper.model.ids import SymbolKey
 from watchkeeper.model.reading import Chain, Symbol, SymbolKind
 

@@ -15,7 +15,7 @@ from watchkeeper.code.checks._receivers import TRANSPARENT, Receivers
 from watchkeeper.code.checks._scopes import Call
 from watchkeeper.code.index import display_name
 from watchkeeper.code.python_source.calls import shape_of
-from watchkeeper.code.resolve import Value, What
+from watchkeeper.code.resolution import Value, What
 from watchkeeper.code.tree import SourceTree
 from watchkeeper.model.findings import Finding, FindingKey
 from watchkeeper.model.ids import SymbolKey
