@@ -170,3 +170,48 @@ def test_an_attribute_that_every_function_has_is_no_member_of_the_interface_of_i
     found = follow({"a.ts": CALLABLE}, ("Shape", ".call"))
 
     assert (found.outcome, found.targets) == (Outcome.OUTSIDE, ())
+
+
+BASE_CLASS = "export class Base { constructor(a) {} }\n"
+DERIVED = (
+    'import { Base } from "./b";\nclass Own extends Base { constructor() { super(1); } }\nclass Plain extends Base {}\n'
+)
+
+
+def test_calling_a_class_relies_on_its_constructor() -> None:
+    found = follow({"a.ts": DERIVED, "b.ts": BASE_CLASS}, ("Own",), form=Form.CALL)
+
+    assert names(found) == ["Own", "Own.constructor"]
+
+
+def test_calling_a_class_without_a_constructor_relies_on_the_inherited_one_and_on_having_none() -> None:
+    found = follow({"a.ts": DERIVED, "b.ts": BASE_CLASS}, ("Plain",), form=Form.CALL)
+
+    assert names(found) == ["Plain", "Base.constructor"]
+    assert [target.key.qualname for target in found.targets if target.absent] == ["Plain.constructor"]
+
+
+def test_naming_a_class_does_not_rely_on_its_constructor() -> None:
+    found = follow({"a.ts": DERIVED, "b.ts": BASE_CLASS}, ("Own",))
+
+    assert names(found) == ["Own"]
+
+
+def test_calling_super_relies_on_the_constructor_of_the_base() -> None:
+    found = follow({"a.ts": DERIVED, "b.ts": BASE_CLASS}, ("%super:Own", ".constructor"), form=Form.CALL)
+
+    assert names(found) == ["Base.constructor"]
+
+
+def test_the_constructor_of_an_object_is_its_class() -> None:
+    source = "class K { constructor() {} static make() {} run() {} }\n"
+
+    found = follow({"a.ts": source}, ("%K", ".constructor", ".make"), holder="K.run")
+
+    assert names(found) == ["K.make"]
+
+
+def test_the_constructor_of_an_unknown_object_is_no_class_of_the_project() -> None:
+    found = follow({"a.ts": "class K { constructor() {} }\nfunction f() {}\n"}, ("?", ".constructor"))
+
+    assert found.targets == ()

@@ -13,7 +13,7 @@ BUILTIN_MEMBERS = frozenset(
     "read write close open flush seek tell readline readlines run start stop send recv put name path "
     "args kwargs value key data type id length push forEach map filter reduce slice splice concat includes then catch "
     "toString keys values entries has set delete add apply call bind test match search trim split some every find "
-    "findIndex size exec log error warn info debug message stack parse stringify".split()
+    "findIndex constructor prototype size exec log error warn info debug message stack parse stringify".split()
 )
 # Attributes that every object or class has.
 CLASS_MEMBERS = frozenset(name for name in (*dir(object), *dir(type)) if name.startswith("__")) - {"__call__"}

@@ -58,6 +58,10 @@ class Language(Protocol):
         """Import prefixes that a configuration file defines (``tsconfig.json``'s ``paths``, a package's name)."""
 
     @property
+    def constructor(self) -> str:
+        """The name of the method that is called with the arguments when a class is called: ``__init__``."""
+
+    @property
     def has_exports(self) -> bool:
         """Whether only what a module exports can be imported from it."""
 

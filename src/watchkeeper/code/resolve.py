@@ -62,13 +62,26 @@ class Resolver:
                 for other in FALLBACK_PROTOCOLS.get(chain[-1][1:], ())
             )
             found = next((other for other in others if is_solid(other)), found)
-        if form is Form.CALL and found.value.what in (What.CLASS, What.INSTANCE):
-            maker = "__call__" if found.value.what is What.INSTANCE else "__init__"
-            made = self._member(found.value, maker, Confidence.SURE)
-            found = found._replace(targets=(*found.targets, *solid(made)))
+        if form is Form.CALL:
+            found = found._replace(targets=(*found.targets, *self._reached_by_call(found.value)))
         if form is Form.PROTOCOL:  # nobody means every class that lacks an operator
             found = found._replace(targets=tuple(solid(found)))
         return found
+
+    def _reached_by_call(self, value: Value) -> Iterator[Target]:
+        """What calling a class or an instance runs; a class's constructor also where it has none, or an inherited
+        one: to give it one of its own changes what the call means."""
+        if value.what is What.INSTANCE:
+            yield from solid(self._member(value, "__call__", Confidence.SURE))
+        elif value.what is What.CLASS:
+            made = self._member(value, self._constructor(value.key.path), Confidence.SURE)
+            symbol = self._symbol(value.key)
+            is_class = symbol is not None and symbol.kind is SymbolKind.CLASS
+            yield from made.targets if is_class else solid(made)
+
+    def _constructor(self, path: str) -> str:
+        language = find_language(path)
+        return language.constructor if language is not None else ""
 
     def class_order(self, key: SymbolKey) -> ClassOrder:
         """The class and its bases in look-up order (breadth of C3 without its proofs)."""
@@ -348,6 +361,8 @@ class Resolver:
             return self._of_module(value.key.path, name, depth)
         if value.what is What.CLASS:
             return self._of_class(value, name, depth)
+        if value.what is What.INSTANCE and name == "constructor" == self._constructor(value.key.path):
+            return Resolution(Outcome.RESOLVED, (), Value(What.CLASS, value.key))  # an object's own class
         if value.what in (What.INSTANCE, What.SUPER):
             return self._member(value, name, Confidence.SURE, depth)
         if value.what is What.FUNCTION:

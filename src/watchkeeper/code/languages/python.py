@@ -34,6 +34,10 @@ class Python:
         return SUFFIXES
 
     @property
+    def constructor(self) -> str:
+        return "__init__"
+
+    @property
     def has_exports(self) -> bool:
         """``__all__`` rules star imports only; everything can be imported by name."""
         return False

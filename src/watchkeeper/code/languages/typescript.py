@@ -32,6 +32,7 @@ class TypeScript(msgspec.Struct, frozen=True):
     version: int = 1
     alias_files: frozenset[str] = paths_of.ALIAS_FILES
     has_exports: bool = True
+    constructor: str = "constructor"
 
     def read(self, source: bytes, *, bodies: bool) -> Reading:
         """What the file says; with ``bodies`` the symbols carry their references. Never raises."""

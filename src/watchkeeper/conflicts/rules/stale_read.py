@@ -13,12 +13,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from watchkeeper.code.call_fit import find_misfit
+from watchkeeper.code.languages import find_language
 from watchkeeper.conflicts.calls import find_misfit_of
 from watchkeeper.conflicts.pair import Pair, Party, make_conflict, short, shown_read, shown_write
 from watchkeeper.model.conflicts import Conflict, Evidence, Kind, Severity
 from watchkeeper.model.footprint import CONTRACT, Aspect, Confidence, Edit, Read, Write
 from watchkeeper.model.ids import SymbolKey
-from watchkeeper.model.reading import Form, SymbolKind
+from watchkeeper.model.reading import CallShape, Form, SymbolKind
 
 RULE = "stale-read"
 _NEAR_LINES = 3  # what git shows around an edit: further away, the edit is about something else
@@ -193,8 +194,17 @@ def _judge_appeared(write: Write, read: Read) -> Edge | None:
         return None
     if write.kind not in _CALLABLE:
         return None
+    misfit = find_misfit(read.call, write.new_signature) if read.call and write.new_signature else None
+    if misfit:
+        return _edge(Severity.BLOCKING, write, read, "calls", f"added where there was none; the call {misfit}")
     why = "it did not exist there when the other side looked past it"
-    return _edge(Severity.MINOR, write, read, "reaches past", why)
+    severity = Severity.INFO if _is_constructor(write) else Severity.MINOR
+    return _edge(severity, write, read, "reaches past", why)
+
+
+def _is_constructor(write: Write) -> bool:
+    language = find_language(write.path)
+    return language is not None and write.key.qualname.endswith(f".{language.constructor}")
 
 
 def _judge_gone(write: Write, read: Read) -> Edge | None:
@@ -205,6 +215,9 @@ def _judge_gone(write: Write, read: Read) -> Edge | None:
         return _edge(Severity.MAJOR, write, read, "overrides", why)
     if read.via:
         return None
+    if _is_constructor(write) and write.edit is Edit.DELETED and read.call is not None:
+        severity = Severity.INFO if read.call == CallShape(0) else Severity.MAJOR  # an inherited one may take them
+        return _edge(severity, write, read, _verb(read), write.detail)
     severity = Severity.MAJOR if read.form in (Form.ANNOTATION, Form.STORE) else Severity.BLOCKING
     return _edge(severity, write, read, _verb(read), write.detail or "deleted")
 
