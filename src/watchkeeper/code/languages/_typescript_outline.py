@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from tree_sitter import Node
 
 from watchkeeper.code.languages import _typescript_classes as classes
+from watchkeeper.code.languages import _typescript_commonjs as commonjs
 from watchkeeper.code.languages import _typescript_values as values
 from watchkeeper.code.languages._typescript_draft import Draft, Outline
 from watchkeeper.code.languages._typescript_modules import (
@@ -160,7 +161,7 @@ def _expression(place: Place, node: Node, whole: Node) -> list[str] | None:
     if inner.type in ("internal_module", "module"):
         return _namespace(place, inner, whole)
     if inner.type == "assignment_expression" and not place.prefix:
-        return values.draft_assignment(place, inner, whole)
+        return commonjs.draft_assignment(place, inner, whole)
     return None
 
 

@@ -1,4 +1,4 @@
-"""Functions, variables and CommonJS exports -> drafts."""
+"""Functions, variables and object literals -> drafts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from tree_sitter import Node
 
 from watchkeeper.code.languages import _typescript_classes as classes
 from watchkeeper.code.languages._typescript_draft import Draft
-from watchkeeper.code.languages._typescript_modules import export_name, mention
 from watchkeeper.code.languages._typescript_place import Place
 from watchkeeper.code.languages._typescript_signature import (
     FUNCTIONS,
@@ -84,37 +83,9 @@ def draft_value(place: Place, name: str, value: Node | None, whole: Node, annota
             _object_members(place, draft, plain)
 
 
-def draft_assignment(place: Place, node: Node, whole: Node) -> list[str] | None:
-    """``module.exports = ...``, ``exports.x = ...``, ``F.prototype.m = ...``, ``F.x = ...``; None for any other."""
-    source = place.outline.source
-    targets: list[str] = []
-    value: Node | None = node
-    while value is not None and value.type == "assignment_expression":
-        targets.append("".join(source.field_text(value, "left").split()))
-        value = value.child_by_field_name("right")
-    if value is None:
-        return None
-    known = len(place.outline.drafts)
-    names = _assigned(place, targets, value, whole)
-    for draft in place.outline.drafts[known:]:
-        if draft.own == [whole]:
-            draft.reads = [value]  # what stands to the left is a definition, not a use
-    return names
-
-
 def own_name(place: Place, value: Node) -> str:
     """The name that a function or class expression gives itself."""
     return place.outline.source.field_text(value, "name") if value.type in FUNCTIONS or value.type == "class" else ""
-
-
-def _assigned(place: Place, targets: list[str], value: Node, whole: Node) -> list[str] | None:
-    for target in targets:
-        if target == "module.exports" or (target == "exports" and len(targets) > 1):
-            return _export_all(place, value, whole)
-        owner, _, name = target.rpartition(".")
-        if owner in ("exports", "module.exports") and name.isidentifier():
-            return _export_one(place, name, value, whole)
-    return _attached(place, targets[0], value, whole)
 
 
 _CONSTRUCTORS = frozenset({"function_declaration", "function_expression"})
@@ -240,97 +211,3 @@ def _object_members(place: Place, owner: Draft, node: Node) -> None:
             draft.frame = owner.frame
             place.add(draft)
             owner.holes.append(part)
-
-
-def _export_all(place: Place, value: Node, whole: Node) -> list[str]:
-    outline = place.outline
-    if value.type == "identifier":
-        export_name(outline, outline.source.text(value), "default", value)
-        return []
-    if value.type == "object":
-        return _export_members(place, value)
-    if value.type == "call_expression" and required_module(outline.source, value) is not None:
-        module = required_module(outline.source, value) or ""
-        outline.exports.append(Export("*", "*", module, first_line(whole)))
-        outline.exports.append(Export("default", "default", module, first_line(whole)))
-        mention(outline, module, "", value)
-        return []
-    name = own_name(place, value) or "default"
-    draft_value(place, name, value, whole)
-    outline.exports.append(Export("default", name, "", first_line(whole)))
-    return [name]
-
-
-def _export_members(place: Place, value: Node) -> list[str]:
-    """``module.exports = { a, b: c, d() {} }``: each property is an export; what has no name yet gets the key's."""
-    outline = place.outline
-    source = outline.source
-    names: list[str] = []
-    left = False
-    for part in named_children(value):
-        bound = part.child_by_field_name("value")
-        key = part.child_by_field_name("key") or part.child_by_field_name("name")
-        name = classes.member_name(source, key)
-        if part.type == "shorthand_property_identifier":
-            export_name(outline, source.text(part), source.text(part), part)
-        elif bound is not None and bound.type == "identifier" and name:
-            export_name(outline, source.text(bound), name, part)
-        elif name and (part.type == "method_definition" or bound is not None):
-            draft_value(place, name, bound if bound is not None else part, part)
-            outline.exports.append(Export(name, name, "", first_line(part)))
-            names.append(name)
-        else:
-            left = True
-    if left:
-        outline.statements.extend(part for part in named_children(value) if part.type == "spread_element")
-    return names
-
-
-def _export_one(place: Place, name: str, value: Node, whole: Node) -> list[str]:
-    outline = place.outline
-    if value.type == "identifier":
-        export_name(outline, outline.source.text(value), name, value)
-        return []
-    module = required_module(outline.source, value) if value.type == "call_expression" else None
-    if module is not None:
-        outline.exports.append(Export(name, "*", module, first_line(whole)))
-        mention(outline, module, "", value)
-        return []
-    if value.type == "member_expression":
-        target = value.child_by_field_name("object")
-        module = (
-            required_module(outline.source, target) if target is not None and target.type == "call_expression" else None
-        )
-        if module is not None:
-            taken = outline.source.field_text(value, "property")
-            outline.exports.append(Export(name, taken, module, first_line(whole)))
-            mention(outline, module, taken, value)
-            return []
-    draft_value(place, name, value, whole)
-    outline.exports.append(Export(name, name, "", first_line(whole)))
-    return [name]
-
-
-def _attached(place: Place, target: str, value: Node, whole: Node) -> list[str] | None:
-    """A member that is assigned to something the file defines: ``F.prototype.m = function``, ``app.use = function``."""
-    owner, _, name = target.rpartition(".")
-    is_prototype = owner.endswith(".prototype")
-    owner = owner.removesuffix(".prototype")
-    known = next((draft for draft in place.outline.drafts if draft.qualname == owner), None)
-    if known is None or not name.isidentifier() or not owner:
-        return None
-    place_type = (SymbolKind.FUNCTION, SymbolKind.CLASS)
-    this: Chain = (f"%{owner}",) if is_prototype or known.kind not in place_type else (f"%%{owner}",)
-    if known.kind is SymbolKind.VARIABLE:
-        this = (owner,)
-    if value.type in FUNCTIONS:
-        draft = classes.method_draft(
-            place, owner, f"{owner}.{name}", value, [whole], this=this, static=not is_prototype
-        )
-        if known.kind is not SymbolKind.CLASS:
-            draft.owner = ""
-    else:
-        chain = value_chain(place.outline.source, value, place.look_up)
-        draft = Draft(f"{owner}.{name}", SymbolKind.FIELD, [whole], type=chain, static=not is_prototype)
-    place.add(draft)
-    return []
