@@ -147,7 +147,7 @@ class Comparison:
             new_signature=self._new[successor].signature if successor else None,
             successor=new_name,
             detail=f"renamed to {successor}" if successor else f"moved to {kept.module}" if kept else "deleted",
-            reachable=kept is not None,
+            reachable=kept is not None or self._is_offered_otherwise(old.qualname),
             digest=_digest(self._normal(self._base, old)) if self._base else "",
             gone=True,
         )
@@ -237,11 +237,29 @@ class Comparison:
         stars = any(export.public == "*" for export in self._now.reading.exports)
         for export in self._base.reading.exports:
             gone = export.public not in now and export.public != "*"
-            if gone and not (stars and export.public != "default") and not self._is_deleted(export.local):
+            if not gone or self._is_offered_otherwise(export.public, export.local):
+                continue
+            if not (stars and export.public != "default") and not self._is_deleted(export.local):
                 item = Import(local=export.public, module=export.module, level=0, name=export.local, line=export.line)
                 text = _line(self._base_lines, export.line)
                 write = self._binding(export.public, item, Edit.DELETED, "no longer exported", text)
                 yield msgspec.structs.replace(write, name=export.local if export.public == "default" else export.public)
+
+    def _is_offered_otherwise(self, name: str, local: str = "") -> bool:
+        """Whether a CommonJS module spells the same offer in another way: ``module.exports = { f }``, or an object that
+        has ``f`` and is exported as a whole."""
+        if self._base is None or self._now is None:
+            return False
+        old, now = self._base.reading.whole, self._now.reading.whole
+        if not old or not now:
+            return False
+        if name == "default" or (name,) == old:  # whoever took the object finds its members on the module
+            known = self._old.get(local or name)
+            return known is not None and known.kind is SymbolKind.VARIABLE
+        owner, _, member = name.rpartition(".")
+        if (owner,) == old:
+            return any(export.public == member for export in self._now.reading.exports)
+        return not owner and len(now) == 1 and f"{now[0]}.{name}" in self._new
 
     def _is_deleted(self, local: str) -> bool:
         return local in self._old and local not in self._new

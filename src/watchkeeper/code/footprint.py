@@ -116,6 +116,7 @@ def _shape(files: Sequence[ChangedFile], writes: Sequence[Write]) -> str:
             parts.append(what)
         parts += [(i.local, i.module, i.level, i.name, i.scope) for i in file.now_reading.imports]
         parts += [(e.public, e.local, e.module) for e in file.now_reading.exports]
+        parts.append(file.now_reading.whole)
     try:
         told = msgspec.msgpack.encode(parts)
     except UnicodeEncodeError:  # a file's name that is no text

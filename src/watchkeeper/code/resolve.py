@@ -62,6 +62,8 @@ class Resolver:
                 for other in FALLBACK_PROTOCOLS.get(chain[-1][1:], ())
             )
             found = next((other for other in others if is_solid(other)), found)
+        if form is not Form.IMPORT:
+            found = self._as_value(found, 0)
         if form is Form.CALL:
             found = found._replace(targets=(*found.targets, *self._reached_by_call(found.value)))
         if form is Form.PROTOCOL:  # nobody means every class that lacks an operator
@@ -110,7 +112,7 @@ class Resolver:
         if self._passes_on(key, symbol):
             beyond = Beyond.ANYTHING
         for base in symbol.bases:
-            value = self._follow(key.path, key.qualname, base, 1).value
+            value = self._as_value(self._follow(key.path, key.qualname, base, 1), 1).value
             if value.what in (What.CLASS, What.FUNCTION):
                 above = self.class_order(value.key)
                 order = [item for item in order if item not in above.keys] + list(above.keys)
@@ -165,9 +167,9 @@ class Resolver:
         return FOUND_OUTSIDE
 
     def _step(self, before: Resolution, step: str, depth: int) -> Resolution:
-        value = before.value
         if step.startswith("."):
-            return self._attribute(value, step[1:], depth)
+            return self._attribute(before.value, step[1:], depth)
+        value = self._as_value(before, depth).value
         if step == "@":  # a function's name as a type: the interface that shares the name
             result = Value(What.INSTANCE, value.key) if value.what in (What.CLASS, What.FUNCTION) else value
         elif step == "[of]":
@@ -238,6 +240,8 @@ class Resolver:
         found = found or self._starred(path, table, name, depth)
         if found is not None:
             return found
+        if name == "exports" and table.reading.whole:
+            return Resolution(Outcome.RESOLVED, (), Value(What.MODULE, SymbolKey(path, "")))
         if name in BUILTINS:
             return FOUND_OUTSIDE
         return Resolution(Outcome.UNRESOLVED, (Target(SymbolKey(path, name), Confidence.LIKELY, absent=True),), UNKNOWN)
@@ -301,6 +305,27 @@ class Resolver:
         key = SymbolKey(found, "")
         return Resolution(Outcome.RESOLVED, (Target(key, Confidence.SURE),), Value(What.MODULE, key))
 
+    def _as_value(self, found: Resolution, depth: int) -> Resolution:
+        """A module that is used as a value: CommonJS lets it be a function, a class, anything; all others stay."""
+        table = self._index.find_table(found.value.key.path) if found.value.what is What.MODULE else None
+        if table is None or not table.reading.whole or depth > _DEPTH:
+            return found
+        path = found.value.key.path
+        whole = self._follow(path, "", table.reading.whole, depth + 1)
+        if whole.value == found.value:
+            return found
+        passed = Target(SymbolKey(path, "default"), Confidence.SURE)
+        targets = (*found.targets, passed, *whole.targets)
+        return self._as_value(Resolution(whole.outcome, targets, whole.value), depth + 1)
+
+    def _of_whole(self, path: str, name: str, depth: int) -> Resolution | None:
+        """A member of what a CommonJS module as a whole is; None for a module that is no more than its exports."""
+        module = Resolution(Outcome.RESOLVED, (), Value(What.MODULE, SymbolKey(path, "")))
+        whole = self._as_value(module, depth)
+        if name == "default":
+            return whole
+        return self._attribute(whole.value, name, depth + 1) if whole.value != module.value else None
+
     def _offered(self, path: str, name: str, depth: int) -> Resolution | None:
         """What ``name`` means when taken from the module ``path`` from outside."""
         table = self._index.find_table(path)
@@ -309,6 +334,9 @@ class Resolver:
         export = table.exports.get(name)
         if export is not None and export.module:
             return self._reexported(path, export.module, export.local, name, depth)
+        member = self._of_whole(path, name, depth) if export is None and table.reading.whole else None
+        if member is not None and (name == "default" or is_solid(member)):
+            return member
         local = export.local if export is not None else name
         found = self._defined(path, local, depth)
         if found is not None and local != name:
@@ -320,7 +348,7 @@ class Resolver:
         if found is None:
             for star in table.export_stars:
                 found = found or self._reexported(path, star.module, name, "", depth)
-        return found
+        return found or member
 
     def _reexported(self, path: str, module: str, local: str, public: str, depth: int) -> Resolution | None:
         value = self._module(path, module, 0).value

@@ -18,7 +18,8 @@ Chain = tuple[str, ...]
 """How an expression is reached, step by step; evaluated by ``code.resolve`` in the scope of the file.
 
 The first step is one of
-  ``name``        a name looked up in the module (symbols, then imports, then star imports, then builtins)
+  ``name``        a name looked up in the module (symbols, then imports, then star imports, then builtins);
+                  ``exports`` that is none of them is a CommonJS module itself
   ``%Qual``       an instance of the class ``Qual`` of the same file (Python's ``self``, JavaScript's ``this``)
   ``%%Qual``      the class ``Qual`` itself (``cls``)
   ``%super:Qual`` the instance of ``Qual`` seen from its bases (``super()``)
@@ -180,7 +181,11 @@ class Status(StrEnum):
 
 
 class Reading(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a file defines, imports, exports and refers to. ``symbols`` are in source order, the module itself first."""
+    """What a file defines, imports, exports and refers to. ``symbols`` are in source order, the module itself first.
+
+    ``whole`` is what the module as a value is, where that may be more than its exports: ``("f",)`` for CommonJS's
+    ``module.exports = f``, ``("exports",)`` for a CommonJS module that only adds to its exports, ``()`` for all others.
+    """
 
     language: str
     status: Status = Status.PARSED
@@ -189,3 +194,4 @@ class Reading(msgspec.Struct, frozen=True, array_like=True, gc=False):
     exports: tuple[Export, ...] = ()
     broken: tuple[Span, ...] = ()
     reason: str = ""  # why not PARSED, for people
+    whole: Chain = ()

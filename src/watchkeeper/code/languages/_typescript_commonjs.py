@@ -8,14 +8,14 @@ from __future__ import annotations
 from tree_sitter import Node
 
 from watchkeeper.code.languages import _typescript_classes as classes
-from watchkeeper.code.languages._typescript_draft import Draft
+from watchkeeper.code.languages._typescript_draft import Draft, Outline
 from watchkeeper.code.languages._typescript_modules import export_name, mention
 from watchkeeper.code.languages._typescript_place import Place
 from watchkeeper.code.languages._typescript_signature import FUNCTIONS
 from watchkeeper.code.languages._typescript_source import first_line, named_children
 from watchkeeper.code.languages._typescript_types import required_module, value_chain
 from watchkeeper.code.languages._typescript_values import draft_value, own_name
-from watchkeeper.model.reading import Chain, Export, SymbolKind
+from watchkeeper.model.reading import Chain, Export, Form, Reference, SymbolKind
 
 
 def draft_assignment(place: Place, node: Node, whole: Node) -> list[str] | None:
@@ -36,12 +36,33 @@ def draft_assignment(place: Place, node: Node, whole: Node) -> list[str] | None:
     return names
 
 
+def draft_merged(place: Place, call: Node) -> list[str] | None:
+    """``Object.assign(module.exports, { ... }, require("m"))``; None for any other call."""
+    source = place.outline.source
+    arguments = call.child_by_field_name("arguments")
+    given = list(named_children(arguments)) if arguments is not None else []
+    if source.field_text(call, "function") != "Object.assign" or not given or source.text(given[0]) not in _EXPORTS:
+        return None
+    if any(part.type != "object" and _spread_module(place.outline, part) is None for part in given[1:]):
+        return None
+    names: list[str] = []
+    for part in given[1:]:
+        names += _export_members(place, part) if part.type == "object" else []
+        if part.type != "object":
+            _export_spread(place.outline, part)
+    return names
+
+
+_EXPORTS = frozenset({"exports", "module.exports"})
+_OWN: Chain = ("exports",)
+
+
 def _assigned(place: Place, targets: list[str], value: Node, whole: Node) -> list[str] | None:
     for target in targets:
         if target == "module.exports" or (target == "exports" and len(targets) > 1):
             return _export_all(place, value, whole)
         owner, _, name = target.rpartition(".")
-        if owner in ("exports", "module.exports") and name.isidentifier():
+        if owner in _EXPORTS and name.isidentifier():
             return _export_one(place, name, value, whole)
     return _attached(place, targets[0], value, whole)
 
@@ -50,16 +71,20 @@ def _export_all(place: Place, value: Node, whole: Node) -> list[str]:
     outline = place.outline
     if value.type == "identifier":
         export_name(outline, outline.source.text(value), "default", value)
+        outline.whole = (outline.source.text(value),)
         return []
     if value.type == "object":
+        outline.whole = _OWN
         return _export_members(place, value)
     if value.type == "call_expression" and required_module(outline.source, value) is not None:
         module = required_module(outline.source, value) or ""
         outline.exports.append(Export("*", "*", module, first_line(whole)))
         outline.exports.append(Export("default", "default", module, first_line(whole)))
         mention(outline, module, "", value)
+        outline.whole = (f"%import:0:{module}",)
         return []
     name = own_name(place, value) or "default"
+    outline.whole = (name,)
     draft_value(place, name, value, whole)
     outline.exports.append(Export("default", name, "", first_line(whole)))
     return [name]
@@ -70,7 +95,7 @@ def _export_members(place: Place, value: Node) -> list[str]:
     outline = place.outline
     source = outline.source
     names: list[str] = []
-    left = False
+    outline.whole = outline.whole or _OWN
     for part in named_children(value):
         bound = part.child_by_field_name("value")
         key = part.child_by_field_name("key") or part.child_by_field_name("name")
@@ -80,18 +105,47 @@ def _export_members(place: Place, value: Node) -> list[str]:
         elif bound is not None and bound.type == "identifier" and name:
             export_name(outline, source.text(bound), name, part)
         elif name and (part.type == "method_definition" or bound is not None):
-            draft_value(place, name, bound if bound is not None else part, part)
+            _draft_member(place, name, bound if bound is not None else part, part)
             outline.exports.append(Export(name, name, "", first_line(part)))
             names.append(name)
-        else:
-            left = True
-    if left:
-        outline.statements.extend(part for part in named_children(value) if part.type == "spread_element")
+        elif part.type == "spread_element":
+            inner = next(named_children(part), None)
+            if inner is None or not _export_spread(outline, inner):
+                outline.statements.append(part)
     return names
+
+
+def _draft_member(place: Place, name: str, value: Node, part: Node) -> None:
+    known = len(place.outline.drafts)
+    draft_value(place, name, value, part)
+    for draft in place.outline.drafts[known:]:
+        if draft.function is not None and draft.qualname == place.qualify(name):
+            draft.this = draft.this or _OWN
+
+
+def _export_spread(outline: Outline, node: Node) -> bool:
+    """``...require("m")``, ``...m`` of an imported ``m``: all that the module offers; False for any other value."""
+    module = _spread_module(outline, node)
+    if module is None:
+        return False
+    outline.exports.append(Export("*", "*", module, first_line(node)))
+    if node.type == "identifier":
+        outline.mentions.append(Reference(first_line(node), (outline.source.text(node),), Form.LOAD))
+    else:
+        mention(outline, module, "", node)
+    return True
+
+
+def _spread_module(outline: Outline, node: Node) -> str | None:
+    if node.type == "call_expression":
+        return required_module(outline.source, node)
+    name = outline.source.text(node) if node.type == "identifier" else ""
+    return next((item.module for item in outline.imports if item.local == name and not item.name), None)
 
 
 def _export_one(place: Place, name: str, value: Node, whole: Node) -> list[str]:
     outline = place.outline
+    outline.whole = outline.whole or _OWN
     if value.type == "identifier":
         export_name(outline, outline.source.text(value), name, value)
         return []

@@ -72,6 +72,7 @@ class Outline:
     exports: list[Export] = field(default_factory=list)
     mentions: list[Reference] = field(default_factory=list)  # what import and export statements name
     broken: list[Span] = field(default_factory=list)
+    whole: Chain = ()  # see ``Reading.whole``
     grouped: dict[str, list[Draft]] = field(default_factory=dict)
 
     def module(self) -> Draft:

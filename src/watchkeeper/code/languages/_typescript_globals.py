@@ -18,7 +18,7 @@ isFinite encodeURIComponent decodeURIComponent encodeURI decodeURI escape unesca
 Infinity undefined
 """
 _PLATFORM = """
-console window document navigator location history self process global Buffer require module exports __dirname
+console window document navigator location history self process global Buffer require module __dirname
 __filename setTimeout clearTimeout setInterval clearInterval setImmediate clearImmediate queueMicrotask structuredClone
 requestAnimationFrame cancelAnimationFrame requestIdleCallback fetch Request Response Headers FormData Blob File
 FileReader URL URLSearchParams AbortController AbortSignal TextEncoder TextDecoder ReadableStream WritableStream

@@ -162,6 +162,8 @@ def _expression(place: Place, node: Node, whole: Node) -> list[str] | None:
         return _namespace(place, inner, whole)
     if inner.type == "assignment_expression" and not place.prefix:
         return commonjs.draft_assignment(place, inner, whole)
+    if inner.type == "call_expression" and not place.prefix:
+        return commonjs.draft_merged(place, inner)
     return None
 
 
@@ -210,11 +212,14 @@ def _export_value(place: Place, node: Node) -> list[str] | None:
         value = next((child for child in named_children(node) if child.type != "decorator"), None)
     if value is None:
         return None
+    is_whole = any(child.type == "=" for child in node.children)  # ``export = f``
     if value.type == "identifier":
         export_name(place.outline, place.outline.source.text(value), "default", value)
+        place.outline.whole = (place.outline.source.text(value),) if is_whole else place.outline.whole
         return []
     name = values.own_name(place, value) or "default"
     values.draft_value(place, name, value, node)
+    place.outline.whole = (name,) if is_whole else place.outline.whole
     place.outline.exports.append(Export("default", name, "", first_line(node)))
     return [name]
 

@@ -88,6 +88,8 @@ def value_chain(source: Source, node: Node | None, names: Names, depth: int = 0)
     if kind == "call_expression":
         return _call(source, node, names, depth)
     if kind == "member_expression":
+        if source.text(node) == "module.exports" and names("module") == ("module",):
+            return names("exports")
         made = value_chain(source, node.child_by_field_name("object"), names, depth + 1)
         return (*made, f".{source.field_text(node, 'property')}") if made else ()
     if kind == "subscript_expression":

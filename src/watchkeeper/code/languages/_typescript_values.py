@@ -55,6 +55,7 @@ def draft_variable(place: Place, declarator: Node, whole: Node) -> list[str]:
     while value is not None and value.type == "assignment_expression":  # const app = module.exports = {}
         if "".join(source.field_text(value, "left").split()) == "module.exports":
             place.outline.exports.append(Export("default", source.text(name), "", first_line(declarator)))
+            place.outline.whole = (source.text(name),)
         value = value.child_by_field_name("right")
     annotation = declarator.child_by_field_name("type")
     draft_value(place, source.text(name), value, whole, type_chain(source, annotation, place.look_up))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tree_sitter import Node
 
+from watchkeeper.code.languages._typescript_globals import BUILTIN
 from watchkeeper.code.languages._typescript_scope import Scope
 from watchkeeper.code.languages._typescript_signature import FUNCTIONS
 from watchkeeper.code.languages._typescript_source import named_children, string_value
@@ -64,6 +65,8 @@ def _member_target(walker: Walker, node: Node, scope: Scope) -> tuple[Chain, Nod
     if owner is None or name is None:
         return UNKNOWN, node
     chain = walker.visit(owner, scope)
+    if chain == (BUILTIN,) and walker.source.text(node) == "module.exports":
+        return walker.name_chain("exports", scope), name
     return _longer(chain, f".{walker.source.text(name)}"), name
 
 

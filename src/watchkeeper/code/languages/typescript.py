@@ -29,7 +29,7 @@ class TypeScript(msgspec.Struct, frozen=True):
 
     name: str
     suffixes: tuple[str, ...]
-    version: int = 1
+    version: int = 2
     alias_files: frozenset[str] = paths_of.ALIAS_FILES
     has_exports: bool = True
     constructor: str = "constructor"
@@ -58,6 +58,7 @@ class TypeScript(msgspec.Struct, frozen=True):
             exports=_distinct(outline.exports),
             broken=tuple(dict.fromkeys(sorted(broken))),
             reason=_complaint(broken) if broken else "",
+            whole=outline.whole,
         )
 
     def normalise(self, source: bytes, symbol: Symbol, *, types: bool = True) -> str:  # noqa: ARG002  # types are kept
