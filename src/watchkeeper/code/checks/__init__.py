@@ -14,6 +14,7 @@ from functools import cache
 from typing import Protocol
 
 from watchkeeper.code.collector import paused_collector
+from watchkeeper.code.memory import Memory, RememberingTree
 from watchkeeper.code.tree import SourceTree
 from watchkeeper.model.findings import CheckReport, CheckState, Finding
 
@@ -26,7 +27,10 @@ class StaticCheck(Protocol):
         """``names``, ``calls`` ...; ``Finding.check`` of all its findings."""
 
     def find(self, tree: SourceTree, roots: Sequence[str]) -> Iterable[Finding]:
-        """What is wrong in the files ``roots`` of the tree; other files are looked at where these lead to."""
+        """What is wrong in the files ``roots`` of the tree; other files are looked at where these lead to.
+
+        What it finds for one root is worth a ``recall``: in the next tree most roots are as they were.
+        """
 
 
 @cache
@@ -41,18 +45,27 @@ def static_checks() -> Mapping[str, StaticCheck]:
     return dict(sorted(found.items()))
 
 
-def run_static(tree: SourceTree, roots: Sequence[str], names: Collection[str] | None = None) -> tuple[CheckReport, ...]:
+def run_static(
+    tree: SourceTree, roots: Sequence[str], names: Collection[str] | None = None, memory: Memory | None = None
+) -> tuple[CheckReport, ...]:
     """One report for each check, or for each of ``names``. Never raises, whatever the files hold.
 
-    A check that fails on what it meets says so in its report: it clears nothing. Raises KeyError for a name that no
-    check has.
+    A check that fails on what it meets says so in its report: it clears nothing. What was found in other trees is used
+    where it holds: from ``memory``, by default one that all trees of the process share. Raises KeyError for a name that
+    no check has.
     """
     table = static_checks()
     chosen = table.values() if names is None else [table[name] for name in table if name in names]
     if unknown := sorted(set(names or ()) - table.keys()):
         raise KeyError(f"no static check is called {', '.join(unknown)}")
+    remembering = RememberingTree(tree, _memory() if memory is None else memory)
     with paused_collector():
-        return tuple(_run(check, tree, roots) for check in chosen)
+        return tuple(_run(check, remembering, roots) for check in chosen)
+
+
+@cache
+def _memory() -> Memory:
+    return Memory()
 
 
 def _run(check: StaticCheck, tree: SourceTree, roots: Sequence[str]) -> CheckReport:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from watchkeeper.code.checks._classes import Classes, is_stored
 from watchkeeper.code.checks._finding import make_finding
@@ -19,20 +19,18 @@ from watchkeeper.model.ids import SymbolKey
 _OF_CLASSES = frozenset(dir(type)) | {"__members__", "_member_map_"}
 
 
-def find_missing_attributes(tree: SourceTree, modules: Modules, roots: Sequence[str]) -> Iterator[Finding]:
+def find_missing_attributes(tree: SourceTree, modules: Modules, path: str, module: PythonModule) -> Iterator[Finding]:
     """Attributes that the module or class surely lacks, and every subclass that may be meant."""
     receivers = Receivers(tree.index, modules)
     classes = Classes(tree, modules, receivers)
-    for path in roots:
-        module = modules.read(path)
-        for node, scope in module.attributes if module is not None else ():
-            if module is None or not isinstance(node.ctx, ast.Load) or _is_expected(module, node):
-                continue
-            value = receivers.value(path, node.value, scope)
-            if value is None or not _lacks(modules, classes, node, value):
-                continue
-            if not is_stored(tree.source(path) or b"", node.attr):
-                yield _finding(tree, path, scope, node, value)
+    for node, scope in module.attributes:
+        if not isinstance(node.ctx, ast.Load) or _is_expected(module, node):
+            continue
+        value = receivers.value(path, node.value, scope)
+        if value is None or not _lacks(modules, classes, node, value):
+            continue
+        if not is_stored(tree.source(path) or b"", node.attr):
+            yield _finding(tree, path, scope, node, value)
 
 
 def _is_expected(module: PythonModule, node: ast.Attribute) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from watchkeeper.code.checks._scope_walk import read_module
 from watchkeeper.code.checks._scopes import PythonModule, Scope
+from watchkeeper.code.content_cache import kept_by_content
 from watchkeeper.code.python_source.modules import find_module
 from watchkeeper.code.tree import SourceTree
 from watchkeeper.model.reading import Status
@@ -22,6 +23,7 @@ _PATH_TRICKS = (b"__path__", b"sys.modules", b"extend_path", b"lazy_loader", b"L
 _GENERATED = re.compile(r"version|_pb2|_generated|_build|__about__|_parsetab", re.IGNORECASE)
 _DELETES = re.compile(rb"^[ \t]*del\b|;[ \t]*del\b", re.MULTILINE)
 _PYTHON = (".py", ".pyw")
+_MOST_SEARCHED = 16_000_000
 
 
 class Modules:
@@ -63,10 +65,10 @@ class Modules:
         """Whether the module has the name once it has run; None where that cannot be told."""
         if name in _MODULE_NAMES or self._is_outlined(path, name):
             return True
+        if self._is_generated(name) or self._has_submodule(path, name):
+            return True
         module = self.read(path)
         if module is not None and module.is_bound(name):
-            return True
-        if self._is_generated(name) or self._has_submodule(path, name):
             return True
         if self.is_open(path):
             return None
@@ -91,7 +93,7 @@ class Modules:
             return False
         if name not in table.symbols and all(item.scope for item in table.imports.get(name, ())):
             return False
-        return _DELETES.search(self._tree.source(path) or b"") is None
+        return not _deletes(self._tree.source(path) or b"")
 
     def _is_open(self, path: str) -> bool:
         module = self.read(path)
@@ -155,6 +157,11 @@ class Modules:
 
     def _is_generated(self, module: str) -> bool:
         return _GENERATED.search(module.rpartition(".")[2]) is not None
+
+
+@kept_by_content(_MOST_SEARCHED)
+def _deletes(source: bytes) -> bool:
+    return _DELETES.search(source) is not None
 
 
 def imported_module(scope: Scope, name: str) -> ast.Import | ast.ImportFrom | None:

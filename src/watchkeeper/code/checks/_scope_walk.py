@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 
 from watchkeeper.code.checks._guards import find_guards
 from watchkeeper.code.checks._scopes import Binding, Bound, Call, PythonModule, Scope, ScopeKind, Use
+from watchkeeper.code.content_cache import kept_by_content
 from watchkeeper.code.python_source.annotations import last_name
 from watchkeeper.code.python_source.bodies import Function
 from watchkeeper.code.python_source.outline import first_line
@@ -23,10 +23,12 @@ _TYPING = frozenset(
     "Mapping MutableMapping Callable Awaitable Coroutine AsyncIterator AsyncIterable Generator AsyncGenerator ClassVar "
     "Final Collection DefaultDict defaultdict Deque deque Required NotRequired".split()
 )
+_MOST_KEPT = 1_000_000
+"""Bytes of files whose scopes are kept: they and the trees that they point into take about forty times as much."""
 _GLOBALS_WRITERS = frozenset({"update", "setdefault", "__setitem__"})
 
 
-@lru_cache(maxsize=32)
+@kept_by_content(_MOST_KEPT)
 def read_module(source: bytes) -> PythonModule | None:
     """The scopes of a file; None where it does not parse as a whole or is nested too deeply. Nobody may alter it."""
     parsed = parse_source(source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from watchkeeper.code.call_fit import find_misfit
@@ -14,6 +15,7 @@ from watchkeeper.code.checks._modules import Modules
 from watchkeeper.code.checks._receivers import TRANSPARENT, Receivers
 from watchkeeper.code.checks._scopes import Call
 from watchkeeper.code.index import display_name
+from watchkeeper.code.memory import recall
 from watchkeeper.code.python_source.calls import shape_of
 from watchkeeper.code.resolution import Value, What
 from watchkeeper.code.tree import SourceTree
@@ -37,16 +39,21 @@ class Calls:
     name = "calls"
 
     def find(self, tree: SourceTree, roots: Sequence[str]) -> Iterator[Finding]:
-        modules = Modules(tree)
-        judge = _Judge(tree, modules)
         for path in roots:
-            module = modules.read(path)
-            for call in module.calls if module is not None else ():
-                if module is not None and not module.guards.expects(call.node.lineno, "TypeError"):
-                    yield from judge.judge(path, call)
+            yield from recall(tree, (self.name, path), partial(_find_in, path), len)
 
 
 CHECK = Calls()
+
+
+def _find_in(path: str, tree: SourceTree) -> tuple[Finding, ...]:
+    modules = Modules(tree)
+    module = modules.read(path)
+    if module is None:
+        return ()
+    judge = _Judge(tree, modules)
+    calls = (call for call in module.calls if not module.guards.expects(call.node.lineno, "TypeError"))
+    return tuple(finding for call in calls for finding in judge.judge(path, call))
 
 
 class _Problem(NamedTuple):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from watchkeeper.code.checks._finding import make_finding
 from watchkeeper.code.checks._scope_walk import read_module
 from watchkeeper.code.checks._scopes import PythonModule
+from watchkeeper.code.memory import recall
 from watchkeeper.code.python_source.annotations import last_name
 from watchkeeper.code.python_source.outline import first_line
 from watchkeeper.code.tree import SourceTree
@@ -34,14 +36,19 @@ class Duplicates:
 
     def find(self, tree: SourceTree, roots: Sequence[str]) -> Iterator[Finding]:
         for path in roots:
-            source = tree.source(path) if path.endswith((".py", ".pyw")) else None
-            module = read_module(source) if source is not None else None
-            if module is not None:
-                for found in (*_redefined(module, path), *_repeated_keys(module, path)):
-                    yield make_finding(tree, found.key, found.message, found.line, found.involved)
+            yield from recall(tree, (self.name, path), partial(_find_in, path), len)
 
 
 CHECK = Duplicates()
+
+
+def _find_in(path: str, tree: SourceTree) -> tuple[Finding, ...]:
+    source = tree.source(path) if path.endswith((".py", ".pyw")) else None
+    module = read_module(source) if source is not None else None
+    if module is None:
+        return ()
+    every = (*_redefined(module, path), *_repeated_keys(module, path))
+    return tuple(make_finding(tree, found.key, found.message, found.line, found.involved) for found in every)
 
 
 class _Found(NamedTuple):

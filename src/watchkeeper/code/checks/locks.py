@@ -3,12 +3,14 @@ is held. None of them can be seen by the database: the wait that closes the circ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 from watchkeeper.code.database.claims import Lock, are_distinct, conflicts
 from watchkeeper.code.database.files import open_database, read_database
 from watchkeeper.code.database.replay import Hang, Order, Outcome, Place, Second, replay
-from watchkeeper.code.database.steps import EMPTY, FileSteps, Procedure
+from watchkeeper.code.database.steps import Procedure
+from watchkeeper.code.memory import recall
 from watchkeeper.code.tree import SourceTree
 from watchkeeper.model.findings import Finding
 from watchkeeper.model.ids import SymbolKey
@@ -25,13 +27,10 @@ class _Locks:
 
     def find(self, tree: SourceTree, roots: Sequence[str]) -> Iterable[Finding]:
         """Nested locks, opposite orders and second connections. Pure; equal trees give equal findings."""
-        look = _Look(tree)
-        whole = {path: look.steps(path).procedures for path in sorted(set(roots))}
-        outcomes = {
-            SymbolKey(path, name): replay(SymbolKey(path, name), procedure, look.procedure)
-            for path, procedures in whole.items()
-            for name, procedure in sorted(procedures.items())
-        }
+        outcomes: dict[SymbolKey, Outcome] = {}
+        for path in sorted(set(roots)):
+            replayed = recall(tree, (self.name, path), partial(_replayed, path), _weigh)
+            outcomes.update(replayed)
         found: dict[tuple[str, str, str], Finding] = {}
         for key, outcome in outcomes.items():
             for finding in (*_hangs(key, outcome, outcomes, tree), *_seconds(key, outcome, outcomes, tree)):
@@ -44,30 +43,34 @@ class _Locks:
 CHECK = _Locks()
 
 
-class _Look:
-    """The steps of the tree's files, each read once; of files that are only called into, just what is called."""
+def _replayed(path: str, tree: SourceTree) -> dict[SymbolKey, Outcome]:
+    """What each function of a file does, alone and through what it calls."""
+    source = tree.source(path)
+    own = read_database(path, source, tree).procedures if source is not None else {}
+    known: dict[SymbolKey, Procedure | None] = {}
 
-    def __init__(self, tree: SourceTree) -> None:
-        self._tree = tree
-        self._whole: dict[str, FileSteps] = {}
-        self._opened: dict[str, Callable[[str], Procedure | None]] = {}
+    def look_up(key: SymbolKey) -> Procedure | None:
+        if key.path == path:
+            return own.get(key.qualname)
+        if key not in known:
+            known[key] = recall(tree, (NAME, key), partial(_procedure, key), _weigh_procedure)
+        return known[key]
 
-    def steps(self, path: str) -> FileSteps:
-        """All of a file."""
-        if path not in self._whole:
-            source = self._tree.source(path)
-            self._whole[path] = EMPTY if source is None else read_database(path, source, self._tree)
-        return self._whole[path]
+    return {(key := SymbolKey(path, name)): replay(key, own[name], look_up) for name in sorted(own)}
 
-    def procedure(self, key: SymbolKey) -> Procedure | None:
-        """One function of any file."""
-        if key.path in self._whole:
-            return self._whole[key.path].procedures.get(key.qualname)
-        if key.path not in self._opened:
-            source = self._tree.source(key.path)
-            find = open_database(key.path, source, self._tree) if source is not None else EMPTY.procedures.get
-            self._opened[key.path] = find
-        return self._opened[key.path](key.qualname)
+
+def _weigh(outcomes: dict[SymbolKey, Outcome]) -> int:
+    return sum(1 + len(each.hangs) + len(each.seconds) + len(each.orders) for each in outcomes.values())
+
+
+def _procedure(key: SymbolKey, tree: SourceTree) -> Procedure | None:
+    """One function of a file that is only called into: the others of the file are not looked at."""
+    source = tree.source(key.path)
+    return open_database(key.path, source, tree)(key.qualname) if source is not None else None
+
+
+def _weigh_procedure(procedure: Procedure | None) -> int:
+    return len(procedure.steps) if procedure is not None else 0
 
 
 def _hangs(key: SymbolKey, outcome: Outcome, roots: dict[SymbolKey, Outcome], tree: SourceTree) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from watchkeeper.code.checks._attributes import find_missing_attributes
 from watchkeeper.code.checks._exports import find_unexported
@@ -11,6 +12,7 @@ from watchkeeper.code.checks._finding import make_finding
 from watchkeeper.code.checks._imports import find_missing_exports, find_missing_imports
 from watchkeeper.code.checks._modules import Modules
 from watchkeeper.code.checks._scopes import Bound, PythonModule, Scope, ScopeKind, Use
+from watchkeeper.code.memory import recall
 from watchkeeper.code.tree import SourceTree
 from watchkeeper.model.findings import Finding, FindingKey
 from watchkeeper.model.ids import SymbolKey
@@ -28,18 +30,23 @@ class Names:
     name = "names"
 
     def find(self, tree: SourceTree, roots: Sequence[str]) -> Iterator[Finding]:
-        modules = Modules(tree)
         for path in roots:
-            yield from find_unexported(tree, path)
-            module = modules.read(path)
-            if module is not None:
-                yield from _undefined(tree, modules, path, module)
-                yield from find_missing_imports(tree, modules, path, module)
-                yield from find_missing_exports(tree, modules, path, module)
-        yield from find_missing_attributes(tree, modules, roots)
+            yield from recall(tree, (self.name, path), partial(_find_in, path), len)
 
 
 CHECK = Names()
+
+
+def _find_in(path: str, tree: SourceTree) -> tuple[Finding, ...]:
+    modules = Modules(tree)
+    module = modules.read(path)
+    found = [*find_unexported(tree, path)]
+    if module is not None:
+        found += _undefined(tree, modules, path, module)
+        found += find_missing_imports(tree, modules, path, module)
+        found += find_missing_exports(tree, modules, path, module)
+        found += find_missing_attributes(tree, modules, path, module)
+    return tuple(found)
 
 
 def _undefined(tree: SourceTree, modules: Modules, path: str, module: PythonModule) -> Iterator[Finding]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import partial
 
 from watchkeeper.code.checks._finding import make_finding
+from watchkeeper.code.memory import recall
 from watchkeeper.code.python_source.parsing import parse_source
 from watchkeeper.code.tree import SourceTree
 from watchkeeper.model.findings import Finding, FindingKey
@@ -25,20 +26,26 @@ class Parse:
 
     def find(self, tree: SourceTree, roots: Sequence[str]) -> Iterator[Finding]:
         for path in roots:
-            source = tree.source(path)
-            if source is None:
-                continue
-            if b"<<<<<<< " in source and (marker := _MARKERS.search(source)) is not None:
-                line = source.count(b"\n", 0, marker.start()) + 1
-                key = FindingKey(self.name, "conflict-marker", path, "")
-                yield make_finding(tree, key, f"{path} holds conflict markers", line)
-            elif problem := _problem(tree, path, source):
-                line = int(at.group(1)) if (at := _LINE.search(problem)) else 0
-                key = FindingKey(self.name, "syntax", path, "")
-                yield make_finding(tree, key, f"{path} does not parse: {problem}", line)
+            yield from recall(tree, (self.name, path), partial(_find_in, path), len)
 
 
 CHECK = Parse()
+
+
+def _find_in(path: str, tree: SourceTree) -> tuple[Finding, ...]:
+    source = tree.source(path)
+    if source is None:
+        return ()
+    if b"<<<<<<< " in source and (marker := _MARKERS.search(source)) is not None:
+        line = source.count(b"\n", 0, marker.start()) + 1
+        key = FindingKey(Parse.name, "conflict-marker", path, "")
+        return (make_finding(tree, key, f"{path} holds conflict markers", line),)
+    problem = _problem(tree, path, source)
+    if not problem:
+        return ()
+    line = int(at.group(1)) if (at := _LINE.search(problem)) else 0
+    key = FindingKey(Parse.name, "syntax", path, "")
+    return (make_finding(tree, key, f"{path} does not parse: {problem}", line),)
 
 
 def _problem(tree: SourceTree, path: str, source: bytes) -> str:
@@ -54,7 +61,6 @@ def _problem(tree: SourceTree, path: str, source: bytes) -> str:
     return _not_compiled(source) if path.endswith((".py", ".pyw")) else ""
 
 
-@lru_cache(maxsize=256)
 def _not_compiled(source: bytes) -> str:
     """What Python says of a file whose grammar is right: ``await`` outside of an async function, a repeated keyword."""
     tree = parse_source(source).tree

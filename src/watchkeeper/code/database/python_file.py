@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
+from watchkeeper.code.content_cache import kept_by_content
 from watchkeeper.code.database.python_scope import Scope
 from watchkeeper.code.database.python_walk import Definition, Walker
 from watchkeeper.code.database.steps import EMPTY, FileSteps, Procedure
@@ -18,6 +19,7 @@ HINTS = (
     b"UPDATE ", b"SELECT ", b"insert into ", b"delete from ",
 )  # fmt: skip
 """One of these stands in every file that speaks to a database; plain words are looked for faster than patterns."""
+_MOST_SEARCHED = 16_000_000
 
 
 def read_python(path: str, source: bytes, tree: SourceTree) -> FileSteps:
@@ -28,10 +30,15 @@ def read_python(path: str, source: bytes, tree: SourceTree) -> FileSteps:
 
 def open_python(path: str, source: bytes, tree: SourceTree) -> PythonFile | None:
     """The file, to be read function by function; None where it does not parse or speaks to no database."""
-    if not any(hint in source for hint in HINTS):
+    if not _speaks(source):
         return None
     module = parse_source(source).tree
     return PythonFile(module, Scope(path, source, tree)) if module is not None else None
+
+
+@kept_by_content(_MOST_SEARCHED)
+def _speaks(source: bytes) -> bool:
+    return any(hint in source for hint in HINTS)
 
 
 class PythonFile:

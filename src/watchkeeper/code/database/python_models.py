@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 
 import msgspec
 
+from watchkeeper.code.content_cache import kept_by_content
 from watchkeeper.code.database.sql import HOLE
 from watchkeeper.code.python_source.parsing import parse_source
 
@@ -19,6 +19,7 @@ _FACTORIES = frozenset({"sessionmaker", "async_sessionmaker", "scoped_session"})
 _MODEL_HINTS = (b"models.", b"__tablename__", b"db.Model", b"SQLModel")
 """One of these stands in every file that has a class mapped to a table."""
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_MOST_KEPT = 16_000_000
 _FOREIGN = frozenset({"ForeignKey", "OneToOneField"})
 
 
@@ -53,13 +54,13 @@ class ModuleFacts(msgspec.Struct, frozen=True):
     returns: Mapping[str, str] = {}
 
 
-@lru_cache(maxsize=512)
+@kept_by_content(_MOST_KEPT)
 def may_map(source: bytes) -> bool:
     """The text may have a class that is mapped to a table; where not, it need not be parsed to know it."""
     return any(hint in source for hint in _MODEL_HINTS)
 
 
-@lru_cache(maxsize=512)
+@kept_by_content(_MOST_KEPT)
 def read_module(source: bytes) -> ModuleFacts:
     """The facts of a module's text; none for a text that does not parse. Never raises."""
     tree = parse_source(source).tree

@@ -9,13 +9,15 @@ import re
 import tokenize
 import warnings
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
+from watchkeeper.code.content_cache import kept_by_content
 from watchkeeper.code.python_source.salvage import Blank, find_broken, find_broken_chunk, find_unclosed_string
 from watchkeeper.model.reading import Span, Status
 
 MAX_BYTES = 2_000_000
+_MOST_KEPT = 1_000_000
+"""Bytes of files whose trees are kept: a tree takes about thirty times as much as its file."""
 _MAX_ROUNDS = 16
 _ROUNDS_BUDGET = 1_000_000  # bytes parsed again at most, so that a huge broken file stays quick
 
@@ -33,7 +35,7 @@ class Parsed(NamedTuple):
     reason: str = ""
 
 
-@lru_cache(maxsize=32)
+@kept_by_content(_MOST_KEPT)
 def parse_source(source: bytes) -> Parsed:
     """The syntax tree of a file, of what can be read of it, or the reason why nothing can. Never raises.
 
