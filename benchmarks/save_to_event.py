@@ -1,12 +1,12 @@
 """How long after a save the conflict is told, with 10, 30 and 100 worktrees of half a million lines each.
 
-    python benchmarks/save_to_event.py [--worktrees 10,30,100] [--saves 60] [--without-rival]
+    python benchmarks/save_to_event.py [--worktrees 10,30,100] [--saves 200] [--without-rival]
 
 Django's sources, each worktree on its own branch with a few uncommitted edits. The real ``watchkeeper watch --json``
 runs; files are saved in random worktrees such that every save makes or mends a conflict with another worktree; measured
-is from just before the save to the arrival of the line that says so. Half of the saves are a write in place, half a new
-file put over the old one. A third of the conflicts are textual, the others are calls that another worktree has broken,
-which git merges cleanly.
+is from just before the save to the arrival of the line that says so. No content is saved twice, so that nothing is
+remembered. Half of the saves are a write in place, half a new file put over the old one. A third of the conflicts are
+textual, the others are calls that another worktree has broken, which git merges cleanly.
 
 The rival does what git alone can do, in the same run: after each save it snapshots that worktree into a bare clone and
 merges all pairs of worktrees with ``git merge-tree --stdin``. Only a few of its rounds are run; with 100 worktrees its
@@ -72,7 +72,7 @@ class Saved(NamedTuple):
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--worktrees", default="10,30,100")
-    parser.add_argument("--saves", type=int, default=60)
+    parser.add_argument("--saves", type=int, default=200)
     parser.add_argument("--without-rival", action="store_true")
     options = parser.parse_args(arguments)
     counts = [int(count) for count in options.worktrees.split(",")]
@@ -100,7 +100,7 @@ def measure(repo: Path, count: int, saves: int, *, with_rival: bool) -> dict:
             watch.wait_settled(count)
             idle = watch.idle_share()
             before, started = watch.cpu_s(), time.perf_counter()
-            saved = [save(watch, *turn, dice) for turn in turns(plans, saves, dice)]
+            saved = [save(watch, *turn, number, dice) for number, turn in enumerate(turns(plans, saves, dice))]
             taken = time.perf_counter() - started
             cpu = watch.cpu_s() - before
             memory = watch.memory_mb()
@@ -189,9 +189,9 @@ def turns(plans: Sequence[Plan], saves: int, dice: random.Random) -> Iterator[tu
         yield plans[number], is_made[number]
 
 
-def save(watch: Watch, plan: Plan, made: bool, dice: random.Random) -> Saved:
+def save(watch: Watch, plan: Plan, made: bool, number: int, dice: random.Random) -> Saved:
     """Save once and wait for the line."""
-    text = plan.made if made else plan.mended
+    text = f"{plan.made if made else plan.mended}\n# save {number}\n"
     time.sleep(dice.uniform(0.05, 0.2))
     watch.drop_lines()
     if dice.random() < 0.5:
