@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ from proving import CENTS_IN_A, PRICES, PYTEST, REORDERED_IN_A, TOTALS_IN_B, Sce
 from watching import Watched, watch
 from watchkeeper.conflicts.lifecycle import ConflictState, Status
 from watchkeeper.model.conflicts import Severity
-from watchkeeper.model.events import ConflictProbed
+from watchkeeper.model.events import ConflictChanged, ConflictProbed
 from watchkeeper.model.probing import Outcome
 
 NO_CHECKS = "checks = []"
@@ -30,6 +31,10 @@ def of_outcome(watched: Watched, outcome: Outcome) -> list[ConflictState]:
 
 def outcomes(watched: Watched) -> list[Outcome]:
     return [event.proof.outcome for event in watched.events if isinstance(event, ConflictProbed)]
+
+
+def seen_changed(watched: Watched) -> int:
+    return sum(isinstance(event, ConflictChanged) for event in watched.events)
 
 
 def test_a_suspicion_turns_cleared_and_steps_down(scene: Scene) -> None:
@@ -95,6 +100,40 @@ def test_a_newer_save_cancels_the_run_of_an_older_one(git_repo: GitRepo) -> None
     watched = watch(scene.repo.path, act)
     assert set(outcomes(watched)) == {Outcome.CLEARED}
     assert not hangs()
+
+
+def test_saves_that_come_faster_than_the_tests_run_do_not_keep_a_proof_back(git_repo: GitRepo) -> None:
+    """The run of the second save is let finish although a third has come; then the third is run."""
+    wait = "echo > $TMPDIR/waits; until test -e $TMPDIR/go; do sleep 0.02; done"
+    scene = configured(git_repo, key("test", f"{wait}; {PYTEST}") + NO_CHECKS + "\ntest_timeout = 100\nbudget = 2")
+    jobs = git_repo.path.parent / "state" / "projects"
+    seen: set[Path] = set()
+
+    def has_begun() -> bool:
+        """A run that was not there before."""
+        fresh = {each.parent for each in jobs.glob("*/jobs/job-*/tmp/waits")} - seen
+        seen.update(fresh)
+        return bool(fresh)
+
+    async def act(watched: Watched) -> None:
+        def all_go() -> bool:
+            for each in jobs.glob("*/jobs/job-*/tmp/waits"):
+                each.with_name("go").touch()
+            return Outcome.CLEARED in outcomes(watched)
+
+        scene.write({"prices.py": PRICES.replace("n * RATE", "RATE * n")}, {})
+        await watched.until(lambda: watched.has_appeared("a"))
+        scene.write({}, TOTALS_IN_B)
+        await watched.until_below(jobs, has_begun, "the run of the first save")
+        scene.write({"prices.py": CENTS_IN_A["prices.py"]}, {})
+        await watched.until_below(jobs, has_begun, "the run of the second save")
+        scene.write(REORDERED_IN_A, {})
+        await watched.until(lambda: seen_changed(watched) == 2, "the third save")
+        await watched.until_below(jobs, all_go, "the third save's outcome")
+
+    watched = watch(scene.repo.path, act)
+    told = [event.proof for event in watched.events if isinstance(event, ConflictProbed)]
+    assert [(proof.outcome, proof.is_past) for proof in told] == [(Outcome.PROVED, True), (Outcome.CLEARED, False)]
 
 
 def test_a_setup_that_fails_is_told_live_too(git_repo: GitRepo) -> None:

@@ -1,9 +1,9 @@
-"""One thread of work: what is stale ends, unless it has run so long that something would never be done."""
+"""One thread of work: what is stale ends, unless nothing would ever be done then."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from queue import SimpleQueue
 
 import pytest
@@ -15,12 +15,11 @@ WAIT_S = 20
 
 
 class Bench:
-    """A worker whose clock stands still, and jobs that run until they are let go or cancelled."""
+    """A worker, and jobs that run until they are let go or cancelled."""
 
     def __init__(self) -> None:
-        self.now = 100.0
         self.ended: SimpleQueue[tuple[str, bool]] = SimpleQueue()
-        self.worker = Worker("test", lambda *_: None, clock=lambda: self.now)
+        self.worker = Worker("test", lambda *_: None)
 
     def job(self, name: str, key: str = "pair") -> Held:
         return Held(self, name, key)
@@ -64,52 +63,43 @@ def begun(bench: Bench, name: str) -> Held:
     return job
 
 
-Put = Callable[[Bench, Job], None]
-
-
-@pytest.mark.parametrize(
-    "put",
-    [
-        lambda bench, job: bench.worker.put(job),
-        lambda bench, job: bench.worker.put(job, patience_s=5.1),
-    ],
-)
-def test_a_newer_job_about_the_same_ends_one_that_has_not_run_long(bench: Bench, put: Put) -> None:
+@pytest.mark.parametrize("renew", ["put", "supersede"])
+def test_a_newer_job_about_the_same_ends_the_one_that_runs(bench: Bench, renew: str) -> None:
     begun(bench, "old")
-    bench.now += 5
-
     new = bench.job("new")
-    put(bench, new)
+
+    if renew == "supersede":
+        bench.worker.supersede("pair")
+    bench.worker.put(new)
 
     assert bench.next_ended() == ("old", True)
     new.wait_begun()
 
 
-def test_a_job_that_has_run_long_finishes_and_the_newest_comes_next(bench: Bench) -> None:
-    old = begun(bench, "old")
-    bench.now += 5
+def test_of_jobs_that_are_ended_by_newer_ones_every_second_finishes(bench: Bench) -> None:
+    begun(bench, "first")
+    second = begun(bench, "second")
+    bench.worker.put(bench.job("third"))
+    fourth = bench.job("fourth")
+    bench.worker.put(fourth)
+    second.finish()
+    fourth.wait_begun()
+    bench.worker.put(bench.job("fifth"))
 
-    bench.worker.put(bench.job("newer"), patience_s=5)
-    newest = bench.job("newest")
-    bench.worker.put(newest, patience_s=5)
-    old.finish()
-
-    assert bench.next_ended() == ("old", False)
-    newest.wait_begun()
-    newest.finish()
-    assert bench.next_ended() == ("newest", False)
+    assert [bench.next_ended() for _ in range(3)] == [("first", True), ("second", False), ("fourth", True)]
 
 
-def test_how_long_a_job_has_run_counts_from_its_own_begin(bench: Bench) -> None:
-    old = begun(bench, "old")
-    bench.now += 50
-    old.finish()
-    assert bench.next_ended() == ("old", False)
-    begun(bench, "second")
+def test_a_job_that_is_spared_takes_the_place_of_none_that_waits(bench: Bench) -> None:
+    begun(bench, "first")
+    second = begun(bench, "second")
 
-    bench.worker.put(bench.job("third"), patience_s=5)
+    bench.worker.supersede("pair")
+    second.finish()
 
-    assert bench.next_ended() == ("second", True)
+    assert [bench.next_ended(), bench.next_ended()] == [("first", True), ("second", False)]
+    third = begun(bench, "third")
+    third.finish()
+    assert bench.next_ended() == ("third", False)
 
 
 def test_a_job_about_something_else_is_no_reason_to_end_one(bench: Bench) -> None:
@@ -123,14 +113,13 @@ def test_a_job_about_something_else_is_no_reason_to_end_one(bench: Bench) -> Non
     other.wait_begun()
 
 
-def test_what_nobody_wants_to_know_ends_however_long_it_has_run(bench: Bench) -> None:
+def test_what_nobody_wants_to_know_ends_also_where_it_would_be_spared(bench: Bench) -> None:
     begun(bench, "old")
-    bench.now += 1_000
-    waiting = bench.job("waiting")
-    bench.worker.put(waiting, patience_s=5)
+    begun(bench, "newer")
+    bench.worker.put(bench.job("waiting"))
 
     bench.worker.cancel("pair")
     last = begun(bench, "last")
     last.finish()
 
-    assert [bench.next_ended(), bench.next_ended()] == [("old", True), ("last", False)]
+    assert [bench.next_ended() for _ in range(3)] == [("old", True), ("newer", True), ("last", False)]

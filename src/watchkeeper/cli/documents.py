@@ -61,6 +61,7 @@ def proof_document(proof: Proof) -> dict[str, object]:
         "runs": proof.runs,
         "wall_ms": proof.wall_ms,
         "isolation": proof.isolation or None,
+        "is_past": proof.is_past,
     }
 
 

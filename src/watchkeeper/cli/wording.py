@@ -127,7 +127,8 @@ def proof_line(proof: Proof, terminal: Terminal) -> str:
     said = f"{found}{more}" if found else printable(proof.reason)
     by = ", ".join(printable(each) for each in proof.by)
     took = f"{proof.wall_ms / 1000:.1f} s" if proof.wall_ms >= 1000 else f"{proof.wall_ms} ms"
-    detail = ", ".join(part for part in (by, took) if part)
+    past = "saved since, being run again" if proof.is_past else ""
+    detail = ", ".join(part for part in (by, took, past) if part)
     colour = {Outcome.PROVED: "red", Outcome.CLEARED: "green"}.get(proof.outcome, "dim")
     return terminal.paint(
         colour, f"{_OUTCOMES[proof.outcome]}: {said} ({detail})" if said else _OUTCOMES[proof.outcome]

@@ -51,6 +51,7 @@ class Proof(msgspec.Struct, frozen=True):
     ``findings`` are emergent: the merge has them, and neither side alone, nor the base. ``by`` names the checks that
     decided, ``reason`` is one clause for people. ``runs`` counts commands that were run (static checks are none), and
     ``wall_ms`` how long it took. ``conflicts`` are the suspicions that it speaks of.
+    ``is_past``: files were saved while it ran, and the merge of now is still to be run.
     """
 
     changes: tuple[ChangeId, ...]
@@ -64,3 +65,4 @@ class Proof(msgspec.Struct, frozen=True):
     wall_ms: int = 0
     conflicts: tuple[ConflictId, ...] = ()
     isolation: str = ""  # "full", or what the commands' sandbox lacked; "" where no command ran
+    is_past: bool = False

@@ -190,12 +190,14 @@ class ProverAside:
             key = frozenset(found.pair.changes)
             with self._guard:
                 owed = self._owed.get(key)
-                if owed is None or {each.tree for each in owed.pair} != set(found.pair.trees):
-                    return  # of a standing that is past
-                del self._owed[key]
+                if owed is None:
+                    return  # nobody wants to know any more
+                if {each.tree for each in owed.pair} == set(found.pair.trees):
+                    del self._owed[key]
             self._finished.put(found.pair)
         elif found.union is not None:
-            self._union = None
+            if self._union is not None and _is_about(self._union.changes, found.union):
+                self._union = None
             self._finished.put(found.union)
         self._ready()
 
@@ -263,6 +265,10 @@ def _could_not(order: Prove, reason: str) -> Proof:
         outcome=Outcome.COULD_NOT_RUN,
         reason=reason,
     )
+
+
+def _is_about(changes: Sequence[LiveTree], union: UnionProof) -> bool:
+    return {(each.change, each.tree) for each in changes} == set(zip(union.changes, union.trees, strict=True))
 
 
 def encode_message(value: msgspec.Struct) -> bytes:

@@ -26,7 +26,8 @@ _UNION: Pair = frozenset()
 class LiveProver:
     """What the watch asks. Nothing here blocks it: one thread looks, one runs commands, results are fetched.
 
-    A pair's static outcome comes first. Where it settles nothing and there are commands, only theirs comes.
+    A pair's static outcome comes first. Where it settles nothing and there are commands, only theirs comes. Where saves
+    come faster than commands run, every second run is left to finish: it says what the trees of then did.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class LiveProver:
         key = frozenset(each.change for each in pair)
         severity = max((each.severity.rank for each in suspicions), default=0)
         taken = tuple(pair)
-        self._running.cancel(key)
+        self._running.supersede(key)
         self._taken[key] = taken
         self._number += 1
         order = (-self._number,)  # the newest save first: somebody is looking at it
@@ -101,6 +102,7 @@ class LiveProver:
         proof = self._prover.prove_statically(merge)
         proof = msgspec.structs.replace(proof, wall_ms=round((time.monotonic() - started) * 1000))
         if self._commands is None or proof.outcome is not Outcome.NOT_DISPROVED:
+            self._running.cancel(key)
             self._tell(proof, cancel)
             return
         plan = self._prover.plan(merge)

@@ -71,20 +71,14 @@ class Worker:
         self._changed = threading.Condition()
         self._waiting: list[Job] = []
         self._current: Job | None = None
-        self._began = 0.0
+        self._cut: set[Hashable] = set()
         self._closed = False
         self._thread: threading.Thread | None = None
 
-    def put(self, job: Job, *, patience_s: float = float("inf")) -> None:
-        """Take up a job; one about the same key that waits or runs is cancelled.
-
-        One that has run for ``patience_s`` is left to finish, however many newer ones come, of which the last waits:
-        else what comes faster than a job takes would leave nothing ever done.
-        """
+    def put(self, job: Job) -> None:
+        """Take up a job; it takes the place of one about the same key, as with ``supersede``."""
         with self._changed:
-            self._forget(job.key)
-            if self._clock() - self._began < patience_s:
-                self._cancel_current(job.key)
+            self._supersede(job.key)
             if self._closed:
                 return
             heapq.heappush(self._waiting, job)
@@ -93,11 +87,22 @@ class Worker:
                 self._thread.start()
             self._changed.notify_all()
 
+    def supersede(self, key: Hashable) -> None:
+        """What waits or runs about ``key`` is of the past; a newer job will come.
+
+        Where the last one that ran about ``key`` was ended so, the one that runs now is left to finish: else what comes
+        faster than a job takes would leave nothing ever done.
+        """
+        with self._changed:
+            self._supersede(key)
+
     def cancel(self, key: Hashable) -> None:
         """Nobody wants to know of ``key`` any more."""
         with self._changed:
             self._forget(key)
-            self._cancel_current(key)
+            self._cut.discard(key)
+            if self._current is not None and self._current.key == key:
+                self._current.cancel.set()
 
     def close(self) -> None:
         """Cancel everything and wait for the end of what runs, ten seconds at most."""
@@ -114,13 +119,16 @@ class Worker:
         self._waiting = [job for job in self._waiting if job.key != key]
         heapq.heapify(self._waiting)
 
-    def _cancel_current(self, key: Hashable) -> None:
-        if self._current is not None and self._current.key == key:
-            self._current.cancel.set()
+    def _supersede(self, key: Hashable) -> None:
+        self._forget(key)
+        current = self._current
+        if current is not None and current.key == key and key not in self._cut and not current.cancel.is_set():
+            current.cancel.set()
+            self._cut.add(key)
 
     def _work(self) -> None:
         while (job := self._next()) is not None:
-            started = self._began
+            started = self._clock()
             try:
                 job.run(job.cancel)
             except Exception as error:  # noqa: BLE001 - one job's fault must not end the thread
@@ -128,6 +136,8 @@ class Worker:
             now = self._clock()
             with self._changed:
                 self._current = None
+                if not job.cancel.is_set():
+                    self._cut.discard(job.key)
                 if self._budget is not None:
                     self._budget.spend(now - started, now)
 
@@ -137,7 +147,7 @@ class Worker:
             while not self._closed:
                 wait = self._budget.wait_s(self._clock()) if self._waiting and self._budget is not None else None
                 if self._waiting and not wait:
-                    self._current, self._began = heapq.heappop(self._waiting), self._clock()
+                    self._current = heapq.heappop(self._waiting)
                     return self._current
                 self._changed.wait(None if wait == float("inf") else wait)
             return None

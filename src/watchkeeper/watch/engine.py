@@ -420,7 +420,7 @@ class LiveWatch:
             self._saves.take(latency)
             self._suspected_at = self._suspected_at or seen_at
         if step.touched or step.events:
-            self._unite_at = now + _UNITE_S
+            self._unite_at = self._unite_at or now + _UNITE_S
         self._publish(recorded, latency, is_news=step.touched)
         return step
 

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
+import msgspec
+
 from watchkeeper.conflicts.emergent import attach_proof, make_emergent
 from watchkeeper.conflicts.lifecycle import ConflictState, State, Status
 from watchkeeper.model.changes import Change
@@ -24,8 +26,9 @@ _Standing = tuple[tuple[Sha, ...], tuple[ConflictId, ...]]
 class Prover(Protocol):
     """What runs merges, beside the watch: a save never waits for a proof.
 
-    A newer ``prove`` of the same pair cancels what was begun for it. First comes what static checks say, then, where
-    there are commands to run, what they say.
+    A newer ``prove`` of the same pair takes the place of what was begun for it; now and then that is finished first,
+    and comes out with the trees of then. First comes what static checks say, then, where there are commands, what they
+    say.
     """
 
     def prove(self, pair: Sequence[LiveTree], suspicions: Sequence[Conflict]) -> None:
@@ -105,18 +108,26 @@ class Proving:
         return ()
 
     def take_finished(self, about: About) -> tuple[Event, ...]:
-        """What came out in the background; of pairs that have moved on since, nothing."""
+        """What came out in the background. Of trees that have moved on since, only what they broke together."""
         events: list[Event] = []
         for proof in self._prover.finished():
             if isinstance(proof, UnionProof):
                 events += self._follow_union(proof, about)
                 continue
             key = frozenset(proof.changes)
-            self._awaited.discard(key)
             standing = self._standing.get(key)
+            is_now = standing is not None and set(standing[0]) == set(proof.trees)
+            if is_now:
+                self._awaited.discard(key)
             suspicions, changes = about(key)
-            if standing is not None and set(standing[0]) == set(proof.trees) and len(changes) == len(key):
+            if standing is None or len(changes) < len(key):
+                continue
+            if is_now:
                 events += self._follow(proof, suspicions, changes, self._state())
+            elif proof.outcome is Outcome.PROVED and suspicions:
+                past = msgspec.structs.replace(proof, is_past=True)
+                emergent = make_emergent(past, suspicions, changes)
+                events += _told(past, suspicions, emergent, self._state())
         return tuple(events)
 
     def unite(self, changes: Sequence[LiveTree]) -> None:
@@ -128,16 +139,18 @@ class Proving:
 
     def _follow_union(self, union: UnionProof, about: About) -> list[Event]:
         """Sets of two are said of the pair; larger ones are conflicts of their own, closed when they are not found."""
-        if self._united != frozenset(zip(union.changes, union.trees, strict=True)):
-            return []  # something moved on: a newer union is under way
+        is_past = self._united != frozenset(zip(union.changes, union.trees, strict=True))
         self.unions += 1
         known, events, kept = self._state(), list[Event](), set[ConflictId]()
-        for proof in union.sets:
+        for found in union.sets:
+            proof = msgspec.structs.replace(found, is_past=is_past)
             suspicions, changes = about(frozenset(proof.changes))
             if len(changes) == len(proof.changes):
                 emergent = make_emergent(proof, suspicions, changes)
                 kept |= {conflict.id for conflict in emergent}
                 events += _told_emergent(emergent, proof, known)
+        if is_past:
+            return events  # a newer union will say what is over
         members = frozenset(union.changes)
         for identity, each in known.conflicts.items():
             is_open = each.conflict.kind is Kind.EMERGENT and each.status is not Status.CLOSED
@@ -165,11 +178,7 @@ class Proving:
         self, proof: Proof, suspicions: Sequence[Conflict], changes: Sequence[Change], known: State
     ) -> tuple[Event, ...]:
         emergent = make_emergent(proof, suspicions, changes) if proof.outcome is Outcome.PROVED else ()
-        events = _told_emergent(emergent, proof, known)
-        for conflict in suspicions:
-            own = attach_proof(conflict, proof)
-            if _is_news(known.conflicts.get(conflict.id), own):
-                events.append(ConflictProbed(conflict.id, own))
+        events = _told(proof, suspicions, emergent, known)
         kept = frozenset(conflict.id for conflict in emergent)
         return (*events, *self._closed(frozenset(proof.changes), known, kept, CloseReason.RESOLVED))
 
@@ -185,6 +194,16 @@ class Proving:
             and frozenset(each.conflict.changes) == pair
             and identity not in kept
         )
+
+
+def _told(proof: Proof, suspicions: Sequence[Conflict], emergent: Sequence[Conflict], known: State) -> list[Event]:
+    """What is said of the suspicions and what is emergent, where it is news."""
+    events = _told_emergent(emergent, proof, known)
+    for conflict in suspicions:
+        own = attach_proof(conflict, proof)
+        if _is_news(known.conflicts.get(conflict.id), own):
+            events.append(ConflictProbed(conflict.id, own))
+    return events
 
 
 def _told_emergent(emergent: Sequence[Conflict], proof: Proof, known: State) -> list[Event]:
@@ -213,8 +232,8 @@ def _is_news(before: ConflictState | None, proof: Proof) -> bool:
     """Whether a person would notice: the outcome or what was found differs, not how long it took."""
     if before is None or before.proof is None:
         return True
-    return _told(before.proof) != _told(proof)
+    return _gist(before.proof) != _gist(proof)
 
 
-def _told(proof: Proof) -> tuple[object, ...]:
+def _gist(proof: Proof) -> tuple[object, ...]:
     return proof.outcome, tuple(finding.key for finding in proof.findings), proof.by, proof.reason
