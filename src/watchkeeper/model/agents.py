@@ -1,0 +1,139 @@
+"""Agents at work: their sessions, what they do, what they are told."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NewType
+
+import msgspec
+
+from watchkeeper.model.confidence import Confidence
+from watchkeeper.model.conflicts import Severity
+from watchkeeper.model.ids import ChangeId, ConflictId, Millis, SymbolKey
+
+SessionId = NewType("SessionId", str)
+"""A session, as people name it: ``codex-1``. Unique in a project, never reused."""
+
+NoticeId = NewType("NoticeId", str)
+"""A notice: ``n-`` and eight hexadecimal digits, the same for the same matter and session."""
+
+
+class Act(StrEnum):
+    """What an agent does."""
+
+    BEGIN = "begin"  # the session
+    END = "end"
+    PROMPT = "prompt"  # a person, or Watchkeeper, asked for something: a turn begins
+    IDLE = "idle"  # the turn ended
+    READ = "read"
+    WRITE = "write"
+    RUN = "run"  # a command in a shell: what it reads and writes is not told
+    SEARCH = "search"
+    SAY = "say"
+    ASK = "ask"  # for a permission
+    FAULT = "fault"  # the agent, or what it printed, is broken
+
+
+class Phase(StrEnum):
+    INTENT = "intent"  # about to be done: may yet be denied
+    DONE = "done"
+    FAILED = "failed"
+
+
+class TextEdit(msgspec.Struct, frozen=True):
+    """A piece of text that took the place of another. ``old`` None: unknown, or the whole file."""
+
+    old: str | None
+    new: str
+
+
+class AgentEvent(msgspec.Struct, frozen=True):
+    """One thing that a session did, as its agent tells it: untrusted, and in no order with the file system.
+
+    ``session`` is the vendor's own id. ``path`` is as told (absolute, or relative to ``cwd``), ``lines`` the first and
+    last line read, from 1. ``call`` is the id of the tool call, ``""`` where the vendor gives none: with the same id
+    another channel tells of the same thing. ``source`` is the channel: ``hook``, ``acp``, ``app-server``, ``stream``.
+    """
+
+    agent: str
+    session: str
+    act: Act
+    phase: Phase = Phase.DONE
+    path: str = ""
+    lines: tuple[int, int] | None = None
+    edits: tuple[TextEdit, ...] = ()
+    command: str = ""
+    tool: str = ""
+    call: str = ""
+    text: str = ""
+    cwd: str = ""
+    source: str = "hook"
+
+
+class Session(msgspec.Struct, frozen=True):
+    """One agent at work. ``guest``: a person started it. ``path`` is the worktree that it works in.
+
+    ``change`` is what its work counts as; where several share a checkout, each has a change of its own. ``vendor_id``
+    is what the agent calls itself; ``pid`` the agent's process, 0 where unknown. ``issue`` says what it works on.
+    """
+
+    id: SessionId
+    agent: str
+    vendor_id: str
+    path: str
+    change: ChangeId = ChangeId("")
+    guest: bool = True
+    pid: int = 0
+    since: Millis = Millis(0)
+    issue: str = ""
+
+
+class How(StrEnum):
+    """How it is known that a session has seen something."""
+
+    DECLARED = "declared"  # its agent told that it read these lines
+    INFERRED = "inferred"  # its code relies on it, or a command named the file
+    UNKNOWN = "unknown"  # a command may have read it
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """A version of a symbol that a session has seen; a rebase does not refresh it.
+
+    ``contract`` is the symbol's signature as it was seen, ``digest`` says whether anything of it is different now.
+    """
+
+    symbol: SymbolKey
+    digest: str
+    how: How
+    at: Millis
+    contract: str = ""
+
+
+class Channel(StrEnum):
+    """How a notice reached an agent, the most direct first."""
+
+    STEER = "steer"  # pushed into the running turn
+    HOOK = "hook"  # with the answer to a tool or model call
+    STOP = "stop"  # the agent wanted to stop, and was held back once
+    PROMPT = "prompt"  # at the head of what it is asked next
+    INBOX = "inbox"  # it asked
+
+
+class Heed(StrEnum):
+    """What became of a notice."""
+
+    HEEDED = "heeded"  # the conflict closed, was cleared, or the overlap shrank, before the session was done
+    UNANSWERED = "unanswered"  # the session was done, and the conflict stands
+    MOOT = "moot"  # it was over before the notice was delivered
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """What one session is told of one matter. ``text`` is whole, under 120 words, what others wrote in it quoted."""
+
+    id: NoticeId
+    session: SessionId
+    severity: Severity
+    text: str
+    conflict: ConflictId | None = None
+    symbol: SymbolKey | None = None
+    confidence: Confidence = Confidence.SURE
