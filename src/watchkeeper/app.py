@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from watchkeeper.repos.objects import Objects
     from watchkeeper.watch.analyst import Analyst
     from watchkeeper.watch.check import CheckReport, Gathered
-    from watchkeeper.watch.engine import Parts
+    from watchkeeper.watch.engine import LiveWatch, Parts
     from watchkeeper.watch.merges import Merges
     from watchkeeper.watch.readings import Readings
     from watchkeeper.watch.replay import ReplayReport
@@ -331,6 +331,18 @@ def open_watch(place: Place, clock: Callable[[], Millis] = now) -> Iterator[Part
         open_parts.callback(lookout.close)
         version = metadata.version("watchkeeper")
         yield Parts(surveyor.repositories, lookout, ledger, readings, clock, version, prover)
+
+
+async def keep_memory_still(watch: LiveWatch) -> None:
+    """Once everything was looked at: what is known stays, and going through it for garbage would keep a save waiting.
+
+    For a process whose one purpose the watch is.
+    """
+    import gc
+
+    if await watch.wait_ready():
+        gc.collect()
+        gc.freeze()
 
 
 def prove_aside() -> None:

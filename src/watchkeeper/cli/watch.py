@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from watchkeeper.app import Place, find_place, open_watch
+from watchkeeper.app import Place, find_place, keep_memory_still, open_watch
 from watchkeeper.cli.documents import change_document, event_document, state_document
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.live_view import make_view, next_step, render_picture, shown_conflicts
@@ -91,11 +91,13 @@ async def _follow(parts: Parts, place: Place, *, as_json: bool) -> int:
     watch.listen(view.take)
     async with asyncio.TaskGroup() as tasks:
         shown = tasks.create_task(view.show())
+        still = tasks.create_task(keep_memory_still(watch))
         try:
             await watch.run()
         finally:
             watch.stop()
         await shown
+        still.cancel()
     view.end()
     code = Exit.INTERRUPTED if signal.SIGINT in asked else Exit.NOTHING
     if watch.is_stuck:  # in a scan or a parse that takes long: nobody waits for it

@@ -82,7 +82,7 @@ def build_footprint(
     writes = _named(drop_mere_renames(moved, texts), view)
     reader = _Reader(view, index, bodies, files, writes)
     reads = list(reader.overrides(writes))
-    shape = _shape(files, writes) if memory is not None or resources is not None else ""
+    shape = _shape(files, writes) if memory is not None else ""
     for file, delta in zip(files, deltas, strict=True):
         place = (file.path, file.place, file.digest, shape)
         known = memory.get(place) if memory is not None and file.digest else None
@@ -93,7 +93,7 @@ def build_footprint(
                 del memory[stale]
             memory[place] = known
         reads.extend(known)
-    touched = read_change(files, deltas, (index, view), bodies, resources or Resources(), shape=shape)
+    touched = read_change(files, deltas, (index, view), bodies, resources or Resources())
     return Footprint(
         change=change,
         writes=writes,

@@ -18,6 +18,7 @@ from watchkeeper.code.compare import FileDelta
 from watchkeeper.code.footprint import ReadMemory, build_footprint, compare_file
 from watchkeeper.code.index import ProjectIndex
 from watchkeeper.code.languages import find_language, languages
+from watchkeeper.code.memory import Memory
 from watchkeeper.code.resources.of_change import Resources
 from watchkeeper.conflicts.detect import find_conflicts
 from watchkeeper.conflicts.pair import Pair, Party, TextClash
@@ -57,7 +58,7 @@ class Analyst:
         self._reading_base = threading.Lock()
         self._deltas: OrderedDict[tuple[str, ...], FileDelta] = OrderedDict()
         self._memories: dict[tuple[ChangeId, Sha | None], ReadMemory] = {}
-        self._resources: dict[tuple[ChangeId, Sha | None], Resources] = {}
+        self._resources = Memory()
         self._last_good: dict[tuple[ChangeId, str], tuple[bytes, Reading]] = {}
 
     def base_tree(self, base: Sha | None) -> BaseTree:
@@ -92,7 +93,7 @@ class Analyst:
             return self._objects.read(Sha(blob)) if blob is not None else None
 
         memory = self._memories.setdefault((change.id, change.base), {})
-        resources = self._resources.setdefault((change.id, change.base), Resources(source))
+        resources = Resources(source, self._resources)
         return build_footprint(
             change.id, changed, deltas, tree.index, bodies=bodies, memory=memory, resources=resources
         )
@@ -115,8 +116,6 @@ class Analyst:
             del self._last_good[place]
         for key in [key for key in self._memories if key[0] == change]:
             del self._memories[key]
-        for key in [key for key in self._resources if key[0] == change]:
-            del self._resources[key]
         self._merges.drop(change)
 
     def _read_base(self, base: Sha | None) -> BaseTree:

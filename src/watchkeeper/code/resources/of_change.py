@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from watchkeeper.code.changed_file import Bodies, ChangedFile
 from watchkeeper.code.compare import FileDelta
 from watchkeeper.code.index import ProjectIndex
+from watchkeeper.code.memory import Memory
 from watchkeeper.code.resources import read_resources
 from watchkeeper.code.resources.touches import FileResources
 from watchkeeper.code.tree import OverlaidTree, SourceTree
@@ -25,33 +26,26 @@ def no_source(path: str) -> bytes | None:  # noqa: ARG001
 
 
 class Resources:
-    """What is known of the resources of one change over one base: where base files are read, and what was read.
+    """What is known of the resources of files: where those of a base are read, and what was read of any before.
 
-    An answer holds for a file's path and content while the change's files define the same.
+    An answer holds in every tree that says the same wherever it was looked for: other changes share it through
+    ``memory``.
     """
 
-    def __init__(self, sources: Sources = no_source) -> None:
+    def __init__(self, sources: Sources = no_source, memory: Memory | None = None) -> None:
         self._sources = sources
-        self._known: MutableMapping[tuple[str, bool], tuple[str, ResourceReading]] = {}
+        self._memory = memory if memory is not None else Memory()
 
-    def read(self, path: str, source: bytes, tree: SourceTree, *, shape: str, is_now: bool) -> ResourceReading:
+    def read(self, path: str, source: bytes, tree: SourceTree) -> ResourceReading:
         """What the file touches, from memory where nothing that it depends on changed."""
-        mark = hashlib.blake2b(source, digest_size=12).hexdigest() + (shape if is_now else "")
-        known = self._known.get((path, is_now))
-        if known is None or known[0] != mark:
-            known = self._known[path, is_now] = (mark, read_resources(path, source, tree))
-        return known[1]
+        question = (path, hashlib.blake2b(source, digest_size=16).digest())
+        return self._memory.recall(question, tree, lambda seen: read_resources(path, source, seen), _weigh)
 
     def tree(
         self, index: ProjectIndex, files: Mapping[str, tuple[bytes | None, Reading | None]], bodies: Bodies
     ) -> SourceTree:
         """The base tree with ``files`` laid over it."""
         return OverlaidTree(index, files, self._sources, bodies)
-
-    def keep(self, places: set[tuple[str, bool]]) -> None:
-        """Drop what is known of files that the change no longer touches."""
-        for place in self._known.keys() - places:
-            del self._known[place]
 
 
 def read_change(
@@ -60,8 +54,6 @@ def read_change(
     indexes: tuple[ProjectIndex, ProjectIndex],
     bodies: Bodies,
     resources: Resources,
-    *,
-    shape: str,
 ) -> tuple[FileResources, ...]:
     """What each file of the change touches. ``indexes`` are the base's and the change's own."""
     before = {file.base_path: (file.base, file.base_reading) for file in files if file.base_path is not None}
@@ -69,18 +61,19 @@ def read_change(
     after = gone | {file.now_path: (file.now, file.now_reading) for file in files if file.now_path is not None}
     base_tree = resources.tree(indexes[0], before, bodies)
     now_tree = resources.tree(indexes[1], after, bodies)
-    found, places = [], set()
+    found = []
     for file, delta in zip(files, deltas, strict=True):
         base = now = ResourceReading()
         if file.base_path is not None and file.base is not None and not file.is_binary:
-            base = resources.read(file.base_path, file.base, base_tree, shape="", is_now=False)
-            places.add((file.base_path, False))
+            base = resources.read(file.base_path, file.base, base_tree)
         if file.now_path is not None and file.now is not None and not file.is_binary:
-            now = resources.read(file.now_path, file.now, now_tree, shape=shape, is_now=True)
-            places.add((file.now_path, True))
+            now = resources.read(file.now_path, file.now, now_tree)
         found.append(FileResources(file.place, base, now, _altered(delta), delta.hunks))
-    resources.keep(places)
     return tuple(found)
+
+
+def _weigh(reading: ResourceReading) -> int:
+    return len(reading.accesses) + len(reading.not_analysed)
 
 
 def _altered(delta: FileDelta) -> frozenset[str]:

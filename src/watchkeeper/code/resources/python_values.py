@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Sequence
+from functools import lru_cache
 
 
 def text_of(node: ast.expr | None) -> str | None:
@@ -44,10 +45,28 @@ def keyword_of(call: ast.Call, name: str) -> ast.expr | None:
     return next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
 
 
-def calls_in(tree: ast.AST) -> Iterator[ast.Call]:
+def calls_in(tree: ast.AST) -> Sequence[ast.Call]:
     """Every call, in the order of the text."""
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    yield from sorted(found, key=lambda call: (call.lineno, call.col_offset))
+    return _nodes_in(tree)[0]
+
+
+def attributes_in(tree: ast.AST) -> Sequence[ast.Attribute]:
+    """Every ``value.name``, from the outside in."""
+    return _nodes_in(tree)[1]
+
+
+@lru_cache(maxsize=4)
+def _nodes_in(tree: ast.AST) -> tuple[Sequence[ast.Call], Sequence[ast.Attribute]]:
+    """One walk for all the extractors that look at the same file one after the other."""
+    calls: list[ast.Call] = []
+    attributes: list[ast.Attribute] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            calls.append(node)
+        elif isinstance(node, ast.Attribute):
+            attributes.append(node)
+    calls.sort(key=lambda call: (call.lineno, call.col_offset))
+    return tuple(calls), tuple(attributes)
 
 
 def assigned(statement: ast.stmt) -> tuple[str, ast.expr] | None:

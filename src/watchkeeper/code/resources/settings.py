@@ -10,7 +10,7 @@ import msgspec
 from watchkeeper.code.python_source.parsing import parse_source
 from watchkeeper.code.resources.keyed_text import read_keys
 from watchkeeper.code.resources.page import Page
-from watchkeeper.code.resources.python_values import assigned, calls_in, compact, dotted, text_of
+from watchkeeper.code.resources.python_values import assigned, attributes_in, calls_in, compact, dotted, text_of
 from watchkeeper.code.tree import SourceTree
 from watchkeeper.model.resources import AccessMode, ResourceKind, ResourceReading
 
@@ -74,8 +74,8 @@ def _python(page: Page) -> None:
 
 
 def _django_reads(page: Page, tree: ast.Module) -> None:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and dotted(node.value) == "settings" and node.attr.isupper():
+    for node in attributes_in(tree):
+        if dotted(node.value) == "settings" and node.attr.isupper():
             page.add(node.attr, AccessMode.READ, node.lineno)
     for call in calls_in(tree):
         if dotted(call.func) == "getattr" and len(call.args) > 1 and dotted(call.args[0]) == "settings":
