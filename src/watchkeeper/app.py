@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from watchkeeper.watch.analyst import Analyst
     from watchkeeper.watch.check import CheckReport, Gathered
     from watchkeeper.watch.engine import LiveWatch, Parts
+    from watchkeeper.watch.hosting import Hosting
     from watchkeeper.watch.merges import Merges
     from watchkeeper.watch.readings import Readings
     from watchkeeper.watch.replay import ReplayReport
@@ -345,11 +347,49 @@ async def keep_memory_still(watch: LiveWatch) -> None:
         gc.freeze()
 
 
+async def serve(live: LiveWatch, parts: Parts, place: Place) -> None:
+    """What goes on beside a watch that is a process of its own, until it is cancelled."""
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(keep_memory_still(live))
+        tasks.create_task(make_hosting(live, parts, place).run())
+
+
+def find_socket(place: Place) -> Path:
+    """Where the daemon of this place listens, whether there is one or not."""
+    from watchkeeper.agents.sockets import socket_path
+
+    return socket_path(place.home, place.project)
+
+
+def make_hosting(live: LiveWatch, parts: Parts, place: Place) -> Hosting:
+    """What lets agents and the command line speak to a watch."""
+    from watchkeeper.agents.hooks import find_vendor
+    from watchkeeper.agents.processes import find_agent, find_lineage, is_alive
+    from watchkeeper.watch.attendance import Attendance, Outside
+    from watchkeeper.watch.hosting import Hosting
+
+    def state() -> State:
+        return parts.ledger.state
+
+    outside = Outside(find_vendor, lambda pid: find_agent(find_lineage(pid)), is_alive)
+    attendance = Attendance(live, state, outside, parts.clock, place.config.notice_severity)
+    return Hosting(
+        live,
+        attendance,
+        find_socket(place),
+        state=state,
+        repository=place.repository.common_dir,
+        version=parts.version,
+        clock=parts.clock,
+    )
+
+
 def prove_aside() -> None:
     """The life of the process that proves for a watch; its place is the first thing that it is told."""
     import sys
 
-    from watchkeeper.probes.aside import decode_message, serve
+    from watchkeeper.model.wire import decode_message
+    from watchkeeper.probes.aside import serve
     from watchkeeper.probes.live import LiveProver
     from watchkeeper.probes.prover import Prover
     from watchkeeper.probes.sets import SetFinder

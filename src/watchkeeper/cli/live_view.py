@@ -22,7 +22,8 @@ from watchkeeper.model.ids import Millis
 
 if TYPE_CHECKING:
     from watchkeeper.app import Place
-    from watchkeeper.watch.engine import LiveWatch, Picture, Update
+    from watchkeeper.watch.attached import Watching
+    from watchkeeper.watch.engine import Picture, Update
     from watchkeeper.watch.measures import WatchStatistics
 
 _REDRAW_S = 0.2
@@ -39,7 +40,7 @@ class View(Protocol):
     def end(self) -> None: ...
 
 
-def make_view(watch: LiveWatch, place: Place, environ: Mapping[str, str]) -> View:
+def make_view(watch: Watching, place: Place, environ: Mapping[str, str]) -> View:
     """A screen where there is one, else lines."""
     if sys.stdout.isatty() and environ.get("TERM", "") not in {"dumb", ""}:
         return ScreenView(watch, place, find_terminal(sys.stdout, environ))
@@ -145,7 +146,7 @@ def fit_screen(head: Sequence[str], footer: str, width: int, height: int) -> lis
 class ScreenView:
     """Redrawn in place, at most five times a second, and only where something differs."""
 
-    def __init__(self, watch: LiveWatch, place: Place, terminal: Terminal) -> None:
+    def __init__(self, watch: Watching, place: Place, terminal: Terminal) -> None:
         self._watch = watch
         self._place = place
         self._terminal = terminal
@@ -211,7 +212,7 @@ class ScreenView:
 class LineView:
     """For pipes, files and dumb terminals: the picture once, then a line for each event."""
 
-    def __init__(self, watch: LiveWatch, place: Place, terminal: Terminal) -> None:
+    def __init__(self, watch: Watching, place: Place, terminal: Terminal) -> None:
         self._watch = watch
         self._place = place
         self._terminal = terminal

@@ -6,14 +6,15 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
-from watchkeeper.app import Place, find_place, keep_memory_still, open_watch
+from watchkeeper.app import Place, find_place, find_socket, open_watch, serve
+from watchkeeper.cli.daemon import is_answering
 from watchkeeper.cli.documents import change_document, event_document, state_document
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.live_view import make_view, next_step, render_picture, shown_conflicts
@@ -25,7 +26,8 @@ from watchkeeper.conflicts.lifecycle import ConflictState
 from watchkeeper.model.events import ConflictOpened
 
 if TYPE_CHECKING:
-    from watchkeeper.watch.engine import LiveWatch, Parts, Picture, Update
+    from watchkeeper.watch.attached import Watching
+    from watchkeeper.watch.engine import Parts, Picture, Update
 
 
 @verb(
@@ -58,10 +60,14 @@ def command(
 
     Works at once in any repository, without configuration. Staged, unstaged and untracked work counts; ignored files
     do not. Your repository is only read. Everything is recorded: see `watchkeeper conflicts` and `watchkeeper log`.
-    Ctrl-C ends it.
+    Where a daemon runs (`watchkeeper up`) it is its watch that is shown. Ctrl-C ends the view.
     """
     flags = {"branches": branches or None, "clones": clones or None, "target": target, "min_severity": severity}
     place = find_place(folder, os.environ, flags)
+    if not once and not (branches or clones or target) and is_answering(find_socket(place)):
+        from watchkeeper.watch.attached import AttachedWatch
+
+        return asyncio.run(_show(AttachedWatch(find_socket(place)), place, as_json=as_json))
     with open_watch(place) as parts:
         if once:
             return _once(parts, place, as_json=as_json)
@@ -86,18 +92,26 @@ async def _follow(parts: Parts, place: Place, *, as_json: bool) -> int:
     from watchkeeper.watch.engine import LiveWatch
 
     watch = LiveWatch(parts)
+    return await _show(watch, place, as_json=as_json, beside=lambda: serve(watch, parts, place))
+
+
+async def _show(
+    watch: Watching, place: Place, *, as_json: bool, beside: Callable[[], Coroutine[None, None, None]] | None = None
+) -> int:
+    """Run a watch, and what serves others ``beside`` it, and show it until somebody ends it."""
     asked = _stop_on_signals(watch)
     view = JsonView(watch, place) if as_json else make_view(watch, place, os.environ)
     watch.listen(view.take)
     async with asyncio.TaskGroup() as tasks:
         shown = tasks.create_task(view.show())
-        still = tasks.create_task(keep_memory_still(watch))
+        serving = tasks.create_task(beside()) if beside is not None else None
         try:
             await watch.run()
         finally:
             watch.stop()
+            if serving is not None:
+                serving.cancel()
         await shown
-        still.cancel()
     view.end()
     code = Exit.INTERRUPTED if signal.SIGINT in asked else Exit.NOTHING
     if watch.is_stuck:  # in a scan or a parse that takes long: nobody waits for it
@@ -106,7 +120,7 @@ async def _follow(parts: Parts, place: Place, *, as_json: bool) -> int:
     return code
 
 
-def _stop_on_signals(watch: LiveWatch) -> list[int]:
+def _stop_on_signals(watch: Watching) -> list[int]:
     """Ctrl-C, a request to end and a closed terminal all end it in order; the signals that came."""
     asked: list[int] = []
 
@@ -126,7 +140,7 @@ class JsonView:
     SIGUSR1 asks for a line of statistics in between.
     """
 
-    def __init__(self, watch: LiveWatch, place: Place) -> None:
+    def __init__(self, watch: Watching, place: Place) -> None:
         self._watch = watch
         self._least = place.config.min_severity
         self._is_begun = False

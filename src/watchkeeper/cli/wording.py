@@ -23,10 +23,16 @@ from watchkeeper.model.events import (
     ConflictProbed,
     Event,
     FileUnreadable,
+    NoticeDelivered,
+    NoticeQueued,
+    NoticeSettled,
     Opaque,
     Recorded,
     RuleDemoted,
     RuleRestored,
+    SessionBegan,
+    SessionEnded,
+    SessionForged,
     WatchStarted,
     WatchStopped,
 )
@@ -211,12 +217,36 @@ def describe(event: Event, terminal: Terminal) -> str:
             return _describe_rule(event)
         case FileUnreadable():
             return f"{printable(event.change)}: {printable(event.path)} cannot be read: {printable(event.reason)}"
+        case SessionBegan() | SessionEnded() | SessionForged() | NoticeQueued() | NoticeDelivered() | NoticeSettled():
+            return _describe_session(event)
         case WatchStarted():
             return f"watching began (version {event.version}, target {printable(event.target)})"
         case WatchStopped():
             return "watching ended"
         case Opaque():
             return f"{printable(event.kind)} (an event of a newer version)"
+        case _:
+            assert_never(event)
+
+
+def _describe_session(
+    event: SessionBegan | SessionEnded | SessionForged | NoticeQueued | NoticeDelivered | NoticeSettled,
+) -> str:
+    match event:
+        case SessionBegan():
+            by = "started by a person" if event.session.guest else "started by Watchkeeper"
+            return f"{printable(event.session.id)} is at work in {printable(event.session.path)}, {by}"
+        case SessionEnded():
+            return f"{printable(event.id)} is done: {printable(event.reason)}"
+        case SessionForged():
+            return f"process {event.pid} spoke in the name of {printable(event.id)}: {printable(event.reason)}"
+        case NoticeQueued():
+            about = event.notice.conflict or "what it relies on"
+            return f"{event.notice.id}  {printable(event.notice.session)} is to be told of {about}"
+        case NoticeDelivered():
+            return f"{event.id}  told ({event.channel.value})"
+        case NoticeSettled():
+            return f"{event.id}  {event.heed.value}: {printable(event.reason)}"
         case _:
             assert_never(event)
 

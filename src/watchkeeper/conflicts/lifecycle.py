@@ -8,6 +8,7 @@ from typing import NamedTuple, assert_never
 
 import msgspec
 
+from watchkeeper.model.agents import Channel, Heed, Notice, NoticeId, Session, SessionId
 from watchkeeper.model.changes import Change
 from watchkeeper.model.conflicts import Conflict, Severity
 from watchkeeper.model.events import (
@@ -22,10 +23,16 @@ from watchkeeper.model.events import (
     ConflictOpened,
     ConflictProbed,
     FileUnreadable,
+    NoticeDelivered,
+    NoticeQueued,
+    NoticeSettled,
     Opaque,
     Recorded,
     RuleDemoted,
     RuleRestored,
+    SessionBegan,
+    SessionEnded,
+    SessionForged,
     WatchStarted,
     WatchStopped,
 )
@@ -66,15 +73,36 @@ class ConflictState(msgspec.Struct, frozen=True):
         return after.lowered() if self.is_demoted and not is_settled else after
 
 
+class SessionState(msgspec.Struct, frozen=True):
+    """A session and whether it still is at work; ``ended_at`` None: it is."""
+
+    session: Session
+    ended_at: Millis | None = None
+    reason: str = ""
+
+
+class NoticeState(msgspec.Struct, frozen=True):
+    """A notice and how far it came. ``channel`` None: it was not delivered yet; ``heed`` None: nothing came of it yet."""
+
+    notice: Notice
+    queued_at: Millis
+    delivered_at: Millis | None = None
+    channel: Channel | None = None
+    heed: Heed | None = None
+    settled_at: Millis | None = None
+
+
 class State(msgspec.Struct, frozen=True):
     """Everything that a project's events say about now; ``seq`` is the last event that it holds.
 
-    ``demoted`` are the rules whose conflicts are shown lower.
+    ``demoted`` are the rules whose conflicts are shown lower. ``sessions`` and ``notices`` are all there ever were.
     """
 
     conflicts: Mapping[ConflictId, ConflictState] = {}
     changes: Mapping[ChangeId, Change] = {}
     demoted: frozenset[str] = frozenset()
+    sessions: Mapping[SessionId, SessionState] = {}
+    notices: Mapping[NoticeId, NoticeState] = {}
     seq: Seq = Seq(0)
 
 
@@ -86,13 +114,22 @@ def fold(state: State, recorded: Recorded) -> State:
 def fold_all(events: Iterable[Recorded], state: State | None = None) -> State:
     """The state after ``events``, in their order. Total, and linear: take it for many events."""
     start = state or State()
-    draft = _Draft(dict(start.conflicts), dict(start.changes), set(start.demoted))
+    draft = _Draft(
+        dict(start.conflicts), dict(start.changes), set(start.demoted), dict(start.sessions), dict(start.notices)
+    )
     seq = start.seq
     for recorded in events:
         if recorded.seq > seq:
             _apply(recorded, draft)
             seq = recorded.seq
-    return State(conflicts=draft.conflicts, changes=draft.changes, demoted=frozenset(draft.demoted), seq=seq)
+    return State(
+        conflicts=draft.conflicts,
+        changes=draft.changes,
+        demoted=frozenset(draft.demoted),
+        sessions=draft.sessions,
+        notices=draft.notices,
+        seq=seq,
+    )
 
 
 def open_conflicts(state: State) -> tuple[ConflictState, ...]:
@@ -119,6 +156,8 @@ class _Draft(NamedTuple):
     conflicts: dict[ConflictId, ConflictState]
     changes: dict[ChangeId, Change]
     demoted: set[str]
+    sessions: dict[SessionId, SessionState]
+    notices: dict[NoticeId, NoticeState]
 
 
 def _apply(recorded: Recorded, draft: _Draft) -> None:
@@ -141,10 +180,33 @@ def _apply(recorded: Recorded, draft: _Draft) -> None:
                 conflicts[event.id] = _probed(conflicts[event.id], event.proof, recorded)
         case RuleDemoted() | RuleRestored():
             _mark_rule(draft, event.rule, is_demoted=isinstance(event, RuleDemoted))
-        case FileUnreadable() | WatchStarted() | WatchStopped() | Opaque():
+        case SessionBegan():
+            draft.sessions[event.session.id] = SessionState(event.session)
+        case SessionEnded():
+            if event.id in draft.sessions:
+                ended = draft.sessions[event.id]
+                draft.sessions[event.id] = SessionState(ended.session, recorded.at, event.reason)
+        case NoticeQueued() | NoticeDelivered() | NoticeSettled():
+            _apply_notice(event, recorded.at, draft.notices)
+        case FileUnreadable() | SessionForged() | WatchStarted() | WatchStopped() | Opaque():
             pass
         case _:
             assert_never(event)
+
+
+def _apply_notice(
+    event: NoticeQueued | NoticeDelivered | NoticeSettled, at: Millis, notices: dict[NoticeId, NoticeState]
+) -> None:
+    if isinstance(event, NoticeQueued):
+        notices.setdefault(event.notice.id, NoticeState(event.notice, at))
+        return
+    before = notices.get(event.id)
+    if before is None:
+        return
+    if isinstance(event, NoticeSettled):
+        notices[event.id] = msgspec.structs.replace(before, heed=event.heed, settled_at=at)
+    elif before.delivered_at is None:
+        notices[event.id] = msgspec.structs.replace(before, delivered_at=at, channel=event.channel)
 
 
 def _seen(conflict: Conflict, draft: _Draft, recorded: Recorded) -> ConflictState:

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
+from watchkeeper.model.agents import Channel, Heed, Notice, NoticeId, Session, SessionId
 from watchkeeper.model.changes import Change
 from watchkeeper.model.conflicts import Conflict, Severity
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis, ProjectId, Seq
@@ -103,6 +104,48 @@ class FileUnreadable(msgspec.Struct, frozen=True, tag="file-unreadable"):
     reason: str
 
 
+class SessionBegan(msgspec.Struct, frozen=True, tag="session-began"):
+    """An agent was heard of for the first time, or again after it had ended, or from another worktree."""
+
+    session: Session
+
+
+class SessionEnded(msgspec.Struct, frozen=True, tag="session-ended"):
+    """It said so, or its process is gone. Says nothing about its work, which stays live."""
+
+    id: SessionId
+    reason: str
+
+
+class SessionForged(msgspec.Struct, frozen=True, tag="session-forged"):
+    """A process that does not belong to a session spoke in its name: what it said was dropped."""
+
+    id: SessionId
+    pid: int
+    reason: str
+
+
+class NoticeQueued(msgspec.Struct, frozen=True, tag="notice-queued"):
+    """A session has to be told of a conflict. It was not told yet."""
+
+    notice: Notice
+
+
+class NoticeDelivered(msgspec.Struct, frozen=True, tag="notice-delivered"):
+    """The notice left through a channel that reaches the model. Whether it acts on it is another fact."""
+
+    id: NoticeId
+    channel: Channel
+
+
+class NoticeSettled(msgspec.Struct, frozen=True, tag="notice-settled"):
+    """What became of a notice. What was unanswered is for a person; it may yet be heeded."""
+
+    id: NoticeId
+    heed: Heed
+    reason: str
+
+
 class WatchStarted(msgspec.Struct, frozen=True, tag="watch-started"):
     """Watching began. What happened since the previous event of another watch was not seen."""
 
@@ -134,6 +177,12 @@ Event = (
     | RuleDemoted
     | RuleRestored
     | FileUnreadable
+    | SessionBegan
+    | SessionEnded
+    | SessionForged
+    | NoticeQueued
+    | NoticeDelivered
+    | NoticeSettled
     | WatchStarted
     | WatchStopped
     | Opaque

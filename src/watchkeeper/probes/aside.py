@@ -6,29 +6,27 @@ again and asked again for what it owed; a pair at which it dies twice says so.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from watchkeeper.model.conflicts import Conflict
 from watchkeeper.model.ids import ChangeId, Sha
 from watchkeeper.model.probing import LiveTree, Outcome, Proof, UnionProof
+from watchkeeper.model.wire import decode_message, encode_message
 from watchkeeper.sandbox.companion import Companion, receive, send
 
 if TYPE_CHECKING:
     from watchkeeper.probes.live import LiveProver  # what the other side alone needs
 
 Pair = frozenset[ChangeId]
-_T = TypeVar("_T")
 _NICE = 5
 _MOST_TRIES = 2
 _LONG_LIFE_S = 60.0
@@ -269,17 +267,3 @@ def _could_not(order: Prove, reason: str) -> Proof:
 
 def _is_about(changes: Sequence[LiveTree], union: UnionProof) -> bool:
     return {(each.change, each.tree) for each in changes} == set(zip(union.changes, union.trees, strict=True))
-
-
-def encode_message(value: msgspec.Struct) -> bytes:
-    """JSON in ASCII: a file's name that is no text survives as lone surrogates, which msgspec alone refuses."""
-    return json.dumps(msgspec.to_builtins(value, enc_hook=str)).encode("ascii")
-
-
-def decode_message(message: bytes, kind: type[_T]) -> _T:
-    """What ``encode_message`` made of a value of that kind."""
-    return msgspec.convert(json.loads(message), kind, dec_hook=_read)
-
-
-def _read(kind: type, value: object) -> object:
-    return Path(value) if kind is Path and isinstance(value, str) else value

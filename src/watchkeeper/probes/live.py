@@ -49,7 +49,8 @@ class LiveProver:
         self._finished: SimpleQueue[Proof | UnionProof] = SimpleQueue()
         self._ready: Callable[[], None] = lambda: None
         self._looking = Worker("prove", self._failed)
-        self._running = Worker("prove-commands", self._failed, Budget(budget, time.monotonic()))
+        self._budget = Budget(budget, time.monotonic())
+        self._running = Worker("prove-commands", self._failed, self._budget)
         self._taken: dict[Pair, tuple[LiveTree, ...]] = {}
         self._number = 0
 
@@ -97,10 +98,13 @@ class LiveProver:
         self._looking.close()
 
     def _look(self, key: Pair, pair: Sequence[LiveTree], severity: int, cancel: threading.Event) -> None:
-        started = time.monotonic()
+        """Static checks wait for no budget, but what they take is not there for commands."""
+        started, taken = time.monotonic(), time.thread_time()
         merge = self._merges.merge(pair, newest_base(pair, self._is_ancestor))
         proof = self._prover.prove_statically(merge)
-        proof = msgspec.structs.replace(proof, wall_ms=round((time.monotonic() - started) * 1000))
+        ended = time.monotonic()
+        self._budget.spend(time.thread_time() - taken, ended)
+        proof = msgspec.structs.replace(proof, wall_ms=round((ended - started) * 1000))
         if self._commands is None or proof.outcome is not Outcome.NOT_DISPROVED:
             self._running.cancel(key)
             self._tell(proof, cancel)

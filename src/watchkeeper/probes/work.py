@@ -29,24 +29,27 @@ class Job:
 
 
 class Budget:
-    """Lets work begin while it has not taken more than its share of time. ``share`` in processors."""
+    """Lets work begin while it has not taken more than its share of time. ``share`` in processors. Thread-safe."""
 
     def __init__(self, share: float, now: float) -> None:
         self._share = share
         self._left_s = MOST_SAVED_S * share
         self._at = now
+        self._guard = threading.Lock()
 
     def wait_s(self, now: float) -> float:
         """How long to wait before the next piece of work."""
-        self._fill(now)
-        if self._left_s > 0:
-            return 0.0
-        return (-self._left_s + 0.05) / self._share if self._share > 0 else float("inf")
+        with self._guard:
+            self._fill(now)
+            if self._left_s > 0:
+                return 0.0
+            return (-self._left_s + 0.05) / self._share if self._share > 0 else float("inf")
 
     def spend(self, seconds: float, now: float) -> None:
-        """So long a piece of work has run."""
-        self._fill(now)
-        self._left_s -= seconds
+        """So long a piece of work has run, be it one that waited for its turn or not."""
+        with self._guard:
+            self._fill(now)
+            self._left_s -= seconds
 
     def _fill(self, now: float) -> None:
         self._left_s = min(self._left_s + (now - self._at) * self._share, MOST_SAVED_S * self._share)

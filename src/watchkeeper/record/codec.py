@@ -14,7 +14,13 @@ from watchkeeper.model.events import (
     ConflictOpened,
     ConflictProbed,
     Event,
+    NoticeDelivered,
+    NoticeQueued,
+    NoticeSettled,
     Opaque,
+    SessionBegan,
+    SessionEnded,
+    SessionForged,
 )
 
 KINDS: tuple[str, ...] = tuple(str(event.__struct_config__.tag) for event in get_args(Event) if event is not Opaque)
@@ -30,11 +36,17 @@ def kind_of(event: Event) -> str:
 
 
 def subject_of(event: Event) -> str:
-    """The id of the conflict or change that the event is about; ``""`` where it is about neither."""
+    """The id of the conflict, change, session or notice that the event is about; ``""`` where it is about none."""
     match event:
         case ConflictOpened() | ConflictChanged():
             return event.conflict.id
         case ConflictClosed() | ConflictDismissed() | ConflictProbed():
+            return event.id
+        case SessionBegan():
+            return event.session.id
+        case NoticeQueued():
+            return event.notice.id
+        case SessionEnded() | SessionForged() | NoticeDelivered() | NoticeSettled():
             return event.id
         case _:
             change = getattr(event, "change", "")

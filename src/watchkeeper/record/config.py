@@ -42,6 +42,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     branches: tuple[str, ...] = ()  # globs of branches followed beside the worktrees
     clones: tuple[str, ...] = ()  # folders of other clones of the project that are followed too
     min_severity: Severity = Severity.MINOR  # conflicts below it are recorded, not shown
+    notice_severity: Severity = Severity.MAJOR  # agents are told of conflicts from here on
     landed_hours: int = 48  # how long a landed change stays compared with live ones
     project: ProjectConfig = ProjectConfig()
 

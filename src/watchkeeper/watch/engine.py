@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import msgspec
 from watchkeeper.conflicts.lifecycle import State
 from watchkeeper.model.changes import Change
 from watchkeeper.model.errors import NotARepositoryError, WatchkeeperError
-from watchkeeper.model.events import Recorded, WatchStarted, WatchStopped
+from watchkeeper.model.events import Event, Recorded, WatchStarted, WatchStopped
 from watchkeeper.model.ids import Millis
 from watchkeeper.repos.follow import FollowBatch, Follower
 from watchkeeper.repos.followplan import (
@@ -150,6 +150,16 @@ class LiveWatch:
         """Have ``listener`` called, in the loop, with all that happens from now on. It must not block."""
         self._listeners.append(listener)
 
+    def unlisten(self, listener: Callable[[Update], None]) -> None:
+        """Call it no more."""
+        with suppress(ValueError):
+            self._listeners.remove(listener)
+
+    @property
+    def is_recorder(self) -> bool:
+        """This watch is the one that writes the project's record."""
+        return self._ledger.recorder == 0
+
     async def wait_ready(self) -> bool:
         """Wait for the first screen: everything live was looked at once. False where the watch ended before."""
         waits = [asyncio.create_task(each.wait()) for each in (self._ready, self._stopping)]
@@ -163,6 +173,31 @@ class LiveWatch:
     async def wait_stopped(self) -> None:
         """Wait until the watch is to end."""
         await self._stopping.wait()
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """The worktrees that are followed."""
+        return tuple(self._lookout.followed)
+
+    async def record(self, events: Sequence[Event]) -> None:
+        """Record what others found out, and tell all listeners."""
+        if events:
+            at = self._parts.clock()
+
+            def perform() -> tuple[Recorded, ...]:
+                recorded = self._ledger.record(events, at)
+                self._take_picture()
+                return recorded
+
+            self._publish(await self._thread.do(perform), None)
+
+    async def look_at(self, root: Path, paths: Iterable[str], *, within_s: float) -> None:
+        """Somebody says that these files were just saved: look at them before all else, for so long at most."""
+        wanted = frozenset(paths)
+        looking = asyncio.ensure_future(
+            self._step(lambda: self._lookout.touch(root, wanted), root=root, seen_at=time.monotonic())
+        )
+        await asyncio.wait({looking}, timeout=within_s)
 
     @property
     def has_picture(self) -> bool:
@@ -474,7 +509,7 @@ class LiveWatch:
     def _publish(self, recorded: tuple[Recorded, ...], latency: float | None, *, is_news: bool = False) -> None:
         if recorded or is_news:
             update = Update(recorded, latency)
-            for listener in self._listeners:
+            for listener in tuple(self._listeners):
                 listener(update)
 
     # What is watched

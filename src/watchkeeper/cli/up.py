@@ -1,0 +1,121 @@
+"""``watchkeeper up``: watch in the background, so that agents can take part."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from watchkeeper.app import Place, find_place, find_socket, open_watch, serve
+from watchkeeper.cli.daemon import find_standing
+from watchkeeper.cli.exits import Exit
+from watchkeeper.cli.options import json_option, repo_option
+from watchkeeper.cli.output import show, show_document
+from watchkeeper.cli.status import standing_document
+from watchkeeper.cli.verb import verb
+from watchkeeper.model.errors import WatchkeeperError
+from watchkeeper.record.home import make_home
+
+if TYPE_CHECKING:
+    from watchkeeper.watch.hosting import Standing
+
+_START_S = 60.0
+_LOOK_S = 0.1
+_MOST_LOG = 4_000
+
+
+@verb(
+    examples=(
+        "watchkeeper up",
+        "watchkeeper up --foreground",
+    ),
+    then="watchkeeper status",
+)
+@click.option("--foreground", is_flag=True, help="Stay in this terminal, for service managers; Ctrl-C ends it.")
+@repo_option
+@json_option
+def command(*, foreground: bool, folder: Path, as_json: bool) -> int:
+    """Watch this repository in the background, and let agents take part.
+
+    Agents whose hooks are installed (`watchkeeper hooks install`) are told of conflicts while they work. `watchkeeper
+    watch` shows what the daemon sees, `watchkeeper down` ends it. One daemon a repository: a second `up` says that the
+    first one runs. Exit code 0 when it runs.
+    """
+    place = find_place(folder, os.environ)
+    standing = find_standing(find_socket(place))
+    if standing is None and foreground:
+        return _run(place)
+    started = standing is None
+    if standing is None:
+        standing = _start(place)
+    if as_json:
+        show_document({"started": started, "daemon": standing_document(standing)})
+    else:
+        what = "watching" if started else "it is watching already"
+        show([f"{what}: {standing.repository} (process {standing.pid})"], "watchkeeper status")
+    return Exit.NOTHING
+
+
+def _run(place: Place) -> int:
+    from watchkeeper.watch.engine import LiveWatch
+
+    async def live() -> None:
+        watch = LiveWatch(parts)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, watch.stop)
+        loop.add_signal_handler(signal.SIGHUP, lambda: None)  # the terminal that started it may close
+        async with asyncio.TaskGroup() as tasks:
+            serving = tasks.create_task(serve(watch, parts, place))
+            try:
+                await watch.run()
+            finally:
+                serving.cancel()
+        if watch.is_stuck:
+            os._exit(Exit.NOTHING)
+
+    with open_watch(place) as parts:
+        if parts.ledger.recorder:
+            raise WatchkeeperError(
+                f"Process {parts.ledger.recorder} watches this repository already, and is no daemon",
+                slug="watched-already",
+                hint="end it, or look with: watchkeeper watch",
+                facts={"pid": parts.ledger.recorder},
+            )
+        asyncio.run(live())
+    return Exit.NOTHING
+
+
+def _start(place: Place) -> Standing:
+    """Start a process of its own, and wait until it answers. Raises WatchkeeperError with what it said last."""
+    folder = make_home(place.home) / "projects" / place.project
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "daemon.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "watchkeeper", "up", "--foreground", "--repo", str(place.repository.found_at)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            cwd="/",
+        )
+    ends = time.monotonic() + _START_S
+    while time.monotonic() < ends and process.poll() is None:
+        if (standing := find_standing(find_socket(place))) is not None:
+            return standing
+        time.sleep(_LOOK_S)
+    said = log.read_bytes()[-_MOST_LOG:].decode(errors="replace").strip()
+    raise WatchkeeperError(
+        f"The daemon did not come up: {said.splitlines()[0] if said else 'it said nothing'}",
+        slug="daemon-failed",
+        hint=f"cat {log}",
+        facts={"log": str(log)},
+    )

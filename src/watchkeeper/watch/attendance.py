@@ -1,0 +1,166 @@
+"""Agents take part in a watch: what they do is heard, and they are told of conflicts where they can hear it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from watchkeeper.agents.hooks.vendor import HookCall, HookVendor, Point, Said
+from watchkeeper.conflicts.lifecycle import State
+from watchkeeper.model.agents import Act, Channel, Heed, Phase, Session, SessionId
+from watchkeeper.model.changes import Change, Source
+from watchkeeper.model.conflicts import Severity
+from watchkeeper.model.events import NoticeDelivered, NoticeSettled, WatchStopped
+from watchkeeper.model.ids import ChangeId, Millis
+from watchkeeper.watch.engine import LiveWatch, Update
+from watchkeeper.watch.notices import decide_notices, unanswered_by, waiting_for
+from watchkeeper.watch.service import Peer, Reply, Request
+from watchkeeper.watch.sessions import AgentProcess, Sessions
+
+_MOST_TOLD = 3
+_LOOK_S = 0.4
+_SWEEP_S = 3.0
+
+
+class Outside(NamedTuple):
+    """What is asked of the system and of vendors' files; wired by the composition root."""
+
+    vendor: Callable[[str], HookVendor | None]
+    agent_above: Callable[[int], AgentProcess | None]
+    is_alive: Callable[[AgentProcess], bool]
+
+
+class Attendance:
+    """Belongs to the loop in which the watch runs."""
+
+    def __init__(
+        self, live: LiveWatch, state: Callable[[], State], outside: Outside, clock: Callable[[], Millis], least: Severity
+    ) -> None:
+        """``least`` is what an agent is told of."""
+        self._live = live
+        self._state = state
+        self._outside = outside
+        self._clock = clock
+        self._least = least
+        self._sessions = Sessions(state(), outside.is_alive, clock)
+        self._deciding = asyncio.Lock()
+        self._due = asyncio.Event()
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """Those at work."""
+        return self._sessions.live
+
+    async def run(self) -> None:
+        """Tell whom it concerns as things happen, until cancelled."""
+        self._live.listen(self._take)
+        self._due.set()
+        while True:
+            with suppress(asyncio.TimeoutError):
+                async with asyncio.timeout(_SWEEP_S):
+                    await self._due.wait()
+            self._due.clear()
+            if not self._live.has_picture:
+                await asyncio.sleep(0.05)
+                self._due.set()
+                continue
+            await self._live.record(self._sessions.sweep())
+            await self.decide()
+
+    async def serve_hook(self, request: Request, reply: Reply) -> None:
+        """``hook AGENT CWD``: the payload is what the agent gave its hook, the answer is what that is to print."""
+        if len(request.arguments) != 2 or not self._live.has_picture:
+            return
+        agent, cwd = request.arguments
+        vendor = self._outside.vendor(agent)
+        if vendor is None:
+            return
+        call = vendor.read(_parsed(request.payload), cwd)
+        session = await self._hear(agent, call, cwd, request.peer)
+        if session is None:
+            return
+        await self._follow(session, call)
+        told = waiting_for(self._state(), session.id)[:_MOST_TOLD] if call.can_advise else ()
+        text = "\n\n".join(notice.text for notice in told)
+        is_stop = call.point is Point.STOP
+        answer = vendor.answer(call, Said(advice="" if is_stop else text, hold=text if is_stop else ""))
+        if await reply.write(answer) and told:
+            channel = Channel.STOP if is_stop else Channel.HOOK
+            await self._live.record([NoticeDelivered(notice.id, channel) for notice in told])
+        elif is_stop:
+            await self._leave_unanswered(session.id)
+
+    async def decide(self) -> None:
+        """Queue and settle notices as everything stands."""
+        async with self._deciding:
+            await self._live.record(decide_notices(self._state(), self._working(), self._least, self._clock()))
+
+    async def _hear(self, agent: str, call: HookCall, cwd: str, peer: Peer) -> Session | None:
+        root = self._root_of(call.cwd or cwd)
+        if root is None or not call.session:
+            return None
+        process = self._outside.agent_above(peer.pid) if peer.pid else None
+        session, events = self._sessions.hear(agent, call.session, str(root), process)
+        if session is not None and call.point is Point.END:
+            events = (*events, *self._sessions.end(session.id, "it said so"))
+        await self._live.record(events)
+        return session
+
+    async def _follow(self, session: Session, call: HookCall) -> None:
+        """What was just written is looked at now: the answer to this very call may be the one that tells of it."""
+        written = [
+            event.path for event in call.events if event.act is Act.WRITE and event.phase is Phase.DONE and event.path
+        ]
+        by_root: dict[Path, set[str]] = {}
+        for path in written:
+            whole = os.path.normpath(os.path.join(call.cwd or session.path, path))  # noqa: PTH118 - nothing is resolved
+            root = self._root_of(os.path.dirname(whole))  # noqa: PTH120
+            if root is not None:
+                by_root.setdefault(root, set()).add(os.path.relpath(whole, root))
+        for root, paths in by_root.items():
+            await self._live.look_at(root, paths, within_s=_LOOK_S)
+        await self.decide()
+
+    async def _leave_unanswered(self, session: SessionId) -> None:
+        """The turn is over: what the session was told and what stands is for a person to know."""
+        left = unanswered_by(self._state(), session)
+        await self._live.record(
+            [NoticeSettled(each, Heed.UNANSWERED, "the turn ended, and the conflict stands") for each in left]
+        )
+
+    def _root_of(self, folder: str) -> Path | None:
+        """The followed worktree around a folder; the innermost, where they are nested."""
+        real = os.path.realpath(folder)
+        found = [root for root in self._live.roots if real == str(root) or real.startswith(f"{root}{os.sep}")]
+        return max(found, key=lambda root: len(str(root)), default=None)
+
+    def _working(self) -> dict[ChangeId, tuple[Session, ...]]:
+        found: dict[ChangeId, tuple[Session, ...]] = {}
+        for change in self._live.picture().changes:
+            sessions = [each for each in self._sessions.at(change.path) if is_of(change, each)] if change.path else []
+            if sessions:
+                found[change.id] = tuple(sessions)
+        return found
+
+    def _take(self, update: Update) -> None:
+        if any(not isinstance(each.event, WatchStopped) for each in update.recorded):
+            self._due.set()
+
+
+def is_of(change: Change, session: Session) -> bool:
+    """Whether what the session does counts as this change."""
+    return change.source is Source.WORKTREE
+
+
+def _parsed(payload: bytes) -> Mapping[str, object]:
+    """The JSON object; empty where it is none."""
+    try:
+        found = json.loads(payload)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

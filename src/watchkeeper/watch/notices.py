@@ -1,0 +1,123 @@
+"""Who has to be told of what, and what became of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from watchkeeper.conflicts.lifecycle import ConflictState, NoticeState, State, Status
+from watchkeeper.conflicts.notice import notice_id, notice_text
+from watchkeeper.model.agents import Heed, Notice, NoticeId, Session, SessionId
+from watchkeeper.model.conflicts import Severity
+from watchkeeper.model.events import Event, NoticeQueued, NoticeSettled
+from watchkeeper.model.ids import ChangeId, ConflictId, Millis
+from watchkeeper.model.probing import Outcome
+
+Working = Mapping[ChangeId, Sequence[Session]]
+"""The sessions at work on each change."""
+
+_SHOW = "watchkeeper conflicts"
+_AGAIN_MS = 60_000
+
+
+def decide_notices(state: State, working: Working, least: Severity, now: Millis) -> tuple[Event, ...]:
+    """What follows for notices from where everything stands.
+
+    A session is told of a conflict of its change once, and again only where it has become graver. What is over, or has
+    become less, is settled.
+    """
+    told = _told(state, now)
+    queued = [
+        NoticeQueued(_notice(each, change, session, working, now))
+        for each in state.conflicts.values()
+        if each.status is Status.OPEN and each.severity.rank >= least.rank
+        for change in each.conflict.changes
+        for session in working.get(change, ())
+        if told.get((session.id, each.conflict.id), -1) < each.severity.rank
+    ]
+    fresh = {(event.notice.session, event.notice.conflict) for event in queued}
+    settled = [event for each in state.notices.values() if (event := _settle(each, state, fresh)) is not None]
+    return (*settled, *queued)
+
+
+def waiting_for(state: State, session: SessionId) -> tuple[Notice, ...]:
+    """What the session was not told yet, the gravest first."""
+    found = [
+        each
+        for each in state.notices.values()
+        if each.notice.session == session and each.delivered_at is None and each.heed is None
+    ]
+    found.sort(key=lambda each: (-each.notice.severity.rank, each.queued_at, each.notice.id))
+    return tuple(each.notice for each in found)
+
+
+def unanswered_by(state: State, session: SessionId) -> tuple[NoticeId, ...]:
+    """What the session was told, and nothing came of yet."""
+    return tuple(
+        identity
+        for identity, each in state.notices.items()
+        if each.notice.session == session and each.delivered_at is not None and each.heed is None
+    )
+
+
+def _told(state: State, now: Millis) -> dict[tuple[SessionId, ConflictId | None], int]:
+    """The gravest that each session was told, or is about to be told, of each conflict as long as it stands.
+
+    One that was over and has opened again is news, a minute after it was over: what flickers while somebody types is
+    told once.
+    """
+    found: dict[tuple[SessionId, ConflictId | None], int] = {}
+    for each in state.notices.values():
+        notice = each.notice
+        if not _is_past(each, state, now):
+            key = (notice.session, notice.conflict)
+            found[key] = max(found.get(key, -1), notice.severity.rank)
+    return found
+
+
+def _is_past(each: NoticeState, state: State, now: Millis) -> bool:
+    """It speaks of an earlier life of its conflict."""
+    conflict = state.conflicts.get(each.notice.conflict) if each.notice.conflict is not None else None
+    if conflict is None or each.settled_at is None or each.heed is Heed.UNANSWERED:
+        return False
+    return conflict.opened_at >= each.settled_at and now - each.settled_at >= _AGAIN_MS
+
+
+def _notice(state: ConflictState, change: ChangeId, session: Session, working: Working, now: Millis) -> Notice:
+    others = [each for other in state.conflict.changes if other != change for each in working.get(other, ())]
+    return Notice(
+        id=notice_id(session.id, state),
+        session=session.id,
+        severity=state.severity,
+        text=notice_text(state, change, others, now, conflict_verb=_SHOW),
+        conflict=state.conflict.id,
+        confidence=state.conflict.confidence,
+    )
+
+
+def _settle(
+    each: NoticeState, state: State, fresh: set[tuple[SessionId, ConflictId | None]]
+) -> NoticeSettled | None:
+    notice = each.notice
+    if each.heed in (Heed.HEEDED, Heed.MOOT) or notice.conflict is None:
+        return None
+    is_delivered = each.delivered_at is not None
+    if (over := _over(state.conflicts.get(notice.conflict), notice.severity)) is not None:
+        return NoticeSettled(notice.id, Heed.HEEDED if is_delivered else Heed.MOOT, over)
+    if not is_delivered and (notice.session, notice.conflict) in fresh:
+        return NoticeSettled(notice.id, Heed.MOOT, "it has become graver, and is told so")
+    session = state.sessions.get(notice.session)
+    if each.heed is None and session is not None and session.ended_at is not None:
+        why = "the session was done" if is_delivered else "the session was done before it could be told"
+        return NoticeSettled(notice.id, Heed.UNANSWERED, why)
+    return None
+
+
+def _over(conflict: ConflictState | None, told: Severity) -> str | None:
+    """Why there is nothing left to answer; None where there is."""
+    if conflict is None or conflict.status is Status.CLOSED:
+        return "the conflict is closed"
+    if conflict.status is Status.DISMISSED:
+        return "a person dismissed the conflict"
+    if conflict.proof is not None and conflict.proof.outcome is Outcome.CLEARED:
+        return "tests cleared it"
+    return "it has become less" if conflict.severity.rank < told.rank else None

@@ -1,0 +1,140 @@
+"""The agents at work: who they are, where, and whether it is really they who speak."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import msgspec
+
+from watchkeeper.conflicts.lifecycle import State
+from watchkeeper.model.agents import Session, SessionId
+from watchkeeper.model.events import Event, SessionBegan, SessionEnded, SessionForged
+from watchkeeper.model.ids import Millis
+
+Name = tuple[str, str]
+"""The agent, and what it calls the session."""
+
+_MOST_FORGERIES = 100
+
+
+class AgentProcess(Protocol):
+    """The process of an agent; the same pid started at another time is another process."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def started(self) -> float: ...
+
+
+class Sessions:
+    """Those at work, by what their agents call them. Belongs to one thread; processes are asked of ``is_alive``."""
+
+    def __init__(self, known: State, is_alive: Callable[[AgentProcess], bool], clock: Callable[[], Millis]) -> None:
+        self._is_alive = is_alive
+        self._clock = clock
+        self._named: dict[Name, Session] = {}
+        self._processes: dict[SessionId, AgentProcess] = {}
+        self._ended: dict[Name, Session] = {}
+        self._last: dict[str, int] = {}
+        self._forged: set[tuple[SessionId, int]] = set()
+        for each in known.sessions.values():
+            name = (each.session.agent, each.session.vendor_id)
+            (self._named if each.ended_at is None else self._ended)[name] = each.session
+            self._count(each.session.id)
+
+    @property
+    def live(self) -> tuple[Session, ...]:
+        """All that are at work, the oldest first."""
+        return tuple(self._named.values())
+
+    def at(self, path: str) -> tuple[Session, ...]:
+        """Those that work in the worktree at ``path``."""
+        return tuple(each for each in self._named.values() if each.path == path)
+
+    def hear(
+        self, agent: str, vendor_id: str, path: str, process: AgentProcess | None, *, guest: bool = True
+    ) -> tuple[Session | None, tuple[Event, ...]]:
+        """A process speaks for a session: the session, and what is to be recorded. None: it is not its to speak for.
+
+        A session belongs to the process that spoke for it first, for as long as that lives; afterwards another may
+        take it up (it was resumed). A process that cannot be seen (None) is believed where no other is known.
+        """
+        name = (agent, vendor_id)
+        known = self._named.get(name) or self._ended.get(name)
+        if known is None:
+            return self._begin(name, path, process, guest=guest)
+        owner = self._processes.get(known.id)
+        if owner is not None and not _is_same(owner, process) and self._is_alive(owner):
+            return None, self._refuse(known, process)
+        if process is not None:
+            self._processes[known.id] = process
+        pid = process.pid if process is not None else known.pid
+        if name in self._named and known.path == path:
+            return known, ()
+        back = msgspec.structs.replace(known, path=path, pid=pid)
+        self._ended.pop(name, None)
+        self._named[name] = back
+        return back, (SessionBegan(back),)
+
+    def end(self, session: SessionId, reason: str) -> tuple[Event, ...]:
+        """A session is done. Nothing happens where it is not at work."""
+        for name, each in self._named.items():
+            if each.id == session:
+                self._ended[name] = self._named.pop(name)
+                self._processes.pop(session, None)
+                return (SessionEnded(session, reason),)
+        return ()
+
+    def sweep(self) -> tuple[Event, ...]:
+        """End those whose process is gone."""
+        gone = [each.id for each in self.live if not self._lives(each)]
+        return tuple(event for each in gone for event in self.end(each, "its process is gone"))
+
+    def _lives(self, session: Session) -> bool:
+        process = self._processes.get(session.id)
+        return process is None or self._is_alive(process)
+
+    def _begin(
+        self, name: Name, path: str, process: AgentProcess | None, *, guest: bool
+    ) -> tuple[Session, tuple[Event, ...]]:
+        agent, vendor_id = name
+        identity = SessionId(f"{agent}-{self._last.get(agent, 0) + 1}")
+        self._count(identity)
+        session = Session(
+            id=identity,
+            agent=agent,
+            vendor_id=vendor_id,
+            path=path,
+            guest=guest,
+            pid=process.pid if process is not None else 0,
+            since=self._clock(),
+        )
+        self._named[name] = session
+        if process is not None:
+            self._processes[identity] = process
+        return session, (SessionBegan(session),)
+
+    def _refuse(self, session: Session, process: AgentProcess | None) -> tuple[Event, ...]:
+        pid = process.pid if process is not None else 0
+        if (session.id, pid) in self._forged or len(self._forged) >= _MOST_FORGERIES:
+            return ()  # said once: who keeps on is not given the log to fill
+        self._forged.add((session.id, pid))
+        return (SessionForged(session.id, pid, f"the session belongs to process {session.pid}, which is alive"),)
+
+    def _count(self, identity: SessionId) -> None:
+        agent, _, number = identity.rpartition("-")
+        if number.isdecimal():
+            self._last[agent] = max(self._last.get(agent, 0), int(number))
+
+
+def _is_same(one: AgentProcess, other: AgentProcess | None) -> bool:
+    return other is not None and (one.pid, one.started) == (other.pid, other.started)
+
+
+def by_path(sessions: Iterable[Session]) -> dict[str, tuple[Session, ...]]:
+    """The sessions of each worktree."""
+    found: dict[str, tuple[Session, ...]] = {}
+    for each in sessions:
+        found[each.path] = (*found.get(each.path, ()), each)
+    return found

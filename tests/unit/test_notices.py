@@ -1,0 +1,233 @@
+"""Who is told of what, once; and what became of it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from watchkeeper.conflicts.lifecycle import ConflictState, State, Status, fold_all
+from watchkeeper.conflicts.notice import MOST_WORDS, notice_text, quote
+from watchkeeper.model.agents import Channel, Heed, Session, SessionId
+from watchkeeper.model.confidence import Confidence
+from watchkeeper.model.conflicts import Conflict, Evidence, Kind, Severity
+from watchkeeper.model.events import (
+    CloseReason,
+    ConflictChanged,
+    ConflictClosed,
+    ConflictDismissed,
+    ConflictOpened,
+    ConflictProbed,
+    Event,
+    NoticeDelivered,
+    NoticeQueued,
+    NoticeSettled,
+    Recorded,
+    SessionBegan,
+    SessionEnded,
+)
+from watchkeeper.model.ids import ChangeId, ConflictId, Millis, ProjectId, Seq, Sha
+from watchkeeper.model.probing import Outcome, Proof
+from watchkeeper.watch.notices import decide_notices, waiting_for
+
+A, B = ChangeId("dual-write"), ChangeId("mirror")
+ID = ConflictId("c-12345678")
+
+
+def conflict(severity: Severity = Severity.MAJOR, *, kind: Kind = Kind.WRITE_WRITE, text: str = "x = 1") -> Conflict:
+    return Conflict(
+        id=ID,
+        kind=kind,
+        rule="write-write",
+        severity=severity,
+        confidence=Confidence.SURE,
+        changes=(A, B),
+        subjects=("engine.stages:update_stage_field",),
+        summary="dual-write and mirror both modify update_stage_field",
+        why="both add a write",
+        evidence=(Evidence(A, "engine/stages.py", 41, text), Evidence(B, "engine/stages.py", 55, text)),
+        next_step="look at both",
+        fingerprint="f",
+    )
+
+
+def session(name: str, change: str) -> Session:
+    return Session(id=SessionId(name), agent="codex", vendor_id=name, path=f"/{change}", since=Millis(1))
+
+
+ONE, TWO = session("codex-1", A), session("goose-1", B)
+WORKING = {A: (ONE,), B: (TWO,)}
+
+
+def proof(outcome: Outcome) -> ConflictProbed:
+    return ConflictProbed(ID, Proof(changes=(A, B), trees=(Sha("a"), Sha("b")), merged=Sha("c"), outcome=outcome))
+
+
+class Book:
+    """What was recorded, and when: a step of time for each event."""
+
+    def __init__(self) -> None:
+        self.events: list[Recorded] = []
+        self.now = 1_000
+        self.add(SessionBegan(ONE), SessionBegan(TWO))
+
+    @property
+    def state(self) -> State:
+        return fold_all(self.events)
+
+    def add(self, *events: Event, after_ms: int = 1) -> None:
+        for event in events:
+            self.now += after_ms
+            self.events.append(Recorded(Seq(len(self.events) + 1), Millis(self.now), ProjectId("p"), event))
+
+    def decide(self, least: Severity = Severity.MAJOR) -> tuple[Event, ...]:
+        events = decide_notices(self.state, WORKING, least, Millis(self.now))
+        self.add(*events)
+        return events
+
+    def deliver(self, to: Session) -> None:
+        for notice in waiting_for(self.state, to.id):
+            self.add(NoticeDelivered(notice.id, Channel.HOOK))
+
+
+@pytest.fixture
+def book() -> Book:
+    return Book()
+
+
+def queued(events: tuple[Event, ...]) -> list[tuple[str, str]]:
+    found = [event.notice for event in events if isinstance(event, NoticeQueued)]
+    return sorted((each.session, each.severity.value) for each in found)
+
+
+def settled(events: tuple[Event, ...]) -> list[Heed]:
+    return [event.heed for event in events if isinstance(event, NoticeSettled)]
+
+
+def test_both_sides_are_told_once(book: Book) -> None:
+    book.add(ConflictOpened(conflict()))
+    assert queued(book.decide()) == [("codex-1", "major"), ("goose-1", "major")]
+    assert book.decide() == ()
+
+
+def test_nobody_else_is_told(book: Book) -> None:
+    book.add(SessionBegan(session("gemini-1", "docs")), ConflictOpened(conflict()))
+    events = decide_notices(book.state, {**WORKING, ChangeId("docs"): (session("gemini-1", "docs"),)}, Severity.MAJOR,
+                            Millis(0))  # fmt: skip
+    assert queued(events) == [("codex-1", "major"), ("goose-1", "major")]
+
+
+def test_what_is_less_than_asked_for_is_not_told(book: Book) -> None:
+    book.add(ConflictOpened(conflict(Severity.MINOR)))
+    assert book.decide() == ()
+    assert queued(book.decide(Severity.MINOR)) != []
+
+
+def test_what_becomes_graver_is_told_again_and_the_older_one_not_any_more(book: Book) -> None:
+    book.add(ConflictOpened(conflict()))
+    book.decide()
+    book.deliver(ONE)
+    book.add(proof(Outcome.PROVED))
+    events = book.decide()
+    assert queued(events) == [("codex-1", "blocking"), ("goose-1", "blocking")]
+    assert settled(events) == [Heed.MOOT]  # goose-1's first: it was not told yet
+    assert [each.severity for each in waiting_for(book.state, TWO.id)] == [Severity.BLOCKING]
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (ConflictClosed(ID, CloseReason.RESOLVED), Heed.HEEDED),
+        (proof(Outcome.CLEARED), Heed.HEEDED),
+        (ConflictChanged(conflict(Severity.MINOR)), Heed.HEEDED),
+        (ConflictDismissed(ID, Severity.MAJOR, 0), Heed.HEEDED),
+    ],
+)
+def test_a_notice_is_heeded_when_the_conflict_is_over_or_less(book: Book, event: Event, expected: Heed) -> None:
+    book.add(ConflictOpened(conflict()))
+    book.decide()
+    book.deliver(ONE)
+    book.deliver(TWO)
+    book.add(event)
+    assert settled(book.decide()) == [expected, expected]
+    assert book.decide() == ()
+
+
+def test_what_changes_nothing_settles_nothing(book: Book) -> None:
+    book.add(ConflictOpened(conflict()))
+    book.decide()
+    book.deliver(ONE)
+    book.add(proof(Outcome.NOT_DISPROVED), ConflictChanged(conflict(text="y = 2")))
+    assert book.decide() == ()
+
+
+def test_a_notice_that_was_not_delivered_before_the_end_of_the_conflict_is_moot(book: Book) -> None:
+    book.add(ConflictOpened(conflict()))
+    book.decide()
+    book.add(ConflictClosed(ID, CloseReason.RESOLVED))
+    assert settled(book.decide()) == [Heed.MOOT, Heed.MOOT]
+    assert waiting_for(book.state, ONE.id) == ()
+
+
+def test_a_session_that_is_done_leaves_it_unanswered_and_may_yet_be_proved_right(book: Book) -> None:
+    book.add(ConflictOpened(conflict()))
+    book.decide()
+    book.deliver(ONE)
+    book.add(SessionEnded(ONE.id, "it said so"))
+    assert settled(book.decide()) == [Heed.UNANSWERED]
+    assert book.decide() == ()
+    book.add(ConflictClosed(ID, CloseReason.RESOLVED))
+    assert sorted(settled(book.decide())) == [Heed.HEEDED, Heed.MOOT]
+
+
+def test_a_conflict_that_flickers_is_told_once_and_one_that_comes_back_later_again(book: Book) -> None:
+    book.add(ConflictOpened(conflict()))
+    book.decide()
+    book.deliver(ONE)
+    book.deliver(TWO)
+    book.add(ConflictClosed(ID, CloseReason.RESOLVED))
+    book.decide()
+    book.add(ConflictOpened(conflict()))
+    assert book.decide() == ()
+    book.now += 60_001
+    assert queued(book.decide()) == [("codex-1", "major"), ("goose-1", "major")]
+
+
+def text_of(state: ConflictState, *, others: tuple[Session, ...] = (TWO,)) -> str:
+    return notice_text(state, A, others, Millis(600_000), conflict_verb="watchkeeper conflicts")
+
+
+def opened(value: Conflict) -> ConflictState:
+    return ConflictState(value, Status.OPEN, Millis(0), Millis(0), Seq(1))
+
+
+def test_a_notice_says_who_what_where_and_one_next_step() -> None:
+    text = text_of(opened(conflict()))
+    assert "major conflict c-12345678 with goose-1 (a «codex» session, at work for 9 min)" in text
+    assert "«dual-write and mirror both modify update_stage_field»" in text
+    assert "yours: «engine/stages.py:41» «x = 1»" in text
+    assert "theirs: «engine/stages.py:55»" in text
+    assert "Next: read the other side" in text
+    assert "watchkeeper conflicts c-12345678" in text
+
+
+@given(st.text(), st.text(), st.sampled_from(Kind))
+def test_whatever_others_write_a_notice_is_short_and_their_text_stays_between_marks(
+    line: str, summary: str, kind: Kind
+) -> None:
+    value = conflict(kind=kind, text=line)
+    state = opened(Conflict(**{**{name: getattr(value, name) for name in value.__struct_fields__}, "summary": summary}))
+    text = text_of(state)
+    assert len(text.split()) <= MOST_WORDS
+    assert all(each.isprintable() for each in text.replace("\n", ""))
+    outside = [part.partition("»")[2] if index else part for index, part in enumerate(text.split("«"))]
+    assert text.count("«") == text.count("»")
+    assert not any(summary.strip() in part for part in outside if len(summary.strip()) > 40)
+
+
+@given(st.text(), st.integers(1, 300))
+def test_a_quote_is_one_line_of_bounded_length(text: str, most: int) -> None:
+    quoted = quote(text, most)
+    assert len(quoted) <= most + 2
+    assert quoted[0] + quoted[-1] == "«»"
+    assert not set(quoted[1:-1]) & set("«»\n\r\x1b")
