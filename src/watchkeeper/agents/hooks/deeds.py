@@ -1,0 +1,159 @@
+"""What a tool call does to files: each vendor has a table from its tools' names to these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from watchkeeper.agents.commands import find_reads
+from watchkeeper.agents.hooks.patch import find_patch, parse_patch
+from watchkeeper.agents.payload import (
+    Fields,
+    checked_path,
+    get_content,
+    get_edit,
+    get_edits,
+    get_items,
+    get_path,
+    get_text,
+)
+from watchkeeper.model.agents import Act, AgentEvent, Phase, TextEdit
+
+Lines = tuple[int, int] | None
+
+
+class Deed(msgspec.Struct, frozen=True):
+    """One thing that a tool call does. ``path`` is as told; ``cwd`` where a command runs, ``""`` where not told."""
+
+    act: Act
+    path: str = ""
+    lines: Lines = None
+    edits: tuple[TextEdit, ...] = ()
+    command: str = ""
+    text: str = ""
+    cwd: str = ""
+
+
+Tool = Callable[[Fields], tuple[Deed, ...]]
+
+
+def reads(*path: str, lines: Callable[[Fields], Lines] = lambda _fields: None) -> Tool:
+    """Reads one file; ``path`` are the names that the argument may have."""
+
+    def deeds(fields: Fields) -> tuple[Deed, ...]:
+        found = get_path(fields, *path)
+        return (Deed(Act.READ, found, lines(fields)),) if found else ()
+
+    return deeds
+
+
+def reads_all(key: str) -> Tool:
+    """Reads the files in a list; patterns among them are searches."""
+
+    def deeds(fields: Fields) -> tuple[Deed, ...]:
+        texts = [checked_path(item) for item in get_items(fields, key) if isinstance(item, str)]
+        return tuple(Deed(Act.SEARCH if set(text) & set("*?[") else Act.READ, text) for text in texts if text)
+
+    return deeds
+
+
+def writes(*path: str, content: str) -> Tool:
+    """Writes a whole file."""
+    return _writes(path, lambda fields: get_content(fields, content))
+
+
+def replaces(*path: str, old: str, new: str, many: str = "") -> Tool:
+    """Replaces a text by another; or several, in the list under ``many``."""
+
+    def edits(fields: Fields) -> tuple[TextEdit, ...]:
+        return (get_edits(fields, many, old, new) if many else ()) or get_edit(fields, old, new)
+
+    return _writes(path, edits)
+
+
+def touches(*path: str) -> Tool:
+    """Writes a file in a way that is not told."""
+    return _writes(path, lambda _fields: ())
+
+
+def searches(*path: str, pattern: str = "pattern") -> Tool:
+    """Looks through files: what of them it shows is not told."""
+
+    def deeds(fields: Fields) -> tuple[Deed, ...]:
+        return (Deed(Act.SEARCH, get_path(fields, *path), text=get_text(fields, pattern)[:500]),)
+
+    return deeds
+
+
+def runs(*command: str, cwd: str = "") -> Tool:
+    """Runs a command in a shell: the run, what the command seems to read, and the patch that it may hold."""
+
+    def deeds(fields: Fields) -> tuple[Deed, ...]:
+        text = get_text(fields, *command) or _joined(fields, command)
+        return run_deeds(text, get_path(fields, cwd) if cwd else "") if text else ()
+
+    return deeds
+
+
+def patches(*text: str) -> Tool:
+    """Applies a patch in the form of ``apply_patch``."""
+
+    def deeds(fields: Fields) -> tuple[Deed, ...]:
+        return patch_deeds(get_text(fields, *text) or _joined(fields, text))
+
+    return deeds
+
+
+def run_deeds(command: str, cwd: str = "") -> tuple[Deed, ...]:
+    """What running ``command`` means."""
+    told = [Deed(Act.RUN, command=command, cwd=cwd)]
+    told += [Deed(Act.READ, read.path, read.lines, command=command, cwd=cwd) for read in find_reads(command)]
+    return (*told, *patch_deeds(find_patch(command)))
+
+
+def patch_deeds(patch: str) -> tuple[Deed, ...]:
+    """A write for each file that a patch names."""
+    return tuple(Deed(Act.WRITE, edit.path, edits=edit.edits) for edit in parse_patch(patch))
+
+
+def as_events(
+    deeds: tuple[Deed, ...], *, agent: str, session: str, cwd: str, phase: Phase, tool: str, call: str
+) -> Iterator[AgentEvent]:
+    """The deeds of one tool call, as events of a session."""
+    for deed in deeds:
+        yield AgentEvent(
+            agent=agent,
+            session=session,
+            act=deed.act,
+            phase=phase,
+            path=deed.path,
+            lines=deed.lines,
+            edits=deed.edits,
+            command=deed.command,
+            tool=tool,
+            call=call,
+            text=deed.text,
+            cwd=deed.cwd or cwd,
+        )
+
+
+def _writes(path: tuple[str, ...], edits: Callable[[Fields], tuple[TextEdit, ...]]) -> Tool:
+    def deeds(fields: Fields) -> tuple[Deed, ...]:
+        found = get_path(fields, *path)
+        return (Deed(Act.WRITE, found, edits=edits(fields)),) if found else ()
+
+    return deeds
+
+
+def _joined(fields: Fields, keys: tuple[str, ...]) -> str:
+    """A command as a list of words: ``["bash", "-lc", "cat a.py"]`` is what it runs, other lists are quoted."""
+    import shlex
+
+    for key in keys:
+        words = [item for item in get_items(fields, key) if isinstance(item, str)]
+        if len(words) == 3 and words[0].rpartition("/")[2] in {"bash", "sh", "zsh"} and words[1] in {"-c", "-lc"}:
+            return get_text({"command": words[2]}, "command")
+        if words:
+            return get_text({"command": shlex.join(words)}, "command")
+    return ""
