@@ -77,6 +77,7 @@ class OpenCode:
             fields={**get_fields(payload, "args"), **_shown(payload)},
             call=get_word(payload, "call"),
             prompt=get_text(payload, "text"),
+            was_held=payload.get("held") is True,
         )
         return understand(NAME, told, SPOTS, TOOLS)
 
