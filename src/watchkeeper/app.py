@@ -363,7 +363,7 @@ def find_socket(place: Place) -> Path:
 
 def make_hosting(live: LiveWatch, parts: Parts, place: Place) -> Hosting:
     """What lets agents and the command line speak to a watch."""
-    from watchkeeper.agents.hooks import find_vendor
+    from watchkeeper.agents.hooks import vendor
     from watchkeeper.agents.processes import find_agent, find_lineage, is_alive
     from watchkeeper.watch.attendance import Attendance, Outside
     from watchkeeper.watch.hosting import Hosting
@@ -371,7 +371,7 @@ def make_hosting(live: LiveWatch, parts: Parts, place: Place) -> Hosting:
     def state() -> State:
         return parts.ledger.state
 
-    outside = Outside(find_vendor, lambda pid: find_agent(find_lineage(pid)), is_alive)
+    outside = Outside(vendor, lambda pid: find_agent(find_lineage(pid)), is_alive)
     attendance = Attendance(live, state, outside, parts.clock, place.config.notice_severity)
     return Hosting(
         live,
@@ -388,13 +388,13 @@ def prove_aside() -> None:
     """The life of the process that proves for a watch; its place is the first thing that it is told."""
     import sys
 
-    from watchkeeper.model.wire import decode_message
     from watchkeeper.probes.aside import serve
     from watchkeeper.probes.live import LiveProver
     from watchkeeper.probes.prover import Prover
     from watchkeeper.probes.sets import SetFinder
     from watchkeeper.probes.static import StaticProver
     from watchkeeper.probes.virtual import VirtualMerges
+    from watchkeeper.record.wire import decode_message
     from watchkeeper.sandbox.companion import receive
     from watchkeeper.watch.hubtrees import HubTrees
 

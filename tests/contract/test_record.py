@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 import postgres
+from watchkeeper.model.agents import Channel, Heed, Notice, NoticeId, Session, SessionId
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.conflicts import Conflict, Evidence, Kind, Severity
 from watchkeeper.model.errors import WatchkeeperError
@@ -27,9 +28,15 @@ from watchkeeper.model.events import (
     ConflictProbed,
     Event,
     FileUnreadable,
+    NoticeDelivered,
+    NoticeQueued,
+    NoticeSettled,
     Opaque,
     RuleDemoted,
     RuleRestored,
+    SessionBegan,
+    SessionEnded,
+    SessionForged,
     WatchStarted,
     WatchStopped,
 )
@@ -78,6 +85,8 @@ PROOF = Proof(
     wall_ms=40,
     conflicts=(CLASH.id,),
 )  # fmt: skip
+CODEX = Session(SessionId("codex-1"), "codex", "abc", "/w/a", A.id, True, 7, NOON, "#12")
+NOTICE = Notice(NoticeId("n-12345678"), CODEX.id, Severity.MAJOR, "Watchkeeper: \u00abquoted\u00bb", CLASH.id)
 EVERY_KIND: tuple[Event, ...] = (
     ChangeAppeared(A),
     ChangeMoved(A),
@@ -91,6 +100,12 @@ EVERY_KIND: tuple[Event, ...] = (
     RuleDemoted("stale-read", 3, 20),
     RuleRestored("stale-read", 9, 20),
     FileUnreadable(A.id, "broken.py", "line 3: unexpected indent"),
+    SessionBegan(CODEX),
+    SessionEnded(CODEX.id, "it said so"),
+    SessionForged(CODEX.id, 66, "it belongs to process 7"),
+    NoticeQueued(NOTICE),
+    NoticeDelivered(NOTICE.id, Channel.HOOK),
+    NoticeSettled(NOTICE.id, Heed.HEEDED, "the conflict is closed"),
     WatchStarted("0.1.0", "main"),
     WatchStopped(),
 )
@@ -186,8 +201,8 @@ def test_reading_takes_only_what_meets_every_condition(log: Log) -> None:
 def test_the_latest_are_the_newest_in_their_order(log: Log) -> None:
     log.append(ONE, EVERY_KIND, NOON)
 
-    assert [each.seq for each in log.latest(ONE, limit=3)] == [12, 13, 14]
-    assert [each.seq for each in log.latest(ONE, limit=100)] == list(range(1, 15))
+    assert [each.seq for each in log.latest(ONE, limit=3)] == [18, 19, 20]
+    assert [each.seq for each in log.latest(ONE, limit=100)] == list(range(1, 21))
     assert [each.seq for each in log.latest(ONE, limit=1, subject=CLASH.id)] == [9]
     assert log.latest(OTHER, limit=3) == ()
 

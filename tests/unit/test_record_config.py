@@ -46,11 +46,12 @@ def test_every_key_can_be_set_in_the_environment() -> None:
         "WATCHKEEPER_BRANCHES": "b",
         "WATCHKEEPER_CLONES": "c",
         "WATCHKEEPER_MIN_SEVERITY": "major",
+        "WATCHKEEPER_NOTICE_SEVERITY": "blocking",
         "WATCHKEEPER_LANDED_HOURS": "12",
     }
     settings = load_settings([], environ)
 
-    assert settings.config == Config("develop", ("a",), ("b",), ("c",), Severity.MAJOR, 12)
+    assert settings.config == Config("develop", ("a",), ("b",), ("c",), Severity.MAJOR, Severity.BLOCKING, 12)
     assert set(settings.origins) == set(KEYS)
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import pytest
 
+from watchkeeper.agents.processes import Process as AgentProcess
 from watchkeeper.conflicts.lifecycle import State, fold_all
 from watchkeeper.model.agents import Session
 from watchkeeper.model.events import Event, Recorded, SessionBegan, SessionEnded, SessionForged
@@ -13,16 +12,15 @@ from watchkeeper.model.ids import Millis, ProjectId, Seq
 from watchkeeper.watch.sessions import Sessions
 
 
-class Process(NamedTuple):
-    pid: int
-    started: float = 1.0
+def process(pid: int, started: float = 1.0) -> AgentProcess:
+    return AgentProcess(pid, started)
 
 
 class World:
     """Processes that live or not, and what was recorded."""
 
     def __init__(self) -> None:
-        self.alive: set[Process] = set()
+        self.alive: set[AgentProcess] = set()
         self.events: list[Event] = []
         self.sessions = self.restart()
 
@@ -37,7 +35,9 @@ class World:
         ]
         return fold_all(numbered)
 
-    def hear(self, vendor_id: str, process: Process | None, path: str = "/wt", agent: str = "codex") -> Session | None:
+    def hear(
+        self, vendor_id: str, process: AgentProcess | None, path: str = "/wt", agent: str = "codex"
+    ) -> Session | None:
         if process is not None:
             self.alive.add(process)
         session, events = self.sessions.hear(agent, vendor_id, path, process)
@@ -51,15 +51,15 @@ def world() -> World:
 
 
 def test_the_first_call_makes_a_session_and_further_ones_are_the_same(world: World) -> None:
-    first = world.hear("abc", Process(1))
+    first = world.hear("abc", process(1))
     assert first is not None
     assert (first.id, first.agent, first.path, first.guest, first.pid) == ("codex-1", "codex", "/wt", True, 1)
-    assert world.hear("abc", Process(1)) == first
+    assert world.hear("abc", process(1)) == first
     assert [type(event) for event in world.events] == [SessionBegan]
 
 
 def test_sessions_of_one_process_are_several(world: World) -> None:
-    one, two = world.hear("abc", Process(1)), world.hear("def", Process(1))
+    one, two = world.hear("abc", process(1)), world.hear("def", process(1))
     assert one is not None
     assert two is not None
     assert [one.id, two.id] == ["codex-1", "codex-2"]
@@ -67,29 +67,29 @@ def test_sessions_of_one_process_are_several(world: World) -> None:
 
 
 def test_the_same_id_of_two_agents_is_two_sessions(world: World) -> None:
-    world.hear("1", Process(1))
-    world.hear("1", Process(2), agent="goose")
+    world.hear("1", process(1))
+    world.hear("1", process(2), agent="goose")
     assert [each.id for each in world.sessions.live] == ["codex-1", "goose-1"]
 
 
 def test_another_process_that_speaks_for_a_live_session_is_refused_and_that_is_said_once(world: World) -> None:
-    world.hear("abc", Process(1))
-    assert world.hear("abc", Process(66)) is None
-    assert world.hear("abc", Process(66)) is None
+    world.hear("abc", process(1))
+    assert world.hear("abc", process(66)) is None
+    assert world.hear("abc", process(66)) is None
     assert world.hear("abc", None) is None
     forged = [event for event in world.events if isinstance(event, SessionForged)]
     assert [(event.id, event.pid) for event in forged] == [("codex-1", 66), ("codex-1", 0)]
 
 
 def test_the_same_pid_started_later_is_another_process(world: World) -> None:
-    world.hear("abc", Process(1))
-    assert world.hear("abc", Process(1, started=2.0)) is None
+    world.hear("abc", process(1))
+    assert world.hear("abc", process(1, started=2.0)) is None
 
 
 def test_a_session_whose_process_has_ended_is_taken_up_by_another(world: World) -> None:
-    first = world.hear("abc", Process(1))
+    first = world.hear("abc", process(1))
     world.alive.clear()
-    back = world.hear("abc", Process(2))
+    back = world.hear("abc", process(2))
     assert first is not None
     assert back is not None
     assert back.id == first.id
@@ -97,17 +97,17 @@ def test_a_session_whose_process_has_ended_is_taken_up_by_another(world: World) 
 
 
 def test_sessions_without_a_process_any_more_end(world: World) -> None:
-    world.hear("abc", Process(1))
-    world.hear("def", Process(2))
-    world.alive.remove(Process(1))
+    world.hear("abc", process(1))
+    world.hear("def", process(2))
+    world.alive.remove(process(1))
     world.events += world.sessions.sweep()
     assert [each.id for each in world.sessions.live] == ["codex-2"]
     assert world.events[-1] == SessionEnded(world.state.sessions[world.events[-1].id].session.id, "its process is gone")
 
 
 def test_a_session_that_goes_elsewhere_is_said_to_be_there(world: World) -> None:
-    world.hear("abc", Process(1), "/one")
-    moved = world.hear("abc", Process(1), "/two")
+    world.hear("abc", process(1), "/one")
+    moved = world.hear("abc", process(1), "/two")
     assert moved is not None
     assert (moved.id, moved.path) == ("codex-1", "/two")
     assert [each.id for each in world.sessions.at("/two")] == ["codex-1"]
@@ -115,13 +115,13 @@ def test_a_session_that_goes_elsewhere_is_said_to_be_there(world: World) -> None
 
 
 def test_after_a_restart_sessions_go_on_and_numbers_are_not_used_again(world: World) -> None:
-    world.hear("abc", Process(1))
-    world.hear("def", Process(2))
+    world.hear("abc", process(1))
+    world.hear("def", process(2))
     world.events += world.sessions.end(world.sessions.live[1].id, "it said so")
     world.restart()
     assert [each.id for each in world.sessions.live] == ["codex-1"]
-    third = world.hear("ghi", Process(3))
-    again = world.hear("def", Process(4))
+    third = world.hear("ghi", process(3))
+    again = world.hear("def", process(4))
     assert third is not None
     assert again is not None
     assert (third.id, again.id) == ("codex-3", "codex-2")

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import msgspec
 import psutil
 
-_WRAPPERS = frozenset({"sh", "bash", "dash", "zsh", "ksh", "fish", "ash", "busybox", "env", "timeout", "nice", "setsid"})
+_WRAPPERS = frozenset(
+    {"sh", "bash", "dash", "zsh", "ksh", "fish", "ash", "busybox", "env", "timeout", "nice", "setsid"}
+)
 _DEEPEST = 64
 
 

@@ -54,7 +54,7 @@ def _wait_gone(socket: Path, pid: int) -> None:
         f"The daemon (process {pid}) did not end within {_END_S:.0f} s",
         slug="daemon-stuck",
         hint=f"kill -9 {pid}",
-        facts={"pid": pid, "socket": str(socket)},
+        facts={"pid": str(pid), "socket": str(socket)},
     )
 
 

@@ -87,7 +87,7 @@ def _run(place: Place) -> int:
                 f"Process {parts.ledger.recorder} watches this repository already, and is no daemon",
                 slug="watched-already",
                 hint="end it, or look with: watchkeeper watch",
-                facts={"pid": parts.ledger.recorder},
+                facts={"pid": str(parts.ledger.recorder)},
             )
         asyncio.run(live())
     return Exit.NOTHING

@@ -82,7 +82,7 @@ class SessionState(msgspec.Struct, frozen=True):
 
 
 class NoticeState(msgspec.Struct, frozen=True):
-    """A notice and how far it came. ``channel`` None: it was not delivered yet; ``heed`` None: nothing came of it yet."""
+    """A notice and how far it came. ``channel`` None: not delivered yet; ``heed`` None: nothing came of it yet."""
 
     notice: Notice
     queued_at: Millis
@@ -169,29 +169,38 @@ def _apply(recorded: Recorded, draft: _Draft) -> None:
             draft.changes.pop(event.change, None)
         case ConflictOpened() | ConflictChanged():
             conflicts[event.conflict.id] = _seen(event.conflict, draft, recorded)
-        case ConflictClosed():
+        case ConflictClosed() | ConflictDismissed() | ConflictProbed():
             if event.id in conflicts:
-                conflicts[event.id] = _closed(conflicts[event.id], event.reason, recorded)
-        case ConflictDismissed():
-            if event.id in conflicts:
-                conflicts[event.id] = _dismissed(conflicts[event.id], event, recorded)
-        case ConflictProbed():
-            if event.id in conflicts:
-                conflicts[event.id] = _probed(conflicts[event.id], event.proof, recorded)
+                conflicts[event.id] = _moved_on(conflicts[event.id], event, recorded)
         case RuleDemoted() | RuleRestored():
             _mark_rule(draft, event.rule, is_demoted=isinstance(event, RuleDemoted))
-        case SessionBegan():
-            draft.sessions[event.session.id] = SessionState(event.session)
-        case SessionEnded():
-            if event.id in draft.sessions:
-                ended = draft.sessions[event.id]
-                draft.sessions[event.id] = SessionState(ended.session, recorded.at, event.reason)
+        case SessionBegan() | SessionEnded():
+            _apply_session(event, recorded.at, draft.sessions)
         case NoticeQueued() | NoticeDelivered() | NoticeSettled():
             _apply_notice(event, recorded.at, draft.notices)
         case FileUnreadable() | SessionForged() | WatchStarted() | WatchStopped() | Opaque():
             pass
         case _:
             assert_never(event)
+
+
+def _moved_on(
+    before: ConflictState, event: ConflictClosed | ConflictDismissed | ConflictProbed, recorded: Recorded
+) -> ConflictState:
+    match event:
+        case ConflictClosed():
+            return _closed(before, event.reason, recorded)
+        case ConflictDismissed():
+            return _dismissed(before, event, recorded)
+        case ConflictProbed():
+            return _probed(before, event.proof, recorded)
+
+
+def _apply_session(event: SessionBegan | SessionEnded, at: Millis, sessions: dict[SessionId, SessionState]) -> None:
+    if isinstance(event, SessionBegan):
+        sessions[event.session.id] = SessionState(event.session)
+    elif event.id in sessions:
+        sessions[event.id] = SessionState(sessions[event.id].session, at, event.reason)
 
 
 def _apply_notice(

@@ -100,6 +100,7 @@ target = {_toml_string(target)}  # the branch that changes land in
 # branches = ["origin/feature/*"]  # branches followed beside the worktrees
 # clones = ["../other-clone"]  # other clones of this project, followed too
 # min_severity = "minor"  # show from: info, minor, major, blocking
+# notice_severity = "major"  # tell agents of conflicts from: info, minor, major, blocking
 # landed_hours = 48  # how long a landed change stays compared with live ones
 
 [project]
@@ -220,6 +221,7 @@ _EXPECTED = {
     "branches": _LIST,
     "clones": _LIST,
     "min_severity": f"one of {_SEVERITIES}",
+    "notice_severity": f"one of {_SEVERITIES}",
     "landed_hours": "a whole number of hours, 0 or more",
     "project": "a table, as in [project]",
     "project.setup": "a shell command",

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
 from watchkeeper.model.errors import WatchkeeperError
-from watchkeeper.model.wire import decode_message
+from watchkeeper.record.wire import decode_message
 from watchkeeper.watch.engine import Picture, Update
 from watchkeeper.watch.hosting import Line
 from watchkeeper.watch.measures import WatchStatistics
@@ -94,9 +94,9 @@ class AttachedWatch:
         return self._picture.statistics if self._picture is not None else WatchStatistics()
 
     async def _follow(self) -> None:
-        reader = await open_request(self._socket, "follow", b"")
-        while line := await reader.readline():
-            self._take(decode_message(line, Line))
+        async with open_request(self._socket, "follow", b"") as reader:
+            while line := await reader.readline():
+                self._take(decode_message(line, Line))
 
     def _take(self, line: Line) -> None:
         if line.picture is not None:
@@ -107,24 +107,30 @@ class AttachedWatch:
                 listener(line.update)
 
 
-async def open_request(socket: Path, verb: str, payload: bytes) -> asyncio.StreamReader:
+@asynccontextmanager
+async def open_request(socket: Path, verb: str, payload: bytes) -> AsyncIterator[asyncio.StreamReader]:
     """Ask a daemon for something, and have its answer to read. Raises WatchkeeperError (``daemon-gone``)."""
     try:
         reader, writer = await asyncio.open_unix_connection(socket, limit=_MOST_LINE)
+    except OSError as error:
+        raise daemon_gone(socket) from error
+    try:
         writer.write(f"watchkeeper 1 {verb}\n".encode() + payload)
         writer.write_eof()
         await writer.drain()
+        yield reader
     except OSError as error:
         raise daemon_gone(socket) from error
-    return reader
+    finally:
+        writer.close()
 
 
 def ask(socket: Path, question: Mapping[str, object]) -> bytes:
     """The answer to a question; blocks. Raises WatchkeeperError (``daemon-gone``) where none comes."""
 
     async def talk() -> bytes:
-        reader = await open_request(socket, "ask", msgspec.json.encode(question))
-        return await reader.read()
+        async with open_request(socket, "ask", msgspec.json.encode(question)) as reader:
+            return await reader.read()
 
     try:
         answer = asyncio.run(asyncio.wait_for(talk(), _REQUEST_S))

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from watchkeeper.agents.hooks.vendor import HookCall, HookVendor, Point, Said
+from watchkeeper.agents.hooks.vendor import HookCall, HookVendor, Point, Said, decode_payload
+from watchkeeper.agents.processes import Process
 from watchkeeper.conflicts.lifecycle import State
 from watchkeeper.model.agents import Act, Channel, Heed, Phase, Session, SessionId
-from watchkeeper.model.changes import Change, Source
+from watchkeeper.model.changes import Source
 from watchkeeper.model.conflicts import Severity
+from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.events import NoticeDelivered, NoticeSettled, WatchStopped
 from watchkeeper.model.ids import ChangeId, Millis
 from watchkeeper.watch.engine import LiveWatch, Update
-from watchkeeper.watch.notices import decide_notices, unanswered_by, waiting_for
+from watchkeeper.watch.notices import decide_notices, standing_for, waiting_for
 from watchkeeper.watch.service import Peer, Reply, Request
-from watchkeeper.watch.sessions import AgentProcess, Sessions
+from watchkeeper.watch.sessions import Sessions
 
 _MOST_TOLD = 3
 _LOOK_S = 0.4
@@ -31,15 +32,20 @@ class Outside(NamedTuple):
     """What is asked of the system and of vendors' files; wired by the composition root."""
 
     vendor: Callable[[str], HookVendor | None]
-    agent_above: Callable[[int], AgentProcess | None]
-    is_alive: Callable[[AgentProcess], bool]
+    agent_above: Callable[[int], Process | None]
+    is_alive: Callable[[Process], bool]
 
 
 class Attendance:
     """Belongs to the loop in which the watch runs."""
 
     def __init__(
-        self, live: LiveWatch, state: Callable[[], State], outside: Outside, clock: Callable[[], Millis], least: Severity
+        self,
+        live: LiveWatch,
+        state: Callable[[], State],
+        outside: Outside,
+        clock: Callable[[], Millis],
+        least: Severity,
     ) -> None:
         """``least`` is what an agent is told of."""
         self._live = live
@@ -50,6 +56,7 @@ class Attendance:
         self._sessions = Sessions(state(), outside.is_alive, clock)
         self._deciding = asyncio.Lock()
         self._due = asyncio.Event()
+        self.problem = ""
 
     @property
     def sessions(self) -> tuple[Session, ...]:
@@ -80,19 +87,28 @@ class Attendance:
         vendor = self._outside.vendor(agent)
         if vendor is None:
             return
-        call = vendor.read(_parsed(request.payload), cwd)
+        try:
+            call = vendor.read(decode_payload(request.payload), cwd)
+        except WatchkeeperError as error:
+            self.problem = error.message
+            return
         session = await self._hear(agent, call, cwd, request.peer)
         if session is None:
             return
         await self._follow(session, call)
-        told = waiting_for(self._state(), session.id)[:_MOST_TOLD] if call.can_advise else ()
-        text = "\n\n".join(notice.text for notice in told)
-        is_stop = call.point is Point.STOP
-        answer = vendor.answer(call, Said(advice="" if is_stop else text, hold=text if is_stop else ""))
-        if await reply.write(answer) and told:
-            channel = Channel.STOP if is_stop else Channel.HOOK
+        await self._answer(vendor, call, session, reply)
+
+    async def _answer(self, vendor: HookVendor, call: HookCall, session: Session, reply: Reply) -> None:
+        """What was not told yet goes out with this answer, where that can be heard; told is what left."""
+        state = self._state()
+        told = waiting_for(state, session.id)[:_MOST_TOLD] if call.can_advise or call.can_hold else ()
+        again = standing_for(state, session.id)[-_MOST_TOLD:] if call.is_fleeting and call.can_advise else ()
+        text = "\n\n".join(notice.text for notice in (*again, *told))
+        said = Said(hold=text) if call.can_hold else Said(advice=text)
+        if await reply.write(vendor.answer(call, said) if text else b"") and told:
+            channel = Channel.STOP if call.can_hold else Channel.HOOK
             await self._live.record([NoticeDelivered(notice.id, channel) for notice in told])
-        elif is_stop:
+        elif call.point is Point.STOP:
             await self._leave_unanswered(session.id)
 
     async def decide(self) -> None:
@@ -113,24 +129,22 @@ class Attendance:
 
     async def _follow(self, session: Session, call: HookCall) -> None:
         """What was just written is looked at now: the answer to this very call may be the one that tells of it."""
-        written = [
-            event.path for event in call.events if event.act is Act.WRITE and event.phase is Phase.DONE and event.path
-        ]
         by_root: dict[Path, set[str]] = {}
-        for path in written:
-            whole = os.path.normpath(os.path.join(call.cwd or session.path, path))  # noqa: PTH118 - nothing is resolved
-            root = self._root_of(os.path.dirname(whole))  # noqa: PTH120
-            if root is not None:
-                by_root.setdefault(root, set()).add(os.path.relpath(whole, root))
+        for event in call.events:
+            if event.act is Act.WRITE and event.phase is Phase.DONE and event.path:
+                whole = find_place(call.cwd or session.path, event.path)
+                root = self._root_of(str(whole.parent))
+                if root is not None:
+                    by_root.setdefault(root, set()).add(str(whole.relative_to(root)))
         for root, paths in by_root.items():
             await self._live.look_at(root, paths, within_s=_LOOK_S)
         await self.decide()
 
     async def _leave_unanswered(self, session: SessionId) -> None:
         """The turn is over: what the session was told and what stands is for a person to know."""
-        left = unanswered_by(self._state(), session)
+        left = standing_for(self._state(), session)
         await self._live.record(
-            [NoticeSettled(each, Heed.UNANSWERED, "the turn ended, and the conflict stands") for each in left]
+            [NoticeSettled(each.id, Heed.UNANSWERED, "the turn ended, and the conflict stands") for each in left]
         )
 
     def _root_of(self, folder: str) -> Path | None:
@@ -142,9 +156,9 @@ class Attendance:
     def _working(self) -> dict[ChangeId, tuple[Session, ...]]:
         found: dict[ChangeId, tuple[Session, ...]] = {}
         for change in self._live.picture().changes:
-            sessions = [each for each in self._sessions.at(change.path) if is_of(change, each)] if change.path else []
+            sessions = self._sessions.at(change.path) if change.source is Source.WORKTREE else ()
             if sessions:
-                found[change.id] = tuple(sessions)
+                found[change.id] = sessions
         return found
 
     def _take(self, update: Update) -> None:
@@ -152,15 +166,7 @@ class Attendance:
             self._due.set()
 
 
-def is_of(change: Change, session: Session) -> bool:
-    """Whether what the session does counts as this change."""
-    return change.source is Source.WORKTREE
-
-
-def _parsed(payload: bytes) -> Mapping[str, object]:
-    """The JSON object; empty where it is none."""
-    try:
-        found = json.loads(payload)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+def find_place(folder: str, path: str) -> Path:
+    """Where the file is that an agent told of: its folder as it really is, its own name as told."""
+    whole = Path(os.path.normpath(Path(folder, path)))
+    return Path(os.path.realpath(whole.parent), whole.name)

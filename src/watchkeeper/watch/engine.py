@@ -106,6 +106,7 @@ class LiveWatch:
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._ready = asyncio.Event()
+        self._recording = asyncio.Event()
         self._ready_by = float("inf")
         self._saved: dict[Path, Saved] = {}
         self._unrest: dict[Path, Unrest] = {}
@@ -126,6 +127,8 @@ class LiveWatch:
         self._counts = {"events": 0, "scans": 0, "sweeps": 0, "errors": 0}
         self._picture: Picture | None = None
         self._was_recorder = self._ledger.recorder == 0
+        if self._was_recorder:
+            self._recording.set()
 
     async def run(self) -> None:
         """Watch until ``stop``. Raises WatchkeeperError where not even a first look is possible."""
@@ -155,10 +158,9 @@ class LiveWatch:
         with suppress(ValueError):
             self._listeners.remove(listener)
 
-    @property
-    def is_recorder(self) -> bool:
-        """This watch is the one that writes the project's record."""
-        return self._ledger.recorder == 0
+    async def wait_recorder(self) -> None:
+        """Wait until this watch is the one that writes the project's record."""
+        await self._recording.wait()
 
     async def wait_ready(self) -> bool:
         """Wait for the first screen: everything live was looked at once. False where the watch ended before."""
@@ -616,6 +618,7 @@ class LiveWatch:
             self._publish(await self._thread.do(self._renew), None)
             if (self._ledger.recorder == 0) and not self._was_recorder:
                 self._was_recorder = True
+                self._recording.set()
                 await self._step(self._lookout.reconcile)
             for root, (at, _) in list(self._retry_at.items()):
                 if at <= now:

@@ -16,13 +16,12 @@ from watchkeeper.model.agents import Heed
 from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.ids import Millis
-from watchkeeper.model.wire import encode_message
+from watchkeeper.record.wire import encode_message
 from watchkeeper.watch.attendance import Attendance
 from watchkeeper.watch.engine import LiveWatch, Picture, Update
 from watchkeeper.watch.service import Handler, Reply, Request, Service
 
 _PICTURE_S = 0.2
-_WAIT_S = 1.0
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -90,8 +89,7 @@ class Hosting:
 
     async def run(self) -> None:
         """Serve. A socket that cannot be opened is a problem that is said, and no reason not to watch."""
-        while not self._live.is_recorder:
-            await asyncio.sleep(_WAIT_S)
+        await self._live.wait_recorder()
         try:
             await self._service.open()
         except WatchkeeperError as error:
@@ -128,7 +126,7 @@ class Hosting:
             changes=statistics.changes,
             conflicts={severity.value: counts.get(severity.value, 0) for severity in reversed(Severity)},
             sessions=tuple(_session(each.id, state) for each in self._attendance.sessions),
-            problems=(*statistics.problems, *([self.problem] if self.problem else [])),
+            problems=tuple(filter(None, (*statistics.problems, self.problem, self._attendance.problem))),
         )
 
     async def _serve_follow(self, _: Request, reply: Reply) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from watchkeeper.conflicts.lifecycle import ConflictState, NoticeState, State, Status
 from watchkeeper.conflicts.notice import notice_id, notice_text
-from watchkeeper.model.agents import Heed, Notice, NoticeId, Session, SessionId
+from watchkeeper.model.agents import Heed, Notice, Session, SessionId
 from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.events import Event, NoticeQueued, NoticeSettled
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis
@@ -50,11 +50,11 @@ def waiting_for(state: State, session: SessionId) -> tuple[Notice, ...]:
     return tuple(each.notice for each in found)
 
 
-def unanswered_by(state: State, session: SessionId) -> tuple[NoticeId, ...]:
-    """What the session was told, and nothing came of yet."""
+def standing_for(state: State, session: SessionId) -> tuple[Notice, ...]:
+    """What the session was told, and nothing came of yet, the oldest first."""
     return tuple(
-        identity
-        for identity, each in state.notices.items()
+        each.notice
+        for each in state.notices.values()
         if each.notice.session == session and each.delivered_at is not None and each.heed is None
     )
 
@@ -94,9 +94,7 @@ def _notice(state: ConflictState, change: ChangeId, session: Session, working: W
     )
 
 
-def _settle(
-    each: NoticeState, state: State, fresh: set[tuple[SessionId, ConflictId | None]]
-) -> NoticeSettled | None:
+def _settle(each: NoticeState, state: State, fresh: set[tuple[SessionId, ConflictId | None]]) -> NoticeSettled | None:
     notice = each.notice
     if each.heed in (Heed.HEEDED, Heed.MOOT) or notice.conflict is None:
         return None

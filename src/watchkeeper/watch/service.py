@@ -11,7 +11,6 @@ import os
 import socket
 import stat
 import struct
-import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -64,7 +63,7 @@ Handler = Callable[[Request, Reply], Awaitable[None]]
 
 
 class Service:
-    """Listens at a path from ``open`` to ``close``. Whoever holds the project's recorder lock may take the path over."""
+    """Listens at a path from ``open`` to ``close``. Only who holds the project's recorder lock may open it."""
 
     def __init__(self, path: Path, handlers: Mapping[str, Handler]) -> None:
         self._path = path
@@ -162,11 +161,11 @@ def make_own_folder(folder: Path) -> None:
 
 def peer_of(connection: socket.socket) -> Peer:
     """Who connected, as the kernel knows."""
-    if sys.platform == "linux":
-        raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-        pid, uid, _ = struct.unpack("3i", raw)
-        return Peer(pid, uid)
-    return _peer_of_bsd(connection)
+    credentials = getattr(socket, "SO_PEERCRED", None)
+    if credentials is None:
+        return _peer_of_bsd(connection)
+    pid, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, credentials, struct.calcsize("3i")))
+    return Peer(pid, uid)
 
 
 def _peer_of_bsd(connection: socket.socket) -> Peer:

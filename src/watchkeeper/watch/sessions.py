@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
 
 import msgspec
 
+from watchkeeper.agents.processes import Process
 from watchkeeper.conflicts.lifecycle import State
 from watchkeeper.model.agents import Session, SessionId
 from watchkeeper.model.events import Event, SessionBegan, SessionEnded, SessionForged
@@ -18,23 +18,14 @@ Name = tuple[str, str]
 _MOST_FORGERIES = 100
 
 
-class AgentProcess(Protocol):
-    """The process of an agent; the same pid started at another time is another process."""
-
-    @property
-    def pid(self) -> int: ...
-    @property
-    def started(self) -> float: ...
-
-
 class Sessions:
     """Those at work, by what their agents call them. Belongs to one thread; processes are asked of ``is_alive``."""
 
-    def __init__(self, known: State, is_alive: Callable[[AgentProcess], bool], clock: Callable[[], Millis]) -> None:
+    def __init__(self, known: State, is_alive: Callable[[Process], bool], clock: Callable[[], Millis]) -> None:
         self._is_alive = is_alive
         self._clock = clock
         self._named: dict[Name, Session] = {}
-        self._processes: dict[SessionId, AgentProcess] = {}
+        self._processes: dict[SessionId, Process] = {}
         self._ended: dict[Name, Session] = {}
         self._last: dict[str, int] = {}
         self._forged: set[tuple[SessionId, int]] = set()
@@ -53,7 +44,7 @@ class Sessions:
         return tuple(each for each in self._named.values() if each.path == path)
 
     def hear(
-        self, agent: str, vendor_id: str, path: str, process: AgentProcess | None, *, guest: bool = True
+        self, agent: str, vendor_id: str, path: str, process: Process | None, *, guest: bool = True
     ) -> tuple[Session | None, tuple[Event, ...]]:
         """A process speaks for a session: the session, and what is to be recorded. None: it is not its to speak for.
 
@@ -96,7 +87,7 @@ class Sessions:
         return process is None or self._is_alive(process)
 
     def _begin(
-        self, name: Name, path: str, process: AgentProcess | None, *, guest: bool
+        self, name: Name, path: str, process: Process | None, *, guest: bool
     ) -> tuple[Session, tuple[Event, ...]]:
         agent, vendor_id = name
         identity = SessionId(f"{agent}-{self._last.get(agent, 0) + 1}")
@@ -115,7 +106,7 @@ class Sessions:
             self._processes[identity] = process
         return session, (SessionBegan(session),)
 
-    def _refuse(self, session: Session, process: AgentProcess | None) -> tuple[Event, ...]:
+    def _refuse(self, session: Session, process: Process | None) -> tuple[Event, ...]:
         pid = process.pid if process is not None else 0
         if (session.id, pid) in self._forged or len(self._forged) >= _MOST_FORGERIES:
             return ()  # said once: who keeps on is not given the log to fill
@@ -128,7 +119,7 @@ class Sessions:
             self._last[agent] = max(self._last.get(agent, 0), int(number))
 
 
-def _is_same(one: AgentProcess, other: AgentProcess | None) -> bool:
+def _is_same(one: Process, other: Process | None) -> bool:
     return other is not None and (one.pid, one.started) == (other.pid, other.started)
 
 
