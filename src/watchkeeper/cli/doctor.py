@@ -21,6 +21,7 @@ from watchkeeper.cli.health import (
     judge_clock,
     judge_disk,
     judge_history,
+    judge_hook,
     judge_instances,
     judge_locale,
     judge_proof,
@@ -52,7 +53,7 @@ def command(*, set_aside_record: bool, folder: Path, as_json: bool) -> int:
     Exit code 1 when a check failed; warnings do not count.
     """
     moved = _set_aside() if set_aside_record else ()
-    checks = [*_machine_checks(), *_repository_checks(folder)]
+    checks = [*_machine_checks(), *_hook_checks(folder), *_repository_checks(folder)]
     failed = [check for check in checks if check.health is Health.FAIL]
     if as_json:
         show_document({"checks": checks, "moved": [str(path) for path in moved]})
@@ -91,6 +92,16 @@ def _machine_checks() -> list[Check]:
         judge_locale(sys.stdout.encoding or "ascii", sys.getfilesystemencoding()),
         _guarded("record", lambda: _record_check(home)),
     ]
+
+
+def _hook_checks(folder: Path) -> list[Check]:
+    """One for each hook that is installed in an agent's configuration."""
+    from watchkeeper.agents.standing import look_at_hooks
+
+    try:
+        return [judge_hook(state) for state in look_at_hooks(find_home(os.environ), os.environ, folder)]
+    except WatchkeeperError as error:
+        return [Check("hooks", Health.FAIL, error.message, error.hint)]
 
 
 def _home_check(home: Path) -> Check:

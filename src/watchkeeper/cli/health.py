@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import assert_never
 
 import msgspec
 
+from watchkeeper.agents.standing import HookState, Standing
 from watchkeeper.cli.output import Terminal, printable
 
 _WATCHES_WANTED = 20_000  # directories of a large repository in ten worktrees
@@ -144,6 +146,28 @@ def judge_worktrees(present: int, gone: int) -> Check:
     if gone:
         return Check("worktrees", Health.WARN, f"{present} present, {gone} gone but still listed", "git worktree prune")
     return Check("worktrees", Health.OK, f"{present} present")
+
+
+def judge_hook(state: HookState) -> Check:
+    """A hook in an agent's configuration: one that does not run is a failure, for nobody else says so."""
+    name = f"hook {state.agent}"
+    text = f"{state.detail} ({state.path})"
+    again = f"watchkeeper hooks install {state.agent}{' --project' if state.project else ''}"
+    match state.standing:
+        case Standing.GOOD:
+            return Check(name, Health.OK, text)
+        case Standing.UNTRUSTED:
+            return Check(name, Health.FAIL, text, "start codex, run /hooks in it and trust Watchkeeper's")
+        case Standing.UNSURE:
+            return Check(name, Health.WARN, text, "start codex, run /hooks in it and look whether it is trusted")
+        case Standing.OFF:
+            return Check(name, Health.FAIL, text, f"switch hooks on again in {state.path}")
+        case Standing.UNREADABLE:
+            return Check(name, Health.FAIL, text, f"correct {state.path}")
+        case Standing.GONE | Standing.OUTDATED:
+            return Check(name, Health.FAIL, text, again)
+        case _:
+            assert_never(state.standing)
 
 
 def _size(count: int) -> str:

@@ -24,6 +24,7 @@ VERBS: Mapping[str, str] = {
     "down": "End the daemon of this repository.",
     "status": "Say whether the daemon runs, and what agents were told.",
     "log": "Replay what was recorded.",
+    "hooks": "Let agents that people start take part.",
     "init": "Write a commented watchkeeper.toml.",
     "doctor": "Check this machine and this repository.",
     "demo": "See two changes collide, in a temporary repository.",
