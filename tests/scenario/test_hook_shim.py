@@ -229,9 +229,10 @@ def test_the_command_line_ends_well_where_the_shim_or_python_is_gone(git_repo: G
 def test_the_command_line_works_where_the_state_folder_has_blanks_and_quotes(git_repo: GitRepo, tmp_path: Path) -> None:
     home = tmp_path / "Ada's stäte $HOME"
     install(home)
+    line = command_line(home, "codex")
     with HookServer(home, project_of(git_repo), b"found"):
         done = subprocess.run(
-            ["sh", "-c", command_line(home, "codex")], input=PAYLOAD, cwd=git_repo.path, capture_output=True, check=True
+            ["/bin/sh", "-c", line], input=PAYLOAD, cwd=git_repo.path, env={}, capture_output=True, check=True
         )
     assert done.stdout == b"found"
 
