@@ -230,14 +230,16 @@ def open_commands(
     if only_static or not (found.analysers or found.tests):
         yield None
         return
-    from watchkeeper.probes.commands import CommandRunner, ProjectCommands, RunStore
+    from watchkeeper.probes.commands import REPORTS, CommandRunner, ProjectCommands, RunStore
     from watchkeeper.probes.prover import CommandProver
     from watchkeeper.repos.scratch import ScratchPool
+    from watchkeeper.sandbox.folders import sweep_folders
     from watchkeeper.sandbox.run import find_sandbox
 
     project, folder = place.config.project, make_home(place.home) / "projects" / place.project
     pool = ScratchPool(analysis.hub, folder / "scratch", _SCRATCH_TREES)
     commands = ProjectCommands(project.setup, project.test, project.database, float(project.test_timeout))
+    sweep_folders(folder / "reports", REPORTS)
     with open_cache(place.home) as cache:
         store = None if again else RunStore(cache)
         runner = CommandRunner(pool, find_sandbox(folder / "jobs"), commands, folder / "reports", store)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import select
 import shutil
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -102,21 +105,67 @@ def test_much_output_keeps_its_head_and_its_tail(sandbox: Sandbox, folder: Path)
     assert outcome.printed > 1_000_000
 
 
-def test_children_that_outlive_the_command_are_ended(sandbox: Sandbox, folder: Path) -> None:
-    outcome = run(sandbox, folder, "(setsid sleep 54321 &) ; exit 0")
+@pytest.fixture
+def alive(folder: Path) -> Iterator[Callable[[], bool]]:
+    """Whether a process lives that opened ``alive`` in the job's folder, a pipe, to write to it. Somebody has to."""
+    os.mkfifo(folder / "alive")
+    reader = os.open(folder / "alive", os.O_RDONLY | os.O_NONBLOCK)
+    poll = select.poll()
+    poll.register(reader, select.POLLIN | select.POLLHUP)
+
+    def is_held() -> bool:
+        return not poll.poll(0)  # it hangs up when the last of them has ended, and not before there was one
+
+    yield is_held
+    os.close(reader)
+
+
+def test_children_that_outlive_the_command_are_ended(sandbox: Sandbox, folder: Path, alive: Callable[[], bool]) -> None:
+    outcome = run(sandbox, folder, "exec 3> alive; (setsid sleep 600 &) ; exit 0")
 
     assert outcome.ending is Ending.EXITED
     assert outcome.wall_s < 20
-    assert not [
-        place for place in Path("/proc").iterdir() if place.name.isdigit() and b"54321" in command_line(place.name)
-    ]
+    assert not alive()
 
 
-def command_line(pid: str) -> bytes:
-    try:
-        return Path("/proc", pid, "cmdline").read_bytes()
-    except OSError:
-        return b""
+THREADS = """
+import ctypes, os, threading, time
+held = os.open("alive", os.O_WRONLY)
+if os.fork() == 0:
+    os.setsid()
+    threading.Thread(target=lambda: time.sleep(600)).start()
+    open("up", "w").close()
+    ctypes.CDLL(None).pthread_exit(None)
+os.close(held)
+while not os.path.exists("up"):
+    time.sleep(0.01)
+time.sleep(0.2)
+"""
+
+CHAIN = """
+import os, time
+held = os.open("alive", os.O_WRONLY)
+first = os.fork()
+while first == 0:
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+os.close(held)
+time.sleep(0.3)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere orphans are not adopted")
+@pytest.mark.parametrize("program", [THREADS, CHAIN], ids=["first thread has ended", "always another"])
+def test_processes_that_hide_are_ended_too(
+    sandbox: Sandbox, folder: Path, alive: Callable[[], bool], program: str
+) -> None:
+    (folder / "hide.py").write_text(program)
+    outcome = run(sandbox, folder, f"{sys.executable} hide.py")
+
+    assert outcome.ending is Ending.EXITED
+    assert outcome.wall_s < 20
+    assert not alive()
 
 
 def test_a_job_can_be_cancelled(sandbox: Sandbox, folder: Path) -> None:

@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from watchkeeper.sandbox.guardian.processes import find_descendants, list_proces
 
 WATCHKEEPER = """
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from watchkeeper.sandbox.job import Job
 from watchkeeper.sandbox.run import Sandbox, find_fault
@@ -27,7 +29,8 @@ if fault:
     print("FAULT", fault, flush=True)
     sys.exit(0)
 print("RUNS", flush=True)
-sandbox.run(Job(command=(sys.executable, "-c", sys.argv[3]), folder=Path(sys.argv[4])))
+outcome = sandbox.run(Job(command=(sys.executable, "-c", sys.argv[3]), folder=Path(sys.argv[4])))
+print(outcome.ending, outcome.detail, flush=True)
 """
 
 DAEMON = """
@@ -44,40 +47,85 @@ time.sleep(600)
 """
 
 
-@pytest.mark.parametrize("wall", ["bubblewrap", "namespaces", "plain"])
-def test_after_kill_9_of_watchkeeper_not_even_a_daemon_is_left(wall: str, tmp_path: Path) -> None:
-    work, jobs = tmp_path / "work", tmp_path / "jobs"
-    work.mkdir()
-    os.mkfifo(work / "alive")
-    # Whoever lives holds the writing end of this pipe: its end is the end of them all.
-    script = "import os; held = os.open('alive', os.O_WRONLY)\n" + DAEMON
-    reader = os.open(work / "alive", os.O_RDONLY | os.O_NONBLOCK)
-    watchkeeper = subprocess.Popen(
-        [sys.executable, "-c", WATCHKEEPER, wall, str(jobs), script, str(work)], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert watchkeeper.stdout
-        line = watchkeeper.stdout.readline()
+WALLS = ("bubblewrap", "namespaces", "plain")
+
+
+class Running:
+    """A Watchkeeper whose job has started a daemon; ``ends`` waits until whoever the job started has ended."""
+
+    def __init__(self, wall: str, folder: Path) -> None:
+        self._work, self.jobs = folder / "work", folder / "jobs"
+        self._work.mkdir()
+        os.mkfifo(self._work / "alive")
+        # Whoever lives holds the writing end of this pipe: its end is the end of them all.
+        script = "import os; held = os.open('alive', os.O_WRONLY)\n" + DAEMON
+        self._reader = os.open(self._work / "alive", os.O_RDONLY | os.O_NONBLOCK)
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", WATCHKEEPER, wall, str(self.jobs), script, str(self._work)],
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        line = self.read_line()
         if line.startswith("FAULT"):
             pytest.skip(f"no {wall} here: {line}")
-        while not (work / "up").exists():
-            assert watchkeeper.poll() is None
+        while not (self._work / "up").exists():
+            assert self.process.poll() is None
             select.select([], [], [], 0.01)
-    finally:
-        watchkeeper.send_signal(signal.SIGKILL)
-        watchkeeper.wait()
-        assert watchkeeper.stdout
-        watchkeeper.stdout.close()
 
-    poll = select.poll()
-    poll.register(reader, select.POLLIN | select.POLLHUP)
-    assert poll.poll(20_000), "a process of the job still holds its pipe"
-    os.close(reader)
-    for _ in range(2000):
-        if not list(jobs.iterdir()):
-            break
-        select.select([], [], [], 0.01)
-    assert not list(jobs.iterdir()), "the guardian removes what the job left"
+    def read_line(self) -> str:
+        assert self.process.stdout
+        return self.process.stdout.readline()
+
+    def guards(self) -> tuple[int, int]:
+        """The job's warden and its guardian."""
+        (warden,) = (each.pid for each in find_descendants(self.process.pid, 1000) if each.parent == self.process.pid)
+        (guardian,) = (each.pid for each in find_descendants(warden, 1000) if each.parent == warden)
+        return warden, guardian
+
+    def has_ended(self) -> bool:
+        poll = select.poll()
+        poll.register(self._reader, select.POLLIN | select.POLLHUP)
+        return bool(poll.poll(20_000))
+
+    def is_swept(self) -> bool:
+        for _ in range(2000):
+            if not list(self.jobs.iterdir()):
+                return True
+            select.select([], [], [], 0.01)
+        return False
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout
+        self.process.stdout.close()
+        os.close(self._reader)
+
+
+@pytest.fixture(params=WALLS)
+def running(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
+    made = Running(request.param, tmp_path)
+    yield made
+    made.close()
+
+
+def test_after_kill_9_of_watchkeeper_not_even_a_daemon_is_left(running: Running) -> None:
+    running.process.kill()
+
+    assert running.has_ended(), "a process of the job still holds its pipe"
+    assert running.is_swept(), "the guardian removes what the job left"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no warden")
+@pytest.mark.parametrize("victim", ["warden", "guardian"])
+def test_after_kill_9_of_one_who_guards_the_other_ends_the_job_and_watchkeeper_is_told(
+    running: Running, victim: str
+) -> None:
+    warden, guardian = running.guards()
+    os.kill(warden if victim == "warden" else guardian, signal.SIGKILL)
+
+    assert running.has_ended(), "a process of the job still holds its pipe"
+    assert running.read_line().startswith("killed ")
+    assert running.is_swept(), "whoever is left removes what the job left"
 
 
 def test_output_of_any_length_is_held_in_bounded_memory() -> None:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shlex
-import tempfile
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -38,6 +37,7 @@ from watchkeeper.record.cache import ReadingCache, ReadingKey
 from watchkeeper.repos.git import local_path
 from watchkeeper.repos.scratch import KEEP, ScratchPool, ScratchTree
 from watchkeeper.sandbox.environment import reserve_ports
+from watchkeeper.sandbox.folders import open_folder
 from watchkeeper.sandbox.job import Cancel, Ending, Job, Limits, Network
 from watchkeeper.sandbox.job import Outcome as JobOutcome
 from watchkeeper.sandbox.outside import refuse_outside_services
@@ -49,6 +49,8 @@ SETUP_INPUTS = (
 )  # fmt: skip
 """Files that a project's ``setup`` depends on: it runs again only where one of them, or the command, differs."""
 
+REPORTS = "report-"
+"""How the folders begin in which commands leave reports."""
 _MOST_RUNS = 400
 _LONGEST_NAMES = 100_000
 """A shell line may have 128 kB on Linux; where the tests' names do not fit, all tests run."""
@@ -144,8 +146,7 @@ class CommandRunner:
         return ran
 
     def _run(self, check: CommandCheck, tree: Sha, selection: Selection, cancel: Cancel | None) -> Ran:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with self._pool.checkout(tree) as scratch, tempfile.TemporaryDirectory(dir=self._folder) as place:
+        with self._pool.checkout(tree) as scratch, open_folder(self._folder, REPORTS) as place:
             files = [file for file in selection.files if local_path(scratch.path, file).is_file()]
             if selection.files and not files:
                 return Ran(CheckReport(check.name), is_empty=True)
@@ -153,7 +154,7 @@ class CommandRunner:
             if why:
                 return could_not_run(check.name, why)
             selection = msgspec.structs.replace(selection, files=tuple(files))
-            return self._perform(check, scratch, Path(place), selection, cancel)
+            return self._perform(check, scratch, place, selection, cancel)
 
     def _set_up(self, scratch: ScratchTree, cancel: Cancel | None) -> str:
         """Why the checkout could not be set up; ``""`` where it is."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import secrets
 import selectors
 import shutil
 import signal
@@ -20,6 +18,8 @@ from typing import IO, Any
 import watchkeeper
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.sandbox.environment import build_environment
+from watchkeeper.sandbox.folders import make_folder, sweep_folders
+from watchkeeper.sandbox.guardian.removal import remove_folder
 from watchkeeper.sandbox.job import Cancel, Ending, Isolation, Job, Limits, Network, Outcome
 from watchkeeper.sandbox.view import plan_view
 from watchkeeper.sandbox.walls import Plain, Wall, list_walls
@@ -51,7 +51,7 @@ class Sandbox:
         if program is None or not job.folder.is_dir():
             what = "no such program" if program is None else f"no such folder: {job.folder}"
             os.close(lock)
-            shutil.rmtree(temporary, ignore_errors=True)
+            remove_folder(str(temporary))
             return _not_run(isolation, f"{what}: {job.command[0] if job.command else '(empty command)'}")
         places = plan_view(job, temporary, Path.home(), os.environ)
         order = {
@@ -68,16 +68,15 @@ class Sandbox:
             process = _start_guardian(lock, temporary)
         finally:
             os.close(lock)
-        return _converse(process, order, cancel, isolation)
+        outcome = _converse(process, order, cancel, isolation)
+        if temporary.exists():  # guardian and warden were killed
+            remove_folder(str(temporary))
+        return outcome
 
     def _make_temporary(self) -> tuple[Path, int]:
         """A folder for one job, and a lock on it that says: in use."""
-        place = self.folder / f"job-{secrets.token_hex(8)}"
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            place.mkdir(mode=0o700)
-            lock = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
-            fcntl.flock(lock, fcntl.LOCK_SH)
+            place, lock = make_folder(self.folder, _PREFIX)
             for name in ("home", "tmp"):
                 (place / name).mkdir()
         except OSError as error:
@@ -95,7 +94,7 @@ def find_sandbox(folder: Path) -> Sandbox:
     ``folder`` holds the jobs' temporary folders; what dead jobs left there is removed. Takes about 100 ms.
     """
     place = Path(os.path.realpath(folder))
-    _sweep(place)
+    sweep_folders(place, _PREFIX)
     why = []
     for wall in list_walls():
         sandbox = Sandbox(place, wall)
@@ -117,6 +116,7 @@ def find_fault(sandbox: Sandbox) -> str | None:
     return " ".join((outcome.detail or said or outcome.ending.value).split())[:200]
 
 
+_PREFIX = "job-"
 _SOURCE = str(Path(watchkeeper.__file__).parent.parent)
 _PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from watchkeeper.sandbox.guardian.main import main; main()"
 _GRACE_S = 40.0
@@ -124,7 +124,10 @@ _POLL_S = 0.02
 
 
 def _start_guardian(lock: int, temporary: Path) -> subprocess.Popen[bytes]:
-    """In a session of its own: what a terminal sends to Watchkeeper's group does not reach it."""
+    """In a session of its own: what a terminal sends to Watchkeeper's group does not reach it.
+
+    Where orphans can be adopted, the process is the guardian's warden, and the guardian its child.
+    """
     return subprocess.Popen(
         [sys.executable, "-I", "-S", "-X", "utf8", "-c", _PROGRAM, _SOURCE, str(temporary)],
         stdin=subprocess.PIPE,
@@ -187,7 +190,7 @@ def _end_guardian(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(_GRACE_S)
     except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     for stream in (process.stdout, process.stderr):
         if stream:
@@ -245,17 +248,3 @@ def _task_limit(limits: Limits, wall: Wall) -> int | None:
 def _absolute(program: str, folder: Path) -> str:
     """``./run`` means the job's folder, not ours."""
     return program if program.startswith("/") else str(folder / program)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove temporary folders whose job and guardian are both dead: nobody holds their lock."""
-    for place in folder.glob("job-*"):
-        with suppress(OSError):
-            if time.time() - place.stat().st_mtime < 60:
-                continue  # made a moment ago, perhaps not locked yet
-            handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(place, ignore_errors=True)
-            finally:
-                os.close(handle)

@@ -1,7 +1,8 @@
 """The guardian of one job: starts it, watches its limits, and ends everything that it started, whatever happens.
 
 A process of its own, standard library only, because it has to outlive a killed Watchkeeper. It holds the reading end
-of a pipe from it: when that closes, all is ended. Nothing it started can leave it: it adopts orphans (Linux).
+of a pipe from it: when that closes, all is ended. Nothing it started can leave it: it adopts orphans (Linux), and where
+it is killed itself, its warden does.
 
 Told on standard input: a frame (four bytes of length, JSON), then single bytes; ``c`` cancels. Says on standard output:
 a frame, then the job's output.
@@ -13,7 +14,6 @@ import json
 import os
 import resource
 import selectors
-import shutil
 import signal
 import struct
 import sys
@@ -21,9 +21,11 @@ import time
 from contextlib import suppress
 from typing import Any, Self
 
-from watchkeeper.sandbox.guardian import kernel
+from watchkeeper.sandbox.guardian import kernel, warden
+from watchkeeper.sandbox.guardian.ending import MOST, end_all, reap
 from watchkeeper.sandbox.guardian.output import Kept
 from watchkeeper.sandbox.guardian.processes import LINUX, Seen, find_descendants, list_processes, measure_shared
+from watchkeeper.sandbox.guardian.removal import remove_folder
 from watchkeeper.sandbox.guardian.start import start
 
 LOOK_S = 0.05 if LINUX else 0.5
@@ -36,9 +38,18 @@ def main() -> None:
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)  # it ends when its pipe does
+    guardian = warden.divide()
+    if guardian is None:
+        _guard_job()
+    else:
+        warden.stand_by(guardian)
+        remove_folder(sys.argv[2])
+
+
+def _guard_job() -> None:
     order = _read_order()
     if order is None:  # Watchkeeper was killed before it could say
-        _remove(sys.argv[2])
+        remove_folder(sys.argv[2])
         return
     for handle in order["held"]:
         os.set_inheritable(handle, False)
@@ -50,7 +61,7 @@ def main() -> None:
         for handle in order["held"]:
             with suppress(OSError):
                 os.close(handle)
-        _remove(order["temporary"])
+        remove_folder(order["temporary"])
 
 
 class _Guard:
@@ -67,6 +78,7 @@ class _Guard:
         self.cpu_s = 0.0
         self._known: dict[int, str] = {}
         self._report = b""
+        self._is_owned = warden.find_owner(order["parent"])
         kernel.become_reaper()
         self._output, output = os.pipe()
         self._reports, reports = os.pipe()
@@ -85,7 +97,7 @@ class _Guard:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._end_all()
+        end_all((self._leader,), self._note_end, self._wait_child, self._strays)
         self._drain()
         self.wall_s = time.monotonic() - self._began
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -120,7 +132,7 @@ class _Guard:
                     selector.unregister(handle)
             case _:
                 os.read(handle, 4096)
-                self._reap()
+                reap(self._note_end)
 
     def _take_output(self) -> bool:
         try:
@@ -136,7 +148,7 @@ class _Guard:
     def _look(self) -> None:
         """Compare the tree of processes with the limits."""
         wall = self._limits["wall_s"]
-        if os.getppid() != self._order["parent"]:  # some other process may hold the pipe open
+        if not self._is_owned():
             self.ending = "abandoned"
             return
         if time.monotonic() - self._began > wall:
@@ -164,8 +176,8 @@ class _Guard:
 
     def _find(self) -> list[Seen]:
         """The job's live processes; those that build the wall are not its own."""
-        most = (self._limits["processes"] or _MANY) + 8  # a fork bomb is not counted to its end
-        seen = [process for process in find_descendants(os.getpid(), most) if process.state != "Z"]
+        most = (self._limits["processes"] or MOST) + 8  # a fork bomb is not counted to its end
+        seen = [process for process in find_descendants(os.getpid(), most) if process.is_alive]
         if not LINUX:
             self._known.update((process.pid, process.start) for process in seen)
         wall = {self._leader} if self._order["wall_processes"] else set()
@@ -173,36 +185,10 @@ class _Guard:
             wall |= {process.pid for process in seen if process.parent in wall}
         return [process for process in seen if process.pid not in wall]
 
-    def _reap(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            if pid == self._leader:
-                self._is_over = True
-                self.status = status
-
-    def _end_all(self) -> None:
-        """Kill until nothing is found. Whole groups first, in one call each: a process that forks cannot outrun that.
-
-        Behind a wall the group of its builders goes with them, and the kernel then ends all that is inside.
-        """
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            self._reap()
-            seen = [process for process in find_descendants(os.getpid(), _MANY) if process.state != "Z"]
-            pids = [process.pid for process in seen]
-            strays = self._strays()
-            if not pids and not strays:
-                break
-            for group in {self._leader, *(process.group for process in seen)} - {0, 1, os.getpgrp()}:
-                _signal(-group, signal.SIGKILL)
-            for pid in {*pids, *strays}:
-                _signal(pid, signal.SIGKILL)
-            self._wait_child()
+    def _note_end(self, pid: int, status: int) -> None:
+        if pid == self._leader:
+            self._is_over = True
+            self.status = status
 
     def _wait_child(self) -> None:
         """The kernel needs a moment to end a process; SIGCHLD ends the wait early."""
@@ -248,6 +234,8 @@ class _Guard:
             if self._order["wall"] == "bubblewrap" and code is not None and code > 128:
                 code = 128 - code  # it says signals as a shell does
             self._explain(code, error)
+        if self.ending == "abandoned":
+            self.ending, self.detail = "killed", "its warden was killed"
         return {
             "ending": self.ending,
             "exit_code": code if self.ending == "exited" else None,
@@ -269,9 +257,6 @@ class _Guard:
             self.ending, self.detail = "killed", "it was killed with signal 9"
         else:
             self.ending = "exited"
-
-
-_MANY = 2000
 
 
 def _read_order() -> dict[str, Any] | None:
@@ -296,22 +281,3 @@ def _answer(guard: _Guard) -> None:
     with suppress(BrokenPipeError):  # Watchkeeper is gone
         sys.stdout.buffer.write(struct.pack(">I", len(conclusion)) + conclusion + guard.kept.render())
         sys.stdout.buffer.flush()
-
-
-def _signal(pid: int, number: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.kill(pid, number)
-
-
-def _remove(folder: str) -> None:
-    """The job's temporary folder, also where the job closed folders of it to itself."""
-    shutil.rmtree(folder, ignore_errors=True)
-    for place, _, _ in os.walk(folder):  # top down: a folder is opened before it is listed
-        with suppress(OSError):
-            os.chmod(place, 0o700)
-        for name in os.listdir(place):
-            inner = os.path.join(place, name)
-            if os.path.isdir(inner) and not os.path.islink(inner):
-                with suppress(OSError):
-                    os.chmod(inner, 0o700)
-    shutil.rmtree(folder, ignore_errors=True)

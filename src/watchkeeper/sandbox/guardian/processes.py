@@ -22,12 +22,27 @@ class Seen(NamedTuple):
     cpu_s: float
     memory: int
     start: str
+    threads: int = 1
+
+    @property
+    def is_alive(self) -> bool:
+        """A process whose first thread has ended says that it is a zombie, and runs on in the others."""
+        return self.state != "Z" or self.threads > 1
 
 
 def find_descendants(root: int, most: int) -> list[Seen]:
-    """Processes below ``root``, parents before children, at most ``most``. Zombies too, with state ``Z``."""
+    """Processes below ``root``, parents before children, at most ``most``; zombies too.
+
+    Not a moment's picture: one that changes parents meanwhile may be missed.
+    """
     found = _below(root) if LINUX and _HAS_CHILDREN else _from_table(root, list_processes())
     return list(islice(found, most))
+
+
+def find_parent(pid: int) -> int | None:
+    """Whose child a process is; None where it is gone."""
+    process = _read(pid) if LINUX else list_with_ps().get(pid)
+    return process.parent if process is not None else None
 
 
 def list_processes() -> dict[int, Seen]:
@@ -60,7 +75,7 @@ def measure_shared(pids: Iterable[int]) -> int:
     total = 0
     for pid in pids:
         try:
-            with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
+            with open(f"/proc/{_living_thread(pid)}/smaps_rollup", "rb") as file:
                 lines = file.read().splitlines()
         except OSError:
             continue
@@ -101,18 +116,40 @@ def _children(pid: int) -> list[int]:
 
 
 def _read(pid: int) -> Seen | None:
+    fields = _fields(pid)
+    if fields is None:
+        return None
+    # Children that were waited for count as well: a compiler's work is done by processes that live for a moment.
+    ticks = sum(int(field) for field in fields[11:15])
+    state, threads = fields[0].decode(), int(fields[17])
+    pages = int(fields[21])
+    if state == "Z" and threads > 1:  # an ended thread uses nothing, the others may
+        pages = int((_fields(_living_thread(pid)) or fields)[21])
+    return Seen(
+        pid, int(fields[1]), int(fields[2]), state, ticks / _TICKS, pages * _PAGE, fields[19].decode(), threads
+    )  # fmt: skip
+
+
+def _fields(pid: int) -> list[bytes] | None:
+    """What ``/proc/PID/stat`` says, from the state on; None where nobody is there."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             content = file.read()
     except OSError:
         return None
-    fields = content[content.rindex(b")") + 2 :].split()  # a name may hold anything, brackets too
-    # Children that were waited for count as well: a compiler's work is done by processes that live for a moment.
-    ticks = sum(int(field) for field in fields[11:15])
-    return Seen(
-        pid, int(fields[1]), int(fields[2]), fields[0].decode(), ticks / _TICKS, int(fields[21]) * _PAGE,
-        fields[19].decode(),
-    )  # fmt: skip
+    return content[content.rindex(b")") + 2 :].split()  # a name may hold anything, brackets too
+
+
+def _living_thread(pid: int) -> int:
+    """One through which a process's memory can be seen: the first, or, where it has ended, another."""
+    fields = _fields(pid)
+    if fields is None or fields[0] != b"Z":
+        return pid
+    try:
+        threads = [int(name) for name in os.listdir(f"/proc/{pid}/task")]
+    except OSError:
+        return pid
+    return next((each for each in threads if (_fields(each) or [b"Z"])[0] != b"Z"), pid)
 
 
 def _from_table(root: int, table: Mapping[int, Seen]) -> list[Seen]:
