@@ -44,12 +44,14 @@ VICTIMS = {"watch": 14, "prover beside it": 12, "guardian": 12, "warden": 4, "pr
 PRICES = "RATE = 2\n\n\ndef price(n):\n    return n * RATE\n"
 TOTALS = "from prices import price\n\n\ndef total(numbers):\n    return sum(price(n) for n in numbers)\n"
 TEST = """import unittest
-from prices import price
+from {module} import {name}
 
 class Case(unittest.TestCase):
     def test(self):
-        assert price(1) > 0
+        assert {name}({given}) {expected}
 """
+TEST_PRICES = TEST.format(module="prices", name="price", given="1", expected="> 0")
+TEST_TOTALS = TEST.format(module="totals", name="total", given="[1, 2]", expected="== 6")
 DAEMONS = "(setsid sh -c 'trap \"\" TERM HUP; sleep 600' &); mkdir -p shut/in; chmod 0 shut; echo x > left; sleep 0.2"
 ONLY_WALL = """import os
 import watchkeeper.sandbox.run as run
@@ -120,6 +122,7 @@ class Storm:
         self._faults = Faults(Counter(), [])
         self._killed: Counter[str] = Counter()
         self._number = 0
+        self._is_broken = False
         (root / "site").mkdir()
         (root / "site" / "sitecustomize.py").write_text(ONLY_WALL)
         self._environment = {
@@ -168,11 +171,16 @@ class Storm:
                 self._kill(watch.pid)
             elif self._kill_beside(victim):
                 self._edit()
-                if lines.wait(lambda line: line.get("kind") == "conflict-probed") is None:
+                if lines.wait(self._is_news) is None:
                     self._faults.note("watch told nothing after the kill", victim)
             else:
                 self._faults.note("never seen", victim)
             self._killed[victim] += 1
+
+    def _is_news(self, line: dict) -> bool:
+        """The proof of what was saved last."""
+        is_proof = line.get("kind") == "conflict-probed"
+        return is_proof and (line["event"]["proof"]["outcome"] == "proved") is self._is_broken
 
     def _kill_beside(self, victim: str) -> bool:
         """Find the process and kill it a moment later; what was below it has to end."""
@@ -189,8 +197,8 @@ class Storm:
                 self._wait_gone(below, f"below a killed {victim}")
                 return True
             pause(0.002)
-            if not self._chance.randrange(200):
-                self._edit()
+            if not self._chance.randrange(500):
+                self._edit()  # nothing runs any more
         return False
 
     def _prove(self, ended: Callable[[subprocess.Popen[bytes]], object]) -> None:
@@ -260,17 +268,19 @@ class Storm:
         for number in range(MODULES):
             (self._repo / f"m{number}.py").write_text(f"import prices\n\n\ndef f{number}(n):\n    return prices.RATE\n")
         (self._repo / "prices.py").write_text(PRICES)
-        (self._repo / "test_prices.py").write_text(TEST)
+        (self._repo / "test_prices.py").write_text(TEST_PRICES)
         commit_all(self._repo, "base")
         for tree in self._trees:
             git(self._repo, "worktree", "add", "-q", "-b", tree.name, str(tree))
 
     def _edit(self) -> None:
-        """One of a few contents: what is kept of them is kept once."""
-        factor = self._chance.randrange(2, 6)
-        (self._trees[0] / "prices.py").write_text(PRICES.replace("n * RATE", f"n * RATE * {factor}"))
+        """Break what holds, or mend what is broken: in either case there is news. What is kept of it is kept once."""
+        self._is_broken = not self._is_broken
+        text = "RATE * n * 100" if self._is_broken else "RATE * n"
+        (self._trees[0] / "prices.py").write_text(PRICES.replace("n * RATE", text))
         (self._trees[1] / "totals.py").write_text(TOTALS)
-        (self._trees[2] / "test_totals.py").write_text(TEST.replace("> 0", f"< {self._chance.randrange(3, 6)}"))
+        (self._trees[1] / "test_totals.py").write_text(TEST_TOTALS)
+        (self._trees[2] / "m0.py").write_text(f"import prices\n\n\ndef f0(n):\n    return {self._is_broken}\n")
 
     def _configure(self) -> None:
         """Another command each time, so that it is run although it was run on the same trees before."""
@@ -299,7 +309,7 @@ class Storm:
         for folder in (self._repo, *self._trees):
             for path in sorted(folder.rglob("*")):
                 found.update(os.fsencode(path))
-                is_ours = path.name in {"prices.py", "totals.py", "test_totals.py"} and folder != self._repo
+                is_ours = path.name in {"prices.py", "totals.py", "test_totals.py", "m0.py"} and folder != self._repo
                 if path.is_file() and not is_ours:
                     found.update(path.read_bytes())
         return found.hexdigest()

@@ -54,6 +54,25 @@ def consistent(tree: dict[str, tuple[str, bytes]]) -> dict[str, tuple[str, bytes
     return {path: entry for path, entry in tree.items() if not any(other.startswith(f"{path}/") for other in tree)}
 
 
+def nest(root: Path) -> None:
+    """A file in each folder."""
+    for place in sorted(root.rglob("*")):
+        if place.is_dir() and not place.is_symlink():
+            (place / "left").write_text("left")
+
+
+def exchange(root: Path) -> None:
+    """Files trade places, each as it was written."""
+    places = [place for place in sorted(root.rglob("*")) if place.is_file() and not place.is_symlink()]
+    for one, other in zip(places[::2], places[1::2], strict=False):
+        one.rename(root / "between")
+        other.rename(one)
+        (root / "between").rename(other)
+
+
+DISTURBANCES = ["", "", "edit", "add", "nest", "exchange", "link", "delete"]
+
+
 def disturb(root: Path, what: str) -> None:
     """What commands do to a checkout."""
     match what:
@@ -67,6 +86,10 @@ def disturb(root: Path, what: str) -> None:
             (root / "left" / "over").mkdir(parents=True, exist_ok=True)
             (root / "left" / "over" / "file").write_text("left")
             (root / "__pycache__").mkdir(exist_ok=True)
+        case "nest":
+            nest(root)
+        case "exchange":
+            exchange(root)
         case "link":
             for place in sorted(root.iterdir()):
                 if place.is_dir() and not place.is_symlink():
@@ -80,7 +103,7 @@ def disturb(root: Path, what: str) -> None:
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=st.lists(st.tuples(TREES, st.sampled_from(["", "edit", "add", "link", "delete"])), min_size=1, max_size=5))
+@given(steps=st.lists(st.tuples(TREES, st.sampled_from(DISTURBANCES)), min_size=1, max_size=5))
 def test_after_any_trees_and_any_disturbance_the_checkout_equals_the_tree(hub: Hub, tmp_path: Path, steps) -> None:
     pool = ScratchPool(hub, tmp_path / "scratch", size=1)
     for files, disturbance in steps:

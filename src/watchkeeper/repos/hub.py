@@ -270,6 +270,7 @@ def _adds(folder: FolderEdit) -> bool:
 def _create(place: Path, object_format: str) -> None:
     """Prepared beside its place and moved there, so that nobody ever sees half a hub."""
     place.parent.mkdir(parents=True, exist_ok=True)
+    _sweep_drafts(place.parent)
     draft = place.with_name(f"hub-{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         run_git(
@@ -285,6 +286,24 @@ def _create(place: Path, object_format: str) -> None:
             raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _sweep_drafts(folder: Path) -> None:
+    """Remove the halves of hubs whose makers were killed."""
+    for draft in folder.glob("hub-*.tmp"):
+        maker = draft.name.split("-")[1]
+        if not (maker.isdigit() and _is_alive(int(maker))):
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
 
 
 _HUB_CONFIG = {"gc.auto": "0", "core.logAllRefUpdates": "false", "core.hooksPath": os.devnull}

@@ -12,8 +12,7 @@ import os
 import secrets
 import subprocess
 import threading
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -22,11 +21,13 @@ import msgspec
 
 from watchkeeper.model.errors import GitError
 from watchkeeper.model.ids import Sha
-from watchkeeper.repos.confined import Mark, is_forbidden, make_equal
-from watchkeeper.repos.git import decode_path, run_git
+from watchkeeper.repos.confined import Marks, is_forbidden, make_equal
+from watchkeeper.repos.git import decode_path, encode_path, run_git
 from watchkeeper.repos.hub import Hub
 from watchkeeper.repos.loose import explain_write, write_file
-from watchkeeper.repos.trees import FOLDER, TreeEntry
+from watchkeeper.repos.objects import Objects
+from watchkeeper.repos.treediff import tree_difference
+from watchkeeper.repos.trees import SUBMODULE, TreeEntry
 
 KEEP = (
     ".venv", "venv", "node_modules", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".tox", ".nox", ".eggs",
@@ -80,9 +81,10 @@ class ScratchPool:
         a full disk).
         """
         tree = self._hub.objects.tree_of(revision)
-        slot, lock = self._take(tree)
+        distances = _Distances(self._hub.objects, tree)
+        slot, lock = self._take(distances)
         try:
-            scratch = self._switch(slot, tree)
+            scratch = self._switch(slot, distances)
             yield scratch
             scratch.save_notes()
         finally:
@@ -94,13 +96,13 @@ class ScratchPool:
         """The checkouts there are, and the tree that each holds; None: half of one."""
         return {slot / "tree": _read_held_tree(slot) for slot in self._slots()}
 
-    def _take(self, tree: Sha) -> tuple[Path, int]:
+    def _take(self, distances: _Distances) -> tuple[Path, int]:
         """A checkout and the lock on it."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._shrink()
             while True:
-                for slot in [*self._by_nearness(tree), *self._unused()]:
+                for slot in [*self._by_nearness(distances), *self._unused()]:
                     lock = _lock(slot)
                     if lock is not None:
                         return slot, lock
@@ -109,40 +111,54 @@ class ScratchPool:
         except OSError as error:
             raise explain_write(self._folder / "x", error) from error
 
-    def _switch(self, slot: Path, tree: Sha) -> ScratchTree:
-        held = _read_held(slot)
-        wanted, left_out, changed = self._wanted(held, tree)
+    def _switch(self, slot: Path, distances: _Distances) -> ScratchTree:
+        held, tree = _read_held(slot), distances.tree
+        files, changed = self._compare(held, distances)
+        left_out = {path: entry for path, entry in files.items() if path not in held.marks.files and _leads_out(path)}
+        wanted = {path: entry for path, entry in files.items() if path not in left_out} if left_out else files
         try:
-            marks = self._make(slot, wanted, held)
+            marks = self._make(slot, wanted, held.marks)
         except (OSError, RecursionError):
             # Whatever a run did to it (nests too deep to walk, a link in its place): a new one is always right.
             _throw_away(slot)
             try:
-                marks = self._make(slot, wanted, _Held())
+                marks = self._make(slot, wanted, Marks())
             except OSError as error:
                 raise explain_write(slot / "tree", error) from error
-        _write_held(slot, _Held(tree, time.time_ns(), marks))
+        submodules = {path: entry for path, entry in wanted.items() if entry.mode == SUBMODULE}
+        _write_held(slot, _Held(tree, marks, {**submodules, **left_out}))
         notes_file = slot / "notes.json"
-        return ScratchTree(slot / "tree", tree, changed, left_out, _read_notes(notes_file), notes_file)
+        told = _texts(path for path in changed if path not in left_out)
+        return ScratchTree(slot / "tree", tree, told, _texts(left_out), _read_notes(notes_file), notes_file)
 
-    def _make(self, slot: Path, wanted: Mapping[bytes, TreeEntry], held: _Held) -> dict[bytes, Mark]:
+    def _make(self, slot: Path, wanted: Mapping[bytes, TreeEntry], marks: Marks) -> Marks:
         root = slot / "tree"
         root.mkdir(parents=True, exist_ok=True)
-        return make_equal(
-            str(root), wanted, held.marks, stamp_ns=held.stamp_ns, is_kept=self._is_kept, read=self._read_blob
-        )
+        for draft in slot.glob("tmp_obj_*"):  # a kill while something was written beside it
+            draft.unlink(missing_ok=True)
+        return make_equal(str(root), wanted, marks, is_kept=self._is_kept, read=self._read_blob)
 
-    def _wanted(self, held: _Held, tree: Sha) -> tuple[dict[bytes, TreeEntry], tuple[str, ...], tuple[str, ...]]:
-        """All files of a tree, the ones left out, and the ones that differ from the tree held before."""
-        files = self._list(tree)
-        before = self._list_held(held.tree) if held.tree is not None and held.tree != tree else {}
-        if held.tree == tree:
-            changed: list[bytes] = []
-        else:
-            changed = [path for path in {**before, **files} if before.get(path) != files.get(path)]
-        bad = {path for path in files if any(is_forbidden(step) for step in path.split(b"/"))}
-        wanted = {path: entry for path, entry in files.items() if path not in bad}
-        return wanted, _texts(bad), _texts(path for path in changed if path not in bad)
+    def _compare(self, held: _Held, distances: _Distances) -> tuple[dict[bytes, TreeEntry], Collection[bytes]]:
+        """All files of a tree, and the paths of those that differ from the tree held before.
+
+        git is not asked for all of them where few differ: what the checkout holds is known.
+        """
+        files = held.files()
+        if held.tree is None or files is None:
+            listed = self._list(distances.tree)
+            return listed, listed.keys()
+        difference = distances.find(held.tree)
+        if difference is None:
+            listed = self._list(distances.tree)
+            if not distances.knows(held.tree):
+                return listed, listed.keys()
+            return listed, [path for path in {**files, **listed} if files.get(path) != listed.get(path)]
+        for path, entry in difference.items():
+            if entry is None:
+                del files[path]
+            else:
+                files[path] = entry
+        return files, difference.keys()
 
     def _list(self, tree: Sha) -> dict[bytes, TreeEntry]:
         """All files of a tree by path; hostile names as they are."""
@@ -154,36 +170,8 @@ class ScratchPool:
             files[path] = TreeEntry(_plain_mode(mode), Sha(sha))
         return files
 
-    def _list_held(self, tree: Sha) -> dict[bytes, TreeEntry]:
-        """All files of a tree that a checkout holds; none where the hub has let go of it, or was made anew."""
-        try:
-            return self._list(tree)
-        except GitError:
-            return {}
-
-    def _distance(self, old: Sha, new: Sha) -> int:
-        """How many files differ; folders that are equal are not looked into."""
-        if old == new:
-            return 0
-        try:
-            one, other = self._hub.objects.tree_entries(old), self._hub.objects.tree_entries(new)
-        except GitError:
-            return _FAR
-        total = 0
-        for name in one.keys() | other.keys():
-            left, right = one.get(name), other.get(name)
-            if left == right:
-                continue
-            if left and right and left.mode == right.mode == FOLDER:
-                total += self._distance(left.sha, right.sha)
-            else:
-                total += 1 if FOLDER not in {entry.mode for entry in (left, right) if entry} else _FOLDER_COST
-        return total
-
-    def _by_nearness(self, tree: Sha) -> list[Path]:
-        held = {slot: _read_held_tree(slot) for slot in self._slots()}
-        cost = {slot: self._distance(sha, tree) if sha is not None else _FAR for slot, sha in held.items()}
-        return sorted(cost, key=lambda slot: cost[slot])
+    def _by_nearness(self, distances: _Distances) -> list[Path]:
+        return sorted(self._slots(), key=lambda slot: distances.cost(_read_held_tree(slot)))
 
     def _unused(self) -> list[Path]:
         """Places for new checkouts: none is made while another is free, because each costs a setup."""
@@ -218,16 +206,59 @@ class ScratchPool:
         return content
 
 
+class _Distances:
+    """How far other trees are from one."""
+
+    def __init__(self, objects: Objects, tree: Sha) -> None:
+        self.tree = tree
+        self._objects = objects
+        self._found: dict[Sha, dict[bytes, TreeEntry | None] | None] = {}
+        self._gone: set[Sha] = set()
+
+    def find(self, other: Sha) -> dict[bytes, TreeEntry | None] | None:
+        """The files that differ, as they are here; None where they are many, or the other tree is not known."""
+        if other not in self._found:
+            self._found[other] = self._compare(other)
+        return self._found[other]
+
+    def knows(self, other: Sha) -> bool:
+        """Whether the hub has the other tree still."""
+        self.find(other)
+        return other not in self._gone
+
+    def cost(self, other: Sha | None) -> int:
+        """The number of files that differ, as far as they are counted."""
+        difference = self.find(other) if other is not None else None
+        return _MANY if difference is None else len(difference)
+
+    def _compare(self, other: Sha) -> dict[bytes, TreeEntry | None] | None:
+        found: dict[bytes, TreeEntry | None] = {}
+        try:
+            for path, entry in tree_difference(self._objects, other, self.tree):
+                found[encode_path(path)] = entry and TreeEntry(_plain_mode(entry.mode), entry.sha)
+                if len(found) >= _MANY:
+                    return None
+        except GitError:  # the hub has let go of it, or was made anew
+            self._gone.add(other)
+            return None
+        return found
+
+
 class _Held(msgspec.Struct):
-    """What a checkout was made to hold, written only once it did."""
+    """What a checkout was made to hold, written only once it did. ``others`` are the tree's files without a mark."""
 
     tree: Sha | None = None
-    stamp_ns: int = 0
-    marks: dict[bytes, Mark] = msgspec.field(default_factory=dict)
+    marks: Marks = msgspec.field(default_factory=Marks)
+    others: dict[bytes, TreeEntry] | None = None
+
+    def files(self) -> dict[bytes, TreeEntry] | None:
+        """All files of the tree; None where they are not known."""
+        if self.others is None:
+            return None
+        return {**{path: TreeEntry(mark.mode, Sha(mark.sha)) for path, mark in self.marks.files.items()}, **self.others}
 
 
-_FAR = 1_000_000
-_FOLDER_COST = 10
+_MANY = 500
 
 
 def _plain_mode(mode: str) -> str:
@@ -235,7 +266,11 @@ def _plain_mode(mode: str) -> str:
     return "100644" if mode.startswith("100") and mode != "100755" else mode
 
 
-def _texts(paths: Iterator[bytes] | set[bytes]) -> tuple[str, ...]:
+def _leads_out(path: bytes) -> bool:
+    return any(is_forbidden(step) for step in path.split(b"/"))
+
+
+def _texts(paths: Iterable[bytes]) -> tuple[str, ...]:
     return tuple(sorted(decode_path(path) for path in paths))
 
 
