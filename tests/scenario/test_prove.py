@@ -69,7 +69,7 @@ def test_the_document_is_as_documented(scene: Scene, prove: Prove) -> None:
         "version", "changes", "conflicts", "proofs", "sets", "left_out", "could_not", "flaky", "not_counted", "code",
     }  # fmt: skip
     assert set(only(said)) == {
-        "outcome", "by", "reason", "findings", "changes", "trees", "merged", "runs", "wall_ms", "isolation",
+        "outcome", "by", "reason", "findings", "changes", "trees", "merged", "runs", "wall_ms", "isolation", "is_past",
     }  # fmt: skip
     assert set(only(said)["findings"][0]) == {
         "check", "rule", "path", "subject", "message", "line", "text", "involved", "identity",
