@@ -26,8 +26,10 @@ from watchkeeper.model.events import (
     ConflictDismissed,
     ConflictOpened,
     ConflictProbed,
+    DecisionRecorded,
     Event,
     FileUnreadable,
+    IntentDeclared,
     NoticeDelivered,
     NoticeQueued,
     NoticeSettled,
@@ -106,6 +108,8 @@ EVERY_KIND: tuple[Event, ...] = (
     NoticeQueued(NOTICE),
     NoticeDelivered(NOTICE.id, Channel.HOOK),
     NoticeSettled(NOTICE.id, Heed.HEEDED, "the conflict is closed"),
+    IntentDeclared(CODEX.id, ("engine.stages:update_stage_field",), "dual write"),
+    DecisionRecorded(CODEX.id, "which table", "content", "it has the index"),
     WatchStarted("0.1.0", "main"),
     WatchStopped(),
 )
@@ -201,8 +205,8 @@ def test_reading_takes_only_what_meets_every_condition(log: Log) -> None:
 def test_the_latest_are_the_newest_in_their_order(log: Log) -> None:
     log.append(ONE, EVERY_KIND, NOON)
 
-    assert [each.seq for each in log.latest(ONE, limit=3)] == [18, 19, 20]
-    assert [each.seq for each in log.latest(ONE, limit=100)] == list(range(1, 21))
+    assert [each.seq for each in log.latest(ONE, limit=3)] == [20, 21, 22]
+    assert [each.seq for each in log.latest(ONE, limit=100)] == list(range(1, 23))
     assert [each.seq for each in log.latest(ONE, limit=1, subject=CLASH.id)] == [9]
     assert log.latest(OTHER, limit=3) == ()
 

@@ -21,8 +21,10 @@ from watchkeeper.model.events import (
     ConflictDismissed,
     ConflictOpened,
     ConflictProbed,
+    DecisionRecorded,
     Event,
     FileUnreadable,
+    IntentDeclared,
     NoticeDelivered,
     NoticeQueued,
     NoticeSettled,
@@ -217,8 +219,10 @@ def describe(event: Event, terminal: Terminal) -> str:
             return _describe_rule(event)
         case FileUnreadable():
             return f"{printable(event.change)}: {printable(event.path)} cannot be read: {printable(event.reason)}"
-        case SessionBegan() | SessionEnded() | SessionForged() | NoticeQueued() | NoticeDelivered() | NoticeSettled():
+        case SessionBegan() | SessionEnded() | SessionForged() | IntentDeclared() | DecisionRecorded():
             return _describe_session(event)
+        case NoticeQueued() | NoticeDelivered() | NoticeSettled():
+            return _describe_notice(event)
         case WatchStarted():
             return f"watching began (version {event.version}, target {printable(event.target)})"
         case WatchStopped():
@@ -230,7 +234,7 @@ def describe(event: Event, terminal: Terminal) -> str:
 
 
 def _describe_session(
-    event: SessionBegan | SessionEnded | SessionForged | NoticeQueued | NoticeDelivered | NoticeSettled,
+    event: SessionBegan | SessionEnded | SessionForged | IntentDeclared | DecisionRecorded,
 ) -> str:
     match event:
         case SessionBegan():
@@ -240,6 +244,17 @@ def _describe_session(
             return f"{printable(event.id)} is done: {printable(event.reason)}"
         case SessionForged():
             return f"process {event.pid} spoke in the name of {printable(event.id)}: {printable(event.reason)}"
+        case IntentDeclared():
+            what = ", ".join(printable(each) for each in event.subjects)
+            return f"{printable(event.session)} is going to touch {what}"
+        case DecisionRecorded():
+            return f"{printable(event.session)} decided: {printable(event.title)}: {printable(event.choice)}"
+        case _:
+            assert_never(event)
+
+
+def _describe_notice(event: NoticeQueued | NoticeDelivered | NoticeSettled) -> str:
+    match event:
         case NoticeQueued():
             about = event.notice.conflict or "what it relies on"
             return f"{event.notice.id}  {printable(event.notice.session)} is to be told of {about}"

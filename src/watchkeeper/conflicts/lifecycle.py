@@ -22,7 +22,9 @@ from watchkeeper.model.events import (
     ConflictDismissed,
     ConflictOpened,
     ConflictProbed,
+    DecisionRecorded,
     FileUnreadable,
+    IntentDeclared,
     NoticeDelivered,
     NoticeQueued,
     NoticeSettled,
@@ -79,6 +81,7 @@ class SessionState(msgspec.Struct, frozen=True):
     session: Session
     ended_at: Millis | None = None
     reason: str = ""
+    intent: IntentDeclared | None = None
 
 
 class NoticeState(msgspec.Struct, frozen=True):
@@ -174,11 +177,11 @@ def _apply(recorded: Recorded, draft: _Draft) -> None:
                 conflicts[event.id] = _moved_on(conflicts[event.id], event, recorded)
         case RuleDemoted() | RuleRestored():
             _mark_rule(draft, event.rule, is_demoted=isinstance(event, RuleDemoted))
-        case SessionBegan() | SessionEnded():
+        case SessionBegan() | SessionEnded() | IntentDeclared():
             _apply_session(event, recorded.at, draft.sessions)
         case NoticeQueued() | NoticeDelivered() | NoticeSettled():
             _apply_notice(event, recorded.at, draft.notices)
-        case FileUnreadable() | SessionForged() | WatchStarted() | WatchStopped() | Opaque():
+        case FileUnreadable() | SessionForged() | DecisionRecorded() | WatchStarted() | WatchStopped() | Opaque():
             pass
         case _:
             assert_never(event)
@@ -196,9 +199,14 @@ def _moved_on(
             return _probed(before, event.proof, recorded)
 
 
-def _apply_session(event: SessionBegan | SessionEnded, at: Millis, sessions: dict[SessionId, SessionState]) -> None:
+def _apply_session(
+    event: SessionBegan | SessionEnded | IntentDeclared, at: Millis, sessions: dict[SessionId, SessionState]
+) -> None:
     if isinstance(event, SessionBegan):
         sessions[event.session.id] = SessionState(event.session)
+    elif isinstance(event, IntentDeclared):
+        if event.session in sessions:
+            sessions[event.session] = msgspec.structs.replace(sessions[event.session], intent=event)
     elif event.id in sessions:
         sessions[event.id] = SessionState(sessions[event.id].session, at, event.reason)
 

@@ -146,6 +146,23 @@ class NoticeSettled(msgspec.Struct, frozen=True, tag="notice-settled"):
     reason: str
 
 
+class IntentDeclared(msgspec.Struct, frozen=True, tag="intent-declared"):
+    """A session said what it is going to touch. Holds until it is done, or says something else."""
+
+    session: SessionId
+    subjects: tuple[str, ...]
+    note: str = ""
+
+
+class DecisionRecorded(msgspec.Struct, frozen=True, tag="decision-recorded"):
+    """A session chose something that its issue did not settle, and said so."""
+
+    session: SessionId
+    title: str
+    choice: str
+    why: str = ""
+
+
 class WatchStarted(msgspec.Struct, frozen=True, tag="watch-started"):
     """Watching began. What happened since the previous event of another watch was not seen."""
 
@@ -183,6 +200,8 @@ Event = (
     | NoticeQueued
     | NoticeDelivered
     | NoticeSettled
+    | IntentDeclared
+    | DecisionRecorded
     | WatchStarted
     | WatchStopped
     | Opaque

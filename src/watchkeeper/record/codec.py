@@ -13,7 +13,9 @@ from watchkeeper.model.events import (
     ConflictDismissed,
     ConflictOpened,
     ConflictProbed,
+    DecisionRecorded,
     Event,
+    IntentDeclared,
     NoticeDelivered,
     NoticeQueued,
     NoticeSettled,
@@ -46,6 +48,8 @@ def subject_of(event: Event) -> str:
             return event.session.id
         case NoticeQueued():
             return event.notice.id
+        case IntentDeclared() | DecisionRecorded():
+            return event.session
         case SessionEnded() | SessionForged() | NoticeDelivered() | NoticeSettled():
             return event.id
         case _:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -36,6 +37,7 @@ from watchkeeper.watch.settling import Turn, Unrest, choose_turn, is_burst, paus
 from watchkeeper.watch.sweep import Sweeper
 from watchkeeper.watch.thread import WorkThread
 
+_T = TypeVar("_T")
 _TICK_S = 1.0
 _READY_S = 2.0
 _REPLAN_S = 0.3
@@ -192,6 +194,10 @@ class LiveWatch:
                 return recorded
 
             self._publish(await self._thread.do(perform), None)
+
+    async def ask(self, question: Callable[[Lookout], _T]) -> _T:
+        """An answer from all that is followed, as of one moment. The question must be quick: saves wait for it."""
+        return await self._thread.do(lambda: question(self._lookout))
 
     async def look_at(self, root: Path, paths: Iterable[str], *, within_s: float) -> None:
         """Somebody says that these files were just saved: look at them before all else, for so long at most."""

@@ -99,6 +99,11 @@ class Lookout:
         return tuple(party.change for party in self._pairs.parties.values())
 
     @property
+    def parties(self) -> tuple[Party, ...]:
+        """The changes with their footprints."""
+        return tuple(self._pairs.parties.values())
+
+    @property
     def has_more(self) -> bool:
         """Something waits that is not urgent."""
         return bool(self._landed_waiting) or not self.is_complete
