@@ -141,7 +141,7 @@ class _Judge:
         place = f"{path}, in {call.scope.qualname}" if call.scope.qualname else path
         message = f"the call of {named} in {place} {problem.clause}"
         involved = (SymbolKey(path, call.scope.qualname), problem.target)
-        key = FindingKey(Calls.name, problem.rule, path, f"{named}: {problem.clause}")
+        key = FindingKey(Calls.name, problem.rule, path, named)
         return make_finding(self._tree, key, message, call.node.lineno, involved)
 
 
