@@ -1,0 +1,74 @@
+"""What each session believes: the versions of symbols that it has seen, and which of them are past. Pure.
+
+A rebase changes what is on disk, and nothing of what an agent has read. It is told where what it relies on is no longer
+what it has seen, once for each new version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from watchkeeper.model.agents import How, Seen, SessionId
+from watchkeeper.model.ids import Millis, SymbolKey
+
+MOST_SEEN = 5_000
+"""Symbols of one session: what was seen longest ago is forgotten."""
+
+
+class Version(NamedTuple):
+    """A symbol as it is somewhere: a digest of its text, and its contract in words (``""``: it has none)."""
+
+    digest: str
+    contract: str = ""
+
+
+class Outdated(NamedTuple):
+    """A session relies on what is no longer as it has seen it. ``now`` None: it is gone."""
+
+    seen: Seen
+    now: Version | None
+
+
+class Beliefs:
+    """The versions that sessions have seen. What a session wrote itself it knows."""
+
+    def __init__(self) -> None:
+        self._seen: dict[SessionId, dict[SymbolKey, Seen]] = {}
+
+    def read(self, session: SessionId, symbols: Mapping[SymbolKey, Version], how: How, at: Millis) -> None:
+        """The session has these before its eyes. What is inferred never takes the place of what was declared."""
+        known = self._seen.setdefault(session, {})
+        for symbol, version in symbols.items():
+            before = known.get(symbol)
+            if before is not None and before.how is How.DECLARED and how is not How.DECLARED:
+                continue
+            known.pop(symbol, None)
+            known[symbol] = Seen(symbol, version.digest, how, at, version.contract)
+        while len(known) > MOST_SEEN:
+            del known[next(iter(known))]
+
+    def wrote(self, session: SessionId, symbols: Mapping[SymbolKey, Version], at: Millis) -> None:
+        """The session's own work is as it is now."""
+        self.read(session, symbols, How.DECLARED, at)
+
+    def seen(self, session: SessionId) -> tuple[Seen, ...]:
+        """All that the session has seen, the oldest first."""
+        return tuple(self._seen.get(session, {}).values())
+
+    def forget(self, session: SessionId) -> None:
+        """The session is done."""
+        self._seen.pop(session, None)
+
+    def outdated(
+        self, session: SessionId, relies_on: Iterable[SymbolKey], now: Callable[[SymbolKey], Version | None]
+    ) -> tuple[Outdated, ...]:
+        """Of what the session's work relies on and it has seen, what is something else ``now``."""
+        known = self._seen.get(session, {})
+        found = []
+        for symbol in dict.fromkeys(relies_on):
+            if (seen := known.get(symbol)) is not None:
+                version = now(symbol)
+                if version is None or version.digest != seen.digest:
+                    found.append(Outdated(seen, version))
+        return tuple(found)
