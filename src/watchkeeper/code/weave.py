@@ -170,9 +170,9 @@ class _Loom:
         leaving = [index for index, line in enumerate(old) if line.alive]
         pairs = {leaving[mine]: theirs for mine, theirs in _pairs([old[index].text for index in leaving], new)}
         # Without a pair they stand where lines were taken out, else before all that is out already.
-        last = leaving[-1] if leaving else -1
+        last = max(pairs, default=leaving[-1] if leaving else -1)
         woven, done = list[Line](), 0
-        if not pairs and last < 0:
+        if last < 0:
             woven, done = [self._put_in(text) for text in new], len(new)
         for index, line in enumerate(old):
             match = pairs.get(index)
@@ -182,7 +182,7 @@ class _Loom:
             woven.append(self._take_out(line) if line.alive else line)
             if match is not None:
                 woven.append(self._put_in(new[match], line))
-            if index == max(pairs, default=last):
+            if index == last:
                 woven += [self._put_in(text) for text in new[done:]]
                 done = len(new)
         return woven
