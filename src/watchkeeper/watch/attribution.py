@@ -25,7 +25,8 @@ GRACE_MS = 1_500
 _TOLD_BEFORE_MS = 600_000  # a person may have been asked before the edit was done
 _DONE_BEFORE_MS = 30_000  # a save may be seen late
 _JOINED_MS = 2_000
-_SLACK_MS = 300
+_SLACK_MS = 20  # the clock of files is coarse; events are never early
+_WRITING_MS = 2_000
 _MOST_TOLD = 200
 _MOST_RUNS = 50
 _MOST_OPEN = 200
@@ -96,7 +97,7 @@ class Attribution:
 
     def parts(self, path: str, now: Millis) -> tuple[Part, ...]:
         """Who made what of the open saves of a path, in order."""
-        return tuple(part for _, parts in self._decide(path, now) for part in parts)
+        return tuple(part for block in self._blocks(path, now) for part in block.parts)
 
     def settle(self, now: Millis) -> dict[str, tuple[Part, ...]]:
         """Take out what no event can change any more, by path."""
@@ -112,32 +113,31 @@ class Attribution:
         saves = self._open[path]
         excess = len(saves) - _MOST_OPEN
         count, found = 0, list[Part]()
-        for block, parts in self._decide(path, now):
-            if now - saves[count + block - 1].at < OPEN_MS and count >= excess:
+        for block in list(self._blocks(path, now)):
+            if now - saves[count + block.count - 1].at < OPEN_MS and count >= excess:
                 break
-            found += [_decided(part) for part in parts]
-            self._spent |= self._used
-            count += block
+            found += [_decided(part) for part in block.parts]
+            self._spent |= block.used
+            count += block.count
         del saves[:count]
         if not saves:
             del self._open[path]
         return tuple(found)
 
-    def _decide(self, path: str, now: Millis) -> Iterator[tuple[int, tuple[Part, ...]]]:
-        """Blocks of saves, each with its parts. ``_used`` are the edits that explain the blocks given so far."""
-        self._used: set[int] = set()
+    def _blocks(self, path: str, now: Millis) -> Iterator[_Block]:
+        """The open saves in order, those that are one work together."""
         saves = self._open.get(path, [])
-        at = 0
+        spent, at = frozenset(self._spent), 0
         while at < len(saves):
-            count, save, explained = self._explained(saves[at : at + _MOST_JOINED])
-            self._used |= {told.number for told in explained.used}
-            yield count, tuple(self._parts(save, explained, now))
-            at += count
+            count, save, explained = self._explained(saves[at : at + _MOST_JOINED], spent)
+            used = frozenset(told.number for told in explained.used)
+            yield _Block(count, tuple(self._parts(save, explained, now)), used)
+            spent, at = spent | used, at + count
 
-    def _explained(self, saves: Sequence[Save]) -> tuple[int, Save, Explained]:
+    def _explained(self, saves: Sequence[Save], spent: frozenset[int]) -> tuple[int, Save, Explained]:
         """The first save, or the first few as one: a file may be seen while it is half written."""
         first = saves[0]
-        alone = explain(first.before, first.after, self._candidates(first))
+        alone = explain(first.before, first.after, self._candidates(first, spent))
         if alone.is_whole:
             return 1, first, alone
         for count in range(2, len(saves) + 1):
@@ -145,14 +145,13 @@ class Attribution:
             if last.at - first.at > _JOINED_MS:
                 break
             joined = msgspec.structs.replace(first, after=last.after, at=last.at)
-            whole = explain(joined.before, joined.after, self._candidates(joined))
+            whole = explain(joined.before, joined.after, self._candidates(joined, spent))
             if whole.is_whole:
                 return count, joined, whole
         return 1, first, alone
 
-    def _candidates(self, save: Save) -> list[Told]:
+    def _candidates(self, save: Save, spent: frozenset[int]) -> list[Told]:
         """The edits that may have made it, in the order in which they were told."""
-        spent = self._spent | self._used
         found = [
             told
             for each in self._told.values()
@@ -191,7 +190,7 @@ class Attribution:
             runs = self._runs.get(session, ())
             told = self._told.get(session, ())
             if any(run.began <= at and (run.ended is None or run.ended >= since) for run in runs) or any(
-                each.path == save.path and each.at <= at and (each.done_at is None or each.done_at >= since)
+                each.path == save.path and each.since <= at and (each.done_at is None or each.done_at >= since)
                 for each in told
                 if each.number not in self._spent
             ):
@@ -211,7 +210,9 @@ class Attribution:
             told[told.index(known)] = msgspec.structs.replace(known, edits=edits, done_at=done_at)
             return
         self._count += 1
-        told.append(Told(session, path, event.edits, at, done_at, event.call, self._count))
+        # Where only the end is told, it began shortly before.
+        since = at if done_at is None else max(self._last.get(session, Millis(0)), Millis(at - _WRITING_MS))
+        told.append(Told(session, path, event.edits, at, since, done_at, event.call, self._count))
         del told[:-_MOST_TOLD]
 
     def _tell_run(self, session: SessionId, event: AgentEvent, at: Millis) -> None:
@@ -245,6 +246,14 @@ class Attribution:
             runs = self._runs.get(session, [])
             runs[:] = [each for each in runs if each.ended is None or now - each.ended < _DONE_BEFORE_MS + OPEN_MS]
         self._spent &= {each.number for told in self._told.values() for each in told}
+
+
+class _Block(msgspec.Struct, frozen=True):
+    """``count`` saves that were decided as one; ``used`` are the edits that explain it."""
+
+    count: int
+    parts: tuple[Part, ...]
+    used: frozenset[int]
 
 
 class _Run(msgspec.Struct, frozen=True):

@@ -16,7 +16,7 @@ _MOST_CANDIDATES = 24
 
 
 class Told(msgspec.Struct, frozen=True):
-    """A write that a session told of: ``at`` when it was first heard of, ``done_at`` when it was done.
+    """A write that a session told of: ``at`` when it was first heard of, under way from ``since`` to ``done_at``.
 
     ``number`` is its own; ``call`` the id of the agent's tool call.
     """
@@ -25,6 +25,7 @@ class Told(msgspec.Struct, frozen=True):
     path: str
     edits: tuple[TextEdit, ...]
     at: Millis
+    since: Millis
     done_at: Millis | None = None
     call: str = ""
     number: int = 0
