@@ -95,9 +95,7 @@ def laid_over(lines: Sequence[bytes], *edits: tuple[Edit, int]) -> bytes:
 
 def edits_between(first: int, last: int, mark: bytes) -> st.SearchStrategy[Edit]:
     text = st.lists(st.integers(0, 9).map(lambda number: b"%s %d\n" % (mark, number)), max_size=5, unique=True)
-    return st.builds(
-        Edit, st.integers(first, last - 4), st.integers(0, 4), st.lists(text, min_size=1, max_size=4)
-    )
+    return st.builds(Edit, st.integers(first, last - 4), st.integers(0, 4), st.lists(text, min_size=1, max_size=4))
 
 
 @given(edits_between(1, 12, b"one"), edits_between(16, 28, b"two"), st.randoms(use_true_random=False), st.booleans())

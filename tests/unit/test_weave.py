@@ -29,7 +29,7 @@ def test_who_rewrites_a_line_that_another_rewrote_has_his_version_in_the_place_o
     weave = saved(BASE, ("a", BASE.replace(b"f(a)", b"f(a, b)")), ("b", BASE.replace(b"f(a)", b"f(a, b, c)")))
     assert weave.view("a") == BASE.replace(b"f(a)", b"f(a, b)")
     assert weave.view("b") == BASE.replace(b"f(a)", b"f(a, b, c)")
-    assert weave.overwritten("a", "b") == (b"def f(a, b):\n",)
+    assert weave.overwritten("a", "b") == ((1, b"def f(a, b):\n"),)
     assert weave.overwritten("b", "a") == ()
 
 
@@ -46,7 +46,7 @@ def test_who_takes_back_what_another_did_has_done_nothing() -> None:
     weave = saved(BASE, ("a", BASE.replace(b"two", b"three")), ("b", BASE))
     assert weave.view("b") == BASE
     assert weave.view("a") == BASE.replace(b"two", b"three")
-    assert weave.overwritten("a", "b") == (b"    three()\n",)
+    assert weave.overwritten("a", "b") == ((3, b"    three()\n"),)
 
 
 def test_text_like_what_another_deleted_is_new_text() -> None:

@@ -147,11 +147,7 @@ def _between(anchors: Sequence[_Match], region: _Region) -> list[_Region]:
 
     Anchors in a row start one region: most of a long file are such rows.
     """
-    rows = [
-        after
-        for before, after in pairwise([(-2, -2), *anchors])
-        if after != (before[0] + 1, before[1] + 1)
-    ]
+    rows = [after for before, after in pairwise([(-2, -2), *anchors]) if after != (before[0] + 1, before[1] + 1)]
     edges = [(0, 0), *rows, (region.old_end - region.old, region.new_end - region.new)]
     return [
         _Region(region.old + old, region.old + old_end, region.new + new, region.new + new_end)

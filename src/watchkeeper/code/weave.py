@@ -97,12 +97,13 @@ class Weave(msgspec.Struct, frozen=True):
             is_there = self.base is not None or any(line.by is not None for line in seen)
         return _joined([line.text for line in seen]) if is_there else None
 
-    def overwritten(self, author: Author, other: Author) -> tuple[bytes, ...]:
-        """Lines that ``author`` put in, still stands by, and that ``other`` took out."""
+    def overwritten(self, author: Author, other: Author) -> tuple[tuple[int, bytes], ...]:
+        """What ``author`` put in and stands by, and ``other`` took out: each line with its number in author's view."""
+        seen = [line for line in self.lines if line.is_seen(author)]
         return tuple(
-            line.text
-            for line in self.lines
-            if line.by == author and not line.alive and line.is_out(other) and not line.is_out(author)
+            (number, line.text)
+            for number, line in enumerate(seen, 1)
+            if line.by == author and not line.alive and line.is_out(other)
         )
 
 
@@ -158,11 +159,9 @@ class _Loom:
 
         A few of its lines may only look like the new ones, and would drag the author's text apart in his view.
         """
-        for reach in (self._may_put_back, self._was_taken_here):
-            usable = [index for index, line in enumerate(old) if line.alive or reach(line)]
-            kept = {usable[mine]: theirs for mine, theirs in _matches([old[index].text for index in usable], new)}
-            if len(kept) == len(new) or not any(who != self._author for index in kept for who, _ in old[index].out):
-                break
+        kept = _matched(old, [line.alive or self._may_put_back(line) for line in old], new)
+        if len(kept) < len(new) and any(who != self._author for index in kept for who, _ in old[index].out):
+            kept = _matched(old, [line.alive or self._was_taken_here(line) for line in old], new)
         return kept
 
     def _segment(self, old: Sequence[Line], new: Sequence[bytes]) -> list[Line]:
@@ -245,6 +244,11 @@ def _without(line: Line, lost: set[int]) -> Line:
     if not any(each in lost for each in line.over):
         return line
     return msgspec.structs.replace(line, over=tuple(each for each in line.over if each not in lost))
+
+
+def _matched(old: Sequence[Line], usable: Sequence[bool], new: Sequence[bytes]) -> dict[int, int]:
+    places = [index for index, use in enumerate(usable) if use]
+    return {places[mine]: theirs for mine, theirs in _matches([old[index].text for index in places], new)}
 
 
 def _matches(old: Sequence[bytes], new: Sequence[bytes]) -> Iterator[tuple[int, int]]:

@@ -15,6 +15,9 @@ from watchkeeper.model.footprint import Confidence, FileTouch, Footprint, Read, 
 from watchkeeper.model.ids import ChangeId, ConflictId, SymbolKey
 from watchkeeper.model.reading import Span
 
+OVERWRITTEN = "overwritten"
+"""The kind of a clash of two who share a checkout: one took out lines of the other's. git was not asked."""
+
 
 class TextClash(msgspec.Struct, frozen=True):
     """What git says of one path when both trees are merged: its kind of conflict, and the lines on either side."""

@@ -13,6 +13,7 @@ class Source(StrEnum):
     WORKTREE = "worktree"  # a checkout with its uncommitted work
     BRANCH = "branch"  # a local or remote branch, or any commit
     PULL_REQUEST = "pull-request"
+    SESSION = "session"  # what one session did in a checkout that several work in; or what nobody is known to have done
     LANDED = "landed"  # a change on the target branch, kept for 48 h
 
 

@@ -98,11 +98,21 @@ class Analyst:
             change.id, changed, deltas, tree.index, bodies=bodies, memory=memory, resources=resources
         )
 
-    def compare(self, first: Party, second: Party, *, popular: frozenset[str] = frozenset()) -> tuple[Conflict, ...]:
-        """All conflicts of two changes. Asks git where their texts come near each other."""
-        clashes: tuple[TextClash, ...] = ()
-        if must_ask_git(first.footprint, second.footprint):
-            clashes = self._merges.judge(first, second)
+    def compare(
+        self,
+        first: Party,
+        second: Party,
+        *,
+        popular: frozenset[str] = frozenset(),
+        clashes: tuple[TextClash, ...] | None = None,
+    ) -> tuple[Conflict, ...]:
+        """All conflicts of two changes. Asks git where their texts come near each other, unless ``clashes`` are known.
+
+        They are known of two parts of one checkout: their texts are together in one file already.
+        """
+        if clashes is None:
+            is_near = must_ask_git(first.footprint, second.footprint)
+            clashes = self._merges.judge(first, second) if is_near else ()
         return find_conflicts(Pair(first=first, second=second, clashes=clashes, popular=popular))
 
     def live_tree(self, change: Change, files: Sequence[WorkingFile]) -> LiveTree:

@@ -231,8 +231,9 @@ class Attribution:
 
     def _end_turn(self, session: SessionId, at: Millis) -> None:
         """Between turns an agent does nothing: what it only meant to do was not done, or is done by now."""
-        for table in (self._told.get(session, []), self._runs.get(session, [])):
-            _close_all(table, at)
+        told, runs = self._told.get(session, []), self._runs.get(session, [])
+        told[:] = [each if each.done_at is not None else msgspec.structs.replace(each, done_at=at) for each in told]
+        runs[:] = [each if each.ended is not None else msgspec.structs.replace(each, ended=at) for each in runs]
 
     def _clean(self, now: Millis) -> None:
         """Let go of what can explain nothing any more."""
@@ -286,15 +287,6 @@ def _find_run(runs: Sequence[_Run], event: AgentEvent) -> _Run | None:
         elif each.ended is None and (each.command == event.command or not event.command):
             return each
     return None
-
-
-def _close_all(table: list[Told] | list[_Run], at: Millis) -> None:
-    for index, each in enumerate(table):
-        if isinstance(each, Told):
-            if each.done_at is None:
-                table[index] = msgspec.structs.replace(each, done_at=at)  # type: ignore[call-overload]
-        elif each.ended is None:
-            table[index] = msgspec.structs.replace(each, ended=at)  # type: ignore[call-overload]
 
 
 def _decided(part: Part) -> Part:

@@ -13,6 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from watchkeeper.conflicts.lifecycle import State
+from watchkeeper.model.agents import AgentEvent, Session, SessionId
 from watchkeeper.model.changes import Change
 from watchkeeper.model.errors import NotARepositoryError, WatchkeeperError
 from watchkeeper.model.events import Event, Recorded, WatchStarted, WatchStopped
@@ -163,6 +164,15 @@ class LiveWatch:
     async def wait_recorder(self) -> None:
         """Wait until this watch is the one that writes the project's record."""
         await self._recording.wait()
+
+    async def set_sessions(self, root: Path, sessions: Sequence[Session]) -> None:
+        """These sessions are at work in a worktree now."""
+        await self._step(lambda: self._lookout.set_sessions(root, sessions), root=root)
+
+    async def tell(self, root: Path, session: SessionId, event: AgentEvent) -> None:
+        """A session says what it does, at this moment."""
+        at = self._parts.clock()
+        await self._step(lambda: self._lookout.tell(root, session, event, at), root=root)
 
     async def wait_ready(self) -> bool:
         """Wait for the first screen: everything live was looked at once. False where the watch ended before."""

@@ -12,6 +12,7 @@ import msgspec
 
 from watchkeeper.conflicts.lifecycle import State
 from watchkeeper.conflicts.pair import Party
+from watchkeeper.model.agents import AgentEvent, Session, SessionId
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.conflicts import Conflict, Kind
 from watchkeeper.model.errors import NotARepositoryError, WatchkeeperError
@@ -23,10 +24,12 @@ from watchkeeper.repos.repository import Worktree
 from watchkeeper.repos.target import Target
 from watchkeeper.repos.working import WorkingFile, read_branch_files
 from watchkeeper.watch.analyst import Analyst
+from watchkeeper.watch.attribution import Part
 from watchkeeper.watch.discovery import Found, Landed, Survey, Surveyor, is_git_at_work
 from watchkeeper.watch.kinship import onto_fork
 from watchkeeper.watch.pairs import PairKey, Pairs
 from watchkeeper.watch.proving import Prover, Proving, emergent_pairs
+from watchkeeper.watch.sharing import Sharing
 
 _MOST_FILES_LANDED = 400
 _SCANNERS = 2
@@ -44,13 +47,14 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Followed:
-    """A worktree that is followed, with its checkout and the change that it is at the moment."""
+    """A worktree that is followed, with its checkout and the change, or the changes, that it is at the moment."""
 
     def __init__(self, found: Found, worktree: Worktree, checkout: Checkout) -> None:
         self.found = found
         self.worktree = worktree
         self.checkout = checkout
         self.files: tuple[WorkingFile, ...] = ()
+        self.parts: frozenset[ChangeId] = frozenset()  # the sessions' changes, where it is split into those
         self.is_scanned = False
         self.active_at = 0.0
 
@@ -83,7 +87,9 @@ class Lookout:
         if self._proving is not None:
             self._proving.note(emergent_pairs(state()))
         self._files: dict[ChangeId, tuple[WorkingFile, ...]] = {}
-        self._names = {each.path: str(each.id) for each in state().changes.values() if each.path}
+        self._sharing = Sharing(surveyor, objects)
+        known = state().changes.values()
+        self._names = {each.path: str(each.id) for each in known if each.path and each.source is not Source.SESSION}
         self._branches: dict[str, Found] = {}
         self._landed = Landed()
         self._landed_waiting: OrderedDict[ChangeId, Change] = OrderedDict()
@@ -172,6 +178,26 @@ class Lookout:
         self._renew_worktree(followed)
         return Step(self._pairs.events(), touched=before != (followed.found.change.head, followed.files))
 
+    def set_sessions(self, root: Path, sessions: Sequence[Session]) -> Step:
+        """These sessions are at work in a worktree now. From two on, each has a change of its own."""
+        if not self._sharing.set_sessions(root, sessions) or root not in self.followed:
+            return Step()
+        step = self.scan(root)
+        self._place_landed_again()
+        return msgspec.structs.replace(step, events=(*step.events, *self._pairs.events()), touched=True)
+
+    def tell(self, root: Path, session: SessionId, event: AgentEvent, at: Millis) -> Step:
+        """A session says what it does: it may tell whose a save was, also one that was seen before."""
+        followed = self.followed.get(root)
+        if not self._sharing.tell(root, session, event, at) or followed is None or not followed.is_scanned:
+            return Step()
+        self._renew_worktree(followed)
+        return Step(self._pairs.events(), touched=bool(followed.parts))
+
+    def who_wrote(self, root: Path, path: str) -> tuple[Part, ...]:
+        """Who made what of a file of a worktree in the last seconds, how that is known, and why."""
+        return self._sharing.who_wrote(root, path, self._clock())
+
     def go_on(self) -> Step:
         """One piece of what is not urgent: a landed change, or the end of the first look."""
         if self._landed_waiting:
@@ -228,8 +254,11 @@ class Lookout:
         return suspicions, [party.change for party in parties]
 
     def judge_again(self) -> Step:
-        """Compare the pairs whose comparison failed."""
-        return Step(self._pairs.events() if self._pairs.has_unjudged else ())
+        """Compare the pairs whose comparison failed, and look at what time has decided."""
+        due = [followed for root in self._sharing.due(self._clock()) if (followed := self.followed.get(root))]
+        for followed in due:
+            self._renew_worktree(followed)
+        return Step(self._pairs.events() if due or self._pairs.has_unjudged else (), touched=bool(due))
 
     def expire_landed(self) -> Step:
         """Let go of what landed too long ago."""
@@ -252,6 +281,8 @@ class Lookout:
         """Changes that are no longer there, or go by another name now."""
         now = {found.place: found.change.id for found in survey.found}
         for place, name in self._names.items():
+            if now.get(place) != name and Path(place) in self.followed:
+                self._drop_parts(self.followed[Path(place)], "its worktree is gone, or another branch's")
             if place not in now:
                 self._drop(ChangeId(name), "its branch is gone" if place in self._branches else "its worktree is gone")
             elif now[place] != name:
@@ -260,6 +291,7 @@ class Lookout:
             del self._branches[place]
         for root in [root for root in self.followed if str(root) not in now]:
             self.followed.pop(root).checkout.close()
+            self._sharing.forget(root)
             self._troubles.pop(str(root), None)
 
     def _look_at_worktrees(self, survey: Survey, moved: set[Path]) -> None:
@@ -304,13 +336,15 @@ class Lookout:
         followed.worktree = followed.checkout.worktree = worktree
         head = worktree.head
         base = self._surveyor.merge_base(head, self.target.commit) if head is not None and self.target else None
-        state = followed.checkout.scan(base)
+        lost = self._sharing.begin(worktree, self._clock())
+        state = followed.checkout.scan(self._sharing.base_of(worktree.path) or base)
         if state.head != head or is_git_at_work(worktree):
             return False
         change = msgspec.structs.replace(followed.found.change, head=head, base=base, branch=worktree.branch)
         followed.found = msgspec.structs.replace(followed.found, change=change, worktree=worktree)
         followed.is_scanned = True
         self._troubles.pop(str(worktree.path), None)
+        self._troubles[f"{worktree.path} lost"] = lost
         return True
 
     def _look_at_branches(self, survey: Survey) -> None:
@@ -326,9 +360,35 @@ class Lookout:
             self._renew(change, files, "its work is in the target branch")
 
     def _renew_worktree(self, followed: Followed) -> None:
-        files = followed.checkout.state.files
-        self._renew(followed.found.change, files, "nothing differs from its base any more")
-        followed.files = files
+        root, change, state = followed.worktree.path, followed.found.change, followed.checkout.state
+        self._sharing.look(root, state, self._clock())
+        parts = self._sharing.parts(root, change)
+        if parts is None:
+            self._drop_parts(followed, "it is the only session in its checkout, or over")
+            self._renew(change, state.files, "nothing differs from its base any more")
+        else:
+            self._drop(change.id, "several sessions work in it: each has a change of its own")
+            self._drop_parts(followed, "nothing of it differs from its base any more", {part.id for part, _ in parts})
+            followed.parts = frozenset(part.id for part, _ in parts)
+            for part, files in parts:
+                self._renew_part(part, files)
+        followed.files = state.files
+
+    def _renew_part(self, part: Change, files: tuple[WorkingFile, ...]) -> None:
+        """What another session saved or committed moves nothing here."""
+        known = self._pairs.parties.get(part.id)
+        if known is None or known.change.base != part.base or self._files.get(part.id) != files:
+            self._renew(part, files, "")
+
+    def _drop_parts(self, followed: Followed, reason: str, but: Iterable[ChangeId] = ()) -> None:
+        for identity in followed.parts - set(but):
+            self._drop(identity, reason)
+        followed.parts &= set(but)
+
+    def _place_landed_again(self) -> None:
+        """Who has to be compared with what landed lately is another matter now."""
+        for party in [party for party in self._pairs.parties.values() if party.is_landed]:
+            self._pairs.place(party)
 
     def _renew(self, change: Change, files: tuple[WorkingFile, ...], why_empty: str) -> None:
         if files:
@@ -346,6 +406,9 @@ class Lookout:
     def _compare(self, one: Party, two: Party) -> tuple[Conflict, ...]:
         if one.is_landed or two.is_landed:
             return self._analyst.compare(one, two) if self._could_meet(one, two) else ()
+        clashes = self._sharing.clashes(one.change, two.change)
+        if clashes is not None:
+            return self._analyst.compare(one, two, clashes=clashes)
         related = self._since_they_parted(one, two)
         return self._analyst.compare(*related) if related is not None else ()
 
@@ -354,7 +417,7 @@ class Lookout:
         if one.is_landed and two.is_landed:
             return frozenset({one.id, two.id}) in self._landed.open_together
         landed, live = (one.change, two.change) if one.is_landed else (two.change, one.change)
-        if self.target is None or landed.head is None:
+        if self.target is None or landed.head is None or self._sharing.is_covered(landed.head, self.target):
             return False
         return landed.head in self._surveyor.landed_since(live.base, self.target)
 
@@ -364,6 +427,8 @@ class Lookout:
         None where one side has nothing that the other does not have.
         """
         first, second = one.change, two.change
+        if Source.SESSION in (first.source, second.source):
+            return self._beyond(one, two)
         if first.head is None or second.head is None or first.head == first.base or second.head == second.base:
             return one, two
         fork = self._surveyor.merge_base(first.head, second.head)
@@ -376,6 +441,17 @@ class Lookout:
                 return None
             based = msgspec.structs.replace(change, base=fork)
             sides.append(Party(based, self._analyst.footprint(based, files)))
+        return sides[0], sides[1]
+
+    def _beyond(self, one: Party, two: Party) -> tuple[Party, Party] | None:
+        """Without what of a session's committed work the other side is built on."""
+        sides = []
+        for party, other in ((one, two), (two, one)):
+            files = self._sharing.beyond(party.change, other.change)
+            if files == ():
+                return None
+            footprint = self._analyst.footprint(party.change, files) if files is not None else party.footprint
+            sides.append(Party(party.change, footprint))
         return sides[0], sides[1]
 
     def _is_landed(self, commit: Sha) -> bool:

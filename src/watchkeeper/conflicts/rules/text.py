@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
-from watchkeeper.conflicts.pair import Pair, Party, TextClash, make_conflict, short
+from watchkeeper.conflicts.pair import OVERWRITTEN, Pair, Party, TextClash, make_conflict, short
 from watchkeeper.model.conflicts import Conflict, Evidence, Kind, Severity
 from watchkeeper.model.footprint import Confidence, FileTouch, TouchKind, Write
 from watchkeeper.model.reading import Span
@@ -38,6 +39,7 @@ def _clash(pair: Pair, clash: TextClash) -> Conflict:
             _symbols_at(pair.first, clash.path, clash.ours), _symbols_at(pair.second, clash.path, clash.theirs)
         )
     where = short(subjects[0]) if subjects else clash.path
+    said = _said_overwritten(pair, clash, where) if clash.kind == OVERWRITTEN else _said_unmerged(pair, clash, where)
     quiet = is_quiet_path(clash.path) or clash.path in pair.popular
     return make_conflict(
         kind=Kind.TEXT,
@@ -47,14 +49,40 @@ def _clash(pair: Pair, clash: TextClash) -> Conflict:
         parties=(pair.first, pair.second),
         keys=(clash.path,),
         subjects=(*subjects, clash.path),
-        summary=f"{pair.first.label} and {pair.second.label} cannot be merged by git in {where}",
-        why=f"git: {clash.kind} in {clash.path}",
+        summary=said.summary,
+        why=said.why,
         evidence=(
             _shown(pair.first, clash, clash.ours, clash.our_text),
             _shown(pair.second, clash, clash.theirs, clash.their_text),
         ),
-        next_step="land one of them, then rebase the other and merge this place by hand",
+        next_step=said.next_step,
     )
+
+
+class _Said(NamedTuple):
+    summary: str
+    why: str
+    next_step: str
+
+
+def _said_unmerged(pair: Pair, clash: TextClash, where: str) -> _Said:
+    return _Said(
+        f"{pair.first.label} and {pair.second.label} cannot be merged by git in {where}",
+        f"git: {clash.kind} in {clash.path}",
+        "land one of them, then rebase the other and merge this place by hand",
+    )
+
+
+def _said_overwritten(pair: Pair, clash: TextClash, where: str) -> _Said:
+    first, second = pair.first.label, pair.second.label
+    if clash.ours and clash.theirs:
+        summary = f"{first} and {second} wrote over each other's lines in {where}"
+    elif clash.ours:
+        summary = f"{second} took out lines that {first} had written in {where}"
+    else:
+        summary = f"{first} took out lines that {second} had written in {where}"
+    why = f"they share a checkout, so {clash.path} holds only what was saved last"
+    return _Said(summary, why, "have whoever wrote the lines look whether they are still needed")
 
 
 def _unreadable(pair: Pair, path: str, one: FileTouch, two: FileTouch) -> Conflict:

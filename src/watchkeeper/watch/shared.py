@@ -1,0 +1,364 @@
+"""A checkout that sessions work in: which of what differs there is whose."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from watchkeeper.code.weave import Weave
+from watchkeeper.conflicts.pair import OVERWRITTEN, TextClash
+from watchkeeper.model.agents import AgentEvent, Session, SessionId
+from watchkeeper.model.changes import Change, Source
+from watchkeeper.model.ids import ChangeId, Millis, Sha
+from watchkeeper.repos.loose import object_id
+from watchkeeper.repos.objects import Objects
+from watchkeeper.repos.trees import EXECUTABLE, FILE, FOLDER, TreeEntry
+from watchkeeper.repos.working import NowFile, WorkingFile, combine, is_binary
+from watchkeeper.watch.attribution import NOBODY, Attribution, Part, Save
+
+UNATTRIBUTED = "unattributed"
+"""How the change is called of what nobody is known to have done."""
+
+_MOST_WOVEN = 2_000_000
+_UNSEEN_MS = 2_000  # a file that is gone may have gone some time before that was seen
+
+When = Callable[[str], Millis | None]
+"""When a path of the checkout was last touched, as the file system says; None where there is nothing."""
+
+
+class Shared:
+    """One checkout since the first of its live sessions began, at the commit ``base``.
+
+    What was different then already, or is not known to be anybody's, is ``unattributed``. Not thread-safe.
+    """
+
+    def __init__(self, base: Sha | None, objects: Objects, object_format: str = "sha1") -> None:
+        self.base = base
+        self.lost: tuple[str, ...] = ()
+        self._objects = objects
+        self._format = object_format
+        self._attribution = Attribution()
+        self._files: dict[str, _File] = {}
+        self._sessions: dict[SessionId, Session] = {}
+        self._past: dict[SessionId, Session] = {}
+        self._seen: dict[str, tuple[str, ...] | None] = {}
+        self._is_begun = False
+
+    @property
+    def is_split(self) -> bool:
+        """Two or more sessions work here: each has a change of its own."""
+        return len(self._sessions) > 1
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """All files that were different from the base at some time."""
+        return frozenset(self._files)
+
+    def set_sessions(self, sessions: Iterable[Session]) -> None:
+        """These are at work now. One that ended keeps what it has not committed."""
+        now = {session.id: session for session in sessions}
+        for identity in self._sessions.keys() - now.keys():
+            self._attribution.forget(identity)
+            self._past[identity] = self._sessions[identity]
+        self._sessions = now
+        for identity in now.keys() & self._past.keys():
+            del self._past[identity]
+
+    def tell(self, session: SessionId, event: AgentEvent, path: str, at: Millis) -> bool:
+        """A session of this checkout told something; whether that changed whose something is."""
+        if session not in self._sessions or not self._attribution.tell(session, event, path, at):
+            return False
+        return self._decide(at)
+
+    def look(self, seen: Mapping[str, NowFile | None], when: When, now: Millis) -> bool:
+        """The files are like this now (None: there is none); whether anything is different from the last look.
+
+        What the first look finds was there before: nobody's.
+        """
+        changed = [path for path, file in seen.items() if self._is_news(path, file)]
+        for path in changed:
+            self._take(path, seen[path], when(path), now)
+        self._is_begun = True
+        return self._decide(now) or bool(changed)
+
+    def is_due(self, now: Millis) -> bool:
+        """Time passed, and so it is decided whose some file is, or nothing can change it any more."""
+        return bool(self._attribution.paths) and self._decide(now)
+
+    def move(self, base: Sha | None, now: Millis) -> None:
+        """Begin anew at another commit; ``lost`` are the files of which nobody knows any more who wrote what.
+
+        Files that are the same in both commits stay as they are.
+        """
+        self._settle(Millis(now + 10**9))
+        kept: dict[str, _File] = {}
+        lost: list[str] = []
+        for path, file in self._files.items():
+            there = self._entry(base, path)
+            if _entry_of(file.base) == there:
+                kept[path] = file
+            elif _entry_of(file.now) != there:
+                kept[path] = _File(NowFile(there) if there is not None else None, file.now)
+                kept[path].settle([(NOBODY, self._text(file.now))], self._text)
+                lost.append(path)
+        self.base, self._files, self.lost = base, kept, tuple(lost)
+        self._seen, self._is_begun = {}, False
+
+    def beyond(self, change: ChangeId, commit: Sha | None) -> tuple[WorkingFile, ...]:
+        """A part's files that are not as in ``commit``: what somebody who has that commit does not have of it."""
+        return self._files_of(_author_of(change), commit, is_over=True)
+
+    def changes(self, whole: Change, head: Sha | None) -> tuple[tuple[Change, tuple[WorkingFile, ...]], ...]:
+        """Each session's part of the checkout's change, and what is unattributed; those without any are left out.
+
+        A session that ended has what differs from ``head`` still.
+        """
+        found = []
+        for identity, session in {**self._past, **self._sessions, NOBODY: None}.items():
+            is_over = identity in self._past
+            files = self._files_of(identity, head if is_over else None, is_over=is_over)
+            if files:
+                found.append((_change(whole, identity, session, self.base), files))
+        return tuple(found)
+
+    def parts(self, path: str, now: Millis) -> tuple[Part, ...]:
+        """Who made what of the last saves of a file, how it is known, and why."""
+        return self._attribution.parts(path, now)
+
+    def clashes(self, one: ChangeId, other: ChangeId) -> tuple[TextClash, ...]:
+        """Where one of two took out what the other put in. That git could not merge them does not matter here."""
+        return tuple(self._overwritten(_author_of(one), _author_of(other)))
+
+    def _overwritten(self, one: str, other: str) -> Iterator[TextClash]:
+        for path, file in self._files.items():
+            weave = file.weave(self._text)
+            ours, theirs = weave.overwritten(one, other), weave.overwritten(other, one)
+            if ours or theirs:
+                yield TextClash(
+                    path=path,
+                    kind=OVERWRITTEN,
+                    ours=tuple((number, number) for number, _ in ours),
+                    theirs=tuple((number, number) for number, _ in theirs),
+                    our_text=_first_said(ours),
+                    their_text=_first_said(theirs),
+                )
+
+    def _is_news(self, path: str, file: NowFile | None) -> bool:
+        identity = _identity(file)
+        if path not in self._seen:
+            self._seen[path] = _identity(self._now(path))
+        if self._seen[path] == identity:
+            return False
+        self._seen[path] = identity
+        return True
+
+    def _take(self, path: str, now: NowFile | None, touched: Millis | None, seen_at: Millis) -> None:
+        file = self._files.get(path)
+        if file is None:
+            file = self._files[path] = _File(self._at_base(path), self._at_base(path))
+        before, after = self._text(file.now), self._text(now)
+        file.now = now
+        if not self._is_begun or (before == after and not file.authors):
+            file.settle([(NOBODY, after)], self._text)  # also where only its mode is another
+        elif before != after:
+            at = Millis(min(touched, seen_at)) if touched is not None else seen_at
+            self._attribution.note(Save(path, before, after, at, at if touched else Millis(seen_at - _UNSEEN_MS)))
+
+    def _decide(self, now: Millis) -> bool:
+        """Hold the open saves against what was told by now; whether that gave something else than before."""
+        is_news = self._settle(now)
+        for path in self._attribution.paths:
+            parts = [(part.author, part.after) for part in self._attribution.parts(path, now)]
+            is_news |= self._files[path].set_open(parts)
+        for path in [path for path, file in self._files.items() if self._is_idle(path, file)]:
+            del self._files[path]
+        return is_news
+
+    def _settle(self, now: Millis) -> bool:
+        is_news = False
+        for path, parts in self._attribution.settle(now).items():
+            rest = [(part.author, part.after) for part in self._attribution.parts(path, now)]
+            settled = [(part.author, part.after) for part in parts]
+            file = self._files[path]
+            is_news |= file.set_open([*settled, *rest])
+            file.settle(settled, self._text)
+            file.set_open(rest)
+        return is_news
+
+    def _is_idle(self, path: str, file: _File) -> bool:
+        """It is as in the base, for everybody."""
+        if path in self._attribution.paths or _entry_of(file.now) != _entry_of(file.base):
+            return False
+        return all(file.view(author, self._text) == self._text(file.base) for author in file.authors)
+
+    def _files_of(self, author: SessionId, head: Sha | None, *, is_over: bool) -> tuple[WorkingFile, ...]:
+        views = {
+            path: self._view(file, author)
+            for path, file in self._files.items()
+            if author in file.authors and not (is_over and _entry_of(file.now) == self._entry(head, path))
+        }
+        views = {path: view for path, view in views.items() if _identity(view) != _identity(self._files[path].base)}
+        return combine((), views, lambda path: self._entry(self.base, path), self._objects.read)
+
+    def _view(self, file: _File, author: SessionId) -> NowFile | None:
+        """The file as it would be had nobody else worked on it."""
+        text = file.view(author, self._text)
+        if text == self._text(file.now):
+            return file.now
+        if text == self._text(file.base):
+            return file.base
+        if text is None:
+            return None
+        mode = next((it.entry.mode for it in (file.base, file.now) if it is not None and _is_text(it)), FILE)
+        return NowFile(TreeEntry(mode, object_id("blob", text, self._format)), text)
+
+    def _now(self, path: str) -> NowFile | None:
+        file = self._files.get(path)
+        return file.now if file is not None else self._at_base(path)
+
+    def _at_base(self, path: str) -> NowFile | None:
+        entry = self._entry(self.base, path)
+        return NowFile(entry) if entry is not None else None
+
+    def _entry(self, revision: Sha | None, path: str) -> TreeEntry | None:
+        entry = self._objects.find_entry(revision, path) if revision is not None else None
+        return entry if entry is not None and entry.mode != FOLDER else None
+
+    def _text(self, file: NowFile | None) -> bytes | None:
+        """The text to weave. What is none (a link, a binary, too large, unknown) is one piece that names it."""
+        if file is None:
+            return None
+        if _is_text(file):
+            content = file.content if file.content is not None else self._objects.read(file.entry.sha)
+            if content is not None and len(content) <= _MOST_WOVEN and not is_binary(content):
+                return content
+        return f"\0{file.entry.mode} {file.entry.sha} {file.stamp}".encode("utf-8", "surrogateescape")
+
+
+Text = Callable[[NowFile | None], bytes | None]
+Saved = tuple[SessionId, bytes | None]
+
+
+class _File:
+    """One file: who saved what since the base. Lines are looked at only where two have saved it."""
+
+    def __init__(self, base: NowFile | None, now: NowFile | None) -> None:
+        self.base = base
+        self.now = now
+        self._settled: list[Saved] = []  # at most one, else they are woven
+        self._weave: Weave | None = None
+        self._open: list[Saved] = []
+        self._woven: Weave | None = None
+
+    @property
+    def authors(self) -> frozenset[SessionId]:
+        """Who saved it, or tried; everybody else sees the base."""
+        known = frozenset(author for author, _ in [*self._settled, *self._open])
+        return known | frozenset(SessionId(each) for each in (self._weave.authors if self._weave else ()))
+
+    def set_open(self, saves: Sequence[Saved]) -> bool:
+        """What is not settled; whether that is something else than before."""
+        if list(saves) == self._open:
+            return False
+        self._open, self._woven = list(saves), None
+        return True
+
+    def settle(self, saves: Sequence[Saved], text: Text) -> None:
+        """These are decided for good, and come before what is open."""
+        self._woven = None
+        for author, after in saves:
+            if self._weave is not None:
+                self._weave = self._weave.saved(after, author)
+            elif self._settled and self._settled[-1][0] != author:
+                self._weave = _weave(text(self.base), [*self._settled, (author, after)])
+                self._settled = []
+            else:
+                self._settled = [(author, after)]
+
+    def weave(self, text: Text) -> Weave:
+        """All saves, woven."""
+        if self._woven is None:
+            begun = self._weave if self._weave is not None else _weave(text(self.base), self._settled)
+            for author, after in self._open:
+                begun = begun.saved(after, author)
+            self._woven = begun
+        return self._woven
+
+    def view(self, author: SessionId, text: Text) -> bytes | None:
+        """What the author's work alone makes of the base."""
+        authors = self.authors
+        if author not in authors:
+            return text(self.base)
+        if len(authors) == 1 and self._weave is None:
+            return (self._open or self._settled)[-1][1]
+        return self.weave(text).view(author)
+
+
+def _weave(base: bytes | None, saves: Sequence[Saved]) -> Weave:
+    weave = Weave.of(base)
+    for author, after in saves:
+        weave = weave.saved(after, author)
+    return weave
+
+
+def _is_text(file: NowFile) -> bool:
+    return not file.unknown and file.entry.mode in (FILE, EXECUTABLE)
+
+
+def _identity(file: NowFile | None) -> tuple[str, ...] | None:
+    return (file.entry.mode, file.entry.sha, file.stamp) if file is not None else None
+
+
+def _entry_of(file: NowFile | None) -> TreeEntry | None:
+    return file.entry if file is not None else None
+
+
+def part_id(whole: ChangeId, author: SessionId) -> ChangeId:
+    """How a session's part of a checkout's change is called."""
+    return ChangeId(f"{whole}@{author or UNATTRIBUTED}")
+
+
+def _author_of(change: ChangeId) -> SessionId:
+    name = change.rpartition("@")[2]
+    return NOBODY if name == UNATTRIBUTED else SessionId(name)
+
+
+def _change(whole: Change, author: SessionId, session: Session | None, base: Sha | None) -> Change:
+    """Its head is its base: whose commits are whose is not known, whose lines are."""
+    return msgspec.structs.replace(
+        whole,
+        id=part_id(whole.id, author),
+        source=Source.SESSION,
+        label=f"{author or UNATTRIBUTED} in {whole.label}",
+        head=base,
+        base=base,
+        author=session.agent if session is not None else "",
+        since=session.since if session is not None else whole.since,
+    )
+
+
+def _first_said(lines: Sequence[tuple[int, bytes]]) -> str:
+    said = next((text for _, text in lines if text.strip()), b"")
+    return said.decode("utf-8", "replace").strip()[:160]
+
+
+def local_path_of(root: str, event: AgentEvent) -> str:
+    """The event's path in the checkout; ``""`` for one outside, or none. What is told is not trusted."""
+    if not event.path or "\0" in event.path:
+        return ""
+    place = os.path.join(event.cwd or root, event.path)  # noqa: PTH118 a text of anything
+    for top, there in ((root, os.path.normpath(place)), (os.path.realpath(root), _real(place))):
+        if there.startswith(top.rstrip("/") + "/"):
+            return there[len(top.rstrip("/")) + 1 :]
+    return ""
+
+
+def _real(place: str) -> str:
+    """Without links in its folders; the file itself may be one."""
+    folder, _, name = place.rpartition("/")
+    try:
+        return f"{os.path.realpath(folder)}/{name}"
+    except (OSError, ValueError):
+        return place

@@ -1,0 +1,184 @@
+"""The checkouts that sessions work in: whose is what there, and from which commit on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from watchkeeper.conflicts.pair import TextClash
+from watchkeeper.model.agents import AgentEvent, Session, SessionId
+from watchkeeper.model.changes import Change, Source
+from watchkeeper.model.ids import Millis, Sha
+from watchkeeper.repos.checkout import CheckoutState
+from watchkeeper.repos.git import local_path
+from watchkeeper.repos.objects import Objects
+from watchkeeper.repos.reflog import read_head_moves
+from watchkeeper.repos.repository import Worktree
+from watchkeeper.repos.target import Target
+from watchkeeper.repos.trees import FOLDER
+from watchkeeper.repos.working import NowFile, WorkingFile
+from watchkeeper.watch.attribution import Part
+from watchkeeper.watch.discovery import Surveyor
+from watchkeeper.watch.shared import Shared, local_path_of
+
+_OWN_MOVES = frozenset({"commit", "commit (amend)", "commit (initial)", "cherry-pick", "revert", "reset", "am"})
+"""Moves of HEAD by which no work of others comes in: what differs on disk afterwards was done in this checkout."""
+
+Parts = tuple[tuple[Change, tuple[WorkingFile, ...]], ...]
+
+
+class Sharing:
+    """All checkouts in which a session is at work. Each is followed from its first session on.
+
+    Its base is where HEAD stood then. Commits made in it move nothing; where HEAD goes to other work (a switch, a
+    rebase, a pull) it begins anew there, and of files that are others there nobody knows any more who wrote what.
+    """
+
+    def __init__(self, surveyor: Surveyor, objects: Objects) -> None:
+        self._surveyor = surveyor
+        self._objects = objects
+        self._sessions: dict[Path, tuple[Session, ...]] = {}
+        self._rooms: dict[Path, Shared] = {}
+        self._heads: dict[Path, tuple[Sha | None, str]] = {}
+        self._between: dict[tuple[Sha, Sha], tuple[str, ...]] = {}
+
+    def set_sessions(self, root: Path, sessions: Sequence[Session]) -> bool:
+        """These sessions work in the checkout now; whether that is news."""
+        if self._sessions.get(root, ()) == tuple(sessions):
+            return False
+        if sessions:
+            self._sessions[root] = tuple(sessions)
+            if root in self._rooms:
+                self._rooms[root].set_sessions(sessions)
+        else:
+            self.forget(root)
+        return True
+
+    def forget(self, root: Path) -> None:
+        """The checkout is gone, or nobody works there any more."""
+        for table in (self._sessions, self._rooms, self._heads):
+            table.pop(root, None)
+
+    def tell(self, root: Path, session: SessionId, event: AgentEvent, at: Millis) -> bool:
+        """A session told something; whether that changed whose something is."""
+        room = self._rooms.get(root)
+        return room is not None and room.tell(session, event, local_path_of(str(root), event), at)
+
+    def begin(self, worktree: Worktree, now: Millis) -> str:
+        """The checkout is about to be looked at, with HEAD where it is; what is lost by HEAD's move, in a sentence."""
+        root, at = worktree.path, (worktree.head, worktree.branch)
+        sessions, room = self._sessions.get(root), self._rooms.get(root)
+        if not sessions:
+            return ""
+        before = self._heads.get(root)
+        self._heads[root] = at
+        if room is None:
+            room = self._rooms[root] = Shared(worktree.head, self._objects, self._surveyor.history.object_format)
+            room.set_sessions(sessions)
+        elif before is not None and before != at and not self._is_own_move(worktree, room, before):
+            room.move(worktree.head, now)
+        return _said_lost(worktree, room)
+
+    def base_of(self, root: Path) -> Sha | None:
+        """From where a checkout that is split is looked at; None for all others."""
+        room = self._rooms.get(root)
+        return room.base if room is not None and room.is_split else None
+
+    def look(self, root: Path, state: CheckoutState, now: Millis) -> None:
+        """The checkout is like this now."""
+        room = self._rooms.get(root)
+        if room is None:
+            return
+        seen = _seen(state.files)
+        for path in {*room.paths, *self._paths_between(room.base, state.base)} - seen.keys():
+            entry = self._objects.find_entry(state.base, path) if state.base is not None else None
+            seen[path] = NowFile(entry) if entry is not None and entry.mode != FOLDER else None
+        room.look(seen, lambda path: _touched(root, path), now)
+
+    def parts(self, root: Path, whole: Change) -> Parts | None:
+        """The changes that a checkout is split into; None where it is one change."""
+        room = self._rooms.get(root)
+        return room.changes(whole, whole.head) if room is not None and room.is_split else None
+
+    def due(self, now: Millis) -> tuple[Path, ...]:
+        """Checkouts where time has decided something."""
+        return tuple(root for root, room in self._rooms.items() if room.is_due(now))
+
+    def who_wrote(self, root: Path, path: str, now: Millis) -> tuple[Part, ...]:
+        """Who made what of a file in the last seconds, how that is known, and why."""
+        room = self._rooms.get(root)
+        return room.parts(path, now) if room is not None else ()
+
+    def clashes(self, one: Change, two: Change) -> tuple[TextClash, ...] | None:
+        """Where two parts of one checkout wrote over each other; None for changes that are not that."""
+        room = self._room_of(one)
+        if room is None or two.source is not Source.SESSION or one.path != two.path:
+            return None
+        return room.clashes(one.id, two.id)
+
+    def is_covered(self, commit: Sha, target: Target) -> bool:
+        """Whether this commit of the target branch was made in a split checkout: there it is some part's already."""
+        since = self._surveyor.landed_since
+        return any(
+            commit in since(room.base, target) and commit not in since(self._heads[root][0], target)
+            for root, room in self._rooms.items()
+            if room.is_split
+        )
+
+    def beyond(self, part: Change, other: Change) -> tuple[WorkingFile, ...] | None:
+        """What of a part the other change does not have yet, where it is built on the checkout's later commits.
+
+        None where it has nothing of it.
+        """
+        room = self._room_of(part)
+        if room is None or room.base is None or other.base is None or other.base == room.base:
+            return None
+        if self._surveyor.merge_base(room.base, other.base) != room.base:
+            return None
+        return room.beyond(part.id, other.base)
+
+    def _room_of(self, change: Change) -> Shared | None:
+        return self._rooms.get(Path(change.path)) if change.source is Source.SESSION else None
+
+    def _is_own_move(self, worktree: Worktree, room: Shared, before: tuple[Sha | None, str]) -> bool:
+        head, branch = before
+        if worktree.head is None or branch != worktree.branch:
+            return False
+        if room.base is None or head is None:
+            return head is None  # its first commit
+        if self._surveyor.merge_base(room.base, worktree.head) != room.base:
+            return False
+        moves = read_head_moves(worktree.git_dir, head)
+        return moves is None or all(move in _OWN_MOVES for move in moves)
+
+    def _paths_between(self, one: Sha | None, two: Sha | None) -> tuple[str, ...]:
+        """The files that differ between two commits: what was saved and committed between two looks is among them."""
+        if one is None or two is None or one == two:
+            return ()
+        if (one, two) not in self._between:
+            self._between.clear()
+            changes = self._surveyor.history.diff(one, two, renames=False)
+            self._between[one, two] = tuple(each.new_path or each.old_path or "" for each in changes)
+        return self._between[one, two]
+
+
+def _seen(files: Iterable[WorkingFile]) -> dict[str, NowFile | None]:
+    """Every path that differs, as it is now."""
+    seen: dict[str, NowFile | None] = {file.base_path: None for file in files if file.base_path is not None}
+    seen.update({file.now_path: file.now for file in files if file.now_path is not None})
+    return seen
+
+
+def _touched(root: Path, path: str) -> Millis | None:
+    """The time that no program can set."""
+    try:
+        return Millis(local_path(root, path).lstat().st_ctime_ns // 1_000_000)
+    except OSError:
+        return None
+
+
+def _said_lost(worktree: Worktree, room: Shared) -> str:
+    if not room.lost:
+        return ""
+    shown = ", ".join(room.lost[:3]) + (f" and {len(room.lost) - 3} more" if len(room.lost) > 3 else "")
+    return f"{worktree.path} went to other commits: who wrote what in {shown} until then is not known any more"
