@@ -86,10 +86,10 @@ class Attribution:
         self._last[session] = at
         return event.act in (Act.WRITE, Act.RUN)
 
-    def forget(self, session: SessionId) -> None:
-        """The session is over: what is settled stays its."""
-        for table in (self._told, self._runs, self._last):
-            table.pop(session, None)
+    def end(self, session: SessionId, at: Millis) -> None:
+        """The session is over. What it told of its last saves still counts."""
+        self._end_turn(session, at)
+        self._last.pop(session, None)
 
     def note(self, save: Save) -> None:
         """A file was saved."""
@@ -237,15 +237,19 @@ class Attribution:
 
     def _clean(self, now: Millis) -> None:
         """Let go of what can explain nothing any more."""
-        for session, told in self._told.items():
+        oldest = now - _DONE_BEFORE_MS - OPEN_MS
+        for session, told in list(self._told.items()):
             told[:] = [
                 each
                 for each in told
-                if now - each.at < _TOLD_BEFORE_MS
-                and (each.done_at is None or now - each.done_at < _DONE_BEFORE_MS + OPEN_MS)
+                if now - each.at < _TOLD_BEFORE_MS and (each.done_at is None or each.done_at > oldest)
             ]
-            runs = self._runs.get(session, [])
-            runs[:] = [each for each in runs if each.ended is None or now - each.ended < _DONE_BEFORE_MS + OPEN_MS]
+            if not told:
+                del self._told[session]
+        for session, runs in list(self._runs.items()):
+            runs[:] = [each for each in runs if each.ended is None or each.ended > oldest]
+            if not runs:
+                del self._runs[session]
         self._spent &= {each.number for told in self._told.values() for each in told}
 
 

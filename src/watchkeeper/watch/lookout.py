@@ -180,7 +180,7 @@ class Lookout:
 
     def set_sessions(self, root: Path, sessions: Sequence[Session]) -> Step:
         """These sessions are at work in a worktree now. From two on, each has a change of its own."""
-        if not self._sharing.set_sessions(root, sessions) or root not in self.followed:
+        if not self._sharing.set_sessions(root, sessions, self._clock()) or root not in self.followed:
             return Step()
         step = self.scan(root)
         self._place_landed_again()

@@ -56,11 +56,11 @@ class Shared:
         """All files that were different from the base at some time."""
         return frozenset(self._files)
 
-    def set_sessions(self, sessions: Iterable[Session]) -> None:
+    def set_sessions(self, sessions: Iterable[Session], at: Millis) -> None:
         """These are at work now. One that ended keeps what it has not committed."""
         now = {session.id: session for session in sessions}
         for identity in self._sessions.keys() - now.keys():
-            self._attribution.forget(identity)
+            self._attribution.end(identity, at)
             self._past[identity] = self._sessions[identity]
         self._sessions = now
         for identity in now.keys() & self._past.keys():

@@ -42,14 +42,14 @@ class Sharing:
         self._heads: dict[Path, tuple[Sha | None, str]] = {}
         self._between: dict[tuple[Sha, Sha], tuple[str, ...]] = {}
 
-    def set_sessions(self, root: Path, sessions: Sequence[Session]) -> bool:
+    def set_sessions(self, root: Path, sessions: Sequence[Session], at: Millis) -> bool:
         """These sessions work in the checkout now; whether that is news."""
         if self._sessions.get(root, ()) == tuple(sessions):
             return False
         if sessions:
             self._sessions[root] = tuple(sessions)
             if root in self._rooms:
-                self._rooms[root].set_sessions(sessions)
+                self._rooms[root].set_sessions(sessions, at)
         else:
             self.forget(root)
         return True
@@ -74,7 +74,7 @@ class Sharing:
         self._heads[root] = at
         if room is None:
             room = self._rooms[root] = Shared(worktree.head, self._objects, self._surveyor.history.object_format)
-            room.set_sessions(sessions)
+            room.set_sessions(sessions, now)
         elif before is not None and before != at and not self._is_own_move(worktree, room, before):
             room.move(worktree.head, now)
         return _said_lost(worktree, room)
