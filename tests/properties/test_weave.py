@@ -34,6 +34,15 @@ def test_now_is_what_was_saved_last_and_each_line_of_it_is_the_bases_or_somebody
     assert all(line.by is None or line.by in weave.authors for line in alive)
 
 
+@given(CONTENT, SAVES)
+def test_all_authors_together_see_the_file_as_it_is_and_one_is_his_view(
+    base: bytes | None, saves: list[tuple[bytes | None, str]]
+) -> None:
+    weave = woven(base, saves)
+    assert weave.together(weave.authors) == (weave.now if weave.authors else base)
+    assert all(weave.together([author]) == weave.view(author) for author in weave.authors)
+
+
 @given(CONTENT, st.lists(CONTENT, max_size=8), st.sampled_from(["", "codex-1"]))
 def test_an_author_alone_sees_the_file_as_it_is(base: bytes | None, texts: list[bytes | None], author: str) -> None:
     weave = woven(base, [(text, author) for text in texts])
@@ -110,6 +119,9 @@ def test_work_in_different_places_gives_each_exactly_his_own(one: Edit, two: Edi
     assert weave.view("codex-1") == laid_over(lines, (one, at[0]))
     assert weave.view("claude-1") == laid_over(lines, (two, at[1]))
     assert weave.view("") == b"".join(lines)
+    assert weave.together({"codex-1", "claude-1", ""}) == laid_over(lines, (one, at[0]), (two, at[1]))
+    with_a_third = weave.saved((weave.now or b"") + b"the end\n", "")
+    assert with_a_third.together({"codex-1", "claude-1"}) == weave.now
     if undone:
         weave = weave.saved(laid_over(lines, (two, at[1])), "codex-1")
         assert weave.view("codex-1") == b"".join(lines)

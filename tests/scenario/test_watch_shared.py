@@ -139,6 +139,7 @@ def test_a_save_that_no_session_told_of_is_called_unattributed(repo: GitRepo) ->
         await room.enter(CODEX, CLAUDE)
         await room.edit(CODEX, *early(BASE)[1:])
         await watched.until(lambda: watched.has_appeared("main@codex-1"))
+        repo.git("status")  # its write is over for some time
         repo.write(STAGES, late(early(BASE)[0])[0])
         await watched.until(lambda: bool(about(watched, NAME)))
 
@@ -337,3 +338,25 @@ def test_a_file_that_one_moved_and_another_works_on_is_no_conflict(repo: GitRepo
 
     watched = watch(repo.path, act)
     assert [each.conflict.summary for each in watched.conflicts] == []
+
+
+def test_two_edits_that_git_could_not_merge_are_one_file_already_and_are_proved_to_break_each_other(
+    git_repo: GitRepo,
+) -> None:
+    base = "def first():\n    return 1\n\n\ndef scale(value):\n    return value\n"
+    git_repo.commit("base", {"scale.py": base})
+
+    async def act(watched: Watched) -> None:
+        room = Checkout(git_repo, watched)
+        await room.enter(CODEX, CLAUDE)
+        await room.edit(CODEX, "scale(value)", "scale(value, factor)", "scale.py")
+        await room.have("main@codex-1")
+        await room.edit(CLAUDE, "def scale(", "def twice():\n    return scale(2)\ndef scale(", "scale.py")
+        await watched.until(lambda: any(each.proof for each in watched.conflicts), "a proof")
+
+    watched = watch(git_repo.path, act)
+    found = next(each for each in watched.conflicts if each.proof)
+    assert found.conflict.kind is Kind.STALE_READ
+    assert found.proof is not None
+    assert found.proof.outcome is Outcome.PROVED
+    assert not [each for each in watched.conflicts if each.conflict.kind is Kind.TEXT]

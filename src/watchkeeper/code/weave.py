@@ -6,7 +6,7 @@ the file would be had nobody else worked on it. Nothing is guessed here: who sav
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -39,6 +39,12 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     def is_seen(self, author: Author) -> bool:
         """Whether it is in the author's view."""
         return (self.by is None or self.by == author) and not self.is_out(author)
+
+    def is_seen_by_all(self, authors: Collection[Author]) -> bool:
+        """Whether it is in what these made together: one takes out what another put in, or puts it back."""
+        if self.by is not None and self.by not in authors:
+            return False
+        return self.alive or not any(who in authors for who, _ in self.out)
 
     @property
     def is_lost(self) -> bool:
@@ -95,6 +101,19 @@ class Weave(msgspec.Struct, frozen=True):
         is_there = dict(self.there).get(author)
         if is_there is None:
             is_there = self.base is not None or any(line.by is not None for line in seen)
+        return _joined([line.text for line in seen]) if is_there else None
+
+    def together(self, authors: Collection[Author]) -> bytes | None:
+        """The base with the work of all of these; ``now`` for all that ever saved."""
+        if len(authors) == 1:
+            return self.view(*authors)
+        if not self.is_woven:
+            return self.now if self.writer in authors else self.base
+        if set(authors) >= set(self.authors):
+            return self.now
+        there = [is_there for author, is_there in self.there if author in authors]
+        seen = [line for line in self.lines if line.is_seen_by_all(authors)]
+        is_there = there[-1] if there else self.base is not None or any(line.by is not None for line in seen)
         return _joined([line.text for line in seen]) if is_there else None
 
     def overwritten(self, author: Author, other: Author) -> tuple[tuple[int, bytes], ...]:

@@ -25,12 +25,17 @@ class Outcome(StrEnum):
 
 
 class LiveTree(msgspec.Struct, frozen=True):
-    """A change as it is at the moment: its tree in the hub, what it started from, and the paths that it touches."""
+    """A change as it is at the moment: its tree in the hub, what it started from, and the paths that it touches.
+
+    ``joint`` are the trees of it and one other change of the same checkout together, where these are known: what git
+    would make of the two does not matter then.
+    """
 
     change: ChangeId
     base: Sha | None
     tree: Sha
     paths: frozenset[str] = frozenset()
+    joint: tuple[tuple[ChangeId, Sha], ...] = ()
 
 
 class UnionProof(msgspec.Struct, frozen=True):

@@ -47,6 +47,9 @@ class VirtualMerges:
     def merge(self, changes: Sequence[LiveTree], onto: Sha | None) -> VirtualMerge:
         """The changes together on ``onto`` (a commit or tree; None: nothing). Raises: GitError."""
         made = VirtualMerge(onto, tuple(changes))
+        joint = _joint_tree(changes, onto)
+        if joint is not None:
+            return msgspec.structs.replace(made, sides=tuple(change.tree for change in changes), merged=joint)
         sides: list[Sha] = []
         for change in changes:
             carried = self._carry(change, onto)
@@ -80,3 +83,10 @@ class VirtualMerges:
         return msgspec.structs.replace(
             made, clashes=tuple(paths), clashing=change.change, reason=f"{change.change}: {reason}{at}"
         )
+
+
+def _joint_tree(changes: Sequence[LiveTree], onto: Sha | None) -> Sha | None:
+    """The tree of two that were written together in one checkout."""
+    if len(changes) != 2 or any(change.base != onto for change in changes):
+        return None
+    return dict(changes[0].joint).get(changes[1].change)

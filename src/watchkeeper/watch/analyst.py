@@ -120,6 +120,15 @@ class Analyst:
         paths = frozenset(path for file in files for path in (file.base_path, file.now_path) if path)
         return LiveTree(change.id, change.base, self._merges.tree(change.id), paths)
 
+    def joint_tree(self, one: Change, two: Change, files: Sequence[WorkingFile]) -> Sha:
+        """The tree of two parts of one checkout, whose files together are these. Raises: GitError."""
+        both = ChangeId(f"{one.id} {two.id}")  # no branch's name has a space
+        self._merges.place(both, one.base, files)
+        try:
+            return self._merges.tree(both)
+        finally:
+            self._merges.drop(both)
+
     def forget(self, change: ChangeId) -> None:
         """Drop what is remembered of a change that is no longer live."""
         for place in [place for place in self._last_good if place[0] == change]:

@@ -25,7 +25,7 @@ GRACE_MS = 1_500
 _TOLD_BEFORE_MS = 600_000  # a person may have been asked before the edit was done
 _DONE_BEFORE_MS = 30_000  # a save may be seen late
 _JOINED_MS = 2_000
-_SLACK_MS = 20  # the clock of files is coarse; events are never early
+_COARSE_MS = 20  # the times of files lag behind the clock; no event is heard before it happened
 _WRITING_MS = 2_000
 _MOST_TOLD = 200
 _MOST_RUNS = 50
@@ -185,7 +185,7 @@ class Attribution:
         return NOBODY, How.UNKNOWN, "no session was at work at that moment: a person, or a tool that nobody told of"
 
     def _busy(self, save: Save) -> Iterator[SessionId]:
-        since, at = save.since - _SLACK_MS, save.at + _SLACK_MS
+        since, at = save.since, save.at + _COARSE_MS
         for session in self._told.keys() | self._runs.keys():
             runs = self._runs.get(session, ())
             told = self._told.get(session, ())

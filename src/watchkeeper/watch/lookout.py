@@ -18,6 +18,7 @@ from watchkeeper.model.conflicts import Conflict, Kind
 from watchkeeper.model.errors import NotARepositoryError, WatchkeeperError
 from watchkeeper.model.events import Event
 from watchkeeper.model.ids import ChangeId, Millis, Sha
+from watchkeeper.model.probing import LiveTree
 from watchkeeper.repos.checkout import Checkout
 from watchkeeper.repos.objects import Objects
 from watchkeeper.repos.repository import Worktree
@@ -215,8 +216,18 @@ class Lookout:
         suspicions, changes = self._suspected(pair)
         if len(changes) < len(pair):
             return Step(self._proving.gone(pair, self._state()))
-        parties = [(change, self._analyst.live_tree(change, self._files[change.id])) for change in changes]
-        return Step(self._proving.run(parties, suspicions, self._state()))
+        return Step(self._proving.run(self._live_trees(changes), suspicions, self._state()))
+
+    def _live_trees(self, changes: Sequence[Change]) -> list[tuple[Change, LiveTree]]:
+        trees = [self._analyst.live_tree(change, self._files[change.id]) for change in changes]
+        files = self._sharing.together(changes[0], changes[1]) if len(changes) == 2 else None
+        if files is not None:
+            joint = self._analyst.joint_tree(changes[0], changes[1], files)
+            trees = [
+                msgspec.structs.replace(tree, joint=((other.change, joint),))
+                for tree, other in zip(trees, reversed(trees), strict=True)
+            ]
+        return list(zip(changes, trees, strict=True))
 
     def prepare_proofs(self) -> Step:
         """Have what every proof needs got ready: the first suspicion should not have to wait for it."""

@@ -123,6 +123,11 @@ class Shared:
                 found.append((_change(whole, identity, session, self.base), files))
         return tuple(found)
 
+    def together(self, one: ChangeId, other: ChangeId) -> tuple[WorkingFile, ...]:
+        """What two parts are in one tree: nobody has to merge them, for they were written into the same files."""
+        authors = frozenset({_author_of(one), _author_of(other)})
+        return self._combined({path: self._view(file, authors) for path, file in self._files.items()})
+
     def parts(self, path: str, now: Millis) -> tuple[Part, ...]:
         """Who made what of the last saves of a file, how it is known, and why."""
         return self._attribution.parts(path, now)
@@ -159,7 +164,7 @@ class Shared:
         if file is None:
             file = self._files[path] = _File(self._at_base(path), self._at_base(path))
         before, after = self._text(file.now), self._text(now)
-        file.now = now
+        file.set_now(now)
         if not self._is_begun or (before == after and not file.authors):
             file.settle([(NOBODY, after)], self._text)  # also where only its mode is another
         elif before != after:
@@ -191,20 +196,29 @@ class Shared:
         """It is as in the base, for everybody."""
         if path in self._attribution.paths or _entry_of(file.now) != _entry_of(file.base):
             return False
-        return all(file.view(author, self._text) == self._text(file.base) for author in file.authors)
+        return all(_identity(self._view(file, frozenset({each}))) == _identity(file.base) for each in file.authors)
 
     def _files_of(self, author: SessionId, head: Sha | None, *, is_over: bool) -> tuple[WorkingFile, ...]:
-        views = {
-            path: self._view(file, author)
-            for path, file in self._files.items()
-            if author in file.authors and not (is_over and _entry_of(file.now) == self._entry(head, path))
-        }
-        views = {path: view for path, view in views.items() if _identity(view) != _identity(self._files[path].base)}
-        return combine((), views, lambda path: self._entry(self.base, path), self._objects.read)
+        return self._combined(
+            {
+                path: self._view(file, frozenset({author}))
+                for path, file in self._files.items()
+                if author in file.authors and not (is_over and _entry_of(file.now) == self._entry(head, path))
+            }
+        )
 
-    def _view(self, file: _File, author: SessionId) -> NowFile | None:
+    def _combined(self, views: Mapping[str, NowFile | None]) -> tuple[WorkingFile, ...]:
+        changed = {path: view for path, view in views.items() if _identity(view) != _identity(self._files[path].base)}
+        return combine((), changed, lambda path: self._entry(self.base, path), self._objects.read)
+
+    def _view(self, file: _File, authors: frozenset[SessionId]) -> NowFile | None:
         """The file as it would be had nobody else worked on it."""
-        text = file.view(author, self._text)
+        if authors not in file.views:
+            file.views[authors] = self._make_view(file, authors)
+        return file.views[authors]
+
+    def _make_view(self, file: _File, authors: frozenset[SessionId]) -> NowFile | None:
+        text = file.view(authors, self._text)
         if text == self._text(file.now):
             return file.now
         if text == self._text(file.base):
@@ -251,6 +265,7 @@ class _File:
         self._weave: Weave | None = None
         self._open: list[Saved] = []
         self._woven: Weave | None = None
+        self.views: dict[frozenset[SessionId], NowFile | None] = {}
 
     @property
     def authors(self) -> frozenset[SessionId]:
@@ -258,16 +273,23 @@ class _File:
         known = frozenset(author for author, _ in [*self._settled, *self._open])
         return known | frozenset(SessionId(each) for each in (self._weave.authors if self._weave else ()))
 
+    def set_now(self, now: NowFile | None) -> None:
+        """It is like this now."""
+        self.now = now
+        self.views.clear()
+
     def set_open(self, saves: Sequence[Saved]) -> bool:
         """What is not settled; whether that is something else than before."""
         if list(saves) == self._open:
             return False
         self._open, self._woven = list(saves), None
+        self.views.clear()
         return True
 
     def settle(self, saves: Sequence[Saved], text: Text) -> None:
         """These are decided for good, and come before what is open."""
         self._woven = None
+        self.views.clear()
         for author, after in saves:
             if self._weave is not None:
                 self._weave = self._weave.saved(after, author)
@@ -286,14 +308,14 @@ class _File:
             self._woven = begun
         return self._woven
 
-    def view(self, author: SessionId, text: Text) -> bytes | None:
-        """What the author's work alone makes of the base."""
-        authors = self.authors
-        if author not in authors:
+    def view(self, authors: frozenset[SessionId], text: Text) -> bytes | None:
+        """What the work of these authors makes of the base."""
+        known = self.authors
+        if not authors & known:
             return text(self.base)
-        if len(authors) == 1 and self._weave is None:
+        if known <= authors and self._weave is None:
             return (self._open or self._settled)[-1][1]
-        return self.weave(text).view(author)
+        return self.weave(text).together(authors)
 
 
 def _weave(base: bytes | None, saves: Sequence[Saved]) -> Weave:

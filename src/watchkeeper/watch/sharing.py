@@ -116,6 +116,13 @@ class Sharing:
             return None
         return room.clashes(one.id, two.id)
 
+    def together(self, one: Change, two: Change) -> tuple[WorkingFile, ...] | None:
+        """What two parts of one checkout are together; None for changes that are not that."""
+        room = self._room_of(one)
+        if room is None or two.source is not Source.SESSION or one.path != two.path or one.base != two.base:
+            return None
+        return room.together(one.id, two.id)
+
     def is_covered(self, commit: Sha, target: Target) -> bool:
         """Whether this commit of the target branch was made in a split checkout: there it is some part's already."""
         since = self._surveyor.landed_since
