@@ -325,21 +325,6 @@ def test_a_file_that_one_made_and_another_works_on_is_no_conflict(repo: GitRepo)
     assert watch(repo.path, act).opened == []
 
 
-def test_a_file_that_one_moved_and_another_works_on_is_no_conflict(repo: GitRepo) -> None:
-    async def act(watched: Watched) -> None:
-        room = Checkout(repo, watched)
-        await room.enter(CODEX, CLAUDE)
-        await room.run(CODEX, Phase.INTENT)
-        repo.git("mv", STAGES, "levels.py")
-        await room.have("main@codex-1")
-        await room.run(CODEX, Phase.DONE)
-        await room.edit(CLAUDE, *late(BASE)[1:], path="levels.py")
-        await room.have("main@codex-1", "main@claude-1")
-
-    watched = watch(repo.path, act)
-    assert [each.conflict.summary for each in watched.conflicts] == []
-
-
 def test_two_edits_that_git_could_not_merge_are_one_file_already_and_are_proved_to_break_each_other(
     git_repo: GitRepo,
 ) -> None:

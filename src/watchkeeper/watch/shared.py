@@ -41,6 +41,7 @@ class Shared:
         self._format = object_format
         self._attribution = Attribution()
         self._files: dict[str, _File] = {}
+        self._origins: dict[str, str] = {}  # the paths of files that were moved, by their new ones
         self._sessions: dict[SessionId, Session] = {}
         self._past: dict[SessionId, Session] = {}
         self._seen: dict[str, tuple[str, ...] | None] = {}
@@ -72,14 +73,17 @@ class Shared:
             return False
         return self._decide(at)
 
-    def look(self, seen: Mapping[str, NowFile | None], when: When, now: Millis) -> bool:
+    def look(self, seen: Mapping[str, NowFile | None], moved: Mapping[str, str], when: When, now: Millis) -> bool:
         """The files are like this now (None: there is none); whether anything is different from the last look.
 
-        What the first look finds was there before: nobody's.
+        ``moved`` are those that have another path than in the base, with that path. What the first look finds was
+        there before: nobody's.
         """
         changed = [path for path, file in seen.items() if self._is_news(path, file)]
         for path in changed:
             self._take(path, seen[path], when(path), now)
+        if changed:
+            self._join(moved)
         self._is_begun = True
         return self._decide(now) or bool(changed)
 
@@ -104,11 +108,14 @@ class Shared:
                 kept[path].settle([(NOBODY, self._text(file.now))], self._text)
                 lost.append(path)
         self.base, self._files, self.lost = base, kept, tuple(lost)
+        for path, old in list(self._origins.items()):
+            if not {path, old} <= kept.keys():
+                self._part(path)
         self._seen, self._is_begun = {}, False
 
     def beyond(self, change: ChangeId, commit: Sha | None) -> tuple[WorkingFile, ...]:
         """A part's files that are not as in ``commit``: what somebody who has that commit does not have of it."""
-        return self._files_of(_author_of(change), commit, is_over=True)
+        return self._files_of(frozenset({_author_of(change)}), lambda path: self._entry(commit, path))
 
     def changes(self, whole: Change, head: Sha | None) -> tuple[tuple[Change, tuple[WorkingFile, ...]], ...]:
         """Each session's part of the checkout's change, and what is unattributed; those without any are left out.
@@ -117,16 +124,15 @@ class Shared:
         """
         found = []
         for identity, session in {**self._past, **self._sessions, NOBODY: None}.items():
-            is_over = identity in self._past
-            files = self._files_of(identity, head if is_over else None, is_over=is_over)
+            committed = (lambda path: self._entry(head, path)) if identity in self._past else None
+            files = self._files_of(frozenset({identity}), committed)
             if files:
                 found.append((_change(whole, identity, session, self.base), files))
         return tuple(found)
 
     def together(self, one: ChangeId, other: ChangeId) -> tuple[WorkingFile, ...]:
         """What two parts are in one tree: nobody has to merge them, for they were written into the same files."""
-        authors = frozenset({_author_of(one), _author_of(other)})
-        return self._combined({path: self._view(file, authors) for path, file in self._files.items()})
+        return self._files_of(frozenset({_author_of(one), _author_of(other)}))
 
     def parts(self, path: str, now: Millis) -> tuple[Part, ...]:
         """Who made what of the last saves of a file, how it is known, and why."""
@@ -137,12 +143,15 @@ class Shared:
         return tuple(self._overwritten(_author_of(one), _author_of(other)))
 
     def _overwritten(self, one: str, other: str) -> Iterator[TextClash]:
+        moved = set(self._origins.values())
         for path, file in self._files.items():
+            if path in moved or not {one, other} & file.authors:
+                continue
             weave = file.weave(self._text)
             ours, theirs = weave.overwritten(one, other), weave.overwritten(other, one)
             if ours or theirs:
                 yield TextClash(
-                    path=path,
+                    path=self._origins.get(path, path),
                     kind=OVERWRITTEN,
                     ours=tuple((number, number) for number, _ in ours),
                     theirs=tuple((number, number) for number, _ in theirs),
@@ -179,6 +188,8 @@ class Shared:
             is_news |= self._files[path].set_open(parts)
         for path in [path for path, file in self._files.items() if self._is_idle(path, file)]:
             del self._files[path]
+        for path in self._origins if is_news else ():
+            self._files[path].clear()
         return is_news
 
     def _settle(self, now: Millis) -> bool:
@@ -194,18 +205,47 @@ class Shared:
 
     def _is_idle(self, path: str, file: _File) -> bool:
         """It is as in the base, for everybody."""
-        if path in self._attribution.paths or _entry_of(file.now) != _entry_of(file.base):
+        if path in self._attribution.paths or path in {*self._origins, *self._origins.values()}:
+            return False
+        if _entry_of(file.now) != _entry_of(file.base):
             return False
         return all(_identity(self._view(file, frozenset({each}))) == _identity(file.base) for each in file.authors)
 
-    def _files_of(self, author: SessionId, head: Sha | None, *, is_over: bool) -> tuple[WorkingFile, ...]:
-        return self._combined(
-            {
-                path: self._view(file, frozenset({author}))
-                for path, file in self._files.items()
-                if author in file.authors and not (is_over and _entry_of(file.now) == self._entry(head, path))
-            }
-        )
+    def _join(self, moved: Mapping[str, str]) -> None:
+        """A moved file is the same file: who works on it has done so at its old place, unless he moved it."""
+        for path, old in moved.items():
+            file, origin = self._files.get(path), self._files.get(old)
+            if path in self._origins or file is None or origin is None or file.base is not None or origin.base is None:
+                continue
+            before = [new for new, its in self._origins.items() if its == old]
+            file.join(self._files[before[-1]] if before else origin)
+            self._origins[path] = old
+        for path, old in list(self._origins.items()):
+            if self._files[old].now is not None or (self._files[path].now is None and path not in moved):
+                self._part(path)
+
+    def _part(self, path: str) -> None:
+        del self._origins[path]
+        if path in self._files:
+            self._files[path].join(None)
+
+    def _files_of(
+        self, authors: frozenset[SessionId], committed: Callable[[str], TreeEntry | None] | None = None
+    ) -> tuple[WorkingFile, ...]:
+        """The part of these; without what is as ``committed``."""
+        moved = set(self._origins.values())
+        views: dict[str, NowFile | None] = {}
+        for path, file in self._files.items():
+            if path in moved or not authors & file.authors:
+                continue
+            if committed is not None and _entry_of(file.now) == committed(path):
+                continue
+            place = path
+            if path in self._origins:
+                views[self._origins[path]] = None
+                place = path if file.maker in authors else self._origins[path]
+            views[place] = self._view(file, authors)
+        return self._combined(views)
 
     def _combined(self, views: Mapping[str, NowFile | None]) -> tuple[WorkingFile, ...]:
         changed = {path: view for path, view in views.items() if _identity(view) != _identity(self._files[path].base)}
@@ -221,11 +261,11 @@ class Shared:
         text = file.view(authors, self._text)
         if text == self._text(file.now):
             return file.now
-        if text == self._text(file.base):
-            return file.base
+        if text == self._text(file.root):
+            return file.root
         if text is None:
             return None
-        mode = next((it.entry.mode for it in (file.base, file.now) if it is not None and _is_text(it)), FILE)
+        mode = next((it.entry.mode for it in (file.root, file.now) if it is not None and _is_text(it)), FILE)
         return NowFile(TreeEntry(mode, object_id("blob", text, self._format)), text)
 
     def _now(self, path: str) -> NowFile | None:
@@ -265,13 +305,38 @@ class _File:
         self._weave: Weave | None = None
         self._open: list[Saved] = []
         self._woven: Weave | None = None
+        self._origin: _File | None = None
+        self._maker: SessionId | None = None
         self.views: dict[frozenset[SessionId], NowFile | None] = {}
 
     @property
     def authors(self) -> frozenset[SessionId]:
-        """Who saved it, or tried; everybody else sees the base."""
+        """Who saved it, or tried, here or at its old place; everybody else sees the base."""
         known = frozenset(author for author, _ in [*self._settled, *self._open])
-        return known | frozenset(SessionId(each) for each in (self._weave.authors if self._weave else ()))
+        known |= frozenset(SessionId(each) for each in (self._weave.authors if self._weave else ()))
+        return known | self._origin.authors if self._origin is not None else known
+
+    @property
+    def maker(self) -> SessionId | None:
+        """Who saved it first at this place."""
+        if self._maker is not None:
+            return self._maker
+        return next((author for author, _ in [*self._settled, *self._open]), None)
+
+    @property
+    def root(self) -> NowFile | None:
+        """The file in the base, wherever it was."""
+        return self._origin.root if self._origin is not None else self.base
+
+    def join(self, origin: _File | None) -> None:
+        """It is another file, moved; or not any more."""
+        self._origin = origin
+        self.clear()
+
+    def clear(self) -> None:
+        """What it was made of is different."""
+        self._woven = None
+        self.views.clear()
 
     def set_now(self, now: NowFile | None) -> None:
         """It is like this now."""
@@ -282,19 +347,19 @@ class _File:
         """What is not settled; whether that is something else than before."""
         if list(saves) == self._open:
             return False
-        self._open, self._woven = list(saves), None
-        self.views.clear()
+        self._open = list(saves)
+        self.clear()
         return True
 
     def settle(self, saves: Sequence[Saved], text: Text) -> None:
         """These are decided for good, and come before what is open."""
-        self._woven = None
-        self.views.clear()
+        self.clear()
+        self._maker = self._maker or (saves[0][0] if saves else None)
         for author, after in saves:
             if self._weave is not None:
                 self._weave = self._weave.saved(after, author)
             elif self._settled and self._settled[-1][0] != author:
-                self._weave = _weave(text(self.base), [*self._settled, (author, after)])
+                self._weave = _saved(self._begun(text), [*self._settled, (author, after)])
                 self._settled = []
             else:
                 self._settled = [(author, after)]
@@ -302,24 +367,24 @@ class _File:
     def weave(self, text: Text) -> Weave:
         """All saves, woven."""
         if self._woven is None:
-            begun = self._weave if self._weave is not None else _weave(text(self.base), self._settled)
-            for author, after in self._open:
-                begun = begun.saved(after, author)
-            self._woven = begun
+            begun = self._weave if self._weave is not None else _saved(self._begun(text), self._settled)
+            self._woven = _saved(begun, self._open)
         return self._woven
+
+    def _begun(self, text: Text) -> Weave:
+        return self._origin.weave(text) if self._origin is not None else Weave.of(text(self.base))
 
     def view(self, authors: frozenset[SessionId], text: Text) -> bytes | None:
         """What the work of these authors makes of the base."""
         known = self.authors
         if not authors & known:
-            return text(self.base)
-        if known <= authors and self._weave is None:
-            return (self._open or self._settled)[-1][1]
+            return text(self.root)
+        if known <= authors:
+            return text(self.now)
         return self.weave(text).together(authors)
 
 
-def _weave(base: bytes | None, saves: Sequence[Saved]) -> Weave:
-    weave = Weave.of(base)
+def _saved(weave: Weave, saves: Sequence[Saved]) -> Weave:
     for author, after in saves:
         weave = weave.saved(after, author)
     return weave

@@ -8,6 +8,7 @@ from pathlib import Path
 from watchkeeper.conflicts.pair import TextClash
 from watchkeeper.model.agents import AgentEvent, Session, SessionId
 from watchkeeper.model.changes import Change, Source
+from watchkeeper.model.footprint import TouchKind
 from watchkeeper.model.ids import Millis, Sha
 from watchkeeper.repos.checkout import CheckoutState
 from watchkeeper.repos.git import local_path
@@ -93,7 +94,12 @@ class Sharing:
         for path in {*room.paths, *self._paths_between(room.base, state.base)} - seen.keys():
             entry = self._objects.find_entry(state.base, path) if state.base is not None else None
             seen[path] = NowFile(entry) if entry is not None and entry.mode != FOLDER else None
-        room.look(seen, lambda path: _touched(root, path), now)
+        renamed = {
+            file.now_path: file.base_path
+            for file in state.files
+            if file.kind is TouchKind.RENAMED and file.now_path and file.base_path
+        }
+        room.look(seen, renamed, lambda path: _touched(root, path), now)
 
     def parts(self, root: Path, whole: Change) -> Parts | None:
         """The changes that a checkout is split into; None where it is one change."""

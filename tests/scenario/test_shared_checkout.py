@@ -1,0 +1,311 @@
+"""A checkout of several sessions, looked at step by step: what each one's part of it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from gitrepo import GitRepo
+from watchkeeper.model.agents import Act, AgentEvent, Phase, Session, SessionId, TextEdit
+from watchkeeper.model.changes import Change, Source
+from watchkeeper.model.ids import ChangeId, Millis, Sha
+from watchkeeper.repos.checkout import Checkout
+from watchkeeper.repos.objects import Objects
+from watchkeeper.repos.repository import find_repository
+from watchkeeper.repos.working import WorkingFile, read_content
+from watchkeeper.watch.attribution import GRACE_MS, OPEN_MS
+from watchkeeper.watch.discovery import Surveyor, Wanted
+from watchkeeper.watch.sharing import Sharing
+
+CODEX, CLAUDE = SessionId("codex-1"), SessionId("claude-1")
+LINES = [f"line {number}\n" for number in range(12)]
+BASE = "".join(LINES)
+
+
+def with_line(text: str, after: int, line: str) -> str:
+    return text.replace(LINES[after], LINES[after] + line)
+
+
+class Room:
+    """Two sessions in a real checkout, and whoever knows what is whose there."""
+
+    def __init__(self, repo: GitRepo, objects: Objects) -> None:
+        self.repo = repo
+        repository = find_repository(repo.path)
+        self._objects = objects
+        self._worktree = lambda: next(tree for tree in repository.worktrees() if tree.is_main)
+        self._checkout = Checkout(repository, self._worktree(), objects)
+        self.sharing = Sharing(Surveyor(repository, repository, (), Wanted()), objects)
+        self.root = self._worktree().path
+        self.enter(CODEX, CLAUDE)
+        self.look()
+
+    def enter(self, *sessions: SessionId) -> None:
+        known = [Session(each, each.partition("-")[0], each, str(self.root)) for each in sessions]
+        self.sharing.set_sessions(self.root, known, self.clock)
+
+    @property
+    def clock(self) -> Millis:
+        return Millis(time.time_ns() // 1_000_000)
+
+    def look(self) -> str:
+        """Look at everything, and at what is lost meanwhile."""
+        worktree = self._worktree()
+        self._checkout.worktree = worktree
+        lost = self.sharing.begin(worktree, self.clock)
+        state = self._checkout.scan(self.sharing.base_of(self.root))
+        self.sharing.look(self.root, state, self.clock)
+        return lost
+
+    def later(self, millis: int = OPEN_MS) -> None:
+        """Have decided what is decided after this time."""
+        self.sharing.due(Millis(self.clock + millis))
+
+    def tell(self, session: SessionId, path: str, old: str | None, new: str, phase: Phase = Phase.DONE) -> None:
+        event = AgentEvent(
+            "agent", session, Act.WRITE, phase, path=path, edits=(TextEdit(old, new),), cwd=str(self.root)
+        )
+        self.sharing.tell(self.root, session, event, self.clock)
+
+    def run(self, session: SessionId, phase: Phase) -> None:
+        event = AgentEvent("agent", session, Act.RUN, phase, command="make", call="1")
+        self.sharing.tell(self.root, session, event, self.clock)
+
+    def save(self, session: SessionId, path: str, text: str) -> None:
+        """The session writes a whole file and tells of it; it is looked at between the two."""
+        self.repo.write(path, text)
+        self.look()
+        self.tell(session, path, None, text)
+
+    def files(self, author: str) -> dict[str, WorkingFile]:
+        parts = self.sharing.parts(self.root, self.whole)
+        assert parts is not None
+        return {file.path: file for part, files in parts if part.id == f"main@{author}" for file in files}
+
+    def texts(self, author: str) -> dict[str, str | None]:
+        """The author's files by where they are now in his change, with their text (None: he deleted them)."""
+        found: dict[str, str | None] = {}
+        for file in self.files(author).values():
+            content = read_content(file, self._objects)
+            found[file.now_path or file.path] = content.decode() if content is not None else None
+        return found
+
+    @property
+    def authors(self) -> set[str]:
+        return {part.id.partition("@")[2] for part, _ in self.sharing.parts(self.root, self.whole) or ()}
+
+    @property
+    def whole(self) -> Change:
+        return Change(ChangeId("main"), Source.WORKTREE, "main", head=self._worktree().head)
+
+    def close(self) -> None:
+        self._checkout.close()
+
+
+@contextmanager
+def opened(repo: GitRepo) -> Iterator[Room]:
+    with Objects(repo.path / ".git") as objects:
+        room = Room(repo, objects)
+        yield room
+        room.close()
+
+
+@pytest.fixture
+def room(git_repo: GitRepo) -> Iterator[Room]:
+    git_repo.commit("base", {"a.txt": BASE, "b.txt": "b\n"})
+    with opened(git_repo) as room:
+        yield room
+
+
+def test_each_has_his_own_lines_of_a_file_that_both_save(room: Room) -> None:
+    first = with_line(BASE, 1, "codex\n")
+    room.save(CODEX, "a.txt", first)
+    room.save(CLAUDE, "a.txt", with_line(first, 9, "claude\n"))
+    assert room.authors == {CODEX, CLAUDE}
+    assert room.texts(CODEX) == {"a.txt": first}
+    assert room.texts(CLAUDE) == {"a.txt": with_line(BASE, 9, "claude\n")}
+
+
+def test_two_saves_seen_as_one_are_split_when_both_have_told(room: Room) -> None:
+    room.repo.write("a.txt", with_line(with_line(BASE, 1, "codex\n"), 9, "claude\n"))
+    room.look()
+    room.tell(CODEX, "a.txt", LINES[1], f"{LINES[1]}codex\n")
+    assert room.authors == {CODEX}
+    room.tell(CLAUDE, "a.txt", LINES[9], f"{LINES[9]}claude\n")
+    assert room.texts(CODEX) == {"a.txt": with_line(BASE, 1, "codex\n")}
+    assert room.texts(CLAUDE) == {"a.txt": with_line(BASE, 9, "claude\n")}
+
+
+def test_nobody_is_named_at_once_for_what_nobody_told_of(room: Room) -> None:
+    room.repo.write("a.txt", with_line(BASE, 3, "who?\n"))
+    room.look()
+    assert room.authors == set()
+    room.later(GRACE_MS)
+    assert room.authors == {"unattributed"}
+    room.tell(CODEX, "a.txt", LINES[3], f"{LINES[3]}who?\n")
+    assert room.authors == {CODEX}
+
+
+def test_what_is_settled_stays_and_is_woven_with_what_comes(room: Room) -> None:
+    first = with_line(BASE, 1, "codex\n")
+    room.save(CODEX, "a.txt", first)
+    room.later()
+    second = with_line(first, 9, "claude\n")
+    room.save(CLAUDE, "a.txt", second)
+    room.later()
+    room.save(CODEX, "a.txt", with_line(second, 5, "codex too\n"))
+    assert room.texts(CODEX) == {"a.txt": with_line(first, 5, "codex too\n")}
+    assert room.texts(CLAUDE) == {"a.txt": with_line(BASE, 9, "claude\n")}
+    room.save(CLAUDE, "a.txt", with_line(first, 5, "codex too\n"))
+    assert room.texts(CLAUDE) == {}
+
+
+def test_files_come_and_go_by_the_hand_of_one(room: Room) -> None:
+    room.run(CODEX, Phase.INTENT)
+    room.repo.remove("b.txt")
+    room.repo.write("c.txt", "c\n", executable=True)
+    room.look()
+    room.later()
+    room.run(CODEX, Phase.DONE)
+    assert room.texts(CODEX) == {"b.txt": None, "c.txt": "c\n"}
+    made = room.files(CODEX)["c.txt"].now
+    assert made is not None
+    assert made.entry.mode == "100755"
+    assert room.authors == {CODEX}
+
+
+def test_a_file_that_one_moved_is_at_its_old_place_for_who_only_edits_it(room: Room) -> None:
+    room.save(CLAUDE, "a.txt", with_line(BASE, 2, "before\n"))
+    room.later()
+    room.run(CODEX, Phase.INTENT)
+    room.repo.git("mv", "a.txt", "moved.txt")
+    room.look()
+    room.later()
+    room.run(CODEX, Phase.DONE)
+    room.save(CLAUDE, "moved.txt", with_line(with_line(BASE, 2, "before\n"), 9, "after\n"))
+    moved = room.files(CODEX)["a.txt"]
+    assert (moved.kind.value, moved.now_path) == ("renamed", "moved.txt")
+    assert room.texts(CODEX) == {"moved.txt": BASE}
+    assert room.texts(CLAUDE) == {"a.txt": with_line(with_line(BASE, 2, "before\n"), 9, "after\n")}
+    room.later()
+    assert room.texts(CODEX) == {"moved.txt": BASE}
+    assert room.texts(CLAUDE) == {"a.txt": with_line(with_line(BASE, 2, "before\n"), 9, "after\n")}
+
+
+def test_a_binary_a_link_and_a_mode_are_the_last_writers_as_a_whole(room: Room) -> None:
+    room.run(CLAUDE, Phase.INTENT)
+    room.repo.write("data.bin", b"\0\1")
+    (room.repo.path / "link").symlink_to("a.txt")
+    room.look()
+    room.later()
+    assert set(room.files(CLAUDE)) == {"data.bin", "link"}
+    (room.repo.path / "b.txt").chmod(0o755)
+    room.look()
+    assert [file.mode_changed for file in room.files("unattributed").values()] == [True]
+
+
+def test_a_commit_moves_nothing_and_an_ended_session_keeps_what_is_not_committed(room: Room) -> None:
+    room.save(CODEX, "a.txt", with_line(BASE, 1, "codex\n"))
+    room.save(CLAUDE, "b.txt", "claude\n")
+    before = room.files(CODEX), room.files(CLAUDE)
+    room.repo.commit("all of it")
+    assert room.look() == ""
+    assert (room.texts(CODEX), room.texts(CLAUDE)) == (
+        {"a.txt": with_line(BASE, 1, "codex\n")},
+        {"b.txt": "claude\n"},
+    )
+    assert {path: file.digest for part in before for path, file in part.items()} == {
+        path: file.digest for author in (CODEX, CLAUDE) for path, file in room.files(author).items()
+    }
+    room.save(CODEX, "b.txt", "claude\ncodex\n")
+    room.enter(CLAUDE, SessionId("gemini-1"))
+    assert set(room.files(CODEX)) == {"b.txt"}
+    room.repo.git("commit", "-q", "--amend", "-a", "-m", "all of it, better")
+    assert room.look() == ""
+    assert room.files(CODEX) == {}
+    assert set(room.files(CLAUDE)) == {"b.txt"}
+
+
+def test_saved_and_committed_between_two_looks_is_not_lost(room: Room) -> None:
+    room.enter(CODEX)  # alone: the checkout is looked at from its HEAD on
+    room.look()
+    room.tell(CODEX, "a.txt", LINES[1], f"{LINES[1]}codex\n")
+    room.repo.commit("at once", {"a.txt": with_line(BASE, 1, "codex\n")})
+    room.look()
+    room.enter(CODEX, CLAUDE)
+    room.look()
+    assert room.texts(CODEX) == {"a.txt": with_line(BASE, 1, "codex\n")}
+
+
+def test_a_pull_begins_anew_and_keeps_what_is_known_of_files_that_it_does_not_bring(room: Room) -> None:
+    room.repo.git("checkout", "-q", "-b", "upstream")
+    upstream = room.repo.commit("theirs", {"b.txt": "theirs\n"})
+    room.repo.git("checkout", "-q", "main")
+    room.look()
+    room.save(CODEX, "a.txt", with_line(BASE, 1, "codex\n"))
+    room.save(CLAUDE, "a.txt", with_line(with_line(BASE, 1, "codex\n"), 9, "claude\n"))
+    room.repo.git("merge", "-q", "--ff-only", "upstream")
+    assert room.look() == ""
+    assert room.sharing.base_of(room.root) == Sha(upstream)
+    assert room.texts(CODEX) == {"a.txt": with_line(BASE, 1, "codex\n")}
+    assert room.texts(CLAUDE) == {"a.txt": with_line(BASE, 9, "claude\n")}
+    assert room.authors == {CODEX, CLAUDE}
+
+
+def test_a_rebase_says_of_which_files_nobody_knows_any_more_who_wrote_what(room: Room) -> None:
+    room.repo.git("checkout", "-q", "-b", "upstream")
+    room.repo.commit("theirs", {"a.txt": with_line(BASE, 6, "theirs\n")})
+    room.repo.git("checkout", "-q", "main")
+    room.look()
+    room.save(CODEX, "a.txt", with_line(BASE, 1, "codex\n"))
+    room.repo.git("stash", "-q")
+    room.repo.git("rebase", "-q", "upstream")
+    room.repo.git("stash", "pop", "-q")
+    said = room.look()
+    assert "who wrote what in a.txt until then is not known any more" in said
+    assert room.texts("unattributed") == {"a.txt": with_line(with_line(BASE, 1, "codex\n"), 6, "theirs\n")}
+    assert room.authors == {"unattributed"}
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["/etc/passwd", "../outside.txt", "a\0b", "", "/", ".", "x" * 5000, "\udcff", "no/such/folder/../../../../a.txt"],
+)
+def test_a_path_that_is_not_in_the_checkout_says_nothing(room: Room, told: str) -> None:
+    room.repo.write("a.txt", "other\n")
+    room.look()
+    room.tell(CODEX, told, None, "other\n")
+    room.later()
+    assert room.authors == {"unattributed"}
+
+
+def test_a_path_is_found_however_it_is_told(room: Room) -> None:
+    alias = room.repo.path.parent / "alias"
+    alias.symlink_to(room.repo.path)
+    for number, told in enumerate([f"{alias}/a.txt", "./a.txt", f"{room.root}/x/../a.txt", "a.txt"]):
+        text = f"version {number}\n"
+        room.repo.write("a.txt", text)
+        room.look()
+        room.tell(CODEX, told, None, text)
+        assert room.texts(CODEX) == {"a.txt": text}, told
+        assert room.authors == {CODEX}
+
+
+def test_a_session_that_does_not_work_here_says_nothing(room: Room) -> None:
+    room.repo.write("a.txt", "other\n")
+    room.look()
+    room.tell(SessionId("stranger-1"), "a.txt", None, "other\n")
+    room.later()
+    assert room.authors == {"unattributed"}
+
+
+def test_the_same_work_by_one_session_is_one_part(room: Room) -> None:
+    first = with_line(BASE, 1, "codex\n")
+    room.save(CODEX, "a.txt", first)
+    room.save(CODEX, "a.txt", with_line(first, 9, "claude\n"))
+    assert room.authors == {CODEX}
+    room.enter(CODEX)
+    assert room.sharing.parts(room.root, room.whole) is None
