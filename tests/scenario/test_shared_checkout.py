@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -309,3 +310,52 @@ def test_the_same_work_by_one_session_is_one_part(room: Room) -> None:
     assert room.authors == {CODEX}
     room.enter(CODEX)
     assert room.sharing.parts(room.root, room.whole) is None
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_random_work_by_two_gives_each_exactly_his_own(room: Room, seed: int) -> None:
+    """Each edits his half of three files and tells of it before or after it is seen; they commit, and time passes."""
+    dice = random.Random(seed)
+    names = ["one.txt", "two.txt", "three.txt"]
+    middle = "---\nmiddle\n---\n"
+    base = {CODEX: "top\n", CLAUDE: "bottom\n"}
+    halves = {name: dict(base) for name in names}
+
+    def text(half: dict[SessionId, str]) -> str:
+        return half[CODEX] + middle + half[CLAUDE]
+
+    for name in names:
+        room.repo.write(name, text(base))
+    room.repo.commit("three files")
+    room.enter()
+    room.enter(CODEX, CLAUDE)
+    room.look()
+
+    for number in range(40):
+        name, author = dice.choice(names), dice.choice([CODEX, CLAUDE])
+        before, half = text(halves[name]), halves[name]
+        lines = half[author].splitlines(keepends=True)
+        lines[dice.randrange(len(lines)) :: dice.choice([1, 50])] = [f"{author} {number}\n"]
+        if dice.random() < 0.4:
+            lines.insert(dice.randrange(len(lines) + 1), f"{author} adds {number}\n")
+        old, half[author] = half[author], "".join(lines)
+        whole = dice.random() < 0.3
+        edit = (None, text(half)) if whole else (old, half[author])
+        first = dice.choice([Phase.INTENT, Phase.DONE])
+        if first is Phase.INTENT:
+            room.tell(author, name, *edit, phase=Phase.INTENT)
+        assert before.count(old) == 1 or whole
+        room.repo.write(name, text(half))
+        if dice.random() < 0.7:
+            room.look()
+        room.tell(author, name, *edit)
+        if dice.random() < 0.1:
+            room.look()
+            room.later()
+        if dice.random() < 0.1:
+            room.repo.commit(f"work until {number}")
+    room.look()
+    for author, other in ((CODEX, CLAUDE), (CLAUDE, CODEX)):
+        own = {name: text({author: half[author], other: base[other]}) for name, half in halves.items()}
+        assert room.texts(author) == {name: said for name, said in own.items() if said != text(base)}
+    assert room.authors <= {CODEX, CLAUDE}

@@ -120,6 +120,22 @@ def test_two_saves_that_were_seen_as_one_are_split(room: Room) -> None:
     ]
 
 
+def test_a_whole_file_is_written_on_top_of_what_another_told_before_it_was_seen(room: Room) -> None:
+    first = BASE.replace(b"one()", b"uno()")
+    both = first.replace(b"three()", b"tre()")
+    room.write(CODEX, ("one()", "uno()"))
+    room.write(CLAUDE, (None, both.decode()), at=99_950)
+    room.save(both)
+    assert [(part.author, part.after) for part in room.parts()] == [(CODEX, first), (CLAUDE, both)]
+
+
+def test_a_whole_file_without_what_another_only_meant_to_write_is_its_writers_alone(room: Room) -> None:
+    room.write(CODEX, ("one()", "uno()"), phase=Phase.INTENT)
+    room.write(CLAUDE, (None, BASE.replace(b"three()", b"tre()").decode()), at=99_950)
+    room.save(BASE.replace(b"three()", b"tre()"))
+    assert room.authors() == [(CLAUDE, "declared")]
+
+
 def test_what_nobody_told_of_is_split_from_what_was_told(room: Room) -> None:
     room.write(CODEX, ("one()", "uno()"))
     room.save(BASE.replace(b"one()", b"uno()").replace(b"three()", b"tre()"))

@@ -45,19 +45,36 @@ class Explained(msgspec.Struct, frozen=True):
 def explain(before: bytes | None, after: bytes | None, told: Sequence[Told]) -> Explained:
     """The told edits that made ``after`` of ``before``: one, one session's, all, or else those that lead nearer to it.
 
-    Edits are tried in the order in which they were told, the newest alone first.
+    Edits are tried in the order in which they were told, the newest alone first. A whole file explains everything, and
+    so comes last: what others told before may stand in it.
     """
     told = told[-_MOST_CANDIDATES:]
     if before == after or not told:
         return Explained()
-    sets = [[each] for each in reversed(told)]
-    sets += [own for session in _sessions(told) if len(own := [t for t in told if t.session == session]) > 1]
-    sets += [list(told)]
-    for each in sets:
+    edits, files = [t for t in told if not _is_file(t)], [t for t in told if _is_file(t)]
+    sets = [[each] for each in reversed(edits)]
+    sets += [own for session in _sessions(told) if len(own := [t for t in edits if t.session == session]) > 1]
+    for each in [*sets, edits]:
         found = _in_order(before, after, each)
         if found is not None:
             return found
-    return _nearer(before, after, told)
+    for last in reversed(files):
+        found = _in_order(before, after, [last])
+        if found is not None:
+            earlier = [each for each in told[: told.index(last)] if each.session != last.session]
+            return _behind(_nearer(before, after, earlier), last, after)
+    return _in_order(before, after, told) or _nearer(before, after, told)
+
+
+def _is_file(told: Told) -> bool:
+    return any(edit.old is None for edit in told.edits)
+
+
+def _behind(others: Explained, last: Told, after: bytes | None) -> Explained:
+    """The whole file, on top of what the edits of others made of it before."""
+    if others.is_whole:
+        return others
+    return Explained((*others.steps, (last.session, after)), (*others.used, last), is_whole=True)
 
 
 def _sessions(told: Sequence[Told]) -> list[SessionId]:
@@ -65,7 +82,7 @@ def _sessions(told: Sequence[Told]) -> list[SessionId]:
 
 
 def _in_order(before: bytes | None, after: bytes | None, told: Sequence[Told]) -> Explained | None:
-    """All of these, one after the other, as far as they apply; None where that does not give ``after`` exactly."""
+    """These, one after the other, as far as they apply and until they give ``after``; None where they never do."""
     steps, used = list[tuple[SessionId, bytes | None]](), list[Told]()
     text = before
     for each in told:
@@ -76,7 +93,9 @@ def _in_order(before: bytes | None, after: bytes | None, told: Sequence[Told]) -
         text = None if now == b"" and after is None else now
         used.append(each)
         _step(steps, each.session, text)
-    return Explained(tuple(steps), tuple(used), is_whole=True) if used and text == after else None
+        if text == after:  # what was told later belongs to later saves
+            return Explained(tuple(steps), tuple(used), is_whole=True)
+    return None
 
 
 def _step(steps: list[tuple[SessionId, bytes | None]], session: SessionId, text: bytes | None) -> None:
