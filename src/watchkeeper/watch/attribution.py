@@ -67,6 +67,7 @@ class Attribution:
         self._runs: dict[SessionId, list[_Run]] = {}
         self._last: dict[SessionId, Millis] = {}
         self._open: dict[str, list[Save]] = {}
+        self._settled_at: dict[str, Millis] = {}
         self._spent: set[int] = set()  # the edits that explain saves which are settled
         self._count = 0
 
@@ -119,6 +120,7 @@ class Attribution:
             found += [_decided(part) for part in block.parts]
             self._spent |= block.used
             count += block.count
+            self._settled_at[path] = saves[count - 1].at
         del saves[:count]
         if not saves:
             del self._open[path]
@@ -127,17 +129,18 @@ class Attribution:
     def _blocks(self, path: str, now: Millis) -> Iterator[_Block]:
         """The open saves in order, those that are one work together."""
         saves = self._open.get(path, [])
-        spent, at = frozenset(self._spent), 0
+        spent, at, before = frozenset(self._spent), 0, self._settled_at.get(path, Millis(0))
         while at < len(saves):
-            count, save, explained = self._explained(saves[at : at + _MOST_JOINED], spent)
+            count, save, explained = self._explained(saves[at : at + _MOST_JOINED], spent, before)
+            before = saves[at + count - 1].at
             used = frozenset(told.number for told in explained.used)
             yield _Block(count, tuple(self._parts(save, explained, now)), used)
             spent, at = spent | used, at + count
 
-    def _explained(self, saves: Sequence[Save], spent: frozenset[int]) -> tuple[int, Save, Explained]:
+    def _explained(self, saves: Sequence[Save], spent: frozenset[int], before: Millis) -> tuple[int, Save, Explained]:
         """The first save, or the first few as one: a file may be seen while it is half written."""
         first = saves[0]
-        alone = explain(first.before, first.after, self._candidates(first, spent))
+        alone = explain(first.before, first.after, self._candidates(first, spent, before))
         if alone.is_whole:
             return 1, first, alone
         for count in range(2, len(saves) + 1):
@@ -145,13 +148,17 @@ class Attribution:
             if last.at - first.at > _JOINED_MS:
                 break
             joined = msgspec.structs.replace(first, after=last.after, at=last.at)
-            whole = explain(joined.before, joined.after, self._candidates(joined, spent))
+            whole = explain(joined.before, joined.after, self._candidates(joined, spent, before))
             if whole.is_whole:
                 return count, joined, whole
         return 1, first, alone
 
-    def _candidates(self, save: Save, spent: frozenset[int]) -> list[Told]:
-        """The edits that may have made it, in the order in which they were told."""
+    def _candidates(self, save: Save, spent: frozenset[int], before: Millis) -> list[Told]:
+        """The edits that may have made it, in the order in which they were told.
+
+        What was done ``before`` the last save is in it already.
+        """
+        done_from = max(before - _COARSE_MS, save.since - _DONE_BEFORE_MS)
         found = [
             told
             for each in self._told.values()
@@ -160,7 +167,7 @@ class Attribution:
             and told.edits
             and told.number not in spent
             and save.since - _TOLD_BEFORE_MS <= told.at <= save.at + OPEN_MS
-            and (told.done_at is None or told.done_at >= save.since - _DONE_BEFORE_MS)
+            and (told.done_at is None or told.done_at >= done_from)
         ]
         return sorted(found, key=lambda told: (told.at, told.number))
 
@@ -250,6 +257,7 @@ class Attribution:
             runs[:] = [each for each in runs if each.ended is None or each.ended > oldest]
             if not runs:
                 del self._runs[session]
+        self._settled_at = {path: at for path, at in self._settled_at.items() if at > oldest}
         self._spent &= {each.number for told in self._told.values() for each in told}
 
 

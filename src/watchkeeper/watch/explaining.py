@@ -43,16 +43,16 @@ class Explained(msgspec.Struct, frozen=True):
 
 
 def explain(before: bytes | None, after: bytes | None, told: Sequence[Told]) -> Explained:
-    """The told edits that made ``after`` of ``before``: one, one session's, all, or else those that lead nearer to it.
+    """The told edits that made ``after`` of ``before``: all that were done, one, a session's, or those that lead near.
 
-    Edits are tried in the order in which they were told, the newest alone first. A whole file explains everything, and
-    so comes last: what others told before may stand in it.
+    Edits are tried in the order in which they were told, single ones the newest first. A whole file explains
+    everything, and so comes late: what others told before may stand in it.
     """
     told = told[-_MOST_CANDIDATES:]
     if before == after or not told:
         return Explained()
     edits, files = [t for t in told if not _is_file(t)], [t for t in told if _is_file(t)]
-    sets = [[each] for each in reversed(edits)]
+    sets = [[t for t in told if t.done_at is not None], *([each] for each in reversed(edits))]
     sets += [own for session in _sessions(told) if len(own := [t for t in edits if t.session == session]) > 1]
     for each in [*sets, edits]:
         found = _in_order(before, after, each)
@@ -61,8 +61,7 @@ def explain(before: bytes | None, after: bytes | None, told: Sequence[Told]) -> 
     for last in reversed(files):
         found = _in_order(before, after, [last])
         if found is not None:
-            earlier = [each for each in told[: told.index(last)] if each.session != last.session]
-            return _behind(_nearer(before, after, earlier), last, after)
+            return _behind(_nearer(before, after, told[: told.index(last)]), last, after)
     return _in_order(before, after, told) or _nearer(before, after, told)
 
 
