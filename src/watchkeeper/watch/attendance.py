@@ -13,7 +13,7 @@ from watchkeeper.agents.hooks.vendor import HookCall, HookVendor, Point, Said, d
 from watchkeeper.agents.processes import Process
 from watchkeeper.conflicts.lifecycle import State
 from watchkeeper.model.agents import Act, Channel, Heed, Phase, Session, SessionId
-from watchkeeper.model.changes import Source
+from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.events import NoticeDelivered, NoticeSettled, WatchStopped
@@ -21,7 +21,7 @@ from watchkeeper.model.ids import ChangeId, Millis
 from watchkeeper.watch.engine import LiveWatch, Update
 from watchkeeper.watch.notices import decide_notices, standing_for, waiting_for
 from watchkeeper.watch.service import Peer, Reply, Request
-from watchkeeper.watch.sessions import Sessions
+from watchkeeper.watch.sessions import Sessions, by_path
 
 _MOST_TOLD = 3
 _LOOK_S = 0.4
@@ -56,6 +56,7 @@ class Attendance:
         self._sessions = Sessions(state(), outside.is_alive, clock)
         self._deciding = asyncio.Lock()
         self._due = asyncio.Event()
+        self._seated: dict[str, tuple[Session, ...]] = {}
         self.problem = ""
 
     @property
@@ -77,7 +78,17 @@ class Attendance:
                 self._due.set()
                 continue
             await self._live.record(self._sessions.sweep())
+            await self._seat()
             await self.decide()
+
+    async def _seat(self) -> None:
+        """Let the watch know who works where: what several do in one checkout it tells apart."""
+        now = by_path(self._sessions.live)
+        for path in now.keys() | self._seated.keys():
+            sessions = now.get(path, ())
+            if sessions != self._seated.get(path, ()):
+                self._seated[path] = sessions
+                await self._live.set_sessions(Path(path), sessions)
 
     async def serve_hook(self, request: Request, reply: Reply) -> None:
         """``hook AGENT CWD``: the payload is what the agent gave its hook, the answer is what that is to print."""
@@ -125,16 +136,23 @@ class Attendance:
         if session is not None and call.point is Point.END:
             events = (*events, *self._sessions.end(session.id, "it said so"))
         await self._live.record(events)
+        if events:
+            await self._seat()
         return session
 
     async def _follow(self, session: Session, call: HookCall) -> None:
         """What was just written is looked at now: the answer to this very call may be the one that tells of it."""
         by_root: dict[Path, set[str]] = {}
         for event in call.events:
-            if event.act is Act.WRITE and event.phase is Phase.DONE and event.path:
+            if event.act is Act.RUN:
+                await self._live.tell(Path(session.path), session.id, event)
+            elif event.act is Act.WRITE and event.path:
                 whole = find_place(call.cwd or session.path, event.path)
                 root = self._root_of(str(whole.parent))
-                if root is not None:
+                if root is None:
+                    continue
+                await self._live.tell(root, session.id, event)
+                if event.phase is Phase.DONE:
                     by_root.setdefault(root, set()).add(str(whole.relative_to(root)))
         for root, paths in by_root.items():
             await self._live.look_at(root, paths, within_s=_LOOK_S)
@@ -156,7 +174,7 @@ class Attendance:
     def _working(self) -> dict[ChangeId, tuple[Session, ...]]:
         found: dict[ChangeId, tuple[Session, ...]] = {}
         for change in self._live.picture().changes:
-            sessions = self._sessions.at(change.path) if change.source is Source.WORKTREE else ()
+            sessions = tuple(each for each in self._sessions.at(change.path) if is_of(each, change))
             if sessions:
                 found[change.id] = sessions
         return found
@@ -164,6 +182,17 @@ class Attendance:
     def _take(self, update: Update) -> None:
         if any(not isinstance(each.event, WatchStopped) for each in update.recorded):
             self._due.set()
+
+
+def is_of(session: Session, change: Change) -> bool:
+    """Whether what the session does in its worktree counts as this change."""
+    match change.source:
+        case Source.WORKTREE:
+            return True
+        case Source.SESSION:
+            return change.id.endswith(f"@{session.id}")
+        case _:
+            return False
 
 
 def find_place(folder: str, path: str) -> Path:
