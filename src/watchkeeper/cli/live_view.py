@@ -12,12 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from watchkeeper.cli.folding import Division, Telling, folded_lines, view_of
 from watchkeeper.cli.output import Terminal, find_terminal, printable
 from watchkeeper.cli.wording import describe, render_ago, severity_counts, state_lines
 from watchkeeper.conflicts.lifecycle import ConflictState, open_conflicts
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.conflicts import Severity
-from watchkeeper.model.events import ConflictOpened, Recorded, WatchStarted, WatchStopped
+from watchkeeper.model.events import Recorded, WatchStarted, WatchStopped
 from watchkeeper.model.ids import Millis
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def make_view(watch: Watching, place: Place, environ: Mapping[str, str]) -> View
 
 
 def shown_conflicts(picture: Picture, least: Severity) -> tuple[ConflictState, ...]:
-    """The open conflicts that are grave enough to be shown, the worst first."""
+    """The open conflicts from ``least`` on, the worst first: what programs get."""
     return tuple(each for each in open_conflicts(picture.state) if each.severity.rank >= least.rank)
 
 
@@ -65,7 +66,12 @@ def next_step(picture: Picture, shown: Sequence[ConflictState]) -> str:
     return "watchkeeper conflicts" if len(live_changes(picture)) > 1 else "watchkeeper replay"
 
 
-def render_picture(picture: Picture, shown: Sequence[ConflictState], repository: Path, terminal: Terminal) -> list[str]:
+def divided(picture: Picture, place: Place) -> Division:
+    """The open conflicts, the worst first: those that the view shows in full, and those that it folds."""
+    return view_of(place.settings).divide(open_conflicts(picture.state))
+
+
+def render_picture(picture: Picture, shown: Division, repository: Path, terminal: Terminal) -> list[str]:
     """The whole picture as lines: what is watched, the changes, the conflicts."""
     dot = terminal.symbol(" · ", " - ")
     changes = live_changes(picture)
@@ -82,9 +88,9 @@ def render_picture(picture: Picture, shown: Sequence[ConflictState], repository:
         lines += _lonely(picture, len(changes))
     lines += [terminal.paint("dim", f"  not followed: {printable(each)}") for each in picture.left_out[:3]]
     lines.append("")
-    for state in shown:
+    for state in shown.full:
         lines += state_lines(state, picture.at, terminal)
-    lines.append(f"{_counted(len(shown), 'conflict')}: {severity_counts(shown)}" if shown else "no conflicts")
+    lines += _conflict_counts(shown, terminal)
     lines += problem_lines((), picture.statistics.problems, terminal)
     return lines
 
@@ -184,12 +190,12 @@ class ScreenView:
         step = "watchkeeper conflicts"
         if self._watch.has_picture:
             picture = self._watch.picture()
-            step = next_step(picture, shown_conflicts(picture, self._place.config.min_severity))
+            step = next_step(picture, divided(picture, self._place).full)
         self._write([*lines, *render_statistics(statistics), f"next: {step}"])
 
     def _draw(self) -> None:
         picture = self._watch.picture()
-        shown = shown_conflicts(picture, self._place.config.min_severity)
+        shown = divided(picture, self._place)
         head = render_picture(picture, shown, self._place.repository.common_dir, self._terminal)
         footer = render_footer(picture.statistics, self._happened_at, picture.at, self._terminal)
         width, height = shutil.get_terminal_size()
@@ -218,10 +224,11 @@ class LineView:
         self._terminal = terminal
         self._is_begun = False
         self._problems: tuple[str, ...] = ()
+        self._telling = Telling(view_of(place.settings))
 
     def take(self, update: Update) -> None:
         if self._is_begun:
-            self._print(event_lines(update.recorded, self._place.config.min_severity, self._terminal))
+            self._print(event_lines(update.recorded, self._telling, self._terminal))
             before, self._problems = self._problems, self._watch.statistics().problems
             self._print(problem_lines(before, self._problems, self._terminal))
 
@@ -231,7 +238,8 @@ class LineView:
             self._is_begun = True
             picture = self._watch.picture()
             self._problems = picture.statistics.problems
-            shown = shown_conflicts(picture, self._place.config.min_severity)
+            shown = divided(picture, self._place)
+            self._telling = Telling(view_of(self._place.settings), shown.full)
             self._print(render_picture(picture, shown, self._place.repository.common_dir, self._terminal))
             if picture.statistics.recorder:
                 self._print([_recorded_by(picture.statistics.recorder)])
@@ -241,7 +249,7 @@ class LineView:
         step = "watchkeeper conflicts"
         if self._watch.has_picture:
             picture = self._watch.picture()
-            step = next_step(picture, shown_conflicts(picture, self._place.config.min_severity))
+            step = next_step(picture, divided(picture, self._place).full)
         self._print([*render_statistics(self._watch.statistics()), f"next: {step}"])
 
     def _print(self, lines: Iterable[str]) -> None:
@@ -252,14 +260,12 @@ class LineView:
             self._watch.stop()
 
 
-def event_lines(recorded: Iterable[Recorded], least: Severity, terminal: Terminal) -> list[str]:
+def event_lines(recorded: Iterable[Recorded], telling: Telling, terminal: Terminal) -> list[str]:
     """A line for each event that a person wants to read."""
     lines = []
     for each in recorded:
         event = each.event
-        if isinstance(event, WatchStarted | WatchStopped):
-            continue
-        if isinstance(event, ConflictOpened) and event.conflict.severity.rank < least.rank:
+        if isinstance(event, WatchStarted | WatchStopped) or not telling.tells(event):
             continue
         clock = time.strftime("%H:%M:%S", time.localtime(each.at / 1000))
         lines.append(f"{terminal.paint('dim', clock)}  {describe(event, terminal)}")
@@ -270,6 +276,14 @@ def problem_lines(before: Sequence[str], now: Sequence[str], terminal: Terminal)
     """What newly degrades the watch, and that nothing does any more."""
     lines = [terminal.paint("yellow", f"degraded: {printable(each)}") for each in now if each not in before]
     return lines if now or not before else ["no longer degraded"]
+
+
+def _conflict_counts(shown: Division, terminal: Terminal) -> list[str]:
+    if shown.full:
+        said = f"{_counted(len(shown.full), 'conflict')}: {severity_counts(shown.full)}"
+    else:
+        said = "no conflict at major or above" if shown.folded else "no conflicts"
+    return [said, *folded_lines(shown.folded, terminal)]
 
 
 def _recorded_by(process: int) -> str:

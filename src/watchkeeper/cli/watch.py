@@ -17,7 +17,7 @@ from watchkeeper.app import Place, find_place, find_socket, open_watch, serve
 from watchkeeper.cli.daemon import is_answering
 from watchkeeper.cli.documents import change_document, event_document, state_document
 from watchkeeper.cli.exits import Exit
-from watchkeeper.cli.live_view import make_view, next_step, render_picture, shown_conflicts
+from watchkeeper.cli.live_view import divided, make_view, next_step, render_picture, shown_conflicts
 from watchkeeper.cli.options import json_lines_option, repo_option, severity_option, target_option
 from watchkeeper.cli.output import find_terminal, show, show_document
 from watchkeeper.cli.verb import verb
@@ -59,7 +59,8 @@ def command(
     """Follow all worktrees of the repository and show which changes conflict, a moment after each save.
 
     Works at once in any repository, without configuration. Staged, unstaged and untracked work counts; ignored files
-    do not. Your repository is only read. Everything is recorded: see `watchkeeper conflicts` and `watchkeeper log`.
+    do not. Your repository is only read. Conflicts at major and above are shown in full, minor ones are counted;
+    `--severity minor` shows them too. Everything is recorded: see `watchkeeper conflicts` and `watchkeeper log`.
     Where a daemon runs (`watchkeeper up`) it is its watch that is shown. Ctrl-C ends the view.
     """
     flags = {"branches": branches or None, "clones": clones or None, "target": target, "min_severity": severity}
@@ -83,8 +84,9 @@ def _once(parts: Parts, place: Place, *, as_json: bool) -> int:
         show_document(snapshot_document(picture, shown))
     else:
         terminal = find_terminal(sys.stdout, os.environ)
-        lines = render_picture(picture, shown, place.repository.common_dir, terminal)
-        show(lines, next_step(picture, shown))
+        division = divided(picture, place)
+        lines = render_picture(picture, division, place.repository.common_dir, terminal)
+        show(lines, next_step(picture, division.full))
     return Exit.FOUND if shown else Exit.NOTHING
 
 

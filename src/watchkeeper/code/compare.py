@@ -16,9 +16,10 @@ import msgspec
 
 from watchkeeper.code.language import Language
 from watchkeeper.code.linediff import hunks as line_hunks
+from watchkeeper.model.flow import Flow
 from watchkeeper.model.footprint import Aspect, Edit, Hunk, Write
 from watchkeeper.model.ids import SymbolKey
-from watchkeeper.model.reading import Import, Reading, Signature, Span, Status, Symbol, SymbolKind
+from watchkeeper.model.reading import CALLABLES, Import, Reading, Signature, Span, Status, Symbol, SymbolKind
 
 _SIMILAR = 0.6
 _MOST_RENAMES = 60
@@ -108,7 +109,7 @@ class Comparison:
             aspects.add(self._what_differs(old, new))
         if Aspect.ANNOTATIONS in aspects:
             aspects.discard(Aspect.RETURNS)  # it says so in other words, and returns what it returned
-        yield self._write(
+        write = self._write(
             new,
             Edit.MODIFIED,
             aspects=frozenset(aspects),
@@ -119,6 +120,12 @@ class Comparison:
             detail=_describe(old, new, contract),
             digest=_digest(after),
         )
+        yield msgspec.structs.replace(write, flow=self._flow(new)) if aspects == {Aspect.BODY} else write
+
+    def _flow(self, new: Symbol) -> Flow | None:
+        if new.kind not in CALLABLES or self._base is None or self._now is None:
+            return None
+        return self._language.find_flow(self._base.source, self._now.source, new.qualname, self._hunks)
 
     def _what_differs(self, old: Symbol, new: Symbol) -> Aspect:
         before, after = (self._normal(side, s, types=False) for side, s in ((self._base, old), (self._now, new)))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Protocol
 
+from watchkeeper.model.flow import Flow
+from watchkeeper.model.footprint import Hunk
 from watchkeeper.model.reading import Reading, Symbol
 
 
@@ -47,6 +49,12 @@ class Language(Protocol):
         """The symbol's own text, parameters and decorators included, without formatting, comments, docstrings and
         nested symbols. Equal texts mean the same behaviour. Without ``types`` the annotations of functions are left out
         too, where the language does nothing with them when it runs."""
+
+    def find_flow(self, before: bytes, after: bytes, qualname: str, hunks: Sequence[Hunk]) -> Flow | None:
+        """How the edits of one function hang together with the rest of it; None where that cannot be told.
+
+        ``hunks`` are all that differs between the file's two texts, in their order.
+        """
 
     def module_name(self, path: str, paths: AbstractSet[str]) -> str:
         """The module's name for people: ``click.core``. ``paths`` are all files of the tree."""

@@ -7,12 +7,13 @@ from enum import StrEnum
 import msgspec
 
 from watchkeeper.model.confidence import Confidence
+from watchkeeper.model.flow import Flow
 from watchkeeper.model.ids import ChangeId, SymbolKey
 from watchkeeper.model.reading import CallShape, Form, Signature, Span, SymbolKind
 from watchkeeper.model.resources import NotAnalysed, ResourceTouch
 
 __all__ = [
-    "CONTRACT", "Aspect", "Confidence", "Edit", "FileTouch", "Footprint", "Hunk", "Read", "TouchKind", "Write",
+    "CONTRACT", "Aspect", "Confidence", "Edit", "FileTouch", "Flow", "Footprint", "Hunk", "Read", "TouchKind", "Write",
 ]  # fmt: skip
 
 
@@ -50,7 +51,8 @@ class Write(msgspec.Struct, frozen=True, gc=False):
     ``key`` is in base coordinates (for an added symbol: its new place). ``before`` and ``after`` are the spans in the
     base's and in the change's text, ``hunks`` the changed lines inside ``after`` (in the change's text; for deletions
     in the base's). ``detail`` is a clause for people: ``parameter limit removed``. ``share`` is the part of the
-    symbol's lines that was changed, 0 to 1. ``imports`` marks a binding made by an import statement.
+    symbol's lines that was changed, 0 to 1. ``imports`` marks a binding made by an import statement. ``flow`` is there
+    where only a function's body differs, in a language that can tell.
     """
 
     key: SymbolKey
@@ -75,6 +77,7 @@ class Write(msgspec.Struct, frozen=True, gc=False):
     required: bool = False  # an added symbol that others must provide (abstract method, interface member)
     is_test: bool = False
     reachable: bool = False  # renamed or moved, and the old place still offers the old name
+    flow: Flow | None = None
 
 
 class Read(msgspec.Struct, frozen=True, gc=False):

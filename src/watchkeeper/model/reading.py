@@ -117,6 +117,9 @@ class SymbolKind(StrEnum):
     ENUM = "enum"
 
 
+CALLABLES = frozenset({SymbolKind.FUNCTION, SymbolKind.METHOD, SymbolKind.PROPERTY})
+"""What has a body that runs when it is called, or taken."""
+
 Span = tuple[int, int]
 """First and last line, 1-based, both included."""
 

@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from watchkeeper.code.language import Tree
+from watchkeeper.code.python_source.flow import find_flow
 from watchkeeper.code.python_source.modules import SUFFIXES, find_module, module_name
 from watchkeeper.code.python_source.normal import normalise
 from watchkeeper.code.python_source.outline import Outline, collect_outline
 from watchkeeper.code.python_source.parsing import Parsed, parse_source
 from watchkeeper.code.python_source.statements import find_references
 from watchkeeper.code.python_source.symbols import make_symbols
+from watchkeeper.model.flow import Flow
+from watchkeeper.model.footprint import Hunk
 from watchkeeper.model.reading import Reading, Reference, Status, Symbol
 
 _DEEP = "nested too deeply"
@@ -58,6 +61,9 @@ class Python:
 
     def normalise(self, source: bytes, symbol: Symbol, *, types: bool = True) -> str:
         return normalise(source, symbol, types=types)
+
+    def find_flow(self, before: bytes, after: bytes, qualname: str, hunks: Sequence[Hunk]) -> Flow | None:
+        return find_flow(before, after, qualname, hunks)
 
     def module_name(self, path: str, paths: AbstractSet[str]) -> str:
         return module_name(path, paths)

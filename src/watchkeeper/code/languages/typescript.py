@@ -6,7 +6,7 @@ than the language; what it cannot read is listed as broken, never taken for fine
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
 
@@ -21,6 +21,8 @@ from watchkeeper.code.languages._typescript_outline import read_outline
 from watchkeeper.code.languages._typescript_references import collect_references
 from watchkeeper.code.languages._typescript_signature import OPTIONAL
 from watchkeeper.code.languages._typescript_source import Dialect, Source, UnreadableError, prepare
+from watchkeeper.model.flow import Flow
+from watchkeeper.model.footprint import Hunk
 from watchkeeper.model.reading import Chain, Export, ParameterKind, Reading, Reference, Span, Status, Symbol
 
 
@@ -74,6 +76,10 @@ class TypeScript(msgspec.Struct, frozen=True):
             return normal_text(outline.source, group)
         except RecursionError:
             return _lines(source, symbol)
+
+    def find_flow(self, before: bytes, after: bytes, qualname: str, hunks: Sequence[Hunk]) -> Flow | None:  # noqa: ARG002
+        """Not known: nothing here follows names through a function, so no two edits are told to be independent."""
+        return None
 
     def module_name(self, path: str, paths: AbstractSet[str]) -> str:  # noqa: ARG002 - other languages need them
         """The path without suffix; an index file has its folder's name."""

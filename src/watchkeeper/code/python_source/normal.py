@@ -29,7 +29,7 @@ def normalise(source: bytes, symbol: Symbol, *, types: bool = True) -> str:
 
     Without ``types`` the annotations of functions count for nothing either.
     """
-    parsed, drafts = _read(source)
+    parsed, drafts = read_drafts(source)
     if parsed.tree is not None:
         if not symbol.qualname:
             return _module_text(parsed.tree)
@@ -40,7 +40,8 @@ def normalise(source: bytes, symbol: Symbol, *, types: bool = True) -> str:
 
 
 @lru_cache(maxsize=4)
-def _read(source: bytes) -> tuple[Parsed, Mapping[str, Draft]]:
+def read_drafts(source: bytes) -> tuple[Parsed, Mapping[str, Draft]]:
+    """A file's definitions by qualname, with their nodes, which nobody may alter. The last few are kept."""
     parsed = parse_source(source)  # a changed file is asked for many symbols in a row
     try:
         return parsed, collect_outline(parsed.tree, parsed.lines).drafts if parsed.tree is not None else {}

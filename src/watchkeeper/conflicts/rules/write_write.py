@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from watchkeeper.conflicts.independence import are_independent
 from watchkeeper.conflicts.pair import Pair, Party, make_conflict, short, shown_write
 from watchkeeper.model.conflicts import Conflict, Kind, Severity
 from watchkeeper.model.footprint import CONTRACT, Aspect, Confidence, Edit, Write
 from watchkeeper.model.ids import SymbolKey
-from watchkeeper.model.reading import Span, SymbolKind
+from watchkeeper.model.reading import CALLABLES, Span, SymbolKind
 
 RULE = "write-write"
 _NEAR_LINES = 40
-_CALLABLE = frozenset({SymbolKind.FUNCTION, SymbolKind.METHOD, SymbolKind.PROPERTY})
 _GONE = frozenset({Edit.DELETED, Edit.RENAMED})
 
 
@@ -58,8 +58,8 @@ def _judge(pair: Pair, key: SymbolKey, one: Write, two: Write) -> _Judgement | N
         return _judge_added(pair, key, one, two)
     if one.kind is SymbolKind.MODULE:
         return None  # unnamed statements: whether they touch is git's question
-    if one.kind in _CALLABLE:
-        return _judge_callables(first, second, one, two)
+    if one.kind in CALLABLES:
+        return _judge_callables(pair, one, two)
     return _judge_others(first, second, one, two)
 
 
@@ -90,7 +90,7 @@ def _judge_gone(first: Party, second: Party, one: Write, two: Write) -> _Judgeme
     if gone.edit is Edit.RENAMED and gone.successor is not None and gone.successor.path == gone.key.path:
         summary = f"{goner.label} renames {short(gone.name)} while {editor.label} edits it"
         return _Judgement(Severity.INFO, summary, where, "check the edit under its new name after the merge")
-    if edited.kind not in _CALLABLE and edited.kind is not SymbolKind.CLASS:
+    if edited.kind not in CALLABLES and edited.kind is not SymbolKind.CLASS:
         severity = Severity.MINOR
     else:
         severity = Severity.MINOR if edited.is_test else Severity.MAJOR
@@ -115,8 +115,8 @@ def _judge_added(pair: Pair, key: SymbolKey, one: Write, two: Write) -> _Judgeme
     return _Judgement(Severity.MINOR if one.is_test and two.is_test else Severity.MAJOR, summary, why, step)
 
 
-def _judge_callables(first: Party, second: Party, one: Write, two: Write) -> _Judgement | None:
-    summary = f"{first.label} and {second.label} both change {short(one.name)}"
+def _judge_callables(pair: Pair, one: Write, two: Write) -> _Judgement | None:
+    summary = f"{_both(pair)} both change {short(one.name)}"
     step = "let one of them go first and have the other re-read the result"
     quiet = frozenset({Aspect.ANNOTATIONS})
     if one.aspects <= quiet or two.aspects <= quiet:
@@ -127,6 +127,8 @@ def _judge_callables(first: Party, second: Party, one: Write, two: Write) -> _Ju
     contracts = bool(one.aspects & CONTRACT) or bool(two.aspects & CONTRACT)
     if gap > _NEAR_LINES and not contracts:
         return _Judgement(Severity.MINOR, summary, f"their edits are {gap} lines apart in one function", step)
+    if not contracts and are_independent(pair, one, two):
+        return _Judgement(Severity.MINOR, summary, "their edits share no variable, branch or resource", step)
     why = "each was written against the version without the other; git sees only whether the lines touch"
     return _Judgement(Severity.MAJOR, summary, why, step)
 
