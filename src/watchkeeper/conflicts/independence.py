@@ -8,7 +8,7 @@ from watchkeeper.conflicts.pair import Pair, Party
 from watchkeeper.model.flow import Flow, names_meet
 from watchkeeper.model.footprint import Write
 from watchkeeper.model.reading import Span
-from watchkeeper.model.resources import ResourceTouch
+from watchkeeper.model.resources import Resource
 
 
 def are_independent(pair: Pair, one: Write, two: Write) -> bool:
@@ -36,12 +36,11 @@ def _overlap(one: Span, two: Span) -> bool:
 
 
 def _share_a_resource(pair: Pair, one: Write, two: Write) -> bool:
-    """Whether one edit touches, newly or no longer, what the other's version of the function touches too."""
-    ours, theirs = list(_touches(pair.first, one)), list(_touches(pair.second, two))
-    return any(a.access.resource == b.access.resource and not (a.is_kept and b.is_kept) for a in ours for b in theirs)
+    """Whether both touch one thing outside the code, newly or no longer."""
+    return not set(_touched(pair.first, one)).isdisjoint(_touched(pair.second, two))
 
 
-def _touches(party: Party, write: Write) -> Iterator[ResourceTouch]:
+def _touched(party: Party, write: Write) -> Iterator[Resource]:
     for touch in party.footprint.resources:
-        if touch.path == write.path and touch.access.symbol == write.key.qualname:
-            yield touch
+        if not touch.is_kept and touch.path == write.path and touch.access.symbol == write.key.qualname:
+            yield touch.access.resource
