@@ -271,3 +271,32 @@ def test_a_new_parameter_of_a_nested_function_is_an_edit() -> None:
 
     assert edits(body, ("inner(a)", "inner(a, b=1)"), ("last = 2", "last = inner(2)")) is Severity.MAJOR
     assert edits(body, ("inner(a)", "inner(a, b=1)"), ("last = 2", "last = 8")) is Severity.MINOR
+
+
+TRY = """\
+    try:
+        first = 1
+        # between
+        # the
+        # two
+        middle = 3
+    except ValueError:
+        print(request)
+        last = 2
+"""
+
+
+def test_what_stands_in_a_try_decides_whether_its_handler_runs() -> None:
+    change = "last = 2", "last = 8"
+
+    assert edits(TRY, ("first = 1", "first = int(7)"), change) is Severity.MAJOR
+    assert edits(TRY.replace("middle = 3", "last = 2"), ("first = 1", "first = int(7)"), change) is Severity.MINOR
+
+
+def test_what_is_read_from_a_file_is_gone_for_the_other() -> None:
+    first = "first = 1", "first = request.readline()"
+
+    assert edits(EFFECTS, first, ("last = 2", "last = list(request)")) is Severity.MAJOR
+    assert (
+        edits(EFFECTS, ("first = 1", "first = next(request)"), ("last = 2", "last = list(request)")) is Severity.MAJOR
+    )

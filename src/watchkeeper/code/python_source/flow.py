@@ -198,6 +198,7 @@ def _governed(side: _Side) -> Iterator[Span]:
         step = version.steps[at]
         if step.end > step.last:
             yield step.first, step.end
+        yield from _handlers(version, step)
     for at in side.leaving.union(at for at in side.inside() if isinstance(version.steps[at].node, _JUMPS)):
         yield from _skipped(version, at)
 
@@ -215,6 +216,17 @@ def _skipped(version: _Version, at: int) -> Iterator[Span]:
             yield loops[0].first, loops[0].end
     elif loops:
         yield loops[-1].first, loops[-1].end
+
+
+def _handlers(version: _Version, step: _Step) -> Iterator[Span]:
+    """What handles, or follows, what a statement in the body of a ``try`` may raise."""
+    for holder in (version.steps[each] for each in step.around):
+        rest: Sequence[ast.AST] = ()
+        if isinstance(holder.node, ast.Try | ast.TryStar):
+            rest = [*holder.node.handlers, *holder.node.orelse, *holder.node.finalbody]
+        first = min((_first_line(each) for each in rest), default=0)
+        if step.first < first:
+            yield first, holder.end
 
 
 def _contexts(side: _Side) -> Iterator[str]:

@@ -19,6 +19,11 @@ _READING = frozenset(
     name for kind in (str, bytes, tuple, int, float, frozenset) for name in dir(kind) if not name.startswith("_")
 ) | {"get", "items", "keys", "values"}
 _ALTERING = frozenset(name for kind in _CONTAINERS for name in dir(kind) if not name.startswith("_")) - _READING
+_CONSUMING = frozenset(
+    "read readline readlines seek write writelines send recv close flush commit rollback acquire release put "
+    "fetchone fetchall fetchmany execute popleft appendleft start stop wait notify cancel reset".split()
+)
+"""Methods of files, queues, connections and locks: the next call meets another state."""
 _MAKES_CONTAINERS = frozenset({"list", "dict", "set", "sorted", "defaultdict", "deque", "OrderedDict", "Counter"})
 _SILENT_MODULES = frozenset(
     {"copy", "functools", "inspect", "itertools", "json", "math", "operator", "os.path", "re", "textwrap", "typing"}
@@ -180,6 +185,8 @@ class _Collector(ast.NodeVisitor):
             name = dotted(node.func)
             self.uses.is_blind |= name in _BLIND
             self.uses.acts |= name in _EFFECTIVE_BUILTINS
+            if name == "next":
+                self.uses.gives.update(filter(None, map(dotted, node.args[:1])))
             if name not in _QUIET_BUILTINS:
                 self.visit(node.func)
         self._visit_arguments(node)
@@ -240,6 +247,8 @@ class _Collector(ast.NodeVisitor):
             return
         if function.attr in _ALTERING:
             self._alter(owner)
+        elif function.attr in _CONSUMING:
+            self.uses.stirs.add(owner)
         is_own = root_of(owner) in self._names.own
         self.uses.shares.add(owner if is_own else f"{owner}.{function.attr}")
 
