@@ -32,7 +32,7 @@ def names_meet(one: Iterable[str], two: Iterable[str]) -> bool:
     others: dict[str, list[str]] = {}
     for name in two:
         others.setdefault(root_of(name), []).append(name)
-    return any(_overlap(name, other) for name in one for other in others.get(root_of(name), ()))
+    return any(names_overlap(name, other) for name in one for other in others.get(root_of(name), ()))
 
 
 def root_of(name: str) -> str:
@@ -40,5 +40,6 @@ def root_of(name: str) -> str:
     return name.partition(".")[0]
 
 
-def _overlap(one: str, two: str) -> bool:
+def names_overlap(one: str, two: str) -> bool:
+    """Whether two names mean one thing, or one of them a part of the other."""
     return one == two or one.startswith(f"{two}.") or two.startswith(f"{one}.")

@@ -10,11 +10,12 @@ import ast
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import NamedTuple
 
 from watchkeeper.code.python_source.normal import read_drafts
 from watchkeeper.code.python_source.uses import Names, Uses, head_of, uses_of
-from watchkeeper.model.flow import Flow, names_meet
+from watchkeeper.model.flow import Flow, names_overlap, root_of
 from watchkeeper.model.footprint import Hunk
 from watchkeeper.model.reading import Span
 
@@ -23,6 +24,7 @@ _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _LEAVES = (ast.Return, ast.Raise, ast.Assert)
 _JUMPS = (*_LEAVES, ast.Break, ast.Continue)
+_BLOCKS = ("body", "handlers", "orelse", "finalbody", "cases")
 _MOST_STEPS = 2_000
 
 
@@ -82,7 +84,7 @@ class _Version:
 
     def _walk(self, block: Iterable[ast.AST], around: tuple[int, ...]) -> None:
         for node in block:
-            inner = [each for each in ast.iter_child_nodes(node) if _is_step(each)]
+            inner = [each for name in _BLOCKS for each in getattr(node, name, ())]
             first, end = _first_line(node), _last_line(node)
             last = max(first, min((_first_line(each) for each in inner), default=end + 1) - 1)
             last = max([_first_line(node), *(_last_line(each) for each in head_of(node))]) if inner else last
@@ -120,9 +122,10 @@ def find_flow(before: bytes, after: bytes, qualname: str, hunks: Sequence[Hunk])
         return None
 
 
+@lru_cache(maxsize=16)
 def _version(source: bytes, qualname: str) -> _Version | None:
     parsed, drafts = read_drafts(source)
-    draft = drafts.get(qualname)
+    draft = drafts.get(qualname)  # the base's is asked for at every save
     if draft is None or parsed.broken or len(draft.nodes) != 1:
         return None
     function = draft.nodes[0]
@@ -242,15 +245,18 @@ def _contexts(side: _Side) -> Iterator[str]:
 
 def _closure(gives: set[str], steps: Sequence[Uses]) -> set[str]:
     """All names that unedited assignments make of ``gives``."""
-    reached = set(gives)
-    waiting = [step for step in steps if step.gives]
-    while True:
-        hit = [step for step in waiting if names_meet(step.takes, reached)]
-        if not hit:
-            return reached
-        waiting = [step for step in waiting if step not in hit]
-        for step in hit:
-            reached |= step.gives
+    takers: dict[str, list[tuple[str, Uses]]] = {}
+    for step in steps:
+        for name in step.takes if step.gives else ():
+            takers.setdefault(root_of(name), []).append((name, step))
+    reached, waiting = set(gives), list(gives)
+    while waiting:
+        name = waiting.pop()
+        for taken, step in takers.get(root_of(name), ()):
+            if names_overlap(name, taken):
+                waiting += step.gives - reached
+                reached |= step.gives
+    return reached
 
 
 def _in_base(span: Span, hunks: Sequence[Hunk]) -> Span:
@@ -267,10 +273,6 @@ def _base_line(line: int, hunks: Sequence[Hunk], *, is_end: bool) -> int:
             return hunk.base_start + (max(hunk.base_count, 1) - 1 if is_end else 0)
         shift = hunk.base_start + max(hunk.base_count, 1) - hunk.now_start - max(hunk.now_count, 1)
     return line + shift
-
-
-def _is_step(node: ast.AST) -> bool:
-    return isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case)
 
 
 def _first_line(node: ast.AST) -> int:

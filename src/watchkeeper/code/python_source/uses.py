@@ -33,6 +33,7 @@ _TOLD_BY = frozenset({"log", "logger", "logging", "_log", "_logger", "LOG", "LOG
 _EFFECTIVE_BUILTINS = frozenset({"open", "exec", "eval", "setattr", "delattr", "input", "__import__", "next"})
 _QUIET_BUILTINS = frozenset(dir(builtins)) - _EFFECTIVE_BUILTINS
 _BLIND = frozenset({"locals", "vars", "exec", "eval"})
+_BINDINGS = (ast.Assign, ast.AnnAssign)
 _Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
@@ -71,10 +72,11 @@ class Names:
 
     def __init__(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         arguments = function.args
-        stored = [node.id for node in ast.walk(function) if isinstance(node, ast.Name) and not _is_load(node)]
+        nodes = list(ast.walk(function))
+        stored = [node.id for node in nodes if isinstance(node, ast.Name) and not _is_load(node)]
         more = [each.arg for each in (arguments.vararg, arguments.kwarg) if each is not None]
         self.own = OWN | {each.arg for each in _parameters(arguments)} | set(stored)
-        made = [name for node in ast.walk(function) for name in _container_made(node)] + more
+        made = [*more, *(name for node in nodes if isinstance(node, _BINDINGS) for name in _container_made(node))]
         self.containers = {name for name in made if made.count(name) == stored.count(name) + (name in more)}
 
 
@@ -276,14 +278,10 @@ def _parameters(arguments: ast.arguments) -> Sequence[ast.arg]:
     return [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *more]
 
 
-def _container_made(node: ast.AST) -> Iterable[str]:
+def _container_made(node: ast.Assign | ast.AnnAssign) -> Iterable[str]:
     """The name that a statement binds to a new container."""
-    if isinstance(node, ast.Assign) and len(node.targets) == 1:
-        target, value = node.targets[0], node.value
-    elif isinstance(node, ast.AnnAssign) and node.value is not None:
-        target, value = node.target, node.value
-    else:
-        return ()
+    target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+    value = node.value
     makes = isinstance(value, ast.List | ast.Dict | ast.Set | ast.ListComp | ast.DictComp | ast.SetComp) or (
         isinstance(value, ast.Call) and dotted(value.func).rpartition(".")[2] in _MAKES_CONTAINERS
     )
