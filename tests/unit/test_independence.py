@@ -84,8 +84,21 @@ def test_names_that_only_begin_alike_are_two_names() -> None:
     assert in_constructor(("self.port = 80", "self.port = 443"), change) is Severity.MINOR
 
 
-def test_edits_that_meet_in_the_result_hang_together() -> None:
-    assert edits(PLAIN, ("host.upper()", "host.lower()"), ("size + 1", "size + 2")) is Severity.MAJOR
+def test_edits_that_only_end_in_one_result_are_independent() -> None:
+    first = "host.upper()", "host.lower()"
+
+    assert edits(PLAIN, first, ("size + 1", "size + 2")) is Severity.MINOR
+    assert edits(PLAIN, first, ("return label, total", "return label, str(total)")) is Severity.MAJOR
+
+
+def test_two_other_results_are_one_contract() -> None:
+    body = PLAIN.replace("    # the\n", "    if not host:\n        return None\n")
+
+    assert edits(body, ("return None", "return 0"), ("return label, total", "return [3]")) is Severity.MAJOR
+
+
+def test_a_name_that_both_set_is_shared() -> None:
+    assert edits(PLAIN, ("label = host.upper()", "label = 1\n    total = 2"), ("size + 1", "9")) is Severity.MAJOR
 
 
 BRANCHES = """\
@@ -141,6 +154,45 @@ def test_an_edited_condition_decides_nothing_about_what_stands_beside_it() -> No
     change = "request.is_admin", "request.is_owner"
 
     assert edits(BRANCHES, change, ("print(store)", "print(store, 2)")) is Severity.MINOR
+
+
+def test_what_a_condition_is_made_of_decides_about_what_stands_under_it() -> None:
+    body = BRANCHES.replace("    print(store)\n", "    if report:\n        print(store)\n")
+    change = "report = {}", "report = {3: 4}"
+
+    assert edits(body, change, ("print(store)", "print(store, 2)")) is Severity.MAJOR
+    assert (
+        edits(body.replace("if report:", "if request:"), change, ("print(store)", "print(store, 2)")) is Severity.MINOR
+    )
+
+
+def test_what_an_early_return_is_decided_by_decides_about_all_that_follows() -> None:
+    body = BRANCHES.replace("    # the\n", "    if not report:\n        return\n")
+    change = "report = {}", "report = {3: 4}"
+
+    assert edits(body, change, ("print(store)", "print(store, 2)")) is Severity.MAJOR
+    assert (
+        edits(body.replace("not report", "not request"), change, ("print(store)", "print(store, 2)")) is Severity.MINOR
+    )
+
+
+def test_a_check_that_is_reworded_and_made_stricter_still_decides() -> None:
+    body = BRANCHES.replace("    report = {}\n", '    if not request:\n        raise ValueError("none")\n')
+    reworded = 'ValueError("none")', 'ValueError("nothing")'
+    stricter = (
+        'if not request:\n        raise ValueError("none")',
+        'if request is 0:\n        raise ValueError("nothing")',
+    )
+
+    assert edits(body, stricter, ("print(store)", "print(store, 2)")) is Severity.MAJOR
+    assert edits(body, reworded, ("print(store)", "print(store, 2)")) is Severity.MINOR
+
+
+def test_what_a_nested_function_does_concerns_whoever_calls_it() -> None:
+    body = "    def inner(a):\n        return 5\n" + EFFECTS
+
+    assert edits(body, ("return 5", "return 6"), ("last = 2", "last = inner(2)")) is Severity.MAJOR
+    assert edits(body, ("return 5", "return 6"), ("last = 2", "last = 8")) is Severity.MINOR
 
 
 def test_what_is_set_under_an_edited_condition_is_altered_by_it() -> None:

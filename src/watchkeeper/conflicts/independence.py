@@ -18,7 +18,7 @@ def are_independent(pair: Pair, one: Write, two: Write) -> bool:
     """
     if one.flow is None or two.flow is None or _is_reached(one.flow, two) or _is_reached(two.flow, one):
         return False
-    if names_meet(one.flow.reaches, two.flow.reaches) or not set(one.flow.shares).isdisjoint(two.flow.shares):
+    if not set(one.flow.shares).isdisjoint(two.flow.shares):
         return False
     if one.flow.acts and two.flow.acts:
         return False  # what both do outside may meet there: a database, a file, a queue
@@ -26,7 +26,7 @@ def are_independent(pair: Pair, one: Write, two: Write) -> bool:
 
 
 def _is_reached(flow: Flow, other: Write) -> bool:
-    if other.flow is None or names_meet(flow.reaches, other.flow.takes):
+    if other.flow is None or names_meet(flow.reaches, (*other.flow.takes, *other.flow.gives)):
         return True
     return any(_overlap(governed, edited) for governed in flow.governs for edited in other.base_hunks)
 

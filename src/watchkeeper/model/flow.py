@@ -12,8 +12,9 @@ from watchkeeper.model.reading import Span
 class Flow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What one edit takes from the rest of its function, and what the rest gets from it, before and after the edit.
 
-    Names are dotted: ``session``, ``self.path``. ``takes`` are those whose values the edited statements use,
-    ``reaches`` those that they set or alter, and all that other assignments of the function make of these.
+    Names are dotted: ``session``, ``self.path``. ``takes`` are those whose values the edited statements use, or on
+    which it depends whether they run; ``gives`` those that they set or alter; ``reaches`` these, and all that other
+    assignments of the function make of them.
     ``governs`` are the base's lines that run, or run otherwise, because of the edit: what stands in an edited ``if``,
     loop or ``with``, what follows a new ``return``. ``shares`` is what it works on together with whoever works on it
     too: ``with`` blocks that it stands in, objects that it calls methods of. ``acts``: it does something beyond the
@@ -21,6 +22,7 @@ class Flow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
 
     takes: tuple[str, ...] = ()
+    gives: tuple[str, ...] = ()
     reaches: tuple[str, ...] = ()
     governs: tuple[Span, ...] = ()
     shares: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from watchkeeper.code.python_source.normal import read_drafts
-from watchkeeper.code.python_source.uses import Names, Uses, head_of, uses_of
+from watchkeeper.code.python_source.uses import RESULT, Names, Uses, head_of, uses_of
 from watchkeeper.model.flow import Flow, names_overlap, root_of
 from watchkeeper.model.footprint import Hunk
 from watchkeeper.model.reading import Span
@@ -107,8 +107,7 @@ class _Side:
 
     def inside(self) -> list[int]:
         """The statements that stand in an edited one."""
-        steps = enumerate(self.version.steps)
-        return [at for at, step in steps if at not in self.edited and not self.edited.isdisjoint(step.around)]
+        return [at for at, step in enumerate(self.version.steps) if not self.edited.isdisjoint(step.around)]
 
 
 def find_flow(before: bytes, after: bytes, qualname: str, hunks: Sequence[Hunk]) -> Flow | None:
@@ -149,6 +148,7 @@ def _flow(old: _Version, new: _Version, hunks: Sequence[Hunk]) -> Flow | None:
     every = [side.version.uses(at) for side in sides for at in range(len(side.version.steps))]
     return Flow(
         takes=tuple(sorted(used[0].takes | used[1].takes)),
+        gives=tuple(sorted(gives)),
         reaches=tuple(sorted(_closure(gives, every))),
         governs=tuple(sorted(governs)),
         shares=tuple(sorted({*used[0].shares, *used[1].shares, *_contexts(sides[0]), *_contexts(sides[1])})),
@@ -157,14 +157,32 @@ def _flow(old: _Version, new: _Version, hunks: Sequence[Hunk]) -> Flow | None:
 
 
 def _used(side: _Side) -> Uses:
-    """What the edited statements use, and what those alter that stand in them."""
-    found = Uses()
+    """What the edited statements use, what those alter that stand in them, and what decides whether they run."""
+    version, found = side.version, Uses()
     for at in side.edited:
-        found.add(side.version.uses(at))
+        found.add(version.uses(at))
+        scopes = (version.steps[each].node for each in version.steps[at].around)
+        found.gives.update(node.name for node in scopes if isinstance(node, _SCOPES))
     for at in side.inside():
-        inner = side.version.uses(at)
+        inner = version.uses(at)
         found.gives |= inner.gives
         found.acts |= inner.acts
+    for at in _deciding(side):
+        found.takes |= version.uses(at).takes
+    return found
+
+
+def _deciding(side: _Side) -> set[int]:
+    """The heads that edited statements stand under, and those of what may leave before it comes to them."""
+    steps = side.version.steps
+    edited = [steps[at] for at in side.edited]
+    found = {holder for step in edited for holder in step.around}
+    for at, step in enumerate(steps):
+        if at in side.edited or not isinstance(step.node, _JUMPS):
+            continue
+        for first, last in _skipped(side.version, at):
+            if any(first <= each.first <= last for each in edited):
+                found.update((at, *step.around) if isinstance(step.node, ast.Assert) else step.around)
     return found
 
 
@@ -254,8 +272,9 @@ def _closure(gives: set[str], steps: Sequence[Uses]) -> set[str]:
         name = waiting.pop()
         for taken, step in takers.get(root_of(name), ()):
             if names_overlap(name, taken):
-                waiting += step.gives - reached
-                reached |= step.gives
+                more = step.gives - reached - {RESULT}  # that two names end in one result ties no edits together
+                waiting += more
+                reached |= more
     return reached
 
 
