@@ -18,10 +18,10 @@ from urllib.parse import unquote
 import msgspec
 
 from watchkeeper.model.findings import Finding
+from watchkeeper.probes.identity import shorten, stable_subject
 
 MOST_BYTES = 64 * 1024 * 1024
 MOST_FINDINGS = 20_000
-_LONGEST = 400
 _LONGEST_LINE = 4_000
 
 
@@ -74,7 +74,7 @@ def parse_lines(check: str, text: str, folder: str) -> tuple[Finding, ...]:
         path = relative_path(match["path"], folder)
         message, rule = _split_rule(match["message"])
         if path is not None and message and not message.startswith("note:"):
-            found.append(_finding(check, rule or "error", path, message, int(match["line"])))
+            found.append(_finding(check, rule or "error", path, message, line=int(match["line"]), folder=folder))
     return _bounded(found)
 
 
@@ -94,9 +94,9 @@ def parse_jest(data: bytes, folder: str) -> tuple[TestResult, ...]:
             end = _JEST.get(str(test.get("status")), TestEnd.SKIPPED)
             messages = test.get("failureMessages")
             message = " ".join(str(part) for part in messages) if isinstance(messages, list) else ""
-            results.append(TestResult(f"{path}::{test.get('fullName', '')}", end, _short(message), path))
+            results.append(TestResult(f"{path}::{test.get('fullName', '')}", end, shorten(message), path))
         if not tests and suite.get("status") == "failed":
-            results.append(TestResult(path, TestEnd.ERROR, _short(str(suite.get("message", ""))), path))
+            results.append(TestResult(path, TestEnd.ERROR, shorten(str(suite.get("message", ""))), path))
     return tuple(results)
 
 
@@ -119,7 +119,9 @@ def parse_sarif(check: str, data: bytes, folder: str) -> tuple[Finding, ...]:
         for result in _each(run, "results"):
             message = _mapping(result.get("message")).get("text", "")
             path, line = _sarif_place(result, folder)
-            found.append(_finding(check, str(result.get("ruleId") or "error"), path, str(message), line))
+            found.append(
+                _finding(check, str(result.get("ruleId") or "error"), path, str(message), line=line, folder=folder)
+            )
     return _bounded(found)
 
 
@@ -133,7 +135,7 @@ def parse_eslint(check: str, data: bytes, folder: str) -> tuple[Finding, ...]:
         path = relative_path(str(_mapping(file).get("filePath", "")), folder) or ""
         for each in _each(_mapping(file), "messages"):
             rule, message = str(each.get("ruleId") or "error"), str(each.get("message", ""))
-            found.append(_finding(check, rule, path, message, _line(each.get("line"))))
+            found.append(_finding(check, rule, path, message, line=_line(each.get("line")), folder=folder))
     return _bounded(found)
 
 
@@ -145,7 +147,7 @@ def failures(check: str, results: Sequence[TestResult]) -> tuple[Finding, ...]:
         )
         for result in results
         if result.is_failure
-        for said in [_short(result.message) or "no message"]
+        for said in [shorten(result.message) or "no message"]
     )
 
 
@@ -170,17 +172,14 @@ _RULE_BEFORE = re.compile(
     r"^(?:(?:error|warning|info)\s*)?(?:\[(?P<rule>[\w./-]+)\]|(?P<code>[A-Z]{1,4}\d{2,5}):?)\s+(?P<message>.+)$"
 )
 _LEVEL = re.compile(r"^(?:error|warning|info|fatal error)\s*[:\-]?\s+", re.IGNORECASE)
-_NUMBER = re.compile(r"\b(?:0x[0-9a-fA-F]+|\d+)\b")
 _UNITTEST = re.compile(r"^={70}\r?\n(?P<kind>FAIL|ERROR|UNEXPECTED SUCCESS): (?P<name>.+?)\r?$", re.MULTILINE)
 _DRIVE = re.compile(r"[A-Za-z]:(?:/|$)")
 _JEST = {"passed": TestEnd.PASSED, "failed": TestEnd.FAILED}
 _FAILS = {TestEnd.FAILED: "fails", TestEnd.ERROR: "cannot run", TestEnd.PASSED: "passes", TestEnd.SKIPPED: "is skipped"}
 
 
-def _finding(check: str, rule: str, path: str, message: str, line: int) -> Finding:
-    """Its subject is the message without numbers: lines and columns stand in messages too."""
-    said = _short(message)
-    return Finding(check, rule, path, _NUMBER.sub("#", said), said, line)
+def _finding(check: str, rule: str, path: str, message: str, *, line: int, folder: str) -> Finding:
+    return Finding(check, rule, path, stable_subject(message, folder), shorten(message), line)
 
 
 def _split_rule(text: str) -> tuple[str, str]:
@@ -212,7 +211,7 @@ def _junit_case(case: ET.Element, folder: str) -> TestResult:
         element = case.find(child)
         if element is not None:
             message = element.get("message") or element.text or ""
-            return TestResult(name, end, _short(message), path, _seconds(case))
+            return TestResult(name, end, shorten(message), path, _seconds(case))
     return TestResult(name, TestEnd.PASSED, "", path, _seconds(case))
 
 
@@ -270,8 +269,3 @@ def _sarif_place(result: Mapping[str, Any], folder: str) -> tuple[str, int]:
 def _line(value: object) -> int:
     """A line number, 0 for what is none."""
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
-
-
-def _short(message: str) -> str:
-    text = " ".join(message.split())
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
