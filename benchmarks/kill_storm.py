@@ -95,24 +95,23 @@ def main() -> None:
             if fault:
                 print(f"SKIPPED {wall}: {fault}")
                 figures[wall] = {"skipped": fault}
+                record(figures)
                 continue
             found = Storm(Path(temporary), wall, random.Random(options.seed)).run(options.kills)
         figures[wall] = found
         record(figures)
         rows.append([wall, *(found[name] for name in ("kills", "wrong", "all gone ms, worst", "state files"))])
     print(render_table(["wall", "kills", "wrong", "gone ms, worst", "state files, after 10, at the end"], rows))
-    print(f"written: {record(figures)}")
     sys.exit(1 if any(each.get("wrong") for each in figures.values()) else 0)
 
 
-def record(figures: Mapping[str, object]) -> Path:
+def record(figures: Mapping[str, object]) -> None:
     """Write the results; those of other walls stay where they are of the same tree."""
     place = RESULTS / "kill_storm.json"
     before = json.loads(place.read_text()) if place.exists() else {"tree": ""}
     written = record_figures("kill_storm", figures)
     if json.loads(written.read_text())["tree"] == before["tree"]:
         record_figures("kill_storm", {**before["figures"], **figures})
-    return written
 
 
 def why_not(name: str, folder: Path) -> str | None:
