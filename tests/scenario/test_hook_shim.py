@@ -6,8 +6,9 @@ import os
 import shlex
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
@@ -26,8 +27,10 @@ PAYLOAD = b'{"hook_event_name":"PreToolUse","session_id":"s"}'
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "state"
+def home() -> Iterator[Path]:
+    """A state folder with a short name, whose sockets lie in it."""
+    with tempfile.TemporaryDirectory(prefix="wk-", dir="/tmp") as folder:
+        yield Path(folder, "state")
 
 
 def install(home: Path, deadline_s: float = 20.0) -> Path:
@@ -203,9 +206,9 @@ def test_a_state_folder_with_a_long_name_has_its_socket_elsewhere(git_repo: GitR
 def test_nothing_is_written_to_disk(git_repo: GitRepo, home: Path, tmp_path: Path) -> None:
     copy = install(home)
     with HookServer(home, project_of(git_repo), b"answer"):
-        before = contents_of(tmp_path)
+        before = contents_of(tmp_path), contents_of(home)
         run(copy, git_repo.path, env={"HOME": str(tmp_path)})
-        assert contents_of(tmp_path) == before
+        assert (contents_of(tmp_path), contents_of(home)) == before
 
 
 @pytest.mark.parametrize("agent", ["", "../codex", "co dex", "codex\n", "ünder"])
