@@ -1,4 +1,4 @@
-"""OpenCode's plugin, run by Node: what it tells the daemon, and what becomes of the answer."""
+"""OpenCode's plugin, run by Node and by Bun: what it tells the daemon, and what becomes of the answer."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ from watchkeeper.agents.sockets import socket_path
 from watchkeeper.model.agents import Act, TextEdit
 from watchkeeper.repos.repository import find_repository
 
-NODE = shutil.which("node")
-pytestmark = pytest.mark.skipif(NODE is None, reason="there is no node to run the plugin with")
+RUNTIMES = [shutil.which(name) for name in ("node", "bun")]  # OpenCode runs on Bun
 
 DRIVER = """
 import { Watchkeeper } from "./watchkeeper.mjs";
@@ -56,8 +55,8 @@ PROMPT = [
 class Drive:
     """Runs the plugin in one repository: ``drive(steps)`` gives what the driver printed."""
 
-    def __init__(self, folder: Path, repo: GitRepo, home: Path, deadline_s: float = 20.0) -> None:
-        self.home, self.repo, self.folder = home, repo, folder / "node"
+    def __init__(self, runtime: str, folder: Path, repo: GitRepo, home: Path, deadline_s: float = 20.0) -> None:
+        self.runtime, self.home, self.repo, self.folder = runtime, home, repo, folder / "plugin"
         self.folder.mkdir()
         (self.folder / "watchkeeper.mjs").write_bytes(render_plugin(self.home, deadline_s))
         (self.folder / "driver.mjs").write_text(DRIVER)
@@ -66,7 +65,7 @@ class Drive:
     def __call__(self, *steps: object, folder: Path | None = None) -> dict:
         environ = {name: value for name, value in os.environ.items() if name != "WATCHKEEPER_HOME"}
         done = subprocess.run(
-            [str(NODE), "driver.mjs", str(folder or self.repo.path), json.dumps(steps)],
+            [self.runtime, "driver.mjs", str(folder or self.repo.path), json.dumps(steps)],
             cwd=self.folder, env=environ, capture_output=True, timeout=60, check=True,
         )  # fmt: skip
         return json.loads(done.stdout)
@@ -89,9 +88,16 @@ def home() -> Iterator[Path]:
         yield Path(folder, "state")
 
 
+@pytest.fixture(params=RUNTIMES, ids=["node", "bun"])
+def runtime(request: pytest.FixtureRequest) -> str:
+    if request.param is None:
+        pytest.skip("the runtime to run the plugin with is not installed")
+    return str(request.param)
+
+
 @pytest.fixture
-def drive(tmp_path: Path, git_repo: GitRepo, home: Path) -> Drive:
-    return Drive(tmp_path, git_repo, home)
+def drive(runtime: str, tmp_path: Path, git_repo: GitRepo, home: Path) -> Drive:
+    return Drive(runtime, tmp_path, git_repo, home)
 
 
 def calls(server: HookServer) -> list[HookCall]:
@@ -177,9 +183,9 @@ def test_without_a_daemon_or_a_repository_nothing_happens(drive: Drive, tmp_path
 
 
 def test_a_daemon_that_does_not_answer_is_waited_for_until_the_deadline(
-    tmp_path: Path, git_repo: GitRepo, home: Path
+    runtime: str, tmp_path: Path, git_repo: GitRepo, home: Path
 ) -> None:
-    drive = Drive(tmp_path, git_repo, home, deadline_s=0.3)
+    drive = Drive(runtime, tmp_path, git_repo, home, deadline_s=0.3)
     started = time.monotonic()
     with HookServer(drive.home, drive.project, b'{"deny": "n', hang=True):
         assert "error" not in drive(BEFORE)["results"][0]
@@ -187,11 +193,11 @@ def test_a_daemon_that_does_not_answer_is_waited_for_until_the_deadline(
 
 
 def test_a_linked_worktree_and_a_long_state_folder_lead_to_the_same_socket_as_everywhere(
-    tmp_path: Path, git_repo: GitRepo
+    runtime: str, tmp_path: Path, git_repo: GitRepo
 ) -> None:
     git_repo.commit(files={"a.py": ""})
     tree = git_repo.worktree("ünter wegs", "side")
-    drive = Drive(tmp_path, git_repo, tmp_path / ("long " * 30))
+    drive = Drive(runtime, tmp_path, git_repo, tmp_path / ("long " * 30))
 
     with drive.server(lambda _call: Said(deny="no")) as server:
         assert drive(BEFORE, folder=tree.path)["results"][0]["error"] == "no"

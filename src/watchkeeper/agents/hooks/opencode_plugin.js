@@ -100,11 +100,15 @@ const converse = (socket, folder, payload) =>
     });
     speaker.on("end", () => done(decode(answer)));
     try {
-      speaker.end(`watchkeeper 1 hook opencode ${quote(folder)}\n${JSON.stringify(payload)}`);
+      const request = `watchkeeper 1 hook opencode ${quote(folder)}\n${JSON.stringify(payload)}`;
+      speaker.write(request, () => endWriting(speaker));
     } catch {
       done({}); // what cannot be written as JSON
     }
   });
+
+// Bun, which OpenCode runs on, takes end() for the end of reading too, whatever allowHalfOpen says.
+const endWriting = (speaker) => (globalThis.Bun && speaker._handle?.shutdown ? speaker._handle.shutdown() : speaker.end());
 
 const decode = (text) => {
   try {
