@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchkeeper.agents.commands import ShellRead, find_reads
+from watchkeeper.agents.commands import ShellRead, find_reads, find_writes
 from watchkeeper.agents.payload import MAX_LINE
 
 WHOLE = None
@@ -101,6 +101,52 @@ def test_a_command_that_shows_no_file_or_one_that_is_not_told_reads_none(command
     assert find_reads(command) == ()
 
 
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("sed -i s/a/b/ a.py", ["a.py"]),
+        ("sed -i.bak -e s/a/b/ a.py b.py", ["a.py", "b.py"]),
+        ("perl -pi -e 's/a/b/' a.py", ["a.py"]),
+        ("echo x > a.py", ["a.py"]),
+        ("echo x >> src/a.py 2>&1", ["src/a.py"]),
+        ("> a.py", ["a.py"]),
+        ("cat <<'EOF' > out.py\nx > no.py\nEOF", ["out.py"]),
+        ("cd src && echo x > a.py", ["src/a.py"]),
+        ("echo x | tee -a a.py b.py", ["a.py", "b.py"]),
+        ("cp a.py b.py", ["b.py"]),
+        ("mv a.py b.py", ["a.py", "b.py"]),
+        ("rm -f a.py", ["a.py"]),
+        ("bash -lc 'cd x; touch a.py'", ["x/a.py"]),
+        ("pytest 2> errors.txt", ["errors.txt"]),
+        ("pytest &> all.txt", ["all.txt"]),
+    ],
+)
+def test_a_command_that_changes_files_writes_them(command: str, expected: list[str]) -> None:
+    assert find_writes(command) == tuple(expected)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sed -n 1,5p a.py",
+        "sed s/a/b/ a.py",
+        "perl -ne print a.py",
+        "cat a.py",
+        "pytest > /dev/null 2>&1",
+        "echo x > $OUT",
+        "cat < a.py",
+        "cp a.py src/",
+        "rm -rf *.py",
+        "echo 'x > a.py'",
+        "cd $X && rm a.py",
+        "git commit",
+        "[ 1 -gt 2 ]",
+    ],
+)
+def test_a_command_that_changes_no_file_or_one_that_is_not_told_writes_none(command: str) -> None:
+    assert find_writes(command) == ()
+
+
 SHELL = st.lists(
     st.sampled_from(
         "cat head sed -n 1,5p a.py b | || && ; ( ) < > >> <<EOF EOF cd .. ' \" $ \\ # \n bash -c -".split(" ")
@@ -115,6 +161,7 @@ def test_any_text_is_read_without_a_failure_and_gives_plain_paths(command: str) 
         assert read.path
         assert not set(read.path) & set("\0\n$*")
         assert read.lines is None or 1 <= read.lines[0] <= read.lines[1] <= MAX_LINE
+    assert all(path and not set(path) & set("\0\n$*") for path in find_writes(command))
 
 
 def test_a_command_of_megabytes_is_cut_before_it_is_read() -> None:

@@ -131,6 +131,13 @@ def test_a_command_that_shows_no_file_is_a_run_alone() -> None:
     assert [event.act for event in read("codex", CODEX, tool_input={"command": "pytest -q"}).events] == [Act.RUN]
 
 
+def test_a_command_that_changes_a_file_is_a_write_that_tells_no_text() -> None:
+    run, write = read("codex", CODEX, tool_input={"command": "sed -i s/a/b/ src/calc.py"}).events
+
+    assert (run.act, write.act, write.path, write.edits) == (Act.RUN, Act.WRITE, "src/calc.py", ())
+    assert write.command == run.command
+
+
 def test_a_patch_is_one_write_for_each_file_with_its_edits() -> None:
     call = read("codex", CODEX, hook_event_name="PreToolUse", tool_name="apply_patch", tool_input={"command": PATCH})
 

@@ -28,3 +28,12 @@ def test_the_pure_band_opens_prints_and_evaluates_nothing(path: Path) -> None:
     assert not called & {"open", "print", "input", "eval", "exec", "breakpoint"}
     assert "pathlib" not in plain
     assert taken <= {"PurePosixPath", "PurePath"}, "paths here are names, not places"
+
+
+def test_the_hooks_shim_stands_alone_and_imports_nothing_that_costs_time() -> None:
+    tree = ast.parse((SOURCE / "agents" / "shim.py").read_bytes())
+    plain = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    taken = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+
+    assert plain == {"_signal", "_socket", "posix", "posixpath", "sys"}
+    assert taken == {"_sha256", "_sha2", "hashlib"}

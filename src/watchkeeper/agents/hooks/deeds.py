@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from watchkeeper.agents.commands import find_reads
+from watchkeeper.agents.commands import find_reads, find_writes
 from watchkeeper.agents.hooks.patch import find_patch, parse_patch
 from watchkeeper.agents.payload import (
     Fields,
@@ -87,7 +87,7 @@ def searches(*path: str, pattern: str = "pattern") -> Tool:
 
 
 def runs(*command: str, cwd: str = "") -> Tool:
-    """Runs a command in a shell: the run, what the command seems to read, and the patch that it may hold."""
+    """Runs a command in a shell: the run, what the command seems to read and write, and the patch it may hold."""
 
     def deeds(fields: Fields) -> tuple[Deed, ...]:
         text = get_text(fields, *command) or _joined(fields, command)
@@ -109,6 +109,7 @@ def run_deeds(command: str, cwd: str = "") -> tuple[Deed, ...]:
     """What running ``command`` means."""
     told = [Deed(Act.RUN, command=command, cwd=cwd)]
     told += [Deed(Act.READ, read.path, read.lines, command=command, cwd=cwd) for read in find_reads(command)]
+    told += [Deed(Act.WRITE, path, command=command, cwd=cwd) for path in find_writes(command)]
     return (*told, *patch_deeds(find_patch(command)))
 
 

@@ -108,7 +108,10 @@ const converse = (socket, folder, payload) =>
   });
 
 // Bun, which OpenCode runs on, takes end() for the end of reading too, whatever allowHalfOpen says.
-const endWriting = (speaker) => (globalThis.Bun && speaker._handle?.shutdown ? speaker._handle.shutdown() : speaker.end());
+const endWriting = (speaker) => {
+  if (globalThis.Bun && speaker._handle?.shutdown) speaker._handle.shutdown();
+  else speaker.end();
+};
 
 const decode = (text) => {
   try {
