@@ -32,6 +32,7 @@ class HookServer:
 
     def __enter__(self) -> Self:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path.parent.chmod(0o700)  # it may have been there
         self._socket.bind(str(self.path))
         self._socket.listen()
         self._thread.start()

@@ -142,24 +142,31 @@ def test_an_agent_that_never_ends_its_payload_is_not_waited_for(git_repo: GitRep
         assert process.wait(timeout=60) == 0
 
 
-@pytest.mark.parametrize("key", ["cwd", "working_dir"])
+@pytest.mark.parametrize(
+    ("agent", "told"),
+    [("codex", ("cwd", '"{}"')), ("goose", ("working_dir", '"{}"')), ("cursor", ("workspace_roots", '["{}"]'))],
+)
 def test_the_folder_that_the_payload_tells_counts_before_the_hooks_own(
-    git_repo: GitRepo, home: Path, tmp_path: Path, key: str
+    git_repo: GitRepo, home: Path, tmp_path: Path, agent: str, told: tuple[str, str]
 ) -> None:
+    key, value = told
     other = GitRepo.create(tmp_path / "other")
     for gap in ("", " "):
-        payload = f'{{"event":"PreToolUse","{key}":{gap}"{git_repo.path}"}}'.encode()
+        payload = f'{{"event":"PreToolUse","{key}":{gap}{value.format(git_repo.path)}}}'.encode()
         with HookServer(home, project_of(git_repo), b"told"), HookServer(home, project_of(other), b"own"):
-            assert run(install(home), other.path, payload) == b"told"
-            assert run(install(home), other.path, b'{"cwd":"/no/where"}') == b"own"
-            assert run(install(home), other.path, b'{"cwd":"\\u002f"}') == b"own"
+            assert run(install(home), other.path, payload, agent) == b"told"
+            assert run(install(home), other.path, f'{{"{key}":{value.format("/no/where")}}}'.encode(), agent) == b"own"
+            assert run(install(home), other.path, f'{{"{key}":{value.format("/u002f")}}}'.encode(), agent) == b"own"
 
 
-def test_a_folder_that_the_model_wrote_does_not_pose_as_gooses(git_repo: GitRepo, home: Path, tmp_path: Path) -> None:
+def test_a_folder_that_the_model_wrote_does_not_pose_as_the_sessions(
+    git_repo: GitRepo, home: Path, tmp_path: Path
+) -> None:
     other = GitRepo.create(tmp_path / "other")
     payload = f'{{"tool_input":{{"working_dir":"{other.path}"}},"working_dir":"{git_repo.path}"}}'.encode()
     with HookServer(home, project_of(git_repo), b"right"), HookServer(home, project_of(other), b"wrong"):
         assert run(install(home), tmp_path, payload, "goose") == b"right"
+        assert run(install(home), git_repo.path, payload, "codex") == b"right"
 
 
 def test_where_the_hook_runs_elsewhere_the_vendors_variable_tells_the_project(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 
 import pytest
 
 from watchkeeper.agents.hooks import VENDORS, vendor
 from watchkeeper.agents.hooks.vendor import HookCall, PayloadError, Point, Said, decode_payload
+from watchkeeper.agents.shimcopy import DEADLINE_S
 from watchkeeper.model.agents import Act, AgentEvent, Phase, TextEdit
 
 CODEX = {
@@ -158,6 +160,13 @@ def test_a_patch_inside_a_command_is_seen_and_what_only_names_one_is_not() -> No
 
     assert acts == [Act.RUN, *[Act.WRITE] * 5]
     assert [event.act for event in read("codex", CODEX, tool_input={"command": "grep apply_patch"}).events] == [Act.RUN]
+
+
+def test_a_command_runs_in_the_folder_that_is_told_with_it() -> None:
+    shell = {"tool_name": "run_shell_command", "tool_input": {"command": "cat a.py", "dir_path": "src"}}
+
+    assert {event.cwd for event in read("gemini", GEMINI, **shell).events} == {"/wt/src"}
+    assert {event.cwd for event in read("codex", CODEX, tool_input={"command": "ls", "workdir": "/x"}).events} == {"/x"}
 
 
 def test_a_list_of_words_is_the_command_that_it_runs() -> None:
@@ -471,6 +480,15 @@ def test_half_a_surrogate_pair_and_broken_utf8_are_replaced_rather_than_refused(
     (event,) = read("codex", payload).events
 
     assert event.text == "a\ufffd b\ufffd"
+
+
+@pytest.mark.parametrize("name", VENDORS)
+def test_a_hook_gives_up_before_its_vendor_does(name: str) -> None:
+    told = json.dumps([entry.shape for entry in VENDORS[name].setup.entries])
+    limits = [float(text) for text in re.findall(r'"timeout(?:Sec)?": (\d+)', told)]
+
+    assert len(limits) == len(VENDORS[name].setup.entries)
+    assert all((limit / 1000 if name == "gemini" else limit) > DEADLINE_S for limit in limits)
 
 
 def test_a_name_that_no_vendor_has_is_none() -> None:

@@ -16,6 +16,7 @@ HOME = ""
 DEADLINE_S = 2.0
 
 MAX_BYTES = 64 * 1024 * 1024
+TOLD_IN = {"goose": b'"working_dir"', "openhands": b'"working_dir"', "cursor": b'"workspace_roots"'}
 PROJECT_VARIABLES = (b"CLAUDE_PROJECT_DIR", b"CURSOR_PROJECT_DIR", b"GEMINI_PROJECT_DIR", b"OPENHANDS_PROJECT_DIR")
 SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~/")
 
@@ -54,7 +55,7 @@ def ask(agent: str, payload: bytes) -> bytes:
     if not payload or not agent.isascii() or not agent.isalnum():
         return b""
     home = find_home()
-    for folder in find_folders(payload):
+    for folder in find_folders(agent, payload):
         project = find_project(folder)
         path = socket_path(home, project) if home and project else b""
         if path and is_ours(path):
@@ -103,12 +104,12 @@ def is_peer_ours(speaker: _socket.socket) -> bool:
     return int.from_bytes(credentials[4:8], sys.byteorder) == posix.getuid()
 
 
-def find_folders(payload: bytes) -> list[bytes]:
+def find_folders(agent: str, payload: bytes) -> list[bytes]:
     """Where the session may be at work: as told, else where the hook runs, else where the vendor says."""
-    told = (find_told(payload, key) for key in (b'"working_dir"', b'"cwd"', b'"workspace_roots"'))
+    told = find_told(payload, TOLD_IN.get(agent, b'"cwd"'))
     named = (posix.environ.get(name) for name in PROJECT_VARIABLES)
     seen: list[bytes] = []
-    for folder in (*told, working_folder(), *named):
+    for folder in (told, working_folder(), *named):
         if folder and folder.startswith(b"/") and folder not in seen:
             seen.append(folder)
     return seen

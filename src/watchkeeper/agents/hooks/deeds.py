@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posixpath
+import shlex
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -24,7 +26,7 @@ Lines = tuple[int, int] | None
 
 
 class Deed(msgspec.Struct, frozen=True):
-    """One thing that a tool call does. ``path`` is as told; ``cwd`` where a command runs, ``""`` where not told."""
+    """One thing that a tool call does. ``path`` is as told; ``cwd`` where a command runs, if told."""
 
     act: Act
     path: str = ""
@@ -135,7 +137,7 @@ def as_events(
             tool=tool,
             call=call,
             text=deed.text,
-            cwd=deed.cwd or cwd,
+            cwd=posixpath.join(cwd, deed.cwd) if deed.cwd else cwd,
         )
 
 
@@ -149,8 +151,6 @@ def _writes(path: tuple[str, ...], edits: Callable[[Fields], tuple[TextEdit, ...
 
 def _joined(fields: Fields, keys: tuple[str, ...]) -> str:
     """A command as a list of words: ``["bash", "-lc", "cat a.py"]`` is what it runs, other lists are quoted."""
-    import shlex
-
     for key in keys:
         words = [item for item in get_items(fields, key) if isinstance(item, str)]
         if len(words) == 3 and words[0].rpartition("/")[2] in {"bash", "sh", "zsh"} and words[1] in {"-c", "-lc"}:

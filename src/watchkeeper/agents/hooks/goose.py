@@ -47,6 +47,7 @@ SETUP = Setup(
     programs=("goose",),
     folder=".config/goose",
     base=".agents/plugins/watchkeeper",
+    configured_by="XDG_CONFIG_HOME",
     files=(
         ConfigFile("hooks/hooks.json", project_path=".agents/plugins/watchkeeper/hooks/hooks.json"),
         ConfigFile("plugin.json", project_path=".agents/plugins/watchkeeper/plugin.json", text=_MANIFEST),
