@@ -110,6 +110,14 @@ def test_entries_are_found_and_taken_out_of_a_file_that_was_formatted_anew(text:
     assert parse_json(plain).value() == parse_json(text).value()
 
 
+@given(TEXTS, st.sampled_from([None, 2, "\t"]))
+def test_entries_are_taken_out_of_a_file_that_its_vendor_wrote_anew(text: str, indent: int | str | None) -> None:
+    new, made = insert_entries(text, WANTED)
+    plain = remove_entries(json.dumps(parse_json(new).value(), indent=indent), made)
+
+    assert parse_json(plain).value() == parse_json(text).value()
+
+
 @given(TEXTS, st.data())
 def test_an_edit_of_somebody_else_stays_when_ours_are_taken_out(text: str, data: st.DataObject) -> None:
     new, made = insert_entries(text, WANTED)

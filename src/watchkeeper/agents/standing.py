@@ -99,8 +99,10 @@ def _find_fault(record: FileRecord, setup: Setup, home: Path) -> tuple[Standing,
         if not has_entries(text):
             return Standing.GONE, "its entries were taken out of the file"
         off = _find_switch(text, setup)
-    except (WatchkeeperError, UnicodeDecodeError, JsonError) as error:
-        return Standing.UNREADABLE, f"the file cannot be read: {error}"
+    except WatchkeeperError as error:
+        return Standing.UNREADABLE, error.message
+    except (UnicodeDecodeError, JsonError) as error:
+        return Standing.UNREADABLE, f"the file is no JSON and cannot be read: {error}"
     if off:
         return Standing.OFF, f"the file has {off}: no hook runs"
     return _find_stale(record, home)
