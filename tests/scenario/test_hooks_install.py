@@ -314,6 +314,15 @@ def test_a_record_that_cannot_be_read_is_said_and_nothing_is_guessed(capsys: pyt
     assert path.read_bytes() == before
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can edit for somebody else")
+def test_a_file_stays_its_owners() -> None:
+    path = written("codex", "tidy")
+    os.chown(path, 1234, 1234)
+    for action in ("install", "remove"):
+        run(["hooks", action, "codex", "--yes"])
+        assert (path.stat().st_uid, path.stat().st_gid) == (1234, 1234)
+
+
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
 def test_a_file_that_may_not_be_written_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     path = written("codex", "tidy")

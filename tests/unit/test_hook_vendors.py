@@ -154,6 +154,25 @@ def test_a_patch_is_one_write_for_each_file_with_its_edits() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "\n" * 1_000_000,
+        "@@\n" * 500_000,
+        "*** Add File: x\n" * 100_000,
+        "+" * 3_000_000,
+        "(" * 1_000_000,
+        "<<A\n" * 300_000,
+    ],
+)
+def test_a_patch_or_command_that_is_made_to_be_slow_is_read_in_time(hostile: str) -> None:
+    patch = f"*** Begin Patch\n*** Update File: a.py\n{hostile}"
+    changes = {"hook_event_name": "PreToolUse", "tool_name": "apply_patch", "tool_input": {"command": patch}}
+
+    assert len(read("codex", CODEX, **changes).events) <= 2_001
+    assert read("codex", CODEX, tool_input={"command": hostile}).events[0].act is Act.RUN
+
+
 def test_a_patch_inside_a_command_is_seen_and_what_only_names_one_is_not() -> None:
     command = f"cd /wt && apply_patch <<'EOF'\n{PATCH}\nEOF\n"
     acts = [event.act for event in read("codex", CODEX, tool_input={"command": command}).events]

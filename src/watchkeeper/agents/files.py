@@ -45,8 +45,7 @@ def write_config(path: Path, content: bytes, mode: int) -> None:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
             if real.exists():
-                shutil.copystat(real, new)  # attributes of others, as far as there are any
-                os.utime(new)
+                _keep_attributes(real, new)
             os.fchmod(stream.fileno(), mode)
             stream.flush()
             os.fsync(stream.fileno())
@@ -78,6 +77,16 @@ def unreadable(path: Path, reason: str) -> WatchkeeperError:
         hint=f"look at {path}, then run watchkeeper hooks install again",
         facts={"file": str(path), "reason": reason},
     )
+
+
+def _keep_attributes(old: Path, new: Path) -> None:
+    """The owner (where root edits for somebody) and what others attached to the file, as far as that can be kept."""
+    found = old.stat()
+    with suppress(OSError):
+        os.chown(new, found.st_uid, found.st_gid)
+    with suppress(OSError):
+        shutil.copystat(old, new)
+        os.utime(new)
 
 
 def _remove_folders(folders: tuple[str, ...]) -> None:

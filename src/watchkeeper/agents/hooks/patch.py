@@ -88,10 +88,9 @@ def _hunks(body: Iterable[str]) -> Iterator[list[str]]:
 
 def _hunk(lines: list[str]) -> TextEdit:
     """The text before and after, context included: it is what tells equal edits apart."""
-    while lines and not lines[-1]:
-        lines = lines[:-1]
-    old = _text(line[1:] for line in lines if line[:1] != "+")
-    return TextEdit(old, _text(line[1:] for line in lines if line[:1] != "-"))
+    end = next((place for place in range(len(lines), 0, -1) if lines[place - 1]), 0)
+    old = _text(line[1:] for line in lines[:end] if line[:1] != "+")
+    return TextEdit(old, _text(line[1:] for line in lines[:end] if line[:1] != "-"))
 
 
 def _text(lines: Iterable[str]) -> str:
