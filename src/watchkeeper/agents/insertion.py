@@ -102,8 +102,9 @@ class _Style(msgspec.Struct, frozen=True):
 
 
 def _new_document(text: str, wanted: Wanted) -> tuple[str, Made]:
-    whole = {**wanted.extra, "hooks": {event: [entry] for event, entry in wanted.entries}}
-    new = json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+    pairs = [*wanted.extra.items(), ("hooks", {event: [entry] for event, entry in wanted.entries})]
+    members = ",\n  ".join(_rendered(pairs, "  ", _Style("\n", "  ", is_flat=False), is_flat=False))
+    new = f"{{\n  {members}\n}}\n"
     return text + new, Made((new,), hooks=True, events=_events(wanted), extra=tuple(wanted.extra))
 
 
@@ -167,10 +168,14 @@ def _fill(text: str, node: Node, pairs: Sequence[tuple[str | None, object]], sty
 
 
 def _rendered(pairs: Sequence[tuple[str | None, object]], indent: str, style: _Style, *, is_flat: bool) -> list[str]:
+    """Each on one line, but for the object of all hooks: what is shown for consent is to be read."""
     found = []
     for key, value in pairs:
-        shown = json.dumps(value, ensure_ascii=False, indent=None if is_flat else style.unit)
-        shown = shown.replace("\n", style.newline + indent)
+        shown = json.dumps(value, ensure_ascii=False)
+        if key == "hooks" and isinstance(value, dict) and not is_flat:
+            inner = style.newline + indent + style.unit
+            members = f",{inner}".join(_rendered([*value.items()], inner, style, is_flat=True))
+            shown = f"{{{inner}{members}{style.newline}{indent}}}"
         found.append(shown if key is None else f"{json.dumps(key)}: {shown}")
     return found
 
