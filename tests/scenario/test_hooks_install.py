@@ -68,12 +68,14 @@ STYLES = {
 @pytest.fixture(autouse=True)
 def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home folder without any agent, and no program of one on the path."""
-    home = tmp_path / "user"
-    home.mkdir()
+    home, programs = tmp_path / "user", tmp_path / "programs"
+    for folder in (home, programs):
+        folder.mkdir()
+    (programs / "git").symlink_to(shutil.which("git") or "/usr/bin/git")
     for name in ("CLAUDE_CONFIG_DIR", "CODEX_HOME", "COPILOT_HOME", "XDG_CONFIG_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("PATH", str(Path(shutil.which("git") or "/usr/bin/git").parent))
+    monkeypatch.setenv("PATH", str(programs))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
     return home
 
