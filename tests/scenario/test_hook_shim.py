@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 import pytest
 from hypothesis import given
@@ -83,6 +83,15 @@ def test_the_project_is_found_from_any_checkout_of_it(git_repo: GitRepo, home: P
         with HookServer(home, project, b"found") as server:
             assert run(copy, folder) == b"found"
         assert server.requests[0][0].endswith(f" {quote(str(folder))}")
+
+
+def test_a_folder_whose_name_is_no_text_is_told_byte_for_byte(git_repo: GitRepo, home: Path) -> None:
+    git_repo.commit(files={"a.py": ""})
+    tree = git_repo.worktree(os.fsdecode(b"b\xffd %"), "side")
+    with HookServer(home, project_of(git_repo), b"found") as server:
+        assert run(install(home), tree.path) == b"found"
+
+    assert unquote_to_bytes(server.requests[0][0].split(" ")[-1]) == os.fsencode(tree.path)
 
 
 def test_a_link_to_a_checkout_leads_to_its_project(git_repo: GitRepo, home: Path, tmp_path: Path) -> None:
