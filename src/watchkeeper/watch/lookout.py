@@ -180,7 +180,10 @@ class Lookout:
         return Step(self._pairs.events(), touched=before != (followed.found.change.head, followed.files))
 
     def set_sessions(self, root: Path, sessions: Sequence[Session]) -> Step:
-        """These sessions are at work in a worktree now. From two on, each has a change of its own."""
+        """These sessions are at work in a worktree (one of ``followed``, or soon to be) now.
+
+        From two on, each has a change of its own.
+        """
         if not self._sharing.set_sessions(root, sessions, self._clock()) or root not in self.followed:
             return Step()
         step = self.scan(root)
@@ -303,6 +306,7 @@ class Lookout:
         for root in [root for root in self.followed if str(root) not in now]:
             self.followed.pop(root).checkout.close()
             self._sharing.forget(root)
+            self._troubles.pop(f"{root} lost", None)
             self._troubles.pop(str(root), None)
 
     def _look_at_worktrees(self, survey: Survey, moved: set[Path]) -> None:

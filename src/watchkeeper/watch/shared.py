@@ -64,8 +64,10 @@ class Shared:
             self._attribution.end(identity, at)
             self._past[identity] = self._sessions[identity]
         self._sessions = now
-        for identity in now.keys() & self._past.keys():
-            del self._past[identity]
+        self._past = {each: past for each, past in self._past.items() if each not in now}
+        if not self._attribution.paths:  # else more may turn out to be theirs
+            known = frozenset[SessionId]().union(*(file.authors for file in self._files.values()))
+            self._past = {each: past for each, past in self._past.items() if each in known}
 
     def tell(self, session: SessionId, event: AgentEvent, path: str, at: Millis) -> bool:
         """A session of this checkout told something; whether that changed whose something is."""
@@ -82,6 +84,7 @@ class Shared:
         changed = [path for path, file in seen.items() if self._is_news(path, file)]
         for path in changed:
             self._take(path, seen[path], when(path), now)
+            self._seen[path] = _identity(seen[path])  # only now: where git fails, it is looked at again
         if changed:
             self._join(moved)
         self._is_begun = True
@@ -160,13 +163,9 @@ class Shared:
                 )
 
     def _is_news(self, path: str, file: NowFile | None) -> bool:
-        identity = _identity(file)
         if path not in self._seen:
             self._seen[path] = _identity(self._now(path))
-        if self._seen[path] == identity:
-            return False
-        self._seen[path] = identity
-        return True
+        return self._seen[path] != _identity(file)
 
     def _take(self, path: str, now: NowFile | None, touched: Millis | None, seen_at: Millis) -> None:
         file = self._files.get(path)

@@ -41,6 +41,7 @@ class Sharing:
         self._sessions: dict[Path, tuple[Session, ...]] = {}
         self._rooms: dict[Path, Shared] = {}
         self._heads: dict[Path, tuple[Sha | None, str]] = {}
+        self._looked: dict[Path, Sha | None] = {}
         self._between: dict[tuple[Sha, Sha], tuple[str, ...]] = {}
 
     def set_sessions(self, root: Path, sessions: Sequence[Session], at: Millis) -> bool:
@@ -57,7 +58,7 @@ class Sharing:
 
     def forget(self, root: Path) -> None:
         """The checkout is gone, or nobody works there any more."""
-        for table in (self._sessions, self._rooms, self._heads):
+        for table in (self._sessions, self._rooms, self._heads, self._looked):
             table.pop(root, None)
 
     def tell(self, root: Path, session: SessionId, event: AgentEvent, at: Millis) -> bool:
@@ -72,12 +73,12 @@ class Sharing:
         if not sessions:
             return ""
         before = self._heads.get(root)
-        self._heads[root] = at
         if room is None:
             room = self._rooms[root] = Shared(worktree.head, self._objects, self._surveyor.history.object_format)
             room.set_sessions(sessions, now)
         elif before is not None and before != at and not self._is_own_move(worktree, room, before):
             room.move(worktree.head, now)
+        self._heads[root] = at
         return _said_lost(worktree, room)
 
     def base_of(self, root: Path) -> Sha | None:
@@ -91,7 +92,10 @@ class Sharing:
         if room is None:
             return
         seen = _seen(state.files)
-        for path in {*room.paths, *self._paths_between(room.base, state.base)} - seen.keys():
+        paths = set(room.paths)
+        if self._looked.get(root) != state.head:  # a commit: what it has may have been saved since the last look
+            paths |= set(self._paths_between(room.base, state.base))
+        for path in paths - seen.keys():
             entry = self._objects.find_entry(state.base, path) if state.base is not None else None
             seen[path] = NowFile(entry) if entry is not None and entry.mode != FOLDER else None
         renamed = {
@@ -100,6 +104,7 @@ class Sharing:
             if file.kind is TouchKind.RENAMED and file.now_path and file.base_path
         }
         room.look(seen, renamed, lambda path: _touched(root, path), now)
+        self._looked[root] = state.head
 
     def parts(self, root: Path, whole: Change) -> Parts | None:
         """The changes that a checkout is split into; None where it is one change."""
