@@ -352,3 +352,11 @@ def test_what_is_read_from_a_file_is_gone_for_the_other() -> None:
     assert (
         edits(EFFECTS, ("first = 1", "first = next(request)"), ("last = 2", "last = list(request)")) is Severity.MAJOR
     )
+
+
+def test_a_statement_that_is_only_moved_out_of_a_branch_is_an_edit() -> None:
+    body = "    if request:\n        size = 1\n        limit = 5\n" + EFFECTS
+    out = "        limit = 5", "    limit = 5"
+
+    assert edits(body, out, ("last = 2", "last = limit")) is Severity.MAJOR
+    assert edits(body, out, ("last = 2", "last = 8")) is Severity.MINOR

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from watchkeeper.cli.folding import Division, Telling, view_of
+from watchkeeper.cli.folding import Division, Telling, levels_of
 from watchkeeper.cli.live_view import event_lines, next_step, problem_lines, render_picture
 from watchkeeper.cli.output import Terminal
 from watchkeeper.conflicts.lifecycle import State, fold_all, open_conflicts
@@ -115,7 +115,7 @@ def proof(outcome: Outcome) -> Proof:
 
 
 def shown(events: list[Recorded], environ: Mapping[str, str]) -> Division:
-    return view_of(load_settings((), environ)).divide(open_conflicts(fold_all(events)))
+    return levels_of(load_settings((), environ)).divide(open_conflicts(fold_all(events)))
 
 
 def lower_half(events: list[Recorded], environ: Mapping[str, str]) -> list[str]:
@@ -185,7 +185,7 @@ CLOSED = ConflictClosed(MINOR.id, CloseReason.RESOLVED)
 def test_without_a_screen_nothing_is_told_of_a_minor_conflict_until_it_becomes_grave(
     events: tuple[Event, ...], told: int
 ) -> None:
-    telling = Telling(view_of(load_settings((), {})))
+    telling = Telling(levels_of(load_settings((), {})))
 
     assert len(event_lines(recorded(*events), telling, PLAIN)) == told
-    assert len(event_lines(recorded(*events), Telling(view_of(load_settings((), BY_CHOICE))), PLAIN)) == len(events)
+    assert len(event_lines(recorded(*events), Telling(levels_of(load_settings((), BY_CHOICE))), PLAIN)) == len(events)

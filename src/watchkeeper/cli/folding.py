@@ -19,7 +19,7 @@ _INTERRUPTS = Severity.MAJOR
 """What is worth an interruption; below it people look by themselves."""
 
 
-class View(NamedTuple):
+class Levels(NamedTuple):
     """The least severity that is shown in full, and the least that is counted in the folded line."""
 
     full: Severity
@@ -39,10 +39,10 @@ class Division(NamedTuple):
     folded: tuple[ConflictState, ...] = ()
 
 
-def view_of(settings: Settings) -> View:
+def levels_of(settings: Settings) -> Levels:
     """``major`` and above in full and ``minor`` folded; whoever sets ``min_severity`` gets all from there in full."""
     least = settings.config.min_severity
-    return View(least, least) if settings.is_set("min_severity") else View(_INTERRUPTS, least)
+    return Levels(least, least) if settings.is_set("min_severity") else Levels(_INTERRUPTS, least)
 
 
 def folded_lines(folded: tuple[ConflictState, ...], terminal: Terminal) -> list[str]:
@@ -56,15 +56,15 @@ def folded_lines(folded: tuple[ConflictState, ...], terminal: Terminal) -> list[
 class Telling:
     """Which events a person is told of: those about a conflict that is, or was told of as, grave enough."""
 
-    def __init__(self, view: View, shown: Iterable[ConflictState] = ()) -> None:
-        self._view = view
+    def __init__(self, levels: Levels, shown: Iterable[ConflictState] = ()) -> None:
+        self._levels = levels
         self._told = {each.conflict.id for each in shown}
 
     def tells(self, event: AnyEvent) -> bool:
         """Whether the event belongs on the screen. A minor suspicion that is proved does."""
         match event:
             case ConflictOpened(conflict=conflict) | ConflictChanged(conflict=conflict):
-                return self._note(conflict.id, conflict.severity.rank >= self._view.full.rank)
+                return self._note(conflict.id, conflict.severity.rank >= self._levels.full.rank)
             case ConflictProbed(id=identity, proof=proof):
                 return self._note(identity, proof.outcome is Outcome.PROVED)
             case ConflictClosed(id=identity) | ConflictDismissed(id=identity):

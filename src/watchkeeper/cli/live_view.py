@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from watchkeeper.cli.folding import Division, Telling, folded_lines, view_of
+from watchkeeper.cli.folding import Division, Telling, folded_lines, levels_of
 from watchkeeper.cli.output import Terminal, find_terminal, printable
 from watchkeeper.cli.wording import describe, render_ago, severity_counts, state_lines
 from watchkeeper.conflicts.lifecycle import ConflictState, open_conflicts
@@ -68,7 +68,7 @@ def next_step(picture: Picture, shown: Sequence[ConflictState]) -> str:
 
 def divided(picture: Picture, place: Place) -> Division:
     """The open conflicts, the worst first: those that the view shows in full, and those that it folds."""
-    return view_of(place.settings).divide(open_conflicts(picture.state))
+    return levels_of(place.settings).divide(open_conflicts(picture.state))
 
 
 def render_picture(picture: Picture, shown: Division, repository: Path, terminal: Terminal) -> list[str]:
@@ -224,7 +224,7 @@ class LineView:
         self._terminal = terminal
         self._is_begun = False
         self._problems: tuple[str, ...] = ()
-        self._telling = Telling(view_of(place.settings))
+        self._telling = Telling(levels_of(place.settings))
 
     def take(self, update: Update) -> None:
         if self._is_begun:
@@ -239,7 +239,7 @@ class LineView:
             picture = self._watch.picture()
             self._problems = picture.statistics.problems
             shown = divided(picture, self._place)
-            self._telling = Telling(view_of(self._place.settings), shown.full)
+            self._telling = Telling(levels_of(self._place.settings), shown.full)
             self._print(render_picture(picture, shown, self._place.repository.common_dir, self._terminal))
             if picture.statistics.recorder:
                 self._print([_recorded_by(picture.statistics.recorder)])

@@ -39,11 +39,13 @@ class _Step(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Equal for statements that say the same; of those that hold others only the head counts."""
+        """Equal for statements that say the same at one depth; of those that hold others only the head counts."""
         if self.end == self.last and not isinstance(self.node, _SCOPES):
-            return ast.dump(self.node)
+            return f"{len(self.around)} {ast.dump(self.node)}"
         head = [*head_of(self.node), *filter(None, [getattr(self.node, "args", None)])]
-        return " ".join([type(self.node).__name__, str(getattr(self.node, "name", "")), *map(ast.dump, head)])
+        return " ".join(
+            [str(len(self.around)), type(self.node).__name__, str(getattr(self.node, "name", "")), *map(ast.dump, head)]
+        )
 
 
 class _Version:
