@@ -19,11 +19,13 @@ from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.events import NoticeDelivered, NoticeSettled, WatchStopped
 from watchkeeper.model.ids import ChangeId, Millis
 from watchkeeper.watch.engine import LiveWatch, Update
+from watchkeeper.watch.gates import writes_of
 from watchkeeper.watch.notices import decide_notices, standing_for, waiting_for
 from watchkeeper.watch.service import Peer, Reply, Request
 from watchkeeper.watch.sessions import Sessions, by_path
 
 _MOST_TOLD = 3
+_ONCE = "This call was held back once, so that you hear of it; make it again if it is still right."
 _LOOK_S = 0.4
 _SWEEP_S = 3.0
 
@@ -112,12 +114,18 @@ class Attendance:
     async def _answer(self, vendor: HookVendor, call: HookCall, session: Session, reply: Reply) -> None:
         """What was not told yet goes out with this answer, where that can be heard; told is what left."""
         state = self._state()
-        told = waiting_for(state, session.id)[:_MOST_TOLD] if call.can_advise or call.can_hold else ()
+        is_last_way = call.is_deaf and call.can_deny and bool(writes_of(call.events))
+        hears = call.can_advise or call.can_hold or is_last_way
+        told = waiting_for(state, session.id)[:_MOST_TOLD] if hears else ()
         again = standing_for(state, session.id)[-_MOST_TOLD:] if call.is_fleeting and call.can_advise else ()
         text = "\n\n".join(notice.text for notice in (*again, *told))
-        said = Said(hold=text) if call.can_hold else Said(advice=text)
+        if call.can_hold:
+            said, channel = Said(hold=text), Channel.STOP
+        elif call.can_advise:
+            said, channel = Said(advice=text), Channel.HOOK
+        else:
+            said, channel = Said(deny=f"{text}\n{_ONCE}"), Channel.HOOK
         if await reply.write(vendor.answer(call, said) if text else b"") and told:
-            channel = Channel.STOP if call.can_hold else Channel.HOOK
             await self._live.record([NoticeDelivered(notice.id, channel) for notice in told])
         elif call.point is Point.STOP:
             await self._leave_unanswered(session.id)

@@ -57,6 +57,7 @@ def understand(agent: str, told: Told, spots: Mapping[str, Spot], tools: Mapping
         can_hold=spot.holds,
         is_fleeting=spot.is_fleeting,
         was_held=told.was_held,
+        is_deaf=not any(each.advises for each in spots.values() if each.point in _DURING),
     )
 
 
@@ -80,6 +81,7 @@ def printed(answer: Mapping[str, object]) -> bytes:
     return json.dumps(answer).encode("ascii")
 
 
+_DURING = frozenset({Point.BEFORE_TOOL, Point.AFTER_TOOL, Point.BEFORE_MODEL})
 _ACTS = {Point.BEGIN: Act.BEGIN, Point.END: Act.END, Point.PROMPT: Act.PROMPT, Point.STOP: Act.IDLE}
 
 

@@ -36,7 +36,8 @@ class HookCall(msgspec.Struct, frozen=True):
     ``session`` is the vendor's own id, ``""`` where none was told; ``cwd`` is where the session works. ``can_advise``,
     ``can_deny`` and ``can_hold`` say what an answer here reaches: what is said besides is lost. ``is_fleeting``: advice
     given here is seen by one model call only and is in no history; it must be repeated to last. ``was_held``: the
-    vendor says that the session was held back from stopping already. ``echo`` is what the answer repeats of the
+    vendor says that the session was held back from stopping already. ``is_deaf``: this vendor's agents hear nothing
+    during a turn but why something was denied. ``echo`` is what the answer repeats of the
     payload.
     """
 
@@ -50,6 +51,7 @@ class HookCall(msgspec.Struct, frozen=True):
     can_hold: bool = False
     is_fleeting: bool = False
     was_held: bool = False
+    is_deaf: bool = False
     echo: Mapping[str, object] = {}
 
 
