@@ -28,3 +28,29 @@ def test_the_pure_band_opens_prints_and_evaluates_nothing(path: Path) -> None:
     assert not called & {"open", "print", "input", "eval", "exec", "breakpoint"}
     assert "pathlib" not in plain
     assert taken <= {"PurePosixPath", "PurePath"}, "paths here are names, not places"
+
+
+STARTERS = {"create_subprocess_exec", "create_subprocess_shell", "subprocess_exec", "subprocess_shell"}
+
+
+def test_agents_are_started_in_one_module_and_nothing_else_is_started_through_asyncio() -> None:
+    starting = {
+        str(path.relative_to(SOURCE))
+        for path in SOURCE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if (isinstance(node, ast.Attribute) and node.attr in STARTERS)
+        or (isinstance(node, ast.alias) and node.name in STARTERS)
+    }
+
+    assert starting == {"agents/process.py"}
+
+
+def test_no_other_module_of_agents_knows_of_processes() -> None:
+    importing = {
+        path.name
+        for path in (SOURCE / "agents").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.Import) and any(alias.name == "subprocess" for alias in node.names)
+    }
+
+    assert importing == set()

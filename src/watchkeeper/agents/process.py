@@ -1,0 +1,180 @@
+"""An agent's process: started in a group of its own, read line by line within bounds, ended with all it started.
+
+The only module of ``agents`` that starts processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from watchkeeper.agents.port import AgentError, Launch, Limits
+from watchkeeper.agents.untrusted import decode
+
+
+class Overlong:
+    """Stands in for a line that was longer than allowed, and skipped."""
+
+
+OVERLONG = Overlong()
+
+
+class FloodError(Exception):
+    """The process printed more than it may in its life."""
+
+
+class Process:
+    """A running program. What it writes to its error output is kept: the last of it, to say why it died."""
+
+    def __init__(self, process: asyncio.subprocess.Process, limits: Limits) -> None:
+        self._process = process
+        self._limits = limits
+        self._printed = 0
+        self._errors: deque[str] = deque(maxlen=20)
+        self._listening = asyncio.create_task(self._listen())
+        self._writing = asyncio.Lock()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def last_words(self) -> str:
+        """The end of what it wrote to its error output, in one line."""
+        return " ".join(" ".join(self._errors).split())[-500:]
+
+    async def lines(self) -> AsyncIterator[bytes | Overlong]:
+        """Each line without its end, and ``OVERLONG`` for each that is too long; ends with the output.
+
+        Raises: FloodError once ``output_bytes`` have come.
+        """
+        assert self._process.stdout is not None
+        buffer = bytearray()
+        is_skipping = False
+        while chunk := await self._process.stdout.read(_CHUNK):
+            self._printed += len(chunk)
+            if self._printed > self._limits.output_bytes:
+                raise FloodError
+            *ended, rest = chunk.split(b"\n")
+            for part in ended:
+                if not is_skipping:
+                    buffer += part
+                    yield bytes(buffer) if len(buffer) <= self._limits.line_bytes else OVERLONG
+                is_skipping = False
+                buffer.clear()
+            if not is_skipping:
+                buffer += rest
+            if len(buffer) > self._limits.line_bytes:
+                yield OVERLONG
+                is_skipping = True
+                buffer.clear()
+        if buffer:
+            yield bytes(buffer)
+
+    async def write(self, data: bytes) -> None:
+        """Send data to its input. Raises: ConnectionError where it is gone, TimeoutError where it does not read."""
+        assert self._process.stdin is not None
+        async with self._writing, asyncio.timeout(self._limits.answer_s):
+            self._process.stdin.write(data)
+            await self._process.stdin.drain()
+
+    def close_input(self) -> None:
+        """Tell it that nothing more will come."""
+        assert self._process.stdin is not None
+        with suppress(ConnectionError, RuntimeError):
+            self._process.stdin.close()
+
+    async def wait(self, timeout_s: float | None = None) -> int | None:
+        """Its exit code, or minus the signal, once it has ended; None where it has not within the time.
+
+        Looked at again and again: the loop's own way also waits for the pipes, which children may hold for ever.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while self._process.returncode is None and (deadline is None or time.monotonic() < deadline):  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK_S)
+        return self._process.returncode
+
+    async def end(self) -> int:
+        """End it and everything it started: asked first, killed after ``_GRACE_S``. Gives its exit code."""
+        self.close_input()
+        started = [*_descendants(self.pid)]
+        if self._process.returncode is None:
+            self._signal(signal.SIGTERM)
+            await self.wait(_GRACE_S)
+        started += [each for each in _descendants(self.pid) if each not in started]
+        self._signal(signal.SIGKILL)
+        for pid in started:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        code = await self.wait()
+        await self._hang_up()
+        assert code is not None
+        return code
+
+    def _signal(self, number: signal.Signals) -> None:
+        """To its group, which outlives it where it left children behind."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+
+    async def _listen(self) -> None:
+        assert self._process.stderr is not None
+        with suppress(ConnectionError):
+            while chunk := await self._process.stderr.read(_CHUNK):
+                self._errors.extend(decode(line[:_WORD]) for line in chunk.splitlines()[-20:])
+
+    async def _hang_up(self) -> None:
+        """What left the group and holds the pipes must not keep us: they are closed from here."""
+        self._listening.cancel()
+        await asyncio.wait({self._listening})
+        self._process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001 - there is no public way
+
+
+async def start_process(launch: Launch, cwd: Path, limits: Limits) -> Process:
+    """Start a program. Raises: AgentError, naming what cannot be started and why."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *launch.command,
+            cwd=cwd,
+            env=None if launch.environment is None else dict(launch.environment),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+    except (OSError, ValueError, TypeError) as error:
+        said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise AgentError(
+            f"the agent's program cannot be started: {' '.join(launch.command)[:200]} in {cwd}: {said}",
+            slug="agent-not-started",
+            hint="see that it is installed, and on PATH",
+        ) from error
+    return Process(process, limits)
+
+
+_CHUNK = 1 << 16
+_WORD = 1000
+_GRACE_S = 2.0
+_LOOK_S = 0.05
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    """All that a process started and what those did: agents put shell commands into groups of their own.
+
+    Needs /proc; elsewhere the process group alone is ended.
+    """
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, ValueError, IndexError):
+            parent = int(stat.read_bytes().rpartition(b")")[2].split()[1])
+            children.setdefault(parent, []).append(int(stat.parent.name))
+    waiting = [pid]
+    while waiting:
+        for child in children.get(waiting.pop(), []):
+            yield child
+            waiting.append(child)
