@@ -12,13 +12,14 @@ from pathlib import Path
 
 import msgspec
 
+from watchkeeper.agents.acp_files import ServedFiles
 from watchkeeper.agents.acp_reading import ToolCalls
-from watchkeeper.agents.jsonrpc import RefusedError, UnknownMethodError
+from watchkeeper.agents.jsonrpc import DeniedError, RefusedError, UnknownMethodError
 from watchkeeper.agents.port import AgentError, Capabilities, Gate, Launch, Limits, allow
 from watchkeeper.agents.untrusted import MAX_TEXT, Fields, find_fields, find_objects, find_text
 from watchkeeper.agents.vendors import AcpVendor, Steering
 from watchkeeper.agents.wire import Telling, Wire, ask_gate
-from watchkeeper.model.agents import Act, AgentEvent, Channel, Phase
+from watchkeeper.model.agents import Act, AgentEvent, Channel, Phase, TextEdit
 
 _LOST = (ConnectionError, TimeoutError)
 
@@ -26,8 +27,9 @@ _LOST = (ConnectionError, TimeoutError)
 class AcpAdapter:
     """One session of an agent over ACP. ``servers`` are MCP servers that it is given, in the protocol's words.
 
-    Files are not served to the agent (``fs`` is not advertised): its own tools tell lines and differences as well, and
-    what an agent asks for nevertheless is answered as unknown.
+    ``serves_files``: the agent may read and write the files of its worktree through us. Off, unless wanted: most agents
+    never ask, and one writes past us anyway. Goose tells the lines that it reads only then, and is told by the gate why
+    it may not write. What an agent asks for that was not offered is answered as unknown.
     """
 
     def __init__(
@@ -38,11 +40,14 @@ class AcpAdapter:
         gate: Gate = allow,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         servers: Sequence[Mapping[str, object]] = (),
+        serves_files: bool = False,
     ) -> None:
         self._vendor = vendor
         self._gate = gate
         self._limits = limits
         self._servers = list(servers)
+        self._serves_files = serves_files
+        self._files = ServedFiles(Path("/nowhere"))
         self._telling = Telling(vendor.name, "acp", limits)
         self._wire = Wire(self._telling, launch, limits)
         self._calls = ToolCalls(vendor.tool_name_at)
@@ -68,6 +73,7 @@ class AcpAdapter:
         return self._wire.pid
 
     async def start(self, cwd: Path, *, resume: str = "") -> str:
+        self._files = ServedFiles(cwd)
         await self._wire.open(cwd, self, lambda: self._turn is not None, self._on_end)
         try:
             async with asyncio.timeout(self._limits.start_s):
@@ -148,9 +154,17 @@ class AcpAdapter:
                 self._put(self._calls.take(update, self._telling.about))
 
     async def on_request(self, method: str, params: Fields) -> object:
-        if method != "session/request_permission":
-            raise UnknownMethodError
         self._check_session(params)
+        match method:
+            case "session/request_permission":
+                return await self._permit(params)
+            case "fs/read_text_file" if self._serves_files:
+                return await self._files.read(params)
+            case "fs/write_text_file" if self._serves_files:
+                return await self._write(params)
+        raise UnknownMethodError
+
+    async def _permit(self, params: Fields) -> object:
         self._flush()
         intents = self._calls.read_intent(find_fields(params, "toolCall"), self._telling.about)
         about = msgspec.structs.replace(self._telling.about, phase=Phase.INTENT)
@@ -163,13 +177,25 @@ class AcpAdapter:
                 return _choose(params, ("reject_once", "reject_always"))
         return _choose(params, ("allow_once", "allow_always"))
 
+    async def _write(self, params: Fields) -> object:
+        old, new = await self._files.compare(params)
+        event = msgspec.structs.replace(
+            self._telling.about, act=Act.WRITE, phase=Phase.INTENT, path=find_text(params, "path"), tool="write",
+            edits=(TextEdit(old, new),),
+        )  # fmt: skip
+        verdict = await ask_gate(self._gate, event, self._limits, self._telling)
+        if not verdict.allow:
+            raise DeniedError(f"Not allowed: {verdict.reason}" if verdict.reason else "Not allowed")
+        await self._files.write(params)
+        return None
+
     async def _open_session(self, cwd: Path, resume: str) -> str:
-        peer = self._wire.peer
+        peer, serves = self._wire.peer, self._serves_files
         hello = await peer.request(
             "initialize",
             {
                 "protocolVersion": 1,
-                "clientCapabilities": {"fs": {"readTextFile": False, "writeTextFile": False}, "terminal": False},
+                "clientCapabilities": {"fs": {"readTextFile": serves, "writeTextFile": serves}, "terminal": False},
                 "clientInfo": {"name": "watchkeeper", "version": "1"},
             },
             timeout_s=None,
@@ -209,8 +235,8 @@ class AcpAdapter:
             except RefusedError as error:
                 reason, phase = str(error), Phase.FAILED
                 self._telling.fault(f"the turn failed: {error}")
-            except ConnectionError as error:
-                reason, phase = str(error), Phase.FAILED
+            except ConnectionError:
+                return  # the end of the process ends the turn, once it is known how it died
             finally:
                 self._prompts.discard(answer)
         self._end_turn(reason, phase)

@@ -24,13 +24,17 @@ class UnknownMethodError(Exception):
     """We do not do what the agent asks for."""
 
 
+class DeniedError(Exception):
+    """We do not do it this time; the message tells the agent why."""
+
+
 class Hearer(Protocol):
     """Who gets what an agent sends of its own accord."""
 
     def on_notification(self, method: str, params: Fields) -> None: ...
 
     async def on_request(self, method: str, params: Fields) -> object:
-        """The result of a request. Raises: UnknownMethodError for what we do not do."""
+        """The result of a request. Raises: UnknownMethodError for what we do not do, DeniedError with a reason."""
         ...
 
     def on_fault(self, text: str) -> None:
@@ -147,6 +151,8 @@ class Peer:
             reply = {"result": await self._hearer.on_request(method, params)}
         except UnknownMethodError:
             reply = {"error": {"code": -32601, "message": f"Method not found: {method}"}}
+        except DeniedError as error:
+            reply = {"error": {"code": -32000, "message": str(error)}}
         try:
             await self._post({**self._version, "id": number, **reply})
         except (ConnectionError, TimeoutError):

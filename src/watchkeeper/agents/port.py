@@ -18,6 +18,7 @@ class GateKind(StrEnum):
 
     HOOK = "hook"  # the vendor's hook denies, with a reason that reaches the model
     DECLINE = "decline"  # the protocol's approval is declined, and the turn goes on
+    FILES = "files"  # the agent writes through us, and is told the reason as the error of the write
     PERMISSION = "permission"  # a permission request is rejected: see ``reject_ends_turn``
 
 
@@ -57,13 +58,16 @@ class Launch(msgspec.Struct, frozen=True):
 class Limits(msgspec.Struct, frozen=True):
     """How much of an agent is borne before its process group is killed, or what it says is dropped; each is told.
 
-    ``line_bytes``: a longer line is skipped. ``output_bytes``: all that the process may print in its life.
-    ``silence_s``: how long nothing may come within a turn. ``waiting_events`` and ``waiting_bytes``: what is kept for a
-    reader of ``events`` that is slower than the agent.
+    ``line_bytes``: a longer line is skipped. ``output_bytes``, ``output_lines``: all that a process may print in its
+    life. ``said_bytes``: what is kept, of each turn, of output that no protocol explains. ``silence_s``: how long
+    nothing may come within a turn. ``waiting_events``, ``waiting_bytes``: what is kept for a reader of ``events`` that
+    is slower than the agent.
     """
 
     line_bytes: int = 16 << 20
     output_bytes: int = 1 << 30
+    output_lines: int = 5_000_000
+    said_bytes: int = 1 << 20
     start_s: float = 60.0
     answer_s: float = 20.0
     silence_s: float = 1800.0

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,12 +31,17 @@ class FloodError(Exception):
 
 
 class Process:
-    """A running program. What it writes to its error output is kept: the last of it, to say why it died."""
+    """A running program. What it writes to its error output is kept: the last of it, to say why it died.
 
-    def __init__(self, process: asyncio.subprocess.Process, limits: Limits) -> None:
+    ``mark`` is in its environment, and in that of all it starts: also of what left its group and outlived its parent.
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process, mark: str, limits: Limits) -> None:
         self._process = process
+        self._mark = mark.encode()
         self._limits = limits
         self._printed = 0
+        self._lines = 0
         self._errors: deque[str] = deque(maxlen=20)
         self._listening = asyncio.create_task(self._listen())
         self._writing = asyncio.Lock()
@@ -52,16 +58,17 @@ class Process:
     async def lines(self) -> AsyncIterator[bytes | Overlong]:
         """Each line without its end, and ``OVERLONG`` for each that is too long; ends with the output.
 
-        Raises: FloodError once ``output_bytes`` have come.
+        Raises: FloodError once ``output_bytes`` or ``output_lines`` have come.
         """
         assert self._process.stdout is not None
         buffer = bytearray()
         is_skipping = False
         while chunk := await self._process.stdout.read(_CHUNK):
             self._printed += len(chunk)
-            if self._printed > self._limits.output_bytes:
-                raise FloodError
             *ended, rest = chunk.split(b"\n")
+            self._lines += len(ended)
+            if self._printed > self._limits.output_bytes or self._lines > self._limits.output_lines:
+                raise FloodError
             for part in ended:
                 if not is_skipping:
                     buffer += part
@@ -101,21 +108,30 @@ class Process:
         return self._process.returncode
 
     async def end(self) -> int:
-        """End it and everything it started: asked first, killed after ``_GRACE_S``. Gives its exit code."""
+        """End it and everything it started: asked first, killed after ``_GRACE_S``. Gives its exit code.
+
+        What it printed before can still be read.
+        """
         self.close_input()
-        started = [*_descendants(self.pid)]
+        started = set(_find_started(self.pid, self._mark))
         if self._process.returncode is None:
             self._signal(signal.SIGTERM)
             await self.wait(_GRACE_S)
-        started += [each for each in _descendants(self.pid) if each not in started]
+        started.update(_find_started(self.pid, self._mark))
         self._signal(signal.SIGKILL)
         for pid in started:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
         code = await self.wait()
-        await self._hang_up()
         assert code is not None
+        await _await_gone(started)
         return code
+
+    async def close(self) -> None:
+        """Let go of its pipes, whoever still holds their other ends; ``lines`` ends with that."""
+        self._listening.cancel()
+        await asyncio.wait({self._listening})
+        self._process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001 - there is no public way
 
     def _signal(self, number: signal.Signals) -> None:
         """To its group, which outlives it where it left children behind."""
@@ -128,20 +144,16 @@ class Process:
             while chunk := await self._process.stderr.read(_CHUNK):
                 self._errors.extend(decode(line[:_WORD]) for line in chunk.splitlines()[-20:])
 
-    async def _hang_up(self) -> None:
-        """What left the group and holds the pipes must not keep us: they are closed from here."""
-        self._listening.cancel()
-        await asyncio.wait({self._listening})
-        self._process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001 - there is no public way
-
 
 async def start_process(launch: Launch, cwd: Path, limits: Limits) -> Process:
     """Start a program. Raises: AgentError, naming what cannot be started and why."""
+    mark = f"{_MARK}={secrets.token_hex(8)}"
+    environment = os.environ if launch.environment is None else launch.environment
     try:
         process = await asyncio.create_subprocess_exec(
             *launch.command,
             cwd=cwd,
-            env=None if launch.environment is None else dict(launch.environment),
+            env={**environment, **dict([mark.split("=")])},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -154,27 +166,48 @@ async def start_process(launch: Launch, cwd: Path, limits: Limits) -> Process:
             slug="agent-not-started",
             hint="see that it is installed, and on PATH",
         ) from error
-    return Process(process, limits)
+    return Process(process, mark, limits)
 
 
 _CHUNK = 1 << 16
 _WORD = 1000
 _GRACE_S = 2.0
 _LOOK_S = 0.05
+_MARK = "WATCHKEEPER_AGENT"
 
 
-def _descendants(pid: int) -> Iterator[int]:
+def _find_started(pid: int, mark: bytes) -> Iterator[int]:
     """All that a process started and what those did: agents put shell commands into groups of their own.
 
     Needs /proc; elsewhere the process group alone is ended.
     """
     children: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+    found = [pid]
+    for place in Path("/proc").glob("[0-9]*"):
         with suppress(OSError, ValueError, IndexError):
-            parent = int(stat.read_bytes().rpartition(b")")[2].split()[1])
-            children.setdefault(parent, []).append(int(stat.parent.name))
-    waiting = [pid]
-    while waiting:
-        for child in children.get(waiting.pop(), []):
-            yield child
-            waiting.append(child)
+            each = int(place.name)
+            parent = int((place / "stat").read_bytes().rpartition(b")")[2].split()[1])
+            children.setdefault(parent, []).append(each)
+            if mark in (place / "environ").read_bytes().split(b"\0"):
+                found.append(each)
+    seen = {pid, os.getpid()}
+    while found:
+        each = found.pop()
+        if each not in seen:
+            seen.add(each)
+            yield each
+        found += [child for child in children.get(each, []) if child not in seen]
+
+
+async def _await_gone(pids: Iterable[int]) -> None:
+    """Wait a moment until killed processes, which are not our children, are gone."""
+    deadline = time.monotonic() + _GRACE_S
+    while any(map(_is_alive, pids)) and time.monotonic() < deadline:  # noqa: ASYNC110
+        await asyncio.sleep(_LOOK_S / 10)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+    except (OSError, IndexError):
+        return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -21,7 +22,7 @@ def parse_object(line: bytes) -> Fields | None:
     try:
         found = msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+        found = _parse_leniently(line)
     return found if isinstance(found, dict) else None
 
 
@@ -40,7 +41,7 @@ def find_text(value: object, *names: str) -> str:
 def find_whole_text(value: object, *names: str) -> str | None:
     """The text at ``names`` as it is: of files, where a cut would be a lie."""
     found = _find(value, names)
-    return found if isinstance(found, str) else None
+    return found.encode("utf-8", "replace").decode() if isinstance(found, str) else None
 
 
 def find_first_text(value: object, names: tuple[str, ...]) -> str:
@@ -76,6 +77,14 @@ def clean(text: str) -> str:
 def decode(line: bytes) -> str:
     """A line of an unknown encoding as text that may be kept."""
     return line[:MAX_TEXT].decode("utf-8", "replace").rstrip("\r\n").replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _parse_leniently(line: bytes) -> object:
+    """Programs that cut text in the middle of a character print half of it: no JSON for msgspec, but for Python."""
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _find(value: object, names: tuple[str, ...]) -> object:

@@ -110,9 +110,8 @@ class Wire:
     ) -> None:
         reading = asyncio.create_task(peer.run())
         try:
-            why = await self._watch(process, peer, reading, is_busy)
-            code = await process.end()
-            await asyncio.wait({reading})
+            why = await watch_process(process, reading, lambda: peer.heard_at if is_busy() else None, self._limits)
+            code = await end_process(process, reading)
             why = why or reading.result()
             if why:
                 self._telling.final_fault(f"{why}: its processes were killed")
@@ -124,26 +123,37 @@ class Wire:
             on_end()
             self._telling.close()
 
-    async def _watch(
-        self, process: Process, peer: Peer, reading: asyncio.Task[str], is_busy: Callable[[], bool]
-    ) -> str:
-        """Wait for the end of the process, or of our patience; gives why it has to end, if it has."""
-        exited = asyncio.create_task(process.wait())
-        try:
-            while True:
-                done, _ = await asyncio.wait(
-                    {reading, exited}, timeout=min(1.0, self._limits.silence_s / 4), return_when=asyncio.FIRST_COMPLETED
-                )
-                if reading in done:
-                    return ""
-                if exited in done:  # the rest of what it printed is read
-                    await asyncio.wait({reading}, timeout=_DRAIN_S)
-                    return ""
-                silent_s = asyncio.get_running_loop().time() - peer.heard_at
-                if is_busy() and silent_s > self._limits.silence_s:
-                    return f"nothing came from the agent for {silent_s:.0f} s within a turn"
-        finally:
-            exited.cancel()
+
+async def watch_process(
+    process: Process, reading: asyncio.Task[str], heard_at: Callable[[], float | None], limits: Limits
+) -> str:
+    """Wait until a process ended and was read, or is silent for too long; gives why it has to be killed, if it has.
+
+    ``heard_at``: when something came last; None while nothing has to come.
+    """
+    exited = asyncio.create_task(process.wait())
+    try:
+        while True:
+            done, _ = await asyncio.wait(
+                {reading, exited}, timeout=min(1.0, limits.silence_s / 4), return_when=asyncio.FIRST_COMPLETED
+            )
+            if done:
+                return ""
+            heard = heard_at()
+            silent_s = 0.0 if heard is None else asyncio.get_running_loop().time() - heard
+            if silent_s > limits.silence_s:
+                return f"nothing came from the agent for {silent_s:.0f} s within a turn"
+    finally:
+        exited.cancel()
+
+
+async def end_process(process: Process, reading: asyncio.Task[str]) -> int:
+    """End a process and all it started, read the rest of what it printed, and give its exit code."""
+    code = await process.end()
+    await asyncio.wait({reading}, timeout=_DRAIN_S)
+    await process.close()
+    await asyncio.wait({reading})
+    return code
 
 
 async def ask_gate(gate: Gate, event: AgentEvent, limits: Limits, telling: Telling) -> Verdict:
