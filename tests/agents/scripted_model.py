@@ -107,6 +107,10 @@ class ScriptedModel:
             raise LookupError(f"step {step} of {name} was never asked for: {len(self.received(name))} requests")
         return found
 
+    def find_request(self, text: str, name: str = "agent") -> int | None:
+        """The step that answered the first request with a text in it; None where no request had it."""
+        return next((each.step for each in self.received(name) if text in each.text and each.step is not None), None)
+
     def take(self, name: str, path: str, body: Body) -> tuple[Step, list[tuple[str, Arguments]]]:
         """The next step for a request, with its calls in the agent's own words."""
         tools = tools_of(body)
