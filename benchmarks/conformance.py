@@ -2,8 +2,8 @@
 
     python benchmarks/conformance.py [AGENT ...]
 
-Pinned versions from npm and PyPI, in homes of their own, on loopback, with a scripted model. A turn reads a file, runs a
-command and edits; a notice comes while the command runs. Then: the same edit denied by the gate; a turn cancelled, and
+Pinned versions from npm and PyPI, in homes of their own, on loopback, with a scripted model. A turn reads a file, runs
+a command and edits; a notice comes while it runs. Then: the same edit denied by the gate; a turn cancelled, and
 another one after it; the session taken up by a new process.
 """
 
@@ -22,8 +22,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+
 from figures import record_figures, render_table
 from scratch import ROOT
+from watchkeeper.agents.acp import AcpAdapter
+from watchkeeper.agents.codex_server import CodexAdapter
+from watchkeeper.agents.port import Adapter, AgentError, Gate, Launch, Limits, Verdict, allow
+from watchkeeper.agents.vendors import ACP_VENDORS
+from watchkeeper.model.agents import Act, AgentEvent, Channel, Phase
 
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "agents")]
 import homes
@@ -32,14 +38,9 @@ from installed import NotInstallableError, install
 from scene import AFTER, BEFORE, EDIT_STEP, NOTICE, Scene, Watcher
 from scripted_model import ScriptedModel, Step
 
-from watchkeeper.agents.acp import AcpAdapter
-from watchkeeper.agents.codex_server import CodexAdapter
-from watchkeeper.agents.port import Adapter, AgentError, Gate, Launch, Limits, Verdict, allow
-from watchkeeper.agents.vendors import ACP_VENDORS, AcpVendor
-from watchkeeper.model.agents import Act, AgentEvent, Phase
-
 LIMITS = Limits(start_s=120, answer_s=60)
 TURN_S = 120
+HEARD_S = 3
 REASON = "mul belongs to another team"
 COLUMNS = ("agent", "version", "start", "read", "write", "difference", "run", "advise", "gate", "cancel", "resume")
 
@@ -131,7 +132,7 @@ def examine(candidate: Candidate) -> dict[str, Any]:
     except NotInstallableError as error:
         return {**row, "why": str(error)}
     print(f"{candidate.name} {candidate.version}", file=sys.stderr, flush=True)
-    for check in CHECKS:
+    for check, names in CHECKS.items():
         folder = Path(tempfile.mkdtemp(prefix="wk-agent-"))
         try:
             with ScriptedModel() as model:
@@ -140,7 +141,7 @@ def examine(candidate: Candidate) -> dict[str, Any]:
             row["start"] = f"no: {error.message}"
             print(f"  {error.message}", file=sys.stderr)
         except TimeoutError:
-            row |= {name: "no answer" for name in CHECKS[check]}
+            row |= dict.fromkeys(names, "no answer")
             print(f"  {check.__name__}: no answer in {TURN_S} s", file=sys.stderr)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -170,6 +171,8 @@ async def look_at_turn(scene: Scene, model: ScriptedModel, make: Callable[..., A
         await adapter.prompt("Change mul.")
         await watcher.until(scene.is_running)
         channel = await adapter.advise(NOTICE)
+        if channel is not None:
+            await until_heard(watcher)
         scene.let_go()
         await watcher.until_idle()
     finally:
@@ -190,6 +193,12 @@ async def look_at_turn(scene: Scene, model: ScriptedModel, make: Callable[..., A
         if is_told
         else f"{channel.value}, not before the edit",
     }
+
+
+def _say_advised(channel: Channel | None, *, is_told: bool) -> str:
+    if channel is None:
+        return "no way in"
+    return channel.value if is_told else f"{channel.value}, not before the edit"
 
 
 async def look_at_gate(scene: Scene, model: ScriptedModel, make: Callable[..., Adapter]) -> dict[str, Any]:
@@ -246,12 +255,20 @@ async def look_at_cancel(scene: Scene, model: ScriptedModel, make: Callable[...,
         later = Watcher(again)
         await again.prompt("Do you remember SECOND?")
         await later.until_idle()
-        request = next((each for each in model.received("agent") if "SECOND" in each.text), None)
-        return {**found, "resume": "yes" if request and "FIRST" in request.text else "the past is lost"}
     except (AgentError, TimeoutError) as error:
-        return {**found, "resume": f"no ({str(error)[:60]})"}
+        return {**found, "resume": f"no ({' '.join(str(error).split())[:160]})"}
     finally:
         await again.stop()
+    request = next((each for each in model.received("agent") if "SECOND" in each.text), None)
+    return {**found, "resume": "yes" if request and "FIRST" in request.text else "the past is lost"}
+
+
+async def until_heard(watcher: Watcher) -> None:
+    """Some merge a second prompt without a word: they get as long as a short command takes."""
+    try:
+        await asyncio.wait_for(watcher.until(lambda: bool(watcher.find(Act.HEARD))), HEARD_S)
+    except TimeoutError:
+        return
 
 
 def is_difference(event: AgentEvent) -> bool:

@@ -32,17 +32,13 @@ class Pin:
         return self.folder / "node_modules" / self.program
 
 
-def goose_pin() -> Pin:
-    """Goose's package is the program itself, one for each machine."""
-    system = {"darwin": "darwin"}.get(sys.platform, "linux")
-    machine = "arm64" if platform.machine() in ("arm64", "aarch64") else "x64"
-    package = f"@aaif/goose-binary-{system}-{machine}"
-    return Pin(package, "1.52.0", f"{package}/bin/goose")
+_SYSTEM = "darwin" if sys.platform == "darwin" else "linux"
+_MACHINE = "arm64" if platform.machine() in ("arm64", "aarch64") else "x64"
+_GOOSE = f"@aaif/goose-binary-{_SYSTEM}-{_MACHINE}"
 
-
-GOOSE = goose_pin()
+GOOSE = Pin(_GOOSE, "1.52.0", f"{_GOOSE}/bin/goose")
 CODEX = Pin("@openai/codex", "0.169.0", ".bin/codex")
-OPENCODE = Pin("opencode-ai", "1.18.33", ".bin/opencode")
+OPENCODE = Pin("opencode-ai", "1.18.33", f"opencode-{_SYSTEM}-{_MACHINE}/bin/opencode")
 GEMINI = Pin("@google/gemini-cli", "0.61.0", ".bin/gemini")
 COPILOT = Pin("@github/copilot", "1.0.102", ".bin/copilot")
 CODEX_ACP = Pin("@agentclientprotocol/codex-acp", "2.6.0", ".bin/codex-acp")

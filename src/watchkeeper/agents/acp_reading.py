@@ -100,13 +100,15 @@ class ToolCalls:
             act=act,
             phase=phase,
             call=call,
-            tool=tool or find_text(known, "title"),
+            tool=tool or find_text(known, "kind"),
+            text=find_text(known, "title"),
             command=command_of(arguments) if act in (Act.RUN, Act.READ) else "",
         )
         if act is Act.WRITE:
             yield from _writes(known, arguments, event)
         elif act is Act.RUN:
-            yield event if event.command or tool else msgspec.structs.replace(event, command=find_text(known, "title"))
+            is_named = phase is Phase.INTENT or event.command or tool
+            yield event if is_named else msgspec.structs.replace(event, command=event.text)
         else:
             lines = lines_of(arguments) if act is Act.READ else None
             for path in _paths(known, arguments) or ("",):
