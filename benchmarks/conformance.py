@@ -27,6 +27,7 @@ from figures import record_figures, render_table
 from scratch import ROOT
 from watchkeeper.agents.acp import AcpAdapter
 from watchkeeper.agents.codex_server import CodexAdapter
+from watchkeeper.agents.opencode_server import OpenCodeAdapter
 from watchkeeper.agents.port import Adapter, AgentError, Gate, Launch, Limits, Verdict, allow
 from watchkeeper.agents.vendors import ACP_VENDORS
 from watchkeeper.model.agents import Act, AgentEvent, Channel, Phase
@@ -79,6 +80,12 @@ def adapt_opencode(program: Path, home: Path, model: str, gate: Gate) -> Adapter
     return AcpAdapter(ACP_VENDORS["opencode"], launch, gate=gate, limits=LIMITS)
 
 
+def adapt_opencode_server(program: Path, home: Path, model: str, gate: Gate) -> Adapter:
+    command = (str(program), "serve", "--hostname", "127.0.0.1", "--port", "0")
+    launch = Launch(command, homes.opencode_environment(home, model, asks=gate is not allow))
+    return OpenCodeAdapter(launch, gate=gate, limits=LIMITS)
+
+
 def adapt_gemini(program: Path, home: Path, model: str, gate: Gate) -> Adapter:
     mode = ("--approval-mode", "yolo" if gate is allow else "default")
     launch = Launch((str(program), "--acp", "--skip-trust", *mode), homes.gemini_environment(home, model))
@@ -104,6 +111,9 @@ CANDIDATES = (
     Candidate("codex", installed.CODEX.version, lambda: install(installed.CODEX), adapt_codex),
     Candidate("codex-acp", installed.CODEX_ACP.version, lambda: install(installed.CODEX_ACP), adapt_codex_acp),
     Candidate("opencode", installed.OPENCODE.version, lambda: install(installed.OPENCODE), adapt_opencode),
+    Candidate(
+        "opencode-server", installed.OPENCODE.version, lambda: install(installed.OPENCODE), adapt_opencode_server
+    ),
     Candidate("gemini", installed.GEMINI.version, lambda: install(installed.GEMINI), adapt_gemini),
     Candidate("copilot", installed.COPILOT.version, lambda: install(installed.COPILOT), adapt_copilot),
     Candidate("openhands", installed.OPENHANDS_VERSION, installed.install_openhands, adapt_openhands),

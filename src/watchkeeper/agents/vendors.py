@@ -70,6 +70,7 @@ CODEX_ACP = AcpVendor(
         reads=Reads.COMMANDS,
         diffs=True,
         cancel=True,
+        resume=True,
         measured="2.6.0",
     ),
     steering=Steering("_session/steering", offered_at=("_meta", "steering", "supported")),
@@ -96,8 +97,11 @@ OPENHANDS = AcpVendor(
     command=("openhands", "acp"),
     capabilities=Capabilities(
         push=(Channel.STEER, Channel.STOP),
-        gates=(GateKind.HOOK, GateKind.PERMISSION),
-        reads=Reads.PATHS,
+        gates=(GateKind.HOOK,),  # asks over ACP only for what it calls risky itself
+        reads=Reads.LINES,
+        diffs=True,
+        cancel=True,  # the turn ends as if it had come to its end
+        resume=True,
         measured="1.16.0",
     ),
     steering=SECOND_PROMPT,
@@ -112,6 +116,8 @@ GEMINI = AcpVendor(
         reject_ends_turn=False,
         reads=Reads.PATHS,
         diffs=True,
+        cancel=True,
+        resume=True,
         measured="0.61.0",
     ),
 )
@@ -126,6 +132,7 @@ COPILOT = AcpVendor(
         reads=Reads.LINES,
         diffs=True,
         cancel=True,
+        resume=True,
         measured="1.0.102",
     ),
 )
