@@ -22,6 +22,7 @@ _QUIET = {
     "system", "init", "result", "complete", "thread.started", "turn.started", "turn.completed", "step_start",
     "step_finish", "session.start", "session.idle", "notification", "rate_limit_event", "stream_event",
 }  # fmt: skip
+_QUIET_SPACES = ("assistant.", "hook.", "model.", "session.", "thread.", "tool.", "turn.", "user.")
 _MAX_CALLS = 1000
 _SESSION_KEYS = ("session_id", "sessionId", "sessionID", "thread_id")
 
@@ -44,7 +45,7 @@ class Stream:
         if kind in ("item.started", "item.completed") and item:
             return tuple(read_item(_camel(item), about, is_started=kind == "item.started"))
         parts = _parts_of(line)
-        if not parts and kind not in _QUIET:
+        if not parts and kind not in _QUIET and not kind.startswith(_QUIET_SPACES):
             return None
         return tuple(event for part in parts for event in self._take_part(part, about))
 
@@ -97,6 +98,9 @@ def read_call(name: str, arguments: Fields, event: AgentEvent) -> Iterator[Agent
 def _parts_of(line: Fields) -> list[Fields]:
     """The pieces of a line that say something: those of its message, or the line itself."""
     content = list(find_objects(line, "message", "content"))
+    is_user = "user" in (find_text(line, "role"), find_text(line, "message", "role"), find_text(line, "type"))
+    if is_user:  # what it was asked, and what its tools answered
+        return [each for each in content if find_text(each, "type") in _RESULTS] or [{}]
     if content:
         return content
     data, part = find_fields(line, "data"), find_fields(line, "part")
