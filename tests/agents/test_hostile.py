@@ -13,6 +13,7 @@ import pytest
 from scene import Watcher
 from watchkeeper.agents.acp import AcpAdapter
 from watchkeeper.agents.codex_server import CodexAdapter
+from watchkeeper.agents.opencode_server import OpenCodeAdapter
 from watchkeeper.agents.plain import PlainAdapter
 from watchkeeper.agents.port import Adapter, AgentError, Capabilities, Launch, Limits, Verdict
 from watchkeeper.agents.vendors import SECOND_PROMPT, AcpVendor
@@ -97,7 +98,7 @@ while True: os.write(1, block)
 
 
 def test_a_command_that_prints_endless_short_lines_is_killed(tmp_path: Path) -> None:
-    limits = Limits(output_lines=200_000)
+    limits = Limits(output_lines=50_000)
 
     watcher = one_turn(PlainAdapter("yes", Launch(("yes", "{prompt}")), limits=limits), tmp_path)
 
@@ -192,7 +193,7 @@ def test_a_cancelled_command_is_gone_and_can_be_prompted_again(tmp_path: Path) -
 def test_an_agent_that_does_not_start_is_an_error_with_its_words(
     kind: str, command: tuple[str, ...], words: str, tmp_path: Path
 ) -> None:
-    limits = Limits(start_s=1.0)
+    limits = Limits(start_s=0.5)
     launch = Launch(command)
     adapter = AcpAdapter(VENDOR, launch, limits=limits) if kind == "acp" else CodexAdapter(launch, limits=limits)
 
@@ -353,3 +354,83 @@ def test_advice_to_an_agent_without_a_way_in_is_not_sent(tmp_path: Path) -> None
         return channel
 
     assert asyncio.run(run()) is None
+
+
+SERVER = """
+import json, re, socket, sys, threading
+listening = socket.create_server(("127.0.0.1", 0))
+print(f"listening on http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
+HEAD = b"HTTP/1.1 200 OK\\r\\ntransfer-encoding: chunked\\r\\n\\r\\n"
+started = threading.Event()
+def chunk(data): return b"%x\\r\\n%s\\r\\n" % (len(data), data)
+def event(kind, **fields):
+    return chunk(b"data: " + json.dumps({"type": kind, "properties": fields}).encode() + b"\\n\\n")
+def serve(connection):
+    asked = connection.recv(65536)
+    if b"/event" in asked:
+        connection.sendall(HEAD + event("server.connected"))
+        started.wait()
+        EVENTS
+        connection.close()
+    else:
+        if b"prompt_async" in asked: started.set()
+        connection.sendall(HEAD + chunk(b'{"id": "ses_1"}') + chunk(b""))
+        connection.close()
+while True: threading.Thread(target=serve, args=(listening.accept()[0],), daemon=True).start()
+"""
+
+
+def opencode(events: str) -> OpenCodeAdapter:
+    """A server that sends ``events`` once it is prompted, and then closes."""
+    return OpenCodeAdapter(python(SERVER.replace("EVENTS", events)), limits=Limits(answer_s=5))
+
+
+def test_events_of_a_server_that_are_garbage_or_somebody_elses_are_passed_over(tmp_path: Path) -> None:
+    watcher = one_turn(
+        opencode(
+            """
+        connection.sendall(chunk(b"data: no JSON\\n\\ndata: [1]\\n\\ndata: {}\\n\\n: comment\\n\\n"))
+        connection.sendall(chunk(bytes(range(256))) + chunk(b"\\n"))
+        connection.sendall(event("message.part.updated", part={"sessionID": "ses_1", "type": "tool", "state": 7}))
+        connection.sendall(event("permission.asked", sessionID="ses_1", id="../../session", metadata=[1]))
+        part = {"sessionID": "ses_2", "type": "tool", "tool": "edit", "callID": "c",
+                "state": {"status": "completed", "input": {"filePath": "/a.py"}}}
+        connection.sendall(event("message.part.updated", part=part))
+        connection.sendall(event("message.part.updated", part={**part, "sessionID": "ses_1"}))
+        connection.sendall(event("session.status", sessionID="ses_1", status={"type": "busy"}))
+        connection.sendall(event("session.idle", sessionID="ses_2") + event("session.idle", sessionID="ses_1"))
+        threading.Event().wait()
+"""
+        ),
+        tmp_path,
+    )
+
+    assert [event.path for event in watcher.find(Act.WRITE)] == ["/a.py"]
+    assert [fault.partition(":")[0] for fault in faults(watcher)] == ["asks under an id that is none"]
+    assert watcher.find(Act.IDLE)[-1].phase is Phase.DONE
+
+
+@pytest.mark.parametrize("end", ["pass", 'connection.sendall(b"zz\\r\\n")', 'connection.sendall(b"-5\\r\\n")'])
+def test_a_server_whose_events_break_off_ends_the_session(tmp_path: Path, end: str) -> None:
+    watcher = one_turn(opencode(end), tmp_path)
+
+    assert ["its processes were killed" in fault for fault in faults(watcher)] == [True]
+    assert watcher.find(Act.IDLE)[-1].phase is Phase.FAILED
+    assert watcher.seen[-1].act is Act.END
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "print('http://127.0.0.1:1', flush=True); import time; time.sleep(1000)",
+        SERVER.replace("HEAD = b", "HEAD = b'not HTTP at all' + b").replace("EVENTS", "pass"),
+        SERVER.replace('b\'{"id": "ses_1"}\'', 'b\'{"id": "../../etc"}\'').replace("EVENTS", "pass"),
+        "import sys; sys.exit('no licence')",
+    ],
+    ids=["nobody listens", "no HTTP", "an id that is a path", "dies"],
+)
+def test_a_server_that_opens_no_session_is_an_error(tmp_path: Path, script: str) -> None:
+    adapter = OpenCodeAdapter(python(script), limits=Limits(start_s=2))
+
+    with pytest.raises(AgentError, match="did not open a session"):
+        asyncio.run(adapter.start(tmp_path))

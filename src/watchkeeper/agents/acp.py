@@ -113,12 +113,12 @@ class AcpAdapter:
             return None
         self._pushed.append(text)
         try:
-            is_taken = await self._steer(steering, text)
+            channel = await self._steer(steering, text)
         except (RefusedError, *_LOST):
-            is_taken = False
-        if not is_taken and text in self._pushed:
+            channel = None
+        if channel is None and text in self._pushed:
             self._pushed.remove(text)
-        return Channel.STEER if is_taken else None
+        return channel
 
     async def cancel(self) -> None:
         if self._turn is not None:
@@ -252,7 +252,7 @@ class AcpAdapter:
             self._turn.cancel()
             self._end_turn("the agent's process ended", Phase.FAILED)
 
-    async def _steer(self, steering: Steering, text: str) -> bool:
+    async def _steer(self, steering: Steering, text: str) -> Channel | None:
         params = self._message(text)
         if steering.run_key:
             if not self._run:  # told soon after the turn began
@@ -261,9 +261,13 @@ class AcpAdapter:
             params[steering.run_key] = self._run
         if not steering.is_answered:
             self._prompts.add(await self._wire.peer.send(steering.method, params))
-            return True
+            if self._turn is None:  # it ended while this was on its way, which begins another then
+                self._telling.tell(Act.PROMPT, text=text[:MAX_TEXT])
+                self._turn = asyncio.create_task(self._await_turn())
+                return Channel.PROMPT
+            return Channel.STEER
         answer = await self._wire.peer.request(steering.method, params, timeout_s=self._limits.answer_s)
-        return find_text(answer, "outcome") in ("", "injected")
+        return Channel.STEER if find_text(answer, "outcome") in ("", "injected") else None
 
     async def _give_reason(self, reason: str) -> None:
         """No agent hands on the reason of a rejection: where the turn goes on, it is pushed in."""

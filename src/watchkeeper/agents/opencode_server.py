@@ -91,7 +91,7 @@ class OpenCodeAdapter:
         self._life = asyncio.create_task(self._live(self._process))
         try:
             async with asyncio.timeout(self._limits.start_s):
-                await self._connected.wait()
+                await self._await_connected(self._life)
                 self._session = await self._open_session(resume)
         except (ConnectionError, TimeoutError) as error:
             words = self._process.last_words
@@ -144,6 +144,16 @@ class OpenCodeAdapter:
 
     def events(self) -> AsyncIterator[AgentEvent]:
         return self._telling.outbox.read()
+
+    async def _await_connected(self, life: asyncio.Task[None]) -> None:
+        """Wait for the first event. Raises: ConnectionError where the process ends before."""
+        connecting = asyncio.create_task(self._connected.wait())
+        try:
+            await asyncio.wait({connecting, life}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            connecting.cancel()
+        if life.done():
+            raise ConnectionError("it ended")
 
     async def _open_session(self, resume: str) -> str:
         path = f"/session/{quote(resume, safe='')}" if resume else "/session"

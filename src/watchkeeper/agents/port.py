@@ -120,7 +120,8 @@ class Adapter(Protocol):
     async def advise(self, text: str) -> Channel | None:
         """Push text into the running turn. None: no turn runs, or there is no way in; nothing was sent then.
 
-        A channel means that the agent took it; that the model has it is the event ``heard``, where the agent tells.
+        ``steer`` means that the agent took it; that it is in the conversation is the event ``heard``, where the agent
+        tells. ``prompt``: the turn ended at that moment, and the text began another.
         """
         ...
 

@@ -173,7 +173,7 @@ _CHUNK = 1 << 16
 _WORD = 1000
 _GRACE_S = 2.0
 _LOOK_S = 0.05
-_MARK = "WATCHKEEPER_AGENT"
+_MARK = "WK_AGENT_MARK"  # not WATCHKEEPER_...: those are configuration, and the agent may call us
 
 
 def _find_started(pid: int, mark: bytes) -> Iterator[int]:
