@@ -32,7 +32,11 @@ _MAX_CHANGES = 200
 
 
 class CodexAdapter:
-    """One session (thread) of ``codex app-server``.
+    """One session (thread) of ``codex app-server``: of one that we start, or of one that a person did.
+
+    ``source`` is how ours is started, or the socket of the person's (``--listen unix://...``): that one is joined and
+    left, nothing that it asks for is answered (the person does), and ``start`` without ``resume`` takes the thread that
+    works in the given folder.
 
     ``settings`` go into ``thread/start`` as they are: ``approvalPolicy`` (``untrusted`` lets the gate see each command
     that Codex does not know as harmless, and each change; ``never`` asks nothing), ``sandbox``, ``model``.
@@ -40,7 +44,7 @@ class CodexAdapter:
 
     def __init__(
         self,
-        launch: Launch,
+        source: Launch | Path,
         *,
         gate: Gate = allow,
         limits: Limits = Limits(),  # noqa: B008 - frozen
@@ -50,7 +54,8 @@ class CodexAdapter:
         self._limits = limits
         self._settings = dict(settings or {})
         self._telling = Telling("codex", "app-server", limits)
-        self._wire = Wire(self._telling, launch, limits, is_versioned=False)
+        self._wire = Wire(self._telling, source, limits, is_versioned=False)
+        self._is_guest = isinstance(source, Path)
         self._session = ""
         self._turn = ""
         self._is_busy = False
@@ -141,6 +146,9 @@ class CodexAdapter:
         item = find_fields(params, "item")
         match method:
             case "turn/started":
+                if not self._is_busy:  # a person asked for something
+                    self._is_busy = True
+                    self._telling.tell(Act.PROMPT)
                 self._begin_turn(find_text(params, "turn", "id"))
             case "turn/completed":
                 self._end_turn(find_fields(params, "turn"))
@@ -152,6 +160,8 @@ class CodexAdapter:
                 self._telling.fault(find_text(params, "error", "message") or "an error without words")
 
     async def on_request(self, method: str, params: Fields) -> object:
+        if self._is_guest:
+            await asyncio.Event().wait()  # an answer of any kind would decide in the person's place
         about = msgspec.structs.replace(self._telling.about, phase=Phase.INTENT, call=find_text(params, "itemId"))
         match method:
             case "item/commandExecution/requestApproval":
@@ -178,7 +188,9 @@ class CodexAdapter:
         await peer.request("initialize", {"clientInfo": me, "capabilities": {"experimentalApi": True}}, timeout_s=None)
         await peer.notify("initialized")
         place = {"cwd": str(cwd), **self._settings}
-        if resume:
+        if self._is_guest:
+            opened = await self._join_thread(resume or await self._find_thread(cwd))
+        elif resume:
             opened = await peer.request("thread/resume", {"threadId": resume, **place}, timeout_s=None)
         else:
             opened = await peer.request("thread/start", place, timeout_s=None)
@@ -186,6 +198,24 @@ class CodexAdapter:
         if not session:
             raise RefusedError("it gave no thread id")
         return session
+
+    async def _find_thread(self, cwd: Path) -> str:
+        """The newest thread that is at work in a folder."""
+        loaded = find_fields(await self._wire.peer.request("thread/loaded/list", {}, timeout_s=None)).get("data")
+        for thread in reversed(loaded if isinstance(loaded, list) else []):
+            read = await self._wire.peer.request("thread/read", {"threadId": thread}, timeout_s=None)
+            if find_text(read, "thread", "cwd") == str(cwd):
+                return str(thread)
+        raise RefusedError(f"no thread of it works in {cwd}")
+
+    async def _join_thread(self, thread: str) -> object:
+        """Hear a thread from now on, with its person's settings, and know the turn that it is within."""
+        opened = await self._wire.peer.request("thread/resume", {"threadId": thread}, timeout_s=None)
+        for turn in find_objects(opened, "thread", "turns"):
+            if find_text(turn, "status") == "inProgress":
+                self._is_busy = True
+                self._begin_turn(find_text(turn, "id"))
+        return opened
 
     async def _ask(self, method: str, params: Mapping[str, object]) -> object:
         return await self._wire.peer.request(

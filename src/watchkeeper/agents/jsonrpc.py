@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from watchkeeper.agents.process import FloodError, Overlong, Process
+from watchkeeper.agents.process import Conversation, FloodError, Overlong
 from watchkeeper.agents.untrusted import Fields, clean, decode, find_fields, find_text, parse_object
 
 
@@ -45,7 +45,7 @@ class Hearer(Protocol):
 class Peer:
     """The conversation with one process. ``run`` reads it until it ends; only meanwhile are requests answered."""
 
-    def __init__(self, process: Process, hearer: Hearer, *, is_versioned: bool = True) -> None:
+    def __init__(self, process: Conversation, hearer: Hearer, *, is_versioned: bool = True) -> None:
         self._process = process
         self._hearer = hearer
         self._version = {"jsonrpc": "2.0"} if is_versioned else {}

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from watchkeeper.agents.port import AgentError, Launch, Limits
 from watchkeeper.agents.untrusted import decode
@@ -28,6 +29,26 @@ OVERLONG = Overlong()
 
 class FloodError(Exception):
     """The process printed more than it may in its life."""
+
+
+class Conversation(Protocol):
+    """Somebody to exchange lines with: a process that we started, or a server that we joined."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def last_words(self) -> str: ...
+
+    def lines(self) -> AsyncIterator[bytes | Overlong]: ...
+
+    async def write(self, data: bytes) -> None: ...
+
+    async def wait(self, timeout_s: float | None = None) -> int | None: ...
+
+    async def end(self) -> int: ...
+
+    async def close(self) -> None: ...
 
 
 class Process:

@@ -11,7 +11,8 @@ import msgspec
 from watchkeeper.agents.jsonrpc import Hearer, Peer
 from watchkeeper.agents.outbox import Outbox
 from watchkeeper.agents.port import AgentError, Gate, Launch, Limits, Verdict
-from watchkeeper.agents.process import Process, start_process
+from watchkeeper.agents.process import Conversation, start_process
+from watchkeeper.agents.websocket import join
 from watchkeeper.model.agents import Act, AgentEvent, Phase, TextEdit
 
 
@@ -54,14 +55,17 @@ class Telling:
 
 
 class Wire:
-    """A process that speaks JSON-RPC, from start to end. ``on_end`` is called once, before the last event."""
+    """An agent that speaks JSON-RPC, from start to end. ``on_end`` is called once, before the last event.
 
-    def __init__(self, telling: Telling, launch: Launch, limits: Limits, *, is_versioned: bool = True) -> None:
+    ``source``: how its process is started, or the socket of a server that runs already, which is left at the end.
+    """
+
+    def __init__(self, telling: Telling, source: Launch | Path, limits: Limits, *, is_versioned: bool = True) -> None:
         self._telling = telling
-        self._launch = launch
+        self._source = source
         self._limits = limits
         self._is_versioned = is_versioned
-        self._process: Process | None = None
+        self._process: Conversation | None = None
         self._peer: Peer | None = None
         self._life: asyncio.Task[None] | None = None
         self._is_stopping = False
@@ -81,7 +85,11 @@ class Wire:
             raise AgentError(
                 "this agent was started before", slug="agent-at-work", hint="make a new adapter for a new session"
             )
-        self._process = await start_process(self._launch, cwd, self._limits)
+        source = self._source
+        if isinstance(source, Path):
+            self._process = await join(source, self._limits)
+        else:
+            self._process = await start_process(source, cwd, self._limits)
         self._peer = Peer(self._process, hearer, is_versioned=self._is_versioned)
         self._life = asyncio.create_task(self._live(self._process, self._peer, is_busy, on_end))
 
@@ -99,14 +107,16 @@ class Wire:
         words = "" if self._process is None else self._process.last_words
         await self.stop()
         said = "it does not answer" if isinstance(why, TimeoutError) else str(why)
+        source = self._source
+        place = str(source) if isinstance(source, Path) else " ".join(source.command)
         return AgentError(
             f"the agent {self._telling.about.agent} did not open a session: {said}{f': {words}' if words else ''}",
             slug="agent-not-started",
-            hint=f"run it by hand: {' '.join(self._launch.command)[:200]}",
+            hint=f"run it by hand: {place[:200]}",
         )
 
     async def _live(
-        self, process: Process, peer: Peer, is_busy: Callable[[], bool], on_end: Callable[[], None]
+        self, process: Conversation, peer: Peer, is_busy: Callable[[], bool], on_end: Callable[[], None]
     ) -> None:
         reading = asyncio.create_task(peer.run())
         try:
@@ -114,10 +124,12 @@ class Wire:
             code = await end_process(process, reading)
             why = why or reading.result()
             if why:
-                self._telling.final_fault(f"{why}: its processes were killed")
+                what = "it was left" if isinstance(self._source, Path) else "its processes were killed"
+                self._telling.final_fault(f"{why}: {what}")
             elif not self._is_stopping:
                 words = f": {process.last_words}" if process.last_words else ""
-                self._telling.final_fault(f"the agent's process ended (exit code {code}){words}")
+                how = "it hung up" if isinstance(self._source, Path) else f"exit code {code}"
+                self._telling.final_fault(f"the agent's process ended ({how}){words}")
         finally:
             reading.cancel()
             on_end()
@@ -125,7 +137,7 @@ class Wire:
 
 
 async def watch_process(
-    process: Process, reading: asyncio.Task[str], heard_at: Callable[[], float | None], limits: Limits
+    process: Conversation, reading: asyncio.Task[str], heard_at: Callable[[], float | None], limits: Limits
 ) -> str:
     """Wait until a process ended and was read, or is silent for too long; gives why it has to be killed, if it has.
 
@@ -147,7 +159,7 @@ async def watch_process(
         exited.cancel()
 
 
-async def end_process(process: Process, reading: asyncio.Task[str]) -> int:
+async def end_process(process: Conversation, reading: asyncio.Task[str]) -> int:
     """End a process and all it started, read the rest of what it printed, and give its exit code."""
     code = await process.end()
     await asyncio.wait({reading}, timeout=_DRAIN_S)
