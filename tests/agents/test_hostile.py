@@ -373,9 +373,9 @@ def serve(connection):
         EVENTS
         connection.close()
     else:
-        if b"prompt_async" in asked: started.set()
         connection.sendall(HEAD + chunk(b'{"id": "ses_1"}') + chunk(b""))
         connection.close()
+        if b"prompt_async" in asked: started.set()
 while True: threading.Thread(target=serve, args=(listening.accept()[0],), daemon=True).start()
 """
 

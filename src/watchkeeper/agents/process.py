@@ -129,13 +129,13 @@ class Process:
         return self._process.returncode
 
     async def end(self) -> int:
-        """End it and everything it started: asked first, killed after ``_GRACE_S``. Gives its exit code.
+        """End it and everything it started; gives its exit code. What it printed before can still be read.
 
-        What it printed before can still be read.
+        The end of its input is the polite way, in which agents save their sessions; then it is asked, then killed.
         """
         self.close_input()
         started = set(_find_started(self.pid, self._mark))
-        if self._process.returncode is None:
+        if await self.wait(_POLITE_S) is None:
             self._signal(signal.SIGTERM)
             await self.wait(_GRACE_S)
         started.update(_find_started(self.pid, self._mark))
@@ -192,6 +192,7 @@ async def start_process(launch: Launch, cwd: Path, limits: Limits) -> Process:
 
 _CHUNK = 1 << 16
 _WORD = 1000
+_POLITE_S = 0.5
 _GRACE_S = 2.0
 _LOOK_S = 0.05
 _MARK = "WK_AGENT_MARK"  # not WATCHKEEPER_...: those are configuration, and the agent may call us

@@ -117,7 +117,7 @@ GEMINI = AcpVendor(
         reads=Reads.PATHS,
         diffs=True,
         cancel=True,
-        resume=True,
+        resume=False,  # it seldom finds the session again
         measured="0.61.0",
     ),
 )
