@@ -45,7 +45,7 @@ def test_agents_are_started_in_one_module_and_nothing_else_is_started_through_as
     assert starting == {"agents/process.py"}
 
 
-def test_no_other_module_of_agents_knows_of_processes() -> None:
+def test_agents_start_nothing_else_but_to_ask_whether_hooks_are_trusted() -> None:
     importing = {
         path.name
         for path in (SOURCE / "agents").rglob("*.py")
@@ -53,4 +53,4 @@ def test_no_other_module_of_agents_knows_of_processes() -> None:
         if isinstance(node, ast.Import) and any(alias.name == "subprocess" for alias in node.names)
     }
 
-    assert importing == set()
+    assert importing <= {"trust.py"}
