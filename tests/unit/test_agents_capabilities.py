@@ -54,3 +54,13 @@ def test_an_agent_that_can_be_steered_has_a_way_and_one_that_cannot_has_none() -
     for vendor in ACP_VENDORS.values():
         assert (Channel.STEER in vendor.capabilities.push) == (vendor.steering is not None), vendor.name
     assert Capabilities().push == ()
+
+
+def test_the_table_of_the_documentation_is_the_measured_one() -> None:
+    columns = ("agent", "version", "read", "write", "difference", "run", "advise", "gate", "cancel", "resume")
+    page = (RESULTS.parents[2] / "docs" / "adapters.md").read_text()
+
+    rows = [
+        f"| {' | '.join(row[column].partition(' (the agent')[0] for column in columns)} |" for row in MEASURED.values()
+    ]
+    assert "\n".join([f"| {' | '.join(columns)} |", "|---" * len(columns) + "|", *rows]) in page

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import msgspec
 
@@ -35,7 +36,7 @@ class Loopback:
             except _CLOSED as error:
                 raise ConnectionError(f"{method} {path}: the answer is cut off") from error
             finally:
-                writer.close()
+                await _hang_up(writer)
         return status, parse_object(parts) or {}
 
     async def events(self, path: str) -> AsyncIterator[Fields]:
@@ -57,7 +58,7 @@ class Loopback:
         except _CLOSED as error:
             raise ConnectionError(f"GET {path}: {type(error).__name__}") from error
         finally:
-            writer.close()
+            await _hang_up(writer)
 
     async def _open(self, method: str, path: str, body: object) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         data = b"" if body is None else msgspec.json.encode(body)
@@ -69,6 +70,12 @@ class Loopback:
         writer.write("\r\n".join(head).encode() + data)
         await writer.drain()
         return reader, writer
+
+
+async def _hang_up(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
 
 
 async def _read_head(reader: asyncio.StreamReader) -> tuple[int, int | None]:

@@ -84,7 +84,7 @@ class Joined:
 
     async def close(self) -> None:
         """Let go of the socket."""
-        self._writer.close()
+        await _hang_up(self._writer)
 
     async def _read_head(self) -> tuple[int, bool, int]:
         """Kind, whether it is a message's last piece, and size of the next frame."""
@@ -110,7 +110,7 @@ class Joined:
     async def _control(self, kind: int, data: bytes) -> bool:
         """Answer a control frame; False where the server says goodbye."""
         if kind == _PING:
-            async with self._writing:
+            with suppress(OSError):  # who has gone needs no answer, but may have said more before
                 self._writer.write(_frame(_PONG, data))
                 await self._writer.drain()
         return kind != _CLOSE
@@ -122,21 +122,29 @@ async def join(place: Path, limits: Limits) -> Joined:
         "GET / HTTP/1.1", "Host: localhost", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
         f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}", "", "",
     )  # fmt: skip
+    writer = None
     try:
         async with asyncio.timeout(limits.answer_s):
             reader, writer = await asyncio.open_unix_connection(place)
             writer.write("\r\n".join(head).encode())
             answer = await reader.readuntil(b"\r\n\r\n")
             if not answer.startswith(b"HTTP/1.1 101"):
-                writer.close()
                 raise ValueError(answer.partition(b"\r\n")[0].decode("latin-1"))
     except (*_BROKEN, TimeoutError) as error:
+        if writer is not None:
+            await _hang_up(writer)
         raise AgentError(
             f"nobody can be joined at {place}: {str(error)[:200] or type(error).__name__}",
             slug="agent-not-started",
             hint="see that the agent's server runs, and where it listens",
         ) from error
     return Joined(reader, writer, limits)
+
+
+async def _hang_up(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
 
 
 def _frame(kind: int, data: bytes) -> bytes:
