@@ -9,7 +9,7 @@ WORKERS ?= 2
 MINUTES ?= 10
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
-.PHONY: help setup demo test check bench accuracy soak lock format clean
+.PHONY: help setup demo test check bench accuracy soak nightly lock format clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -43,6 +43,9 @@ accuracy: .venv/.ready ## recall and false alarms on published pairs; CLONES="..
 soak: .venv/.ready ## random edits, truncations and noise over real sources for MINUTES
 	$(BIN)/python benchmarks/soak.py --minutes $(MINUTES)
 	$(BIN)/python benchmarks/kill_storm.py
+
+nightly: .venv/.ready ## real agents of every vendor that installs here, pinned; writes benchmarks/results
+	$(BIN)/python benchmarks/conformance.py
 
 lock: .venv/.ready ## write the lock files anew from pyproject.toml (UPGRADE=--upgrade for newer versions)
 	@UPGRADE='$(UPGRADE)' sh tools/lock.sh

@@ -11,6 +11,30 @@ import watchkeeper
 
 SOURCE = Path(watchkeeper.__file__).parent
 PURE = sorted(path for band in ("model", "code", "conflicts") for path in (SOURCE / band).rglob("*.py"))
+STARTERS = {"create_subprocess_exec", "create_subprocess_shell", "subprocess_exec", "subprocess_shell"}
+
+
+def test_agents_are_started_in_one_module_and_nothing_else_is_started_through_asyncio() -> None:
+    starting = {
+        str(path.relative_to(SOURCE))
+        for path in SOURCE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if (isinstance(node, ast.Attribute) and node.attr in STARTERS)
+        or (isinstance(node, ast.alias) and node.name in STARTERS)
+    }
+
+    assert starting == {"agents/process.py"}
+
+
+def test_agents_start_nothing_else_but_to_ask_whether_hooks_are_trusted() -> None:
+    importing = {
+        path.name
+        for path in (SOURCE / "agents").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.Import) and any(alias.name == "subprocess" for alias in node.names)
+    }
+
+    assert importing <= {"trust.py"}
 
 
 @pytest.mark.parametrize("path", PURE, ids=lambda path: str(path.relative_to(SOURCE)))

@@ -31,6 +31,7 @@ class Act(StrEnum):
     SEARCH = "search"
     SAY = "say"
     ASK = "ask"  # for a permission
+    HEARD = "heard"  # what was pushed into the turn is seen in its conversation: ``text`` says what
     FAULT = "fault"  # the agent, or what it printed, is broken
 
 

@@ -1,0 +1,149 @@
+"""What a tool call is, from its name and arguments: each vendor has other names for the same five deeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from watchkeeper.agents.untrusted import (
+    Fields,
+    find_command,
+    find_first_text,
+    find_number,
+    find_objects,
+    find_text,
+    find_whole_text,
+)
+from watchkeeper.model.agents import Act, TextEdit
+
+_TOOLS = {
+    Act.READ: "read read_file view readfile read_text_file read_many_files notebookread cat",
+    Act.WRITE: (
+        "edit multiedit write write_file create replace str_replace insert apply_patch patch delete notebookedit"
+        " edit_file create_file editfile writefile applypatch str_replace_editor str_replace_based_edit_tool"
+    ),
+    Act.RUN: (
+        "bash shell run_shell_command exec_command shell_command terminal execute_bash execute command_execution exec"
+        " local_shell write_stdin"
+    ),
+    Act.SEARCH: (
+        "grep glob search search_file_content list ls list_directory find tree rg codesearch websearch web_search"
+        " webfetch web_fetch google_web_search semsearch"
+    ),
+}
+_ACTS = {name: act for act, names in _TOOLS.items() for name in names.split()}
+
+_EDITORS = {"file_editor", "text_editor", "str_replace_editor", "str_replace_based_edit_tool"}
+"""One tool for reading and writing: its ``command`` says which."""
+
+_HARMLESS = set("todowrite todoread update_plan todo task_tracker think plan report_intent list_bash finish".split())
+
+PATH_KEYS = ("path", "file_path", "filePath", "absolute_path", "abs_path", "target_file", "notebook_path", "filename")
+COMMAND_KEYS = ("command", "cmd", "script")
+_OLD_KEYS = ("old_string", "oldString", "old_str", "before", "old", "oldText", "old_text")
+_NEW_KEYS = ("new_string", "newString", "new_str", "after", "new", "newText", "new_text")
+_WHOLE_KEYS = ("content", "file_text", "contents", "text")
+
+
+def classify_tool(name: str, arguments: Fields) -> Act | None:
+    """What a tool does; None for one that touches nothing, ``run`` for one that nobody knows.
+
+    A call of an MCP server or of an unknown tool may read and write anything, as a command in a shell may.
+    """
+    plain = name.rpartition("__")[2].lower() if name.startswith(("mcp__developer__", "developer__")) else name.lower()
+    if plain in _EDITORS:
+        return Act.READ if find_text(arguments, "command") == "view" else Act.WRITE
+    if plain in _HARMLESS:
+        return None
+    return _ACTS.get(plain) or _ACTS.get(plain.removesuffix("toolcall")) or Act.RUN
+
+
+def paths_of(arguments: Fields) -> tuple[str, ...]:
+    """The files that a call names."""
+    path = find_first_text(arguments, PATH_KEYS)
+    return (
+        (path,)
+        if path
+        else tuple(path for each in find_objects(arguments, "files") if (path := find_first_text(each, PATH_KEYS)))
+    )
+
+
+def command_of(arguments: Fields) -> str:
+    """The command that a call runs; ``""`` where it runs none."""
+    return next((found for key in COMMAND_KEYS if (found := find_command(arguments, key))), "")
+
+
+def lines_of(arguments: Fields) -> tuple[int, int] | None:
+    """The first and last line that a read asks for, from 1; None where it is not both told: the whole file then."""
+    view = arguments.get("view_range")
+    if isinstance(view, list) and len(view) == 2:
+        return _range(find_number({"": view[0]}, ""), find_number({"": view[1]}, ""))
+    if "start_line" in arguments or "end_line" in arguments:
+        return _range(find_number(arguments, "start_line"), find_number(arguments, "end_line"))
+    start = find_number(arguments, "offset") or find_number(arguments, "line")
+    count = find_number(arguments, "limit")
+    return _range(start or 1, (start or 1) + count - 1) if count else None
+
+
+def edits_of(arguments: Fields) -> tuple[TextEdit, ...]:
+    """The pieces of text that an edit replaces; a whole file has no old text."""
+    several = tuple(edit for each in find_objects(arguments, "edits") for edit in _edit(each))
+    return several or tuple(_edit(arguments))
+
+
+def parse_unified(diff: str) -> tuple[TextEdit, ...]:
+    """The hunks of a unified difference of one file, each with the lines around it: these say where it belongs."""
+    edits: list[TextEdit] = []
+    old: list[str] = []
+    new: list[str] = []
+    is_in_hunk = False
+    for line in [*diff.splitlines(keepends=True), "@@"]:
+        mark, text = line[:1], line[1:]
+        if line.startswith("@@"):
+            if old != new:
+                edits.append(TextEdit("".join(old), "".join(new)))
+            old, new, is_in_hunk = [], [], True
+        elif not is_in_hunk or mark == "\\":
+            continue
+        else:
+            if mark in (" ", "-", "\n"):
+                old.append(text if mark != "\n" else line)
+            if mark in (" ", "+", "\n"):
+                new.append(text if mark != "\n" else line)
+    return tuple(edits)
+
+
+def parse_patch(patch: str) -> tuple[tuple[str, tuple[TextEdit, ...]], ...]:
+    """The files of a ``*** Begin Patch``, each with its edits: a new file has its whole text, a deleted one none."""
+    files: list[tuple[str, tuple[TextEdit, ...]]] = []
+    head, path, body = "", "", [""]
+    for line in [*patch.splitlines(keepends=True), _PATCH_END]:
+        begun = next((each for each in (*_PATCH_HEADS, _PATCH_END) if line.startswith(each)), None)
+        if begun is None:
+            body.append(line)
+            continue
+        if path:
+            files.append((path, _patch_edits(head, "".join(body))))
+        head, path, body = begun, line[len(begun) :].strip() if begun != _PATCH_END else "", []
+    return tuple(files)
+
+
+_PATCH_HEADS = ("*** Update File: ", "*** Add File: ", "*** Delete File: ")
+_PATCH_END = "*** End Patch"
+
+
+def _patch_edits(head: str, body: str) -> tuple[TextEdit, ...]:
+    edits = parse_unified(body if "@@" in body else f"@@\n{body}")
+    return tuple(TextEdit(None, edit.new) for edit in edits) if head.startswith("*** Add") else edits
+
+
+def _edit(fields: Fields) -> Iterator[TextEdit]:
+    old = next((text for key in _OLD_KEYS if (text := find_whole_text(fields, key)) is not None), None)
+    new = next((text for key in _NEW_KEYS if (text := find_whole_text(fields, key)) is not None), None)
+    if new is None and old is None:
+        new = next((text for key in _WHOLE_KEYS if (text := find_whole_text(fields, key)) is not None), None)
+    if new is not None:
+        yield TextEdit(old, new)
+
+
+def _range(first: int | None, last: int | None) -> tuple[int, int] | None:
+    return (first, last) if first is not None and last is not None and 1 <= first <= last else None
