@@ -366,7 +366,7 @@ def find_socket(place: Place) -> Path:
 def make_hosting(live: LiveWatch, parts: Parts, place: Place) -> Hosting:
     """What lets agents and the command line speak to a watch."""
     from watchkeeper.agents.hooks import vendor
-    from watchkeeper.agents.processes import find_agent, find_lineage, is_alive
+    from watchkeeper.agents.lineage import find_agent, find_lineage, is_alive
     from watchkeeper.watch.attendance import Attendance, Outside
     from watchkeeper.watch.hosting import Hosting
 

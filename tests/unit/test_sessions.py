@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from watchkeeper.agents.processes import Process as AgentProcess
+from watchkeeper.agents.lineage import Process as AgentProcess
 from watchkeeper.conflicts.lifecycle import State, fold_all
 from watchkeeper.model.agents import Session
 from watchkeeper.model.events import Event, Recorded, SessionBegan, SessionEnded, SessionForged

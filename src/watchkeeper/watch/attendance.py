@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from watchkeeper.agents.hooks.vendor import HookCall, HookVendor, Point, Said, decode_payload
-from watchkeeper.agents.processes import Process
+from watchkeeper.agents.lineage import Process
 from watchkeeper.conflicts.lifecycle import State
 from watchkeeper.model.agents import Act, Channel, Heed, Phase, Session, SessionId
 from watchkeeper.model.changes import Change, Source
