@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from watchkeeper.code.weave import Weave
 from watchkeeper.conflicts.pair import OVERWRITTEN, TextClash
 from watchkeeper.model.agents import AgentEvent, Session, SessionId
 from watchkeeper.model.changes import Change, Source
@@ -17,6 +16,7 @@ from watchkeeper.repos.objects import Objects
 from watchkeeper.repos.trees import EXECUTABLE, FILE, FOLDER, TreeEntry
 from watchkeeper.repos.working import NowFile, WorkingFile, combine, is_binary
 from watchkeeper.watch.attribution import NOBODY, Attribution, Part, Save
+from watchkeeper.watch.wovenfile import WovenFile
 
 UNATTRIBUTED = "unattributed"
 """How the change is called of what nobody is known to have done."""
@@ -40,7 +40,7 @@ class Shared:
         self._objects = objects
         self._format = object_format
         self._attribution = Attribution()
-        self._files: dict[str, _File] = {}
+        self._files: dict[str, WovenFile] = {}
         self._origins: dict[str, str] = {}  # the paths of files that were moved, by their new ones
         self._sessions: dict[SessionId, Session] = {}
         self._past: dict[SessionId, Session] = {}
@@ -100,14 +100,14 @@ class Shared:
         Files that are the same in both commits stay as they are.
         """
         self._settle(Millis(now + 10**9))
-        kept: dict[str, _File] = {}
+        kept: dict[str, WovenFile] = {}
         lost: list[str] = []
         for path, file in self._files.items():
             there = self._entry(base, path)
             if _entry_of(file.base) == there:
                 kept[path] = file
             elif _entry_of(file.now) != there:
-                kept[path] = _File(NowFile(there) if there is not None else None, file.now)
+                kept[path] = WovenFile(NowFile(there) if there is not None else None, file.now)
                 kept[path].settle([(NOBODY, self._text(file.now))], self._text)
                 lost.append(path)
         self.base, self._files, self.lost = base, kept, tuple(lost)
@@ -170,7 +170,7 @@ class Shared:
     def _take(self, path: str, now: NowFile | None, touched: Millis | None, seen_at: Millis) -> None:
         file = self._files.get(path)
         if file is None:
-            file = self._files[path] = _File(self._at_base(path), self._at_base(path))
+            file = self._files[path] = WovenFile(self._at_base(path), self._at_base(path))
         before, after = self._text(file.now), self._text(now)
         file.set_now(now)
         if not self._is_begun or (before == after and not file.authors):
@@ -202,7 +202,7 @@ class Shared:
             file.set_open(rest)
         return is_news
 
-    def _is_idle(self, path: str, file: _File) -> bool:
+    def _is_idle(self, path: str, file: WovenFile) -> bool:
         """It is as in the base, for everybody."""
         if path in self._attribution.paths or path in {*self._origins, *self._origins.values()}:
             return False
@@ -250,13 +250,13 @@ class Shared:
         changed = {path: view for path, view in views.items() if _identity(view) != _identity(self._files[path].base)}
         return combine((), changed, lambda path: self._entry(self.base, path), self._objects.read)
 
-    def _view(self, file: _File, authors: frozenset[SessionId]) -> NowFile | None:
+    def _view(self, file: WovenFile, authors: frozenset[SessionId]) -> NowFile | None:
         """The file as it would be had nobody else worked on it."""
         if authors not in file.views:
             file.views[authors] = self._make_view(file, authors)
         return file.views[authors]
 
-    def _make_view(self, file: _File, authors: frozenset[SessionId]) -> NowFile | None:
+    def _make_view(self, file: WovenFile, authors: frozenset[SessionId]) -> NowFile | None:
         text = file.view(authors, self._text)
         if text == self._text(file.now):
             return file.now
@@ -288,105 +288,6 @@ class Shared:
             if content is not None and len(content) <= _MOST_WOVEN and not is_binary(content):
                 return content
         return f"\0{file.entry.mode} {file.entry.sha} {file.stamp}".encode("utf-8", "surrogateescape")
-
-
-Text = Callable[[NowFile | None], bytes | None]
-Saved = tuple[SessionId, bytes | None]
-
-
-class _File:
-    """One file: who saved what since the base. Lines are looked at only where two have saved it."""
-
-    def __init__(self, base: NowFile | None, now: NowFile | None) -> None:
-        self.base = base
-        self.now = now
-        self._settled: list[Saved] = []  # at most one, else they are woven
-        self._weave: Weave | None = None
-        self._open: list[Saved] = []
-        self._woven: Weave | None = None
-        self._origin: _File | None = None
-        self._maker: SessionId | None = None
-        self.views: dict[frozenset[SessionId], NowFile | None] = {}
-
-    @property
-    def authors(self) -> frozenset[SessionId]:
-        """Who saved it, or tried, here or at its old place; everybody else sees the base."""
-        known = frozenset(author for author, _ in [*self._settled, *self._open])
-        known |= frozenset(SessionId(each) for each in (self._weave.authors if self._weave else ()))
-        return known | self._origin.authors if self._origin is not None else known
-
-    @property
-    def maker(self) -> SessionId | None:
-        """Who saved it first at this place."""
-        if self._maker is not None:
-            return self._maker
-        return next((author for author, _ in [*self._settled, *self._open]), None)
-
-    @property
-    def root(self) -> NowFile | None:
-        """The file in the base, wherever it was."""
-        return self._origin.root if self._origin is not None else self.base
-
-    def join(self, origin: _File | None) -> None:
-        """It is another file, moved; or not any more."""
-        self._origin = origin
-        self.clear()
-
-    def clear(self) -> None:
-        """What it was made of is different."""
-        self._woven = None
-        self.views.clear()
-
-    def set_now(self, now: NowFile | None) -> None:
-        """It is like this now."""
-        self.now = now
-        self.views.clear()
-
-    def set_open(self, saves: Sequence[Saved]) -> bool:
-        """What is not settled; whether that is something else than before."""
-        if list(saves) == self._open:
-            return False
-        self._open = list(saves)
-        self.clear()
-        return True
-
-    def settle(self, saves: Sequence[Saved], text: Text) -> None:
-        """These are decided for good, and come before what is open."""
-        self.clear()
-        self._maker = self._maker or (saves[0][0] if saves else None)
-        for author, after in saves:
-            if self._weave is not None:
-                self._weave = self._weave.saved(after, author)
-            elif self._settled and self._settled[-1][0] != author:
-                self._weave = _saved(self._begun(text), [*self._settled, (author, after)])
-                self._settled = []
-            else:
-                self._settled = [(author, after)]
-
-    def weave(self, text: Text) -> Weave:
-        """All saves, woven."""
-        if self._woven is None:
-            begun = self._weave if self._weave is not None else _saved(self._begun(text), self._settled)
-            self._woven = _saved(begun, self._open)
-        return self._woven
-
-    def _begun(self, text: Text) -> Weave:
-        return self._origin.weave(text) if self._origin is not None else Weave.of(text(self.base))
-
-    def view(self, authors: frozenset[SessionId], text: Text) -> bytes | None:
-        """What the work of these authors makes of the base."""
-        known = self.authors
-        if not authors & known:
-            return text(self.root)
-        if known <= authors:
-            return text(self.now)
-        return self.weave(text).together(authors)
-
-
-def _saved(weave: Weave, saves: Sequence[Saved]) -> Weave:
-    for author, after in saves:
-        weave = weave.saved(after, author)
-    return weave
 
 
 def _is_text(file: NowFile) -> bool:

@@ -1,0 +1,110 @@
+"""One file of a shared checkout: its saves, settled and open, and what each author's work makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from watchkeeper.code.weave import Weave
+from watchkeeper.model.agents import SessionId
+from watchkeeper.repos.working import NowFile
+
+Text = Callable[[NowFile | None], bytes | None]
+"""Gives the text of a file, read where it is kept."""
+
+Saved = tuple[SessionId, bytes | None]
+"""Who saved, and as what; None: deleted."""
+
+
+class WovenFile:
+    """One file: who saved what since the base. Lines are looked at only where two have saved it."""
+
+    def __init__(self, base: NowFile | None, now: NowFile | None) -> None:
+        self.base = base
+        self.now = now
+        self._settled: list[Saved] = []  # at most one, else they are woven
+        self._weave: Weave | None = None
+        self._open: list[Saved] = []
+        self._woven: Weave | None = None
+        self._origin: WovenFile | None = None
+        self._maker: SessionId | None = None
+        self.views: dict[frozenset[SessionId], NowFile | None] = {}
+
+    @property
+    def authors(self) -> frozenset[SessionId]:
+        """Who saved it, or tried, here or at its old place; everybody else sees the base."""
+        known = frozenset(author for author, _ in [*self._settled, *self._open])
+        known |= frozenset(SessionId(each) for each in (self._weave.authors if self._weave else ()))
+        return known | self._origin.authors if self._origin is not None else known
+
+    @property
+    def maker(self) -> SessionId | None:
+        """Who saved it first at this place."""
+        if self._maker is not None:
+            return self._maker
+        return next((author for author, _ in [*self._settled, *self._open]), None)
+
+    @property
+    def root(self) -> NowFile | None:
+        """The file in the base, wherever it was."""
+        return self._origin.root if self._origin is not None else self.base
+
+    def join(self, origin: WovenFile | None) -> None:
+        """It is another file, moved; or not any more."""
+        self._origin = origin
+        self.clear()
+
+    def clear(self) -> None:
+        """What it was made of is different."""
+        self._woven = None
+        self.views.clear()
+
+    def set_now(self, now: NowFile | None) -> None:
+        """It is like this now."""
+        self.now = now
+        self.views.clear()
+
+    def set_open(self, saves: Sequence[Saved]) -> bool:
+        """What is not settled; whether that is something else than before."""
+        if list(saves) == self._open:
+            return False
+        self._open = list(saves)
+        self.clear()
+        return True
+
+    def settle(self, saves: Sequence[Saved], text: Text) -> None:
+        """These are decided for good, and come before what is open."""
+        self.clear()
+        self._maker = self._maker or (saves[0][0] if saves else None)
+        for author, after in saves:
+            if self._weave is not None:
+                self._weave = self._weave.saved(after, author)
+            elif self._settled and self._settled[-1][0] != author:
+                self._weave = _saved(self._begun(text), [*self._settled, (author, after)])
+                self._settled = []
+            else:
+                self._settled = [(author, after)]
+
+    def weave(self, text: Text) -> Weave:
+        """All saves, woven."""
+        if self._woven is None:
+            begun = self._weave if self._weave is not None else _saved(self._begun(text), self._settled)
+            self._woven = _saved(begun, self._open)
+        return self._woven
+
+    def _begun(self, text: Text) -> Weave:
+        return self._origin.weave(text) if self._origin is not None else Weave.of(text(self.base))
+
+    def view(self, authors: frozenset[SessionId], text: Text) -> bytes | None:
+        """What the work of these authors makes of the base."""
+        known = self.authors
+        if not authors & known:
+            return text(self.root)
+        if known <= authors:
+            return text(self.now)
+        return self.weave(text).together(authors)
+
+
+def _saved(weave: Weave, saves: Sequence[Saved]) -> Weave:
+    for author, after in saves:
+        weave = weave.saved(after, author)
+    return weave
