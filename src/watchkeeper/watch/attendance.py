@@ -152,7 +152,7 @@ class Attendance:
         """What was just written is looked at now: the answer to this very call may be the one that tells of it."""
         by_root: dict[Path, set[str]] = {}
         for event in call.events:
-            if event.act is Act.RUN:
+            if event.act in (Act.RUN, Act.IDLE, Act.END):
                 await self._live.tell(Path(session.path), session.id, event)
             elif event.act is Act.WRITE and event.path:
                 whole = find_place(call.cwd or session.path, event.path)
