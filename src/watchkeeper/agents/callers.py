@@ -1,0 +1,29 @@
+"""Which process of this machine is at the other end of a connection, as the system says."""
+
+from __future__ import annotations
+
+import psutil
+
+from watchkeeper.agents.processes import Process, find_lineage
+
+
+def find_client(server: int, client_port: int, server_port: int) -> Process | None:
+    """The process that is connected from ``client_port`` to ``server_port`` of the process ``server``.
+
+    None where there is no such connection, where ``server`` does not hold its other end, or where the system does not
+    say. So a process can speak only for those who are connected to it.
+    """
+    try:
+        if not any(_ends(each) == (server_port, client_port) for each in psutil.Process(server).net_connections("tcp")):
+            return None
+        found = [each.pid for each in psutil.net_connections("tcp") if _ends(each) == (client_port, server_port)]
+    except (psutil.Error, ValueError, OSError):
+        return None
+    pid = next((each for each in found if each is not None), None)
+    lineage = find_lineage(pid) if pid is not None else ()
+    return lineage[0] if lineage else None
+
+
+def _ends(connection: object) -> tuple[int, int] | None:
+    near, far = getattr(connection, "laddr", None), getattr(connection, "raddr", None)
+    return (near.port, far.port) if near and far else None
