@@ -16,7 +16,6 @@ from watchkeeper.conflicts.notice import quote
 from watchkeeper.conflicts.pair import Party
 from watchkeeper.model.agents import Heed, Session
 from watchkeeper.model.events import Event, NoticeSettled
-from watchkeeper.model.ids import ChangeId
 from watchkeeper.watch.notices import standing_for, waiting_for
 from watchkeeper.watch.questions import whats_changed, who_touches
 from watchkeeper.watch.service import Peer
@@ -149,6 +148,8 @@ def answer_tool(
     arguments, me = ask.arguments, caller[-1]
     ours = {each.id for each in caller}
     mine = frozenset(change for change, sessions in working.items() if any(session.id in ours for session in sessions))
+    others = [party for party in parties if party.id not in mine]
+    live = [party for party in others if not party.is_landed]
     match ask.tool:
         case "inbox":
             return inbox(state, caller)
