@@ -98,10 +98,8 @@ def _change_agents_md(folder: Path, *, writes: bool, removes: bool) -> int:
 
     path = _agents_md(folder)
     content, mode = read_config(path) or (None, _MODE)
-    if removes:
-        wanted = without_block(content) if content is not None else None
-    else:
-        wanted = with_block(content)
+    kept = without_block(content) if content is not None else None
+    wanted = kept if removes else with_block(content)
     for line in _difference(content or b"", wanted or b"", path):
         say(printable(line))
     if wanted != content and (writes or removes):

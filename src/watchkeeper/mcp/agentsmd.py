@@ -50,11 +50,6 @@ def without_block(content: bytes) -> bytes | None:
     return before.removesuffix(newline) + after
 
 
-def has_block(content: bytes | None) -> bool:
-    """Whether it is there, whole or in part."""
-    return content is not None and (BEGIN in content or END in content)
-
-
 def _block(newline: bytes) -> bytes:
     return _BLOCK.encode().replace(b"\n", newline)
 
@@ -66,7 +61,7 @@ def _newline(content: bytes, begin: int) -> bytes:
 
 def _find(content: bytes) -> tuple[int, int] | None:
     """Where the block begins and ends."""
-    if not has_block(content):
+    if BEGIN not in content and END not in content:
         return None
     begin, end = content.find(BEGIN), content.find(END)
     if content.count(BEGIN) != 1 or content.count(END) != 1 or end < begin:
