@@ -15,7 +15,7 @@ from watchkeeper.app import find_place, find_socket
 from watchkeeper.cli.daemon import find_standing
 from watchkeeper.watch.hosting import Standing
 
-PATIENCE_S = 60.0
+PATIENCE_S = 30.0
 
 
 class Daemon:

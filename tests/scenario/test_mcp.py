@@ -25,7 +25,7 @@ from daemons import Daemon, daemon_beside, daemon_of
 from gitrepo import GitRepo
 from watchkeeper.app import find_place, open_log
 from watchkeeper.model.agents import Channel
-from watchkeeper.model.events import DecisionRecorded, Event, NoticeDelivered, SessionBegan
+from watchkeeper.model.events import DecisionRecorded, Event, NoticeDelivered, SessionBegan, SessionForged
 
 BASE = "def charge(amount):\n    return amount\n"
 COMMAND = [sys.executable, "-m", "watchkeeper", "mcp"]
@@ -77,7 +77,9 @@ async def say(client: Client, tool: str, **arguments: object) -> str:
 
 
 def conflicting(daemon: Daemon) -> None:
-    daemon.until(lambda standing: bool(standing.conflicts["blocking"]), "the change of a contract conflicts with its use")
+    daemon.until(
+        lambda standing: bool(standing.conflicts["blocking"]), "the change of a contract conflicts with its use"
+    )
 
 
 def test_two_agents_hear_of_each_other_and_a_daemon_that_is_killed_is_missed_only_while_it_is_gone(
@@ -146,7 +148,7 @@ def test_what_a_model_gets_wrong_is_said_to_it_and_the_server_lives_on(trees: Tr
                 text, is_error = await call(client, tool, **arguments)
                 assert is_error
                 assert said in text
-            assert (await call(client, "who_touches", about="\ud800\x00\n» end"))[1] is False
+            assert (await call(client, "who_touches", about="\x00\n» end"))[1] is False
 
     with daemon_of(trees.main.path) as daemon:
         asyncio.run(live())
@@ -215,3 +217,49 @@ def test_a_port_that_is_taken_is_said_and_how_to_find_a_free_one(trees: Trees) -
 
     assert done.returncode == 5
     assert f"Port {port} cannot be used" in done.stderr
+
+
+SPEAK = """
+import socket, sys
+from urllib.parse import quote
+with socket.socket(socket.AF_UNIX) as speaker:
+    speaker.connect(sys.argv[1])
+    speaker.sendall(f"watchkeeper 1 hook codex {quote(sys.argv[2])}\\n".encode() + sys.argv[3].encode())
+    speaker.shutdown(socket.SHUT_WR)
+    while speaker.recv(65536):
+        pass
+"""
+
+
+def test_an_agent_whose_hooks_speak_is_one_session_with_its_questions(trees: Trees) -> None:
+    payload = json.dumps(
+        {
+            "hook_event_name": "PreToolUse",
+            "session_id": "abc",
+            "cwd": str(trees.payer.path),
+            "tool_name": "Bash",
+            "tool_input": {"command": "true"},
+        }
+    )
+
+    async def live(daemon: Daemon) -> None:
+        def sessions() -> list[str]:
+            assert daemon.standing is not None
+            return [each.id for each in daemon.standing.sessions]
+
+        async with client_in(trees.payer.path) as client:
+            await say(client, "record_decision", title="before", choice="hooks speak")
+            assert await asyncio.to_thread(sessions) == ["codex-1"]
+            speaking = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", SPEAK, str(daemon.socket), str(trees.payer.path), payload
+            )
+            assert await speaking.wait() == 0
+            await say(client, "record_decision", title="after", choice="they spoke")
+            assert await asyncio.to_thread(sessions) == ["codex-2"]
+
+    with daemon_of(trees.main.path) as daemon:
+        asyncio.run(live(daemon))
+
+    decided = {event.title: event.session for event in trees.events if isinstance(event, DecisionRecorded)}
+    assert decided == {"before": "codex-1", "after": "codex-2"}
+    assert not [event for event in trees.events if isinstance(event, SessionForged)]

@@ -88,6 +88,7 @@ def _listen(port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((_HOST, port))
+        listening.listen()  # who comes before everything is ready waits, and is not refused
     except OSError as error:
         listening.close()
         raise WatchkeeperError(
