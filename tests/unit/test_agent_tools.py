@@ -13,6 +13,7 @@ from watchkeeper.conflicts.lifecycle import State, fold_all
 from watchkeeper.conflicts.pair import Party
 from watchkeeper.model.agents import Channel, Notice, NoticeId, Session, SessionId
 from watchkeeper.model.changes import Change, Source
+from watchkeeper.model.confidence import Confidence
 from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.events import (
     DecisionRecorded,
@@ -26,7 +27,7 @@ from watchkeeper.model.events import (
 )
 from watchkeeper.model.footprint import Edit, FileTouch, Footprint, Read, TouchKind, Write
 from watchkeeper.model.ids import ChangeId, Millis, ProjectId, Seq, SymbolKey
-from watchkeeper.model.reading import Parameter, Signature, SymbolKind
+from watchkeeper.model.reading import Form, Parameter, Signature, SymbolKind
 from watchkeeper.model.resources import Access, AccessMode, Resource, ResourceKind, ResourceTouch
 from watchkeeper.watch.questions import MOST_ANSWERS, means
 from watchkeeper.watch.toolbox import agent_name, answer_tool, parse_ask
@@ -49,7 +50,10 @@ def write(name: str = "charge", **parts: object) -> Write:
 
 
 def read(line: int = 5) -> Read:
-    return Read(SymbolKey("pay.py", "charge"), SymbolKey("shop.py", "buy"), "shop:buy", "shop.py", line, "charge(3)")
+    return Read(
+        target=SymbolKey("pay.py", "charge"), by=SymbolKey("shop.py", "buy"), by_name="shop:buy", path="shop.py",
+        line=line, text="charge(3)", form=Form.CALL, confidence=Confidence.SURE, is_new=True,
+    )  # fmt: skip
 
 
 def party(change: ChangeId, *, source: Source = Source.WORKTREE, **parts: object) -> Party:
