@@ -58,7 +58,9 @@ def trees(git_repo: GitRepo) -> Trees:
 
 @asynccontextmanager
 async def client_in(folder: Path, name: str = "codex-mcp-client", mode: str = "legacy") -> AsyncIterator[Client]:
-    server = StdioServerParameters(command=COMMAND[0], args=COMMAND[1:], env=dict(os.environ), cwd=folder)
+    """Starts the server as agents do: with hardly any environment."""
+    arguments = [*COMMAND[1:], "--state", os.environ["WATCHKEEPER_HOME"]]
+    server = StdioServerParameters(command=COMMAND[0], args=arguments, cwd=folder)
     async with Client(server, mode=mode, client_info=Implementation(name=name, version="1")) as client:
         yield client
 

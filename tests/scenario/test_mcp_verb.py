@@ -70,13 +70,14 @@ def test_the_configuration_that_is_printed_starts_a_server_from_any_folder(
     said = capfd.readouterr()
     assert "~/.codex/config.toml" in said.err
     server = tomllib.loads(said.out)["mcp_servers"]["watchkeeper"]
+    assert server["args"] == ["mcp", "--state", os.environ["WATCHKEEPER_HOME"]]
     asked = {"jsonrpc": "2.0", "id": 1, "method": "initialize"}
     params = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
 
     done = subprocess.run(
         [server["command"], *server["args"]],
         input=json.dumps({**asked, "params": params}) + "\nno json \x00\n",
-        env={"PATH": "", "WATCHKEEPER_HOME": os.environ["WATCHKEEPER_HOME"]},
+        env={},
         cwd="/", capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
 

@@ -250,11 +250,15 @@ def test_any_json_is_a_call_or_is_refused(asked: dict[str, object]) -> None:
     ("told", "name"),
     [
         ("codex-mcp-client", "codex"),
-        ("claude-code", "claude-code"),
+        ("claude-code", "claude"),
+        ("goose-cli", "goose"),
+        ("gemini-cli-mcp-client", "gemini"),
+        ("opencode", "opencode"),
+        ("client", "client"),
         ("Gemini CLI (v2)", "gemini-cli-v2"),
         ("", "agent"),
         ("»\n", "agent"),
-        ("-mcp-client", "mcp-client"),
+        ("-mcp-client", "mcp"),
         ("x" * 300, "x" * 24),
     ],
 )

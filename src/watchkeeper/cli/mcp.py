@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -15,6 +15,7 @@ from watchkeeper.cli.output import printable, say, show
 from watchkeeper.cli.verb import verb
 from watchkeeper.mcp.snippets import AGENTS, snippet
 from watchkeeper.model.errors import NotARepositoryError, UsageError
+from watchkeeper.record.home import find_home
 
 _MODE = 0o644
 
@@ -30,6 +31,8 @@ _MODE = 0o644
 )
 @click.option("--cwd", "folder", metavar="DIR", type=click.Path(path_type=Path), default=Path(),
               help="The worktree that the agent works in: any folder in it. Default: where it is started.")  # fmt: skip
+@click.option("--state", metavar="DIR", type=click.Path(path_type=Path),
+              help="The state folder, for agents that give it no environment. Default: as everywhere.")  # fmt: skip
 @click.option("--http", "port", metavar="PORT", type=click.IntRange(0, 65535),
               help="Serve on this port of 127.0.0.1 instead; 0 finds a free one. Prints a token.")  # fmt: skip
 @click.option(
@@ -39,7 +42,14 @@ _MODE = 0o644
 @click.option("--write", "writes", is_flag=True, help="With --agents-md: put it in, or renew it.")
 @click.option("--remove", "removes", is_flag=True, help="With --agents-md: take it out again.")
 def command(
-    *, folder: Path, port: int | None, agent: str | None, in_agents_md: bool, writes: bool, removes: bool
+    *,
+    folder: Path,
+    state: Path | None,
+    port: int | None,
+    agent: str | None,
+    in_agents_md: bool,
+    writes: bool,
+    removes: bool,
 ) -> int:
     """Answer what agents ask by themselves, over MCP: their inbox, who touches something, what has changed.
 
@@ -50,26 +60,27 @@ def command(
         raise _usage("Only one of --http, --print-config, --agents-md --write and --agents-md --remove can be done")
     if (writes or removes) and not in_agents_md:
         raise _usage("--write and --remove are about the block in AGENTS.md")
+    environ = {**os.environ, **({"WATCHKEEPER_HOME": str(state)} if state is not None else {})}
     if agent is not None:
-        return _print_config(agent)
+        return _print_config(agent, find_home(environ))
     if in_agents_md:
         return _change_agents_md(folder, writes=writes, removes=removes)
-    return _serve(folder, port)
+    return _serve(folder, environ, port)
 
 
 def _usage(message: str) -> UsageError:
     return UsageError(message, slug="mcp-options", hint="watchkeeper mcp --help")
 
 
-def _serve(folder: Path, port: int | None) -> int:
+def _serve(folder: Path, environ: Mapping[str, str], port: int | None) -> int:
     from watchkeeper.mcp.serving import serve_http, serve_streams
 
     if port is not None:
-        serve_http(folder, os.environ, port, _announce)
+        serve_http(folder, environ, port, _announce)
         return Exit.NOTHING
     if sys.stdin.isatty():
         say("speaking MCP on the standard streams, which is for agents: watchkeeper mcp --print-config AGENT")
-    serve_streams(folder, os.environ)
+    serve_streams(folder, environ)
     return Exit.NOTHING
 
 
@@ -78,8 +89,9 @@ def _announce(address: str, token: str) -> None:
     sys.stdout.flush()
 
 
-def _print_config(agent: str) -> int:
-    made = snippet(agent, [*_own_command(), "mcp"])
+def _print_config(agent: str, home: Path) -> int:
+    """With the state folder: Codex, for one, starts its servers without most of the environment."""
+    made = snippet(agent, [*_own_command(), "mcp", "--state", str(home)])
     say(f"for {made.place}:")
     sys.stdout.write(made.text)
     say("next: watchkeeper up")

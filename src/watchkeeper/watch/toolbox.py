@@ -90,7 +90,7 @@ class Toolbox:
     async def _find_caller(self, ask: Ask, peer: Peer) -> tuple[Session, ...]:
         """The sessions of the process that asks, in the worktree where it works; else one that begins now."""
         root = self._find_root(ask.cwd)
-        process = self._find_process(ask, peer)
+        process = await self._find_process(ask, peer)
         known = self._sessions.of(process, str(root)) if process is not None else ()
         told = tuple(each for each in known if not each.vendor_id.startswith(_GUEST))
         if told:
@@ -112,11 +112,12 @@ class Toolbox:
             raise ToolError(f"{quote(cwd, 200)} is in no worktree that Watchkeeper follows here")
         return root
 
-    def _find_process(self, ask: Ask, peer: Peer) -> Process | None:
+    async def _find_process(self, ask: Ask, peer: Peer) -> Process | None:
         if not peer.pid:
             return None
         if ask.ports is not None:
-            return self._outside.client_of(peer.pid, *ask.ports)
+            # All processes are looked through: the loop does not wait for it.
+            return await asyncio.to_thread(self._outside.client_of, peer.pid, *ask.ports)
         return self._outside.agent_above(peer.pid)
 
     def _retire(self, guests: Sequence[Session]) -> tuple[Event, ...]:
@@ -172,6 +173,9 @@ def answer_tool(
 
 
 def agent_name(told: str) -> str:
-    """What a session's agent is called, from what its program calls itself: ``codex-mcp-client`` is ``codex``."""
+    """What a session's agent is called, from what its program calls itself: ``gemini-cli-mcp-client`` is ``gemini``.
+
+    So it is called as the one whose hooks speak.
+    """
     plain = re.sub(r"[^a-z0-9]+", "-", told[:200].lower()).strip("-")
-    return plain.removesuffix("-mcp-client")[:_MOST_NAME].strip("-") or "agent"
+    return re.sub(r"(?<=.)(-mcp|-client|-cli|-code)+$", "", plain)[:_MOST_NAME].strip("-") or "agent"
