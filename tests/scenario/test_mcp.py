@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -265,3 +266,52 @@ def test_an_agent_whose_hooks_speak_is_one_session_with_its_questions(trees: Tre
     decided = {event.title: event.session for event in trees.events if isinstance(event, DecisionRecorded)}
     assert decided == {"before": "codex-1", "after": "codex-2"}
     assert not [event for event in trees.events if isinstance(event, SessionForged)]
+
+
+def raw(daemon: Daemon, question: object) -> dict[str, str]:
+    """What the daemon answers to any bytes of a process of this user; {} for nothing."""
+    with socket.socket(socket.AF_UNIX) as speaker:
+        speaker.settimeout(60)
+        speaker.connect(str(daemon.socket))
+        payload = question if isinstance(question, bytes) else json.dumps(question).encode()
+        speaker.sendall(b"watchkeeper 1 ask\n" + payload)
+        speaker.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: speaker.recv(65536), b""))
+    found = json.loads(answer) if answer else {}
+    assert isinstance(found, dict)
+    return found
+
+
+def test_hostile_questions_are_refused_in_words_and_the_daemon_goes_on(trees: Trees) -> None:
+    cwd = str(trees.payer.path)
+    odd = {"ask": "tool", "tool": "intend", "arguments": {"subjects": ["\ud800\x00"], "note": "\ud800"}, "cwd": cwd}
+    with daemon_of(trees.main.path) as daemon:
+        assert raw(daemon, b"[" * 100_000) == {}
+        assert raw(daemon, b"\xff") == {}
+        for wrong in ({"tool": 3}, {"arguments": []}, {"cwd": None}, {"ports": [1]}, {"tool": "x" * 100_000}):
+            assert len(raw(daemon, {**odd, **wrong})["error"]) < 300
+        for folder in ("", "/", "\x00", "\ud800", "../" * 5_000, str(trees.payer.path.parent)):
+            assert "is in no worktree that Watchkeeper follows here" in raw(daemon, {**odd, "cwd": folder})["error"]
+        assert raw(daemon, {**odd, "agent": "\ud800" * 5_000})["text"].startswith("Noted.")
+        assert daemon.standing is not None
+        assert [each.agent for each in daemon.standing.sessions] == ["agent"]
+
+
+def test_nobody_speaks_for_a_process_that_is_not_connected_to_him(trees: Trees) -> None:
+    def asked(daemon: Daemon, ports: tuple[int, int]) -> dict[str, str]:
+        cwd = str(trees.shopper.path)
+        return raw(daemon, {"ask": "tool", "tool": "inbox", "cwd": cwd, "agent": "x", "ports": ports})
+
+    victim = "import socket, sys; s = socket.create_connection(('127.0.0.1', int(sys.argv[1]))); sys.stdin.read()"
+    with daemon_of(trees.main.path) as daemon, socket.create_server(("127.0.0.1", 0)) as server:
+        conflicting(daemon)
+        port = server.getsockname()[1]
+        with subprocess.Popen([sys.executable, "-c", victim, str(port)], stdin=subprocess.PIPE) as process:
+            connection, (_, far) = server.accept()
+            with connection:
+                assert asked(daemon, (far, port))["text"].startswith("New (1):")
+                for forged in ((port, far), (far, far), (port, port), (1, 2)):
+                    assert asked(daemon, forged) == {"error": "it cannot be seen which process asks"}
+            process.communicate()
+    began = [event.session.pid for event in trees.events if isinstance(event, SessionBegan)]
+    assert began == [process.pid]

@@ -13,15 +13,29 @@ def find_client(server: int, client_port: int, server_port: int) -> Process | No
     None where there is no such connection, where ``server`` does not hold its other end, or where the system does not
     say. So a process can speak only for those who are connected to it.
     """
+    ours, theirs = (server_port, client_port), (client_port, server_port)
     try:
-        if not any(_ends(each) == (server_port, client_port) for each in psutil.Process(server).net_connections("tcp")):
+        if not any(_ends(each) == ours for each in psutil.Process(server).net_connections("tcp")):
             return None
-        found = [each.pid for each in psutil.net_connections("tcp") if _ends(each) == (client_port, server_port)]
+        pid = _find_holder(theirs)
     except (psutil.Error, ValueError, OSError):
         return None
-    pid = next((each for each in found if each is not None), None)
     lineage = find_lineage(pid) if pid is not None else ()
     return lineage[0] if lineage else None
+
+
+def _find_holder(ends: tuple[int, int]) -> int | None:
+    try:
+        return next((each.pid for each in psutil.net_connections("tcp") if _ends(each) == ends and each.pid), None)
+    except psutil.AccessDenied:  # macOS tells only the administrator at once: ask of each process that is ours to ask
+        return next((each.pid for each in psutil.process_iter() if _holds(each, ends)), None)
+
+
+def _holds(process: psutil.Process, ends: tuple[int, int]) -> bool:
+    try:
+        return any(_ends(each) == ends for each in process.net_connections("tcp"))
+    except psutil.Error:
+        return False
 
 
 def _ends(connection: object) -> tuple[int, int] | None:

@@ -117,7 +117,10 @@ class Toolbox:
             return None
         if ask.ports is not None:
             # All processes are looked through: the loop does not wait for it.
-            return await asyncio.to_thread(self._outside.client_of, peer.pid, *ask.ports)
+            found = await asyncio.to_thread(self._outside.client_of, peer.pid, *ask.ports)
+            if found is None:
+                raise ToolError("it cannot be seen which process asks")
+            return found
         return self._outside.agent_above(peer.pid)
 
     def _retire(self, guests: Sequence[Session]) -> tuple[Event, ...]:
