@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -103,3 +104,15 @@ def test_what_does_not_go_together_is_refused(
 ) -> None:
     assert run(["mcp", *argv]) == 2
     assert not (repo.path / "AGENTS.md").exists()
+
+
+def test_without_the_extra_it_is_said_what_to_install(
+    repo: GitRepo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in sys.modules if name == "watchkeeper.mcp.server" or name.split(".")[0] == "mcp"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "mcp", None)
+
+    assert run(["mcp"]) == 5
+    assert "next: pip install 'watchkeeper[mcp]'" in capsys.readouterr().err
+    assert run(["mcp", "--print-config", "claude"]) == 0
