@@ -365,6 +365,7 @@ def find_socket(place: Place) -> Path:
 
 def make_hosting(live: LiveWatch, parts: Parts, place: Place) -> Hosting:
     """What lets agents and the command line speak to a watch."""
+    from watchkeeper.agents.callers import find_client
     from watchkeeper.agents.hooks import vendor
     from watchkeeper.agents.lineage import find_agent, find_lineage, is_alive
     from watchkeeper.watch.attendance import Attendance, Outside
@@ -373,7 +374,7 @@ def make_hosting(live: LiveWatch, parts: Parts, place: Place) -> Hosting:
     def state() -> State:
         return parts.ledger.state
 
-    outside = Outside(vendor, lambda pid: find_agent(find_lineage(pid)), is_alive)
+    outside = Outside(vendor, lambda pid: find_agent(find_lineage(pid)), is_alive, find_client)
     attendance = Attendance(live, state, outside, parts.clock, place.config.notice_severity)
     return Hosting(
         live,

@@ -25,6 +25,7 @@ VERBS: Mapping[str, str] = {
     "status": "Say whether the daemon runs, and what agents were told.",
     "log": "Replay what was recorded.",
     "hooks": "Let agents that people start take part.",
+    "mcp": "Answer what agents ask by themselves.",
     "init": "Write a commented watchkeeper.toml.",
     "doctor": "Check this machine and this repository.",
     "demo": "See two changes collide, in a temporary repository.",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +24,8 @@ from watchkeeper.watch.gates import writes_of
 from watchkeeper.watch.notices import decide_notices, standing_for, waiting_for
 from watchkeeper.watch.service import Peer, Reply, Request
 from watchkeeper.watch.sessions import Sessions, by_path
+from watchkeeper.watch.toolbox import Toolbox, parse_ask
+from watchkeeper.watch.tools import ToolError
 
 _MOST_TOLD = 3
 _ONCE = "This call was held back once, so that you hear of it; make it again if it is still right."
@@ -36,6 +39,7 @@ class Outside(NamedTuple):
     vendor: Callable[[str], HookVendor | None]
     agent_above: Callable[[int], Process | None]
     is_alive: Callable[[Process], bool]
+    client_of: Callable[[int, int, int], Process | None] = lambda _server, _from, _to: None
 
 
 class Attendance:
@@ -56,6 +60,9 @@ class Attendance:
         self._clock = clock
         self._least = least
         self._sessions = Sessions(state(), outside.is_alive, clock)
+        self._toolbox = Toolbox(
+            live, state, self._sessions, outside, root_of=self._root_of, working=self._working, decide=self.decide
+        )
         self._deciding = asyncio.Lock()
         self._due = asyncio.Event()
         self._seated: dict[str, tuple[Session, ...]] = {}
@@ -110,6 +117,18 @@ class Attendance:
             return
         await self._follow(session, call)
         await self._answer(vendor, call, session, reply)
+
+    async def serve_tool(self, asked: Mapping[str, object], peer: Peer, reply: Reply) -> None:
+        """An agent asks or says something by itself (``ask`` with a ``tool.Ask``): ``{"text"}`` or ``{"error"}``."""
+        try:
+            answer = await self._toolbox.answer(parse_ask(asked), peer)
+        except ToolError as error:
+            await reply.write(json.dumps({"error": str(error)}).encode())
+            return
+        told = [event for event in answer.events if isinstance(event, NoticeDelivered)]
+        await self._live.record([event for event in answer.events if not isinstance(event, NoticeDelivered)])
+        if await reply.write(json.dumps({"text": answer.text}).encode()):
+            await self._live.record(told)
 
     async def _answer(self, vendor: HookVendor, call: HookCall, session: Session, reply: Reply) -> None:
         """What was not told yet goes out with this answer, where that can be heard; told is what left."""

@@ -102,7 +102,7 @@ class Hosting:
     async def _serve_ask(self, request: Request, reply: Reply) -> None:
         try:
             asked = json.loads(request.payload)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         match asked.get("ask") if isinstance(asked, dict) else None:
             case "status":
@@ -110,6 +110,8 @@ class Hosting:
             case "stop":
                 await reply.write(b"{}")
                 self._live.stop()
+            case "tool":
+                await self._attendance.serve_tool(asked, request.peer, reply)
 
     def _standing(self) -> Standing:
         statistics = self._live.statistics()

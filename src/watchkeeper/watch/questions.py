@@ -102,11 +102,23 @@ def whats_changed(parties: Iterable[Party], symbol: str, working: Working) -> tu
 
 
 def means(asked: str, name: str, path: str) -> bool:
-    """Whether a person who says ``asked`` may mean the symbol ``name`` of the file ``path``."""
+    """Whether a person who says ``asked`` may mean the symbol ``name`` (its module may be missing) of ``path``."""
     if asked in (name, path):
         return True
-    qualname = name.rpartition(":")[2]
-    return asked in (qualname, f"{path}:{qualname}") or qualname.endswith(f".{asked}")
+    module, _, last = asked.rpartition(":")
+    of, _, qualname = name.rpartition(":")
+    if last != qualname and not qualname.endswith(f".{last}"):
+        return False
+    return not module or module == path or _is_end_of(module, of or _module_of(path))
+
+
+def _is_end_of(module: str, whole: str) -> bool:
+    """``engine.pay`` may be meant where ``src.engine.pay`` is known; where no module is known, it may be."""
+    return not whole or module == whole or whole.endswith(f".{module}")
+
+
+def _module_of(path: str) -> str:
+    return path.rpartition(".")[0].replace("/", ".").removesuffix(".__init__")
 
 
 def contract_of(write: Write, signature: Signature | None) -> str:

@@ -43,6 +43,10 @@ class Sessions:
         """Those that work in the worktree at ``path``."""
         return tuple(each for each in self._named.values() if each.path == path)
 
+    def of(self, process: Process, path: str) -> tuple[Session, ...]:
+        """Those of one process in the worktree at ``path``; after a new start of the watch by its id alone."""
+        return tuple(each for each in self.at(path) if self._belongs(each, process))
+
     def hear(
         self, agent: str, vendor_id: str, path: str, process: Process | None, *, guest: bool = True
     ) -> tuple[Session | None, tuple[Event, ...]]:
@@ -81,6 +85,10 @@ class Sessions:
         """End those whose process is gone."""
         gone = [each.id for each in self.live if not self._lives(each)]
         return tuple(event for each in gone for event in self.end(each, "its process is gone"))
+
+    def _belongs(self, session: Session, process: Process) -> bool:
+        owner = self._processes.get(session.id)
+        return _is_same(owner, process) if owner is not None else session.pid == process.pid
 
     def _lives(self, session: Session) -> bool:
         process = self._processes.get(session.id)

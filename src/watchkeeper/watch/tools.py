@@ -16,7 +16,7 @@ from watchkeeper.watch.notices import standing_for, waiting_for
 from watchkeeper.watch.questions import Altered, Touch, means
 
 _MOST_SUBJECTS, _MOST_TEXT = 30, 2_000
-_MOST_LINE = 160
+_MOST_LINE, _MOST_LINES, _MOST_NOTICES = 160, 20, 5
 
 Working = Mapping[ChangeId, Sequence[Session]]
 
@@ -33,21 +33,34 @@ class ToolError(ValueError):
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """One call of a tool. ``cwd`` is where the caller works; arguments are the model's, and not trusted."""
+    """One call of a tool. Nothing of it is trusted.
+
+    ``arguments`` are the model's, ``cwd`` is where the caller works, ``agent`` what its program calls itself.
+    ``ports``: it is connected to whoever passes its call on, from the first port to the second.
+    """
 
     tool: str
     arguments: Mapping[str, object] = {}
     cwd: str = ""
+    agent: str = ""
+    ports: tuple[int, int] | None = None
 
 
 def inbox(state: State, sessions: Sequence[Session]) -> Answer:
     """Everything that these sessions have to know: what they were not told yet, then what still stands."""
-    fresh = [notice for session in sessions for notice in waiting_for(state, session.id)]
+    waiting = [notice for session in sessions for notice in waiting_for(state, session.id)]
     standing = [notice for session in sessions for notice in standing_for(state, session.id)]
-    if not fresh and not standing:
+    if not waiting and not standing:
         return Answer("Nothing: no conflict of your change is known.")
-    text = "\n\n".join(notice.text for notice in (*fresh, *standing))
-    return Answer(text, tuple(NoticeDelivered(notice.id, Channel.INBOX) for notice in fresh))
+    fresh, again = waiting[:_MOST_NOTICES], standing[-_MOST_NOTICES:]
+    parts = [
+        *([f"New ({len(waiting)}):"] if fresh else ["Nothing new."]),
+        *[notice.text for notice in fresh],
+        *([f"{len(waiting) - len(fresh)} more: call inbox again."] if len(waiting) > len(fresh) else []),
+        *([f"Told before, and not over ({len(standing)}):"] if again else []),
+        *[notice.text for notice in again],
+    ]
+    return Answer("\n\n".join(parts), tuple(NoticeDelivered(notice.id, Channel.INBOX) for notice in fresh))
 
 
 def told_touches(about: str, touches: Sequence[Touch], mine: frozenset[ChangeId]) -> Answer:
@@ -69,17 +82,23 @@ def told_changes(symbol: str, changes: Sequence[Altered], mine: frozenset[Change
     return Answer("\n".join(_change_lines(each) for each in others))
 
 
-def intend(state: State, session: Session, subjects: Sequence[str], note: str) -> Answer:
-    """Record what a session is going to touch, and say who else said the same."""
+def intend(state: State, session: Session, subjects: Sequence[str], note: str, touches: Sequence[Touch]) -> Answer:
+    """Record what a session is going to touch, and say who else said the same, or does it already (``touches``)."""
     events = (IntentDeclared(session.id, tuple(subjects), note),)
-    others = [
+    others: list[str] = [
         f"- {each.session.id} also intends to touch {quote(other, 80)}"
         for each in state.sessions.values()
         if each.ended_at is None and each.intent is not None and each.session.id != session.id
         for other in each.intent.subjects
         if any(subject == other or means(subject, other, "") or means(other, subject, "") for subject in subjects)
     ]
-    return Answer("\n".join(["Noted.", *others]), events)
+    others += [
+        f"- {_who(each.change, each.sessions)} already {each.how} {quote(each.what, 80)} in {_at(each)}"
+        for each in touches
+    ]
+    if not others:
+        return Answer("Noted. Nobody else touches this, or said so.", events)
+    return Answer("\n".join(["Noted. You are not alone:", *_cut(others)]), events)
 
 
 def record_decision(session: Session, title: str, choice: str, why: str) -> Answer:
@@ -104,6 +123,11 @@ def texts_of(arguments: Mapping[str, object], name: str) -> tuple[str, ...]:
     if not isinstance(values, list) or not values or len(values) > _MOST_SUBJECTS:
         raise ToolError(f"{name} must be a list of 1 to {_MOST_SUBJECTS} texts")
     return tuple(text_of({name: each}, name) for each in values)
+
+
+def _cut(lines: Sequence[str]) -> list[str]:
+    left = len(lines) - _MOST_LINES
+    return [*lines[:_MOST_LINES], *([f"- and {left} more"] if left > 0 else [])]
 
 
 def _change_lines(each: Altered) -> str:
