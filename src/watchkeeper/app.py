@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from watchkeeper.watch.analyst import Analyst
     from watchkeeper.watch.check import CheckReport, Gathered
     from watchkeeper.watch.engine import LiveWatch, Parts
+    from watchkeeper.watch.gates import Owners
     from watchkeeper.watch.hosting import Hosting
     from watchkeeper.watch.merges import Merges
     from watchkeeper.watch.readings import Readings
@@ -363,6 +364,21 @@ def find_socket(place: Place) -> Path:
     return socket_path(place.home, place.project)
 
 
+def find_owners(place: Place) -> Owners:
+    """Who may write where, as the configuration says; ``CODEOWNERS`` is read where it stands in this checkout."""
+    from watchkeeper.watch.gates import Owners, owners_of, read_owners
+
+    rules: list[tuple[str, tuple[str, ...]]] = []
+    for line in place.config.owners:
+        if line.strip() == "CODEOWNERS" and place.repository.found_at is not None:
+            files = [place.repository.found_at / folder / "CODEOWNERS" for folder in (".github", "", "docs")]
+            text = next((file.read_text(errors="replace") for file in files if file.is_file()), "")
+            rules += read_owners(text).rules
+        else:
+            rules += owners_of([line]).rules
+    return Owners(tuple(rules))
+
+
 def make_hosting(live: LiveWatch, parts: Parts, place: Place) -> Hosting:
     """What lets agents and the command line speak to a watch."""
     from watchkeeper.agents.callers import find_client
@@ -375,7 +391,9 @@ def make_hosting(live: LiveWatch, parts: Parts, place: Place) -> Hosting:
         return parts.ledger.state
 
     outside = Outside(vendor, lambda pid: find_agent(find_lineage(pid)), is_alive, find_client)
-    attendance = Attendance(live, state, outside, parts.clock, place.config.notice_severity)
+    attendance = Attendance(
+        live, state, outside, parts.clock, least=place.config.notice_severity, owners=find_owners(place)
+    )
     return Hosting(
         live,
         attendance,

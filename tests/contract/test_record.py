@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 import postgres
-from watchkeeper.model.agents import Channel, Heed, Notice, NoticeId, Session, SessionId
+from watchkeeper.model.agents import Channel, Heed, Lease, Notice, NoticeId, Session, SessionId
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.conflicts import Conflict, Evidence, Kind, Severity
 from watchkeeper.model.errors import WatchkeeperError
@@ -29,7 +29,10 @@ from watchkeeper.model.events import (
     DecisionRecorded,
     Event,
     FileUnreadable,
+    GateClosed,
     IntentDeclared,
+    LeaseReleased,
+    LeaseTaken,
     NoticeDelivered,
     NoticeQueued,
     NoticeSettled,
@@ -110,6 +113,9 @@ EVERY_KIND: tuple[Event, ...] = (
     NoticeSettled(NOTICE.id, Heed.HEEDED, "the conflict is closed"),
     IntentDeclared(CODEX.id, ("engine.stages:update_stage_field",), "dual write"),
     DecisionRecorded(CODEX.id, "which table", "content", "it has the index"),
+    LeaseTaken(Lease("update_stage_field", "codex-1", NOON, "moving it")),
+    LeaseReleased("update_stage_field"),
+    GateClosed(CODEX.id, "engine/stages.py", "held by goose-1"),
     WatchStarted("0.1.0", "main"),
     WatchStopped(),
 )
@@ -205,8 +211,8 @@ def test_reading_takes_only_what_meets_every_condition(log: Log) -> None:
 def test_the_latest_are_the_newest_in_their_order(log: Log) -> None:
     log.append(ONE, EVERY_KIND, NOON)
 
-    assert [each.seq for each in log.latest(ONE, limit=3)] == [20, 21, 22]
-    assert [each.seq for each in log.latest(ONE, limit=100)] == list(range(1, 23))
+    assert [each.seq for each in log.latest(ONE, limit=3)] == [23, 24, 25]
+    assert [each.seq for each in log.latest(ONE, limit=100)] == list(range(1, 26))
     assert [each.seq for each in log.latest(ONE, limit=1, subject=CLASH.id)] == [9]
     assert log.latest(OTHER, limit=3) == ()
 

@@ -24,7 +24,10 @@ from watchkeeper.model.events import (
     DecisionRecorded,
     Event,
     FileUnreadable,
+    GateClosed,
     IntentDeclared,
+    LeaseReleased,
+    LeaseTaken,
     NoticeDelivered,
     NoticeQueued,
     NoticeSettled,
@@ -223,6 +226,8 @@ def describe(event: Event, terminal: Terminal) -> str:
             return _describe_session(event)
         case NoticeQueued() | NoticeDelivered() | NoticeSettled():
             return _describe_notice(event)
+        case LeaseTaken() | LeaseReleased() | GateClosed():
+            return _describe_gate(event)
         case WatchStarted():
             return f"watching began (version {event.version}, target {printable(event.target)})"
         case WatchStopped():
@@ -262,6 +267,21 @@ def _describe_notice(event: NoticeQueued | NoticeDelivered | NoticeSettled) -> s
             return f"{event.id}  told ({event.channel.value})"
         case NoticeSettled():
             return f"{event.id}  {event.heed.value}: {printable(event.reason)}"
+        case _:
+            assert_never(event)
+
+
+def _describe_gate(event: LeaseTaken | LeaseReleased | GateClosed) -> str:
+    match event:
+        case LeaseTaken():
+            until = render_moment(event.lease.until)
+            return f"{printable(event.lease.subject)} is held by {printable(event.lease.holder)} until {until}"
+        case LeaseReleased():
+            return f"{printable(event.subject)} is free again"
+        case GateClosed():
+            return (
+                f"{printable(event.session)} was kept from writing {printable(event.path)}: {printable(event.reason)}"
+            )
         case _:
             assert_never(event)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, assert_never
 
 import msgspec
 
-from watchkeeper.model.agents import Channel, Heed, Notice, NoticeId, Session, SessionId
+from watchkeeper.model.agents import Channel, Heed, Lease, Notice, NoticeId, Session, SessionId
 from watchkeeper.model.changes import Change
 from watchkeeper.model.conflicts import Conflict, Severity
 from watchkeeper.model.events import (
@@ -24,7 +24,10 @@ from watchkeeper.model.events import (
     ConflictProbed,
     DecisionRecorded,
     FileUnreadable,
+    GateClosed,
     IntentDeclared,
+    LeaseReleased,
+    LeaseTaken,
     NoticeDelivered,
     NoticeQueued,
     NoticeSettled,
@@ -98,7 +101,8 @@ class NoticeState(msgspec.Struct, frozen=True):
 class State(msgspec.Struct, frozen=True):
     """Everything that a project's events say about now; ``seq`` is the last event that it holds.
 
-    ``demoted`` are the rules whose conflicts are shown lower. ``sessions`` and ``notices`` are all there ever were.
+    ``demoted`` are the rules whose conflicts are shown lower. ``sessions`` and ``notices`` are all there ever were,
+    ``leases`` by subject, also those whose time is over.
     """
 
     conflicts: Mapping[ConflictId, ConflictState] = {}
@@ -106,6 +110,7 @@ class State(msgspec.Struct, frozen=True):
     demoted: frozenset[str] = frozenset()
     sessions: Mapping[SessionId, SessionState] = {}
     notices: Mapping[NoticeId, NoticeState] = {}
+    leases: Mapping[str, Lease] = {}
     seq: Seq = Seq(0)
 
 
@@ -118,7 +123,12 @@ def fold_all(events: Iterable[Recorded], state: State | None = None) -> State:
     """The state after ``events``, in their order. Total, and linear: take it for many events."""
     start = state or State()
     draft = _Draft(
-        dict(start.conflicts), dict(start.changes), set(start.demoted), dict(start.sessions), dict(start.notices)
+        dict(start.conflicts),
+        dict(start.changes),
+        set(start.demoted),
+        dict(start.sessions),
+        dict(start.notices),
+        dict(start.leases),
     )
     seq = start.seq
     for recorded in events:
@@ -131,6 +141,7 @@ def fold_all(events: Iterable[Recorded], state: State | None = None) -> State:
         demoted=frozenset(draft.demoted),
         sessions=draft.sessions,
         notices=draft.notices,
+        leases=draft.leases,
         seq=seq,
     )
 
@@ -161,6 +172,7 @@ class _Draft(NamedTuple):
     demoted: set[str]
     sessions: dict[SessionId, SessionState]
     notices: dict[NoticeId, NoticeState]
+    leases: dict[str, Lease]
 
 
 def _apply(recorded: Recorded, draft: _Draft) -> None:
@@ -181,7 +193,19 @@ def _apply(recorded: Recorded, draft: _Draft) -> None:
             _apply_session(event, recorded.at, draft.sessions)
         case NoticeQueued() | NoticeDelivered() | NoticeSettled():
             _apply_notice(event, recorded.at, draft.notices)
-        case FileUnreadable() | SessionForged() | DecisionRecorded() | WatchStarted() | WatchStopped() | Opaque():
+        case LeaseTaken():
+            draft.leases[event.lease.subject] = event.lease
+        case LeaseReleased():
+            draft.leases.pop(event.subject, None)
+        case (
+            FileUnreadable()
+            | SessionForged()
+            | DecisionRecorded()
+            | GateClosed()
+            | WatchStarted()
+            | WatchStopped()
+            | Opaque()
+        ):
             pass
         case _:
             assert_never(event)

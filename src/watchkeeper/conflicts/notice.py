@@ -10,9 +10,9 @@ import hashlib
 from collections.abc import Sequence
 
 from watchkeeper.conflicts.lifecycle import ConflictState
-from watchkeeper.model.agents import NoticeId, Session, SessionId
+from watchkeeper.model.agents import NoticeId, Seen, Session, SessionId
 from watchkeeper.model.conflicts import Conflict, Evidence, Kind
-from watchkeeper.model.ids import ChangeId, Millis
+from watchkeeper.model.ids import ChangeId, Millis, SymbolKey
 from watchkeeper.model.probing import Outcome, Proof
 
 MOST_WORDS = 120
@@ -60,6 +60,36 @@ def notice_text(
         f"Next: {_next_step(conflict, state.proof)} Details: {conflict_verb} {conflict.id}",
     ]
     return f"{_cut(lines, MOST_WORDS - len(_FOOT.split()))}\n{_FOOT}"
+
+
+def outdated_id(session: SessionId, symbol: SymbolKey, digest: str) -> NoticeId:
+    """The same for the same session, symbol, and what it is now."""
+    told = "\0".join((session, *symbol, digest))
+    return NoticeId(f"n-{hashlib.blake2b(told.encode('utf-8', 'surrogatepass'), digest_size=4).hexdigest()}")
+
+
+def outdated_text(seen: Seen, now_contract: str | None, by: str, at: Millis) -> str:
+    """What a session is told whose work relies on what is no longer as it has seen it.
+
+    ``now_contract`` None: it is gone. ``by`` is who changed it, in the words of a repository; ``""`` where unknown.
+    """
+    where = quote(f"{seen.symbol.path}: {seen.symbol.qualname}", _MOST_SUMMARY)
+    ago = max(1, (at - seen.at) // _MINUTE)
+    lines = [
+        f"Watchkeeper: {where}, which your work relies on, is not what you saw {ago} min ago.",
+        *([f"Changed by {quote(by, _MOST_NAME)}."] if by else []),
+        _became(seen.contract, now_contract),
+        "Next: read it again, and check that your code still holds.",
+    ]
+    return f"{_cut(lines, MOST_WORDS - len(_FOOT.split()))}\n{_FOOT}"
+
+
+def _became(before: str, now: str | None) -> str:
+    if now is None:
+        return "It is gone."
+    if before != now:
+        return f"Contract: {quote(before or 'none', _MOST_LINE)} -> {quote(now or 'none', _MOST_LINE)}"
+    return "Its contract is the same, its body is not."
 
 
 def _who(conflict: Conflict, me: ChangeId, others: Sequence[Session], now: Millis) -> str:

@@ -138,3 +138,15 @@ class Notice(msgspec.Struct, frozen=True):
     conflict: ConflictId | None = None
     symbol: SymbolKey | None = None
     confidence: Confidence = Confidence.SURE
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """Somebody alone may touch something until then: a symbol (by any of its names), a path or glob, or a resource.
+
+    ``holder`` is a session, an agent (all its sessions), or a person, whom no session is.
+    """
+
+    subject: str
+    holder: str
+    until: Millis
+    note: str = ""

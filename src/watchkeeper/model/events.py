@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
-from watchkeeper.model.agents import Channel, Heed, Notice, NoticeId, Session, SessionId
+from watchkeeper.model.agents import Channel, Heed, Lease, Notice, NoticeId, Session, SessionId
 from watchkeeper.model.changes import Change
 from watchkeeper.model.conflicts import Conflict, Severity
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis, ProjectId, Seq
@@ -163,6 +163,26 @@ class DecisionRecorded(msgspec.Struct, frozen=True, tag="decision-recorded"):
     why: str = ""
 
 
+class LeaseTaken(msgspec.Struct, frozen=True, tag="lease-taken"):
+    """Somebody alone may touch something for a while. The newest lease of a subject counts."""
+
+    lease: Lease
+
+
+class LeaseReleased(msgspec.Struct, frozen=True, tag="lease-released"):
+    """Everybody may touch it again."""
+
+    subject: str
+
+
+class GateClosed(msgspec.Struct, frozen=True, tag="gate-closed"):
+    """A session was kept from writing a file, and told why. Says nothing about whether it found another way."""
+
+    session: SessionId
+    path: str
+    reason: str
+
+
 class WatchStarted(msgspec.Struct, frozen=True, tag="watch-started"):
     """Watching began. What happened since the previous event of another watch was not seen."""
 
@@ -202,6 +222,9 @@ Event = (
     | NoticeSettled
     | IntentDeclared
     | DecisionRecorded
+    | LeaseTaken
+    | LeaseReleased
+    | GateClosed
     | WatchStarted
     | WatchStopped
     | Opaque

@@ -15,7 +15,10 @@ from watchkeeper.model.events import (
     ConflictProbed,
     DecisionRecorded,
     Event,
+    GateClosed,
     IntentDeclared,
+    LeaseReleased,
+    LeaseTaken,
     NoticeDelivered,
     NoticeQueued,
     NoticeSettled,
@@ -48,8 +51,12 @@ def subject_of(event: Event) -> str:
             return event.session.id
         case NoticeQueued():
             return event.notice.id
-        case IntentDeclared() | DecisionRecorded():
+        case IntentDeclared() | DecisionRecorded() | GateClosed():
             return event.session
+        case LeaseTaken():
+            return event.lease.subject
+        case LeaseReleased():
+            return event.subject
         case SessionEnded() | SessionForged() | NoticeDelivered() | NoticeSettled():
             return event.id
         case _:

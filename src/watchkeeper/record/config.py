@@ -44,6 +44,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_severity: Severity = Severity.MINOR  # conflicts below it are recorded, not shown
     notice_severity: Severity = Severity.MAJOR  # agents are told of conflicts from here on
     landed_hours: int = 48  # how long a landed change stays compared with live ones
+    owners: tuple[str, ...] = ()  # "GLOB NAME...": which agents may write where; "CODEOWNERS": as that file has it
     project: ProjectConfig = ProjectConfig()
 
 
@@ -102,6 +103,7 @@ target = {_toml_string(target)}  # the branch that changes land in
 # min_severity = "minor"  # show from: info, minor, major, blocking
 # notice_severity = "major"  # tell agents of conflicts from: info, minor, major, blocking
 # landed_hours = 48  # how long a landed change stays compared with live ones
+# owners = ["CODEOWNERS", "docs/** ada claude"]  # which agents may write where; a person's files are kept from all
 
 [project]
 {_setting("setup", commands.setup, ".venv/bin/pip install -e .")}  # what the tests need; with network, seldom
@@ -223,6 +225,7 @@ _EXPECTED = {
     "min_severity": f"one of {_SEVERITIES}",
     "notice_severity": f"one of {_SEVERITIES}",
     "landed_hours": "a whole number of hours, 0 or more",
+    "owners": 'a list of texts, as in ["CODEOWNERS", "docs/** ada claude"]',
     "project": "a table, as in [project]",
     "project.setup": "a shell command",
     "project.test": "a shell command",

@@ -115,6 +115,10 @@ class Analyst:
             clashes = self._merges.judge(first, second) if is_near else ()
         return find_conflicts(Pair(first=first, second=second, clashes=clashes, popular=popular))
 
+    def read(self, path: str, content: bytes) -> Reading | None:
+        """What a file says; None where no language reads it."""
+        return self._readings.read_full(path, content, _digest(content))
+
     def live_tree(self, change: Change, files: Sequence[WorkingFile]) -> LiveTree:
         """The change as a tree in the hub, as of now. Raises: GitError."""
         paths = frozenset(path for file in files for path in (file.base_path, file.now_path) if path)

@@ -17,10 +17,12 @@ from watchkeeper.model.agents import Act, Channel, Heed, Phase, Session, Session
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.errors import WatchkeeperError
-from watchkeeper.model.events import NoticeDelivered, NoticeSettled, WatchStopped
+from watchkeeper.model.events import ChangeMoved, NoticeDelivered, NoticeSettled, WatchStopped
 from watchkeeper.model.ids import ChangeId, Millis
+from watchkeeper.watch.believing import Believing
 from watchkeeper.watch.engine import LiveWatch, Update
-from watchkeeper.watch.gates import writes_of
+from watchkeeper.watch.gatekeeping import Gatekeeper
+from watchkeeper.watch.gates import Owners, writes_of
 from watchkeeper.watch.notices import decide_notices, standing_for, waiting_for
 from watchkeeper.watch.service import Peer, Reply, Request
 from watchkeeper.watch.sessions import Sessions, by_path
@@ -51,9 +53,11 @@ class Attendance:
         state: Callable[[], State],
         outside: Outside,
         clock: Callable[[], Millis],
+        *,
         least: Severity,
+        owners: Owners | None = None,
     ) -> None:
-        """``least`` is what an agent is told of."""
+        """``least`` is what an agent is told of; ``owners`` say who may write where."""
         self._live = live
         self._state = state
         self._outside = outside
@@ -63,6 +67,9 @@ class Attendance:
         self._toolbox = Toolbox(
             live, state, self._sessions, outside, root_of=self._root_of, working=self._working, decide=self.decide
         )
+        self._gatekeeper = Gatekeeper(live, state, clock, owners)
+        self._believing = Believing(live, state, clock)
+        self._moved: set[ChangeId] = set()
         self._deciding = asyncio.Lock()
         self._due = asyncio.Event()
         self._seated: dict[str, tuple[Session, ...]] = {}
@@ -88,7 +95,18 @@ class Attendance:
                 continue
             await self._live.record(self._sessions.sweep())
             await self._seat()
+            await self._check_beliefs()
             await self.decide()
+
+    async def _check_beliefs(self) -> None:
+        """Of the changes that moved (a rebase, a merge): what their sessions have read may be of the past."""
+        moved, self._moved = self._moved, set()
+        if not moved:
+            return
+        working = self._working()
+        for party in await self._live.ask(lambda lookout: lookout.parties):
+            for session in working.get(party.id, ()) if party.id in moved else ():
+                await self._live.record(await self._believing.check(session, party))
 
     async def _seat(self) -> None:
         """Let the watch know who works where: what several do in one checkout it tells apart."""
@@ -115,7 +133,12 @@ class Attendance:
         session = await self._hear(agent, call, cwd, request.peer)
         if session is None:
             return
-        await self._follow(session, call)
+        places = self._places(session, call)
+        reason = await self._gatekeeper.judge(session, call, places)
+        if reason is not None:
+            await reply.write(vendor.answer(call, Said(deny=reason)))
+            return
+        await self._follow(session, call, places)
         await self._answer(vendor, call, session, reply)
 
     async def serve_tool(self, asked: Mapping[str, object], peer: Peer, reply: Reply) -> None:
@@ -167,23 +190,31 @@ class Attendance:
             await self._seat()
         return session
 
-    async def _follow(self, session: Session, call: HookCall) -> None:
+    async def _follow(self, session: Session, call: HookCall, places: Mapping[str, tuple[Path, str]]) -> None:
         """What was just written is looked at now: the answer to this very call may be the one that tells of it."""
         by_root: dict[Path, set[str]] = {}
         for event in call.events:
             if event.act in (Act.RUN, Act.IDLE, Act.END):
                 await self._live.tell(Path(session.path), session.id, event)
-            elif event.act is Act.WRITE and event.path:
-                whole = find_place(call.cwd or session.path, event.path)
-                root = self._root_of(str(whole.parent))
-                if root is None:
-                    continue
+            elif event.act is Act.WRITE and event.path in places:
+                root, path = places[event.path]
                 await self._live.tell(root, session.id, event)
                 if event.phase is Phase.DONE:
-                    by_root.setdefault(root, set()).add(str(whole.relative_to(root)))
+                    by_root.setdefault(root, set()).add(path)
         for root, paths in by_root.items():
             await self._live.look_at(root, paths, within_s=_LOOK_S)
+        await self._live.record(await self._believing.take(session, call.events, places))
         await self.decide()
+
+    def _places(self, session: Session, call: HookCall) -> dict[str, tuple[Path, str]]:
+        """For each path that the call tells, the followed worktree that it is in, and the path there."""
+        found: dict[str, tuple[Path, str]] = {}
+        for path in {event.path for event in call.events if event.path}:
+            whole = find_place(call.cwd or session.path, path)
+            root = self._root_of(str(whole.parent))
+            if root is not None:
+                found[path] = (root, str(whole.relative_to(root)))
+        return found
 
     async def _leave_unanswered(self, session: SessionId) -> None:
         """The turn is over: what the session was told and what stands is for a person to know."""
@@ -207,6 +238,7 @@ class Attendance:
         return found
 
     def _take(self, update: Update) -> None:
+        self._moved |= {each.event.change.id for each in update.recorded if isinstance(each.event, ChangeMoved)}
         if any(not isinstance(each.event, WatchStopped) for each in update.recorded):
             self._due.set()
 

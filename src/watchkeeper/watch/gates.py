@@ -7,25 +7,16 @@ tell it lets pass: a conflict that comes of it is found like any other.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import msgspec
 
 from watchkeeper.conflicts.notice import quote
-from watchkeeper.model.agents import Act, AgentEvent, Phase, Session
+from watchkeeper.model.agents import Act, AgentEvent, Lease, Phase, Session
 from watchkeeper.model.ids import Millis
 
 _MOST_NAME = 80
-
-
-class Lease(msgspec.Struct, frozen=True):
-    """Somebody alone may touch something until then: a symbol (by any of its names), a path or glob, or a resource."""
-
-    subject: str
-    holder: str
-    until: Millis
-    note: str = ""
 
 
 class Owners(msgspec.Struct, frozen=True):
@@ -105,9 +96,9 @@ def read_owners(text: str) -> Owners:
     return Owners(tuple(rules))
 
 
-def owners_of(table: Mapping[str, Sequence[str]]) -> Owners:
-    """The table of a project's configuration."""
-    return Owners(tuple((pattern, tuple(names)) for pattern, names in table.items()))
+def owners_of(lines: Sequence[str]) -> Owners:
+    """The lines of a project's configuration: a glob, then who may write there."""
+    return read_owners("\n".join(lines))
 
 
 def matches(pattern: str, path: str) -> bool:

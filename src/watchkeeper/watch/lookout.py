@@ -19,6 +19,7 @@ from watchkeeper.model.errors import NotARepositoryError, WatchkeeperError
 from watchkeeper.model.events import Event
 from watchkeeper.model.ids import ChangeId, Millis, Sha
 from watchkeeper.model.probing import LiveTree
+from watchkeeper.model.reading import Reading
 from watchkeeper.repos.checkout import Checkout
 from watchkeeper.repos.objects import Objects
 from watchkeeper.repos.repository import Worktree
@@ -104,6 +105,10 @@ class Lookout:
     def changes(self) -> tuple[Change, ...]:
         """The live changes, and those that landed lately."""
         return tuple(party.change for party in self._pairs.parties.values())
+
+    def read(self, path: str, content: bytes) -> Reading | None:
+        """What a file says; None where no language reads it."""
+        return self._analyst.read(path, content)
 
     @property
     def parties(self) -> tuple[Party, ...]:

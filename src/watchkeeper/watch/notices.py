@@ -96,12 +96,13 @@ def _notice(state: ConflictState, change: ChangeId, session: Session, working: W
 
 def _settle(each: NoticeState, state: State, fresh: set[tuple[SessionId, ConflictId | None]]) -> NoticeSettled | None:
     notice = each.notice
-    if each.heed in (Heed.HEEDED, Heed.MOOT) or notice.conflict is None:
+    if each.heed in (Heed.HEEDED, Heed.MOOT):
         return None
     is_delivered = each.delivered_at is not None
-    if (over := _over(state.conflicts.get(notice.conflict), notice.severity)) is not None:
+    over = _over(state.conflicts.get(notice.conflict), notice.severity) if notice.conflict is not None else None
+    if over is not None:
         return NoticeSettled(notice.id, Heed.HEEDED if is_delivered else Heed.MOOT, over)
-    if not is_delivered and (notice.session, notice.conflict) in fresh:
+    if not is_delivered and notice.conflict is not None and (notice.session, notice.conflict) in fresh:
         return NoticeSettled(notice.id, Heed.MOOT, "it has become graver, and is told so")
     session = state.sessions.get(notice.session)
     if each.heed is None and session is not None and session.ended_at is not None:

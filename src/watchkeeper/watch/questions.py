@@ -8,7 +8,7 @@ import msgspec
 
 from watchkeeper.conflicts.pair import Party
 from watchkeeper.model.agents import Session
-from watchkeeper.model.footprint import Edit, Write
+from watchkeeper.model.footprint import Edit
 from watchkeeper.model.ids import ChangeId
 from watchkeeper.model.reading import Parameter, Signature
 from watchkeeper.model.resources import ResourceTouch
@@ -90,8 +90,8 @@ def whats_changed(parties: Iterable[Party], symbol: str, working: Working) -> tu
             line=write.line,
             edit=write.edit.value,
             detail=write.detail,
-            old=contract_of(write, write.old_signature),
-            new=contract_of(write, write.new_signature),
+            old=contract_text(write.name, write.old_signature),
+            new=contract_text(write.name, write.new_signature),
             text=write.text,
         )
         for party in parties
@@ -121,15 +121,18 @@ def _module_of(path: str) -> str:
     return path.rpartition(".")[0].replace("/", ".").removesuffix(".__init__")
 
 
-def contract_of(write: Write, signature: Signature | None) -> str:
-    """A signature as one writes it: ``update(pool, stage, limit = 3) -> int, raises KeyError``."""
+def contract_text(name: str, signature: Signature | None) -> str:
+    """A signature as one writes it: ``update(pool, stage, limit = 3) -> int, raises KeyError``; ``""``: there is none.
+
+    ``name`` may be a qualified one, of which the last part is said.
+    """
     if signature is None:
         return ""
-    name = write.name.rpartition(":")[2].rpartition(".")[2]
     parameters = ", ".join(_parameter(each) for each in signature.parameters)
     returns = f" -> {signature.returns}" if signature.returns else ""
     raises = f", raises {', '.join(signature.raises)}" if signature.raises else ""
-    return f"{'async ' if signature.is_async else ''}{name}({parameters}){returns}{raises}"
+    last = name.rpartition(":")[2].rpartition(".")[2]
+    return f"{'async ' if signature.is_async else ''}{last}({parameters}){returns}{raises}"
 
 
 def _parameter(parameter: Parameter) -> str:

@@ -1,0 +1,88 @@
+"""What sessions have read is kept with its version, and they are told when what they rely on is another now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from watchkeeper.conflicts.lifecycle import State
+from watchkeeper.conflicts.notice import outdated_id, outdated_text
+from watchkeeper.conflicts.pair import Party
+from watchkeeper.model.agents import Act, AgentEvent, Heed, How, Notice, Phase, Session
+from watchkeeper.model.conflicts import Severity
+from watchkeeper.model.events import Event, NoticeQueued, NoticeSettled
+from watchkeeper.model.ids import Millis, SymbolKey
+from watchkeeper.model.reading import Span
+from watchkeeper.watch.engine import LiveWatch
+from watchkeeper.watch.looking import symbols_at, versions_of
+from watchkeeper.watch.seen import Beliefs, Outdated, Version
+
+
+class Believing:
+    """Belongs to the loop in which the watch runs."""
+
+    def __init__(self, live: LiveWatch, state: Callable[[], State], clock: Callable[[], Millis]) -> None:
+        self._live = live
+        self._state = state
+        self._clock = clock
+        self._beliefs = Beliefs()
+
+    async def take(
+        self, session: Session, events: Sequence[AgentEvent], places: Mapping[str, tuple[Path, str]]
+    ) -> tuple[Event, ...]:
+        """The session has read files; what follows for what it was told of them."""
+        read: dict[SymbolKey, Version] = {}
+        for event in events:
+            if event.act is not Act.READ or event.phase is not Phase.DONE or event.path not in places:
+                continue
+            root, path = places[event.path]
+            found = await self._read(root, path, event.lines)
+            how = How.INFERRED if event.command else How.DECLARED
+            self._beliefs.read(session.id, found, how, self._clock())
+            read |= found
+        return tuple(self._refreshed(session, read))
+
+    async def check(self, session: Session, party: Party) -> tuple[Event, ...]:
+        """The ground under the session's work has moved: what it believes of what it relies on is compared with it."""
+        own = {write.key for write in party.footprint.writes}
+        relies_on = [read.target for read in party.footprint.reads if read.target not in own]
+        root = Path(session.path)
+        now = await self._live.ask(lambda lookout: versions_of(root, relies_on, lookout.read))
+        outdated = self._beliefs.outdated(session.id, relies_on, now.get)
+        parties = await self._live.ask(lambda lookout: lookout.parties) if outdated else ()
+        notices = [self._notice(session, each, parties) for each in outdated]
+        return tuple(NoticeQueued(each) for each in notices if each.id not in self._state().notices)
+
+    def forget(self, session: Session) -> None:
+        """The session is done."""
+        self._beliefs.forget(session.id)
+
+    async def _read(self, root: Path, path: str, lines: Span | None) -> Mapping[SymbolKey, Version]:
+        return await self._live.ask(lambda lookout: symbols_at(root, path, lines, lookout.read))
+
+    def _refreshed(self, session: Session, read: Mapping[SymbolKey, Version]) -> Sequence[Event]:
+        return [
+            NoticeSettled(each.notice.id, Heed.HEEDED if each.delivered_at else Heed.MOOT, "it was read again")
+            for each in self._state().notices.values()
+            if each.notice.session == session.id and each.notice.symbol in read and each.heed in (None, Heed.UNANSWERED)
+        ]
+
+    def _notice(self, session: Session, outdated: Outdated, parties: Sequence[Party]) -> Notice:
+        symbol, now = outdated.seen.symbol, outdated.now
+        by = next(
+            (
+                party.change.label
+                for party in parties
+                if party.is_landed and any(symbol in (write.key, write.successor) for write in party.footprint.writes)
+            ),
+            "",
+        )
+        text = outdated_text(outdated.seen, now.contract if now is not None else None, by, self._clock())
+        is_contract = now is None or now.contract != outdated.seen.contract
+        return Notice(
+            id=outdated_id(session.id, symbol, now.digest if now is not None else ""),
+            session=session.id,
+            severity=Severity.MAJOR if is_contract else Severity.MINOR,
+            text=text,
+            symbol=symbol,
+        )
