@@ -57,11 +57,11 @@ class Daemon:
 
 
 @contextmanager
-def daemon_of(folder: Path) -> Iterator[Daemon]:
-    """``with daemon_of(repo.path) as daemon``: it answers, and has looked at everything."""
+def daemon_of(folder: Path, *, least: int = 1) -> Iterator[Daemon]:
+    """``with daemon_of(repo.path) as daemon``: it answers, and sees so many changes at ``least``."""
     daemon = Daemon(folder)
     try:
-        daemon.until(lambda standing: standing.changes > 0, "it sees the changes")
+        daemon.until(lambda standing: standing.changes >= least, "it sees the changes")
         yield daemon
     finally:
         daemon.stop()

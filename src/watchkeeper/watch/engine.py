@@ -47,6 +47,7 @@ _RETRY_S = 2.0
 _UNITE_S = 3.0
 _PROOFS_S = 5.0
 _RULES_S = 30.0
+_SURVEYS_S = 30.0
 _END_S = 0.7
 _HOURLY_S = 600.0
 
@@ -263,6 +264,7 @@ class LiveWatch:
         self._publish(await self._thread.do(self._first_look), None)
         self._ready_by = time.monotonic() + _READY_S
         await self._replan()
+        self._survey_at = time.monotonic()  # what came between the first look and the watching of folders
 
     def _first_look(self) -> tuple[Recorded, ...]:
         step = self._lookout.survey()
@@ -627,7 +629,7 @@ class LiveWatch:
 
     async def _tick(self) -> None:
         """What others recorded, what failed, and what grew old."""
-        expired = judged = time.monotonic()
+        expired = judged = surveyed = time.monotonic()
         while True:
             await asyncio.sleep(_TICK_S)
             now = time.monotonic()
@@ -640,6 +642,9 @@ class LiveWatch:
                 if at <= now:
                     self._disturb(root, now)
             await self._step(self._lookout.judge_again)
+            if now - surveyed > _SURVEYS_S:  # what no event told of
+                surveyed = now
+                self._survey_at = self._survey_at or now
             if now - judged > _RULES_S:
                 judged = now
                 self._publish(await self._thread.do(self._judge_rules), None)

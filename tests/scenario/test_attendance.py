@@ -1,0 +1,201 @@
+"""Agents that take part, through their hooks and a daemon as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import watchkeeper
+from daemons import Daemon, daemon_of
+from gitrepo import GitRepo
+from watchkeeper.cli.main import run
+
+SHIM = Path(watchkeeper.__file__).parent / "agents" / "shim.py"
+PRICES = "RATE = 3\n\n\ndef price(n):\n    return n * RATE\n\n\ndef unrelated():\n    return 1\n"
+TOTALS = "from prices import price\n\n\ndef total(ns):\n    return sum(price(n) for n in ns)\n"
+
+
+class Agent:
+    """Claude Code, as far as its hooks are concerned; its process is the test's."""
+
+    def __init__(self, name: str, tree: GitRepo) -> None:
+        self.name, self.tree = name, tree
+        self.calls = 0
+
+    def hook(self, event: str, *, through: tuple[str, ...] = (), **fields: object) -> str:
+        payload = {"session_id": self.name, "cwd": str(self.tree.path), "hook_event_name": event, **fields}
+        done = subprocess.run(
+            [*through, sys.executable, "-I", "-S", str(SHIM), "claude"],
+            input=json.dumps(payload).encode(), capture_output=True, cwd=self.tree.path, check=True, timeout=60,
+        )  # fmt: skip
+        return done.stdout.decode()
+
+    def tool(self, name: str, given: Mapping[str, object], *, before: bool = False) -> dict[str, Any]:
+        self.calls += 1
+        more = {} if before else {"tool_response": {}}
+        event = "PreToolUse" if before else "PostToolUse"
+        said = self.hook(event, tool_name=name, tool_input=given, tool_use_id=f"{self.name}-{self.calls}", **more)
+        found: dict[str, Any] = json.loads(said)["hookSpecificOutput"] if said else {}
+        return found
+
+    def wants_to_edit(self, path: str, old: str, new: str) -> str:
+        """Why it may not; empty where it may."""
+        given = {"file_path": str(self.tree.path / path), "old_string": old, "new_string": new}
+        return str(self.tool("Edit", given, before=True).get("permissionDecisionReason", ""))
+
+    def edits(self, path: str, old: str, new: str) -> str:
+        """What it is told afterwards."""
+        file = self.tree.path / path
+        file.write_text(file.read_text().replace(old, new, 1))
+        given = {"file_path": str(file), "old_string": old, "new_string": new}
+        return str(self.tool("Edit", given).get("additionalContext", ""))
+
+    def writes(self, path: str, text: str) -> str:
+        self.tree.write(path, text)
+        return str(self.tool("Write", {"file_path": str(self.tree.path / path), "content": text}).get(
+            "additionalContext", ""))  # fmt: skip
+
+    def reads(self, path: str) -> str:
+        return str(self.tool("Read", {"file_path": str(self.tree.path / path)}).get("additionalContext", ""))
+
+
+@pytest.fixture
+def repo(git_repo: GitRepo) -> GitRepo:
+    git_repo.commit("prices", {"prices.py": PRICES})
+    return git_repo
+
+
+@pytest.fixture
+def daemon(repo: GitRepo) -> Iterator[Daemon]:
+    with daemon_of(repo.path, least=0) as running:
+        yield running
+
+
+def log_of(repo: GitRepo, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    capsys.readouterr()
+    run(["log", "--json", "--limit", "1000", "--repo", str(repo.path)])
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def lease(repo: GitRepo, *arguments: str) -> None:
+    assert run(["lease", *arguments, "--repo", str(repo.path)]) == 0
+
+
+def test_who_edits_what_another_holds_is_kept_off_and_told_and_may_when_it_is_free(
+    repo: GitRepo, daemon: Daemon, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agent = Agent("one", repo)
+    agent.hook("SessionStart")
+    lease(repo, "price", "--to", "goose-1")
+    daemon.until(lambda _: agent.wants_to_edit("prices.py", "n * RATE", "RATE * n") != "", "the lease is heard of")
+
+    reason = agent.wants_to_edit("prices.py", "    return n * RATE", "    return RATE * n")
+    assert "goose-1" in reason
+    assert "30 min" in reason or "29 min" in reason
+    assert agent.wants_to_edit("prices.py", "    return 1", "    return 2") == "", "another function is free"
+    closed = [line["event"] for line in log_of(repo, capsys) if line["kind"] == "gate-closed"]
+    assert {(each["session"], each["path"]) for each in closed} == {("claude-1", "prices.py")}
+
+    lease(repo, "price", "--release")
+    daemon.until(lambda _: agent.wants_to_edit("prices.py", "n * RATE", "RATE * n") == "", "it is free again")
+
+
+def test_the_holder_itself_may(repo: GitRepo, daemon: Daemon) -> None:
+    agent, other = Agent("one", repo), Agent("two", repo.worktree("other", "other"))
+    daemon.until(lambda standing: standing.worktrees == 2, "both worktrees")
+    agent.hook("SessionStart")
+    other.hook("SessionStart")
+    lease(repo, "price", "--to", "claude-1")
+    daemon.until(lambda _: other.wants_to_edit("prices.py", "n * RATE", "RATE * n") != "", "the lease is heard of")
+
+    assert agent.wants_to_edit("prices.py", "n * RATE", "RATE * n") == ""
+
+
+def test_paths_are_written_by_their_owners_alone(repo: GitRepo, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo.commit("owners", {"CODEOWNERS": "*.md @ada\n/prices.py @claude\n"})
+    monkeypatch.setenv("WATCHKEEPER_OWNERS", "CODEOWNERS")
+    with daemon_of(repo.path, least=0) as daemon:
+        agent = Agent("one", repo)
+        daemon.until(lambda _: agent.wants_to_edit("README.md", "x", "y") != "", "the daemon listens")
+        assert "ada" in agent.wants_to_edit("README.md", "x", "y")
+        assert agent.wants_to_edit("prices.py", "n * RATE", "RATE * n") == ""
+        assert agent.wants_to_edit("other.py", "x", "y") == ""
+
+
+def rebased(agent: Agent, repo: GitRepo, text: str) -> None:
+    """Main changes what ``prices.py`` says, and the agent's worktree takes that up."""
+    agent.tree.commit("totals")
+    repo.commit("prices anew", {"prices.py": text})
+    agent.tree.git("rebase", "-q", "main")
+
+
+def told_after(agent: Agent, daemon: Daemon, word: str) -> str:
+    """What it is told with one of its next calls."""
+    told: list[str] = []
+    daemon.until(lambda _: word in "".join(told) or bool(told.append(agent.tool("Bash", {"command": "true"}).get(
+        "additionalContext", ""))), f"{word} is told")  # fmt: skip
+    return "".join(told)
+
+
+def test_a_rebase_does_not_refresh_what_was_read_and_the_agent_is_told(repo: GitRepo, daemon: Daemon) -> None:
+    agent = Agent("one", repo.worktree("topic", "topic"))
+    daemon.until(lambda standing: standing.worktrees == 2, "both worktrees")
+    agent.reads("prices.py")
+    agent.writes("totals.py", TOTALS)
+
+    rebased(agent, repo, PRICES.replace("def price(n):", "def price(n, currency):"))
+
+    told = told_after(agent, daemon, "is not what you saw")
+    assert "prices.py: price" in told
+    assert "«price(n)» -> «price(n, currency)»" in told
+
+
+def test_what_is_read_again_is_known(repo: GitRepo, daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
+    agent = Agent("one", repo.worktree("topic", "topic"))
+    daemon.until(lambda standing: standing.worktrees == 2, "both worktrees")
+    agent.reads("prices.py")
+    agent.writes("totals.py", TOTALS)
+    rebased(agent, repo, PRICES.replace("def price(n):", "def price(n, currency):"))
+    told_after(agent, daemon, "is not what you saw")
+
+    agent.reads("prices.py")
+
+    settled = [line["event"] for line in log_of(repo, capsys) if line["kind"] == "notice-settled"]
+    assert "it was read again" in {each["reason"] for each in settled}
+
+
+def test_a_rebase_over_what_it_does_not_rely_on_tells_nothing(
+    repo: GitRepo, daemon: Daemon, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agent = Agent("one", repo.worktree("topic", "topic"))
+    daemon.until(lambda standing: standing.worktrees == 2, "both worktrees")
+    agent.reads("prices.py")
+    agent.writes("totals.py", TOTALS)
+
+    rebased(agent, repo, PRICES.replace("    return 1", "    return 2"))
+    daemon.until(lambda _: any(line["kind"] == "change-moved" for line in log_of(repo, capsys)), "the rebase is seen")
+    agent.tool("Bash", {"command": "true"})
+
+    assert [line for line in log_of(repo, capsys) if line["kind"].startswith("notice")] == []
+
+
+def test_another_process_may_not_speak_for_a_session(
+    repo: GitRepo, daemon: Daemon, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agent = Agent("one", repo)
+    agent.hook("SessionStart")
+    daemon.until(lambda standing: len(standing.sessions) == 1, "the session")
+    stranger = (sys.executable, "-c", "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:]).returncode)")
+
+    agent.hook("SessionEnd", through=stranger, reason="exit")
+
+    standing = daemon.until(lambda _: True, "")
+    assert [each.id for each in standing.sessions] == ["claude-1"], "it did not end the session"
+    forged = [line["event"] for line in log_of(repo, capsys) if line["kind"] == "session-forged"]
+    assert [each["id"] for each in forged] == ["claude-1"]
