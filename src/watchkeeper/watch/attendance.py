@@ -32,6 +32,7 @@ from watchkeeper.watch.tools import ToolError
 _MOST_TOLD = 3
 _ONCE = "This call was held back once, so that you hear of it; make it again if it is still right."
 _LOOK_S = 0.4
+_PICTURE_S = 1.2  # the shim waits for two seconds
 _SWEEP_S = 3.0
 
 
@@ -119,7 +120,7 @@ class Attendance:
 
     async def serve_hook(self, request: Request, reply: Reply) -> None:
         """``hook AGENT CWD``: the payload is what the agent gave its hook, the answer is what that is to print."""
-        if len(request.arguments) != 2 or not self._live.has_picture:
+        if len(request.arguments) != 2 or not await self._live.wait_picture(_PICTURE_S):
             return
         agent, cwd = request.arguments
         vendor = self._outside.vendor(agent)

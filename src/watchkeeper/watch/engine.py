@@ -111,6 +111,7 @@ class LiveWatch:
         self._stopping = asyncio.Event()
         self._ready = asyncio.Event()
         self._recording = asyncio.Event()
+        self._pictured = asyncio.Event()
         self._ready_by = float("inf")
         self._saved: dict[Path, Saved] = {}
         self._unrest: dict[Path, Unrest] = {}
@@ -161,6 +162,13 @@ class LiveWatch:
         """Call it no more."""
         with suppress(ValueError):
             self._listeners.remove(listener)
+
+    async def wait_picture(self, within_s: float) -> bool:
+        """Wait for the first look; whether it is done by then."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._pictured.wait()
+        return self._pictured.is_set()
 
     async def wait_recorder(self) -> None:
         """Wait until this watch is the one that writes the project's record."""
@@ -262,6 +270,7 @@ class LiveWatch:
 
             self._parts.prover.listen(ready)
         self._publish(await self._thread.do(self._first_look), None)
+        self._pictured.set()
         self._ready_by = time.monotonic() + _READY_S
         await self._replan()
         self._survey_at = time.monotonic()  # what came between the first look and the watching of folders
