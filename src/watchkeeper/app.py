@@ -25,6 +25,7 @@ from watchkeeper.repos.target import Target, find_target
 
 if TYPE_CHECKING:
     # Imported where it is used: SQLAlchemy takes a fifth of a second that only those pay who read the record.
+    from watchkeeper.agents.port import Adapter
     from watchkeeper.probes.everything import Everything, ProveReport
     from watchkeeper.probes.prover import Checks, CommandProver
     from watchkeeper.record.log import Log
@@ -364,6 +365,25 @@ def find_socket(place: Place) -> Path:
     return socket_path(place.home, place.project)
 
 
+def make_adapter(agent: str) -> Adapter:
+    """What runs an agent by its name, with the user's own environment. Raises UsageError for one that nobody knows."""
+    from watchkeeper.agents.acp import AcpAdapter
+    from watchkeeper.agents.codex_server import CodexAdapter
+    from watchkeeper.agents.port import Launch
+    from watchkeeper.agents.vendors import ACP_VENDORS
+    from watchkeeper.model.errors import UsageError
+
+    if agent == "codex":
+        return CodexAdapter(Launch(("codex", "app-server")))
+    if agent not in ACP_VENDORS:
+        names = ", ".join(sorted({*ACP_VENDORS, "codex"}))
+        raise UsageError(
+            f"There is no agent {agent!r}", slug="unknown-agent", hint=f"use one of: {names}", facts={"agent": agent}
+        )
+    vendor = ACP_VENDORS[agent]
+    return AcpAdapter(vendor, Launch(vendor.command))
+
+
 def find_owners(place: Place) -> Owners:
     """Who may write where, as the configuration says; ``CODEOWNERS`` is read where it stands in this checkout."""
     from watchkeeper.watch.gates import Owners, owners_of, read_owners
@@ -390,7 +410,7 @@ def make_hosting(live: LiveWatch, parts: Parts, place: Place) -> Hosting:
     def state() -> State:
         return parts.ledger.state
 
-    outside = Outside(vendor, lambda pid: find_agent(find_lineage(pid)), is_alive, find_client)
+    outside = Outside(vendor, lambda pid: find_agent(find_lineage(pid)), find_lineage, is_alive, find_client)
     attendance = Attendance(
         live, state, outside, parts.clock, least=place.config.notice_severity, owners=find_owners(place)
     )

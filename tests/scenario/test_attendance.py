@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import watchkeeper
 from daemons import Daemon, daemon_of
 from gitrepo import GitRepo
+from watchkeeper.agents.shimcopy import render_shim
 from watchkeeper.cli.main import run
+from watchkeeper.record.home import find_home
 
-SHIM = Path(watchkeeper.__file__).parent / "agents" / "shim.py"
+DEADLINE_S = 20.0
+"""Of the hooks: the machine may be busy."""
 PRICES = "RATE = 3\n\n\ndef price(n):\n    return n * RATE\n\n\ndef unrelated():\n    return 1\n"
 TOTALS = "from prices import price\n\n\ndef total(ns):\n    return sum(price(n) for n in ns)\n"
 
@@ -26,12 +28,15 @@ class Agent:
 
     def __init__(self, name: str, tree: GitRepo) -> None:
         self.name, self.tree = name, tree
+        home = find_home(os.environ)
+        self.shim = home.with_name(f"{home.name}-shim.py")
+        self.shim.write_bytes(render_shim(home, DEADLINE_S))
         self.calls = 0
 
     def hook(self, event: str, *, through: tuple[str, ...] = (), **fields: object) -> str:
         payload = {"session_id": self.name, "cwd": str(self.tree.path), "hook_event_name": event, **fields}
         done = subprocess.run(
-            [*through, sys.executable, "-I", "-S", str(SHIM), "claude"],
+            [*through, sys.executable, "-I", "-S", str(self.shim), "claude"],
             input=json.dumps(payload).encode(), capture_output=True, cwd=self.tree.path, check=True, timeout=60,
         )  # fmt: skip
         return done.stdout.decode()

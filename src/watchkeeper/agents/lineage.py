@@ -10,6 +10,7 @@ import psutil
 _WRAPPERS = frozenset(
     {"sh", "bash", "dash", "zsh", "ksh", "fish", "ash", "busybox", "env", "timeout", "nice", "setsid"}
 )
+_NO_AGENTS = frozenset({"systemd", "init", "launchd", "login", "sshd", "tmux", "tmux: server", "screen", "SCREEN"})
 _DEEPEST = 64
 
 
@@ -36,8 +37,12 @@ def find_lineage(pid: int) -> tuple[Process, ...]:
 
 
 def find_agent(lineage: Sequence[Process]) -> Process | None:
-    """The agent above a process that it started, maybe through shells: the first above it that is none."""
-    return next((each for each in lineage[1:] if each.name not in _WRAPPERS), None)
+    """The agent above a process that it started, maybe through shells: the first above it that is none.
+
+    None where only shells lie between it and the system, or the terminal: what was let go of belongs to nobody.
+    """
+    found = next((each for each in lineage[1:] if each.name not in _WRAPPERS), None)
+    return None if found is None or found.pid == 1 or found.name in _NO_AGENTS else found
 
 
 def is_alive(process: Process) -> bool:

@@ -9,6 +9,7 @@ import msgspec
 
 from watchkeeper.cli.wording import render_moment_iso
 from watchkeeper.conflicts.lifecycle import ConflictState
+from watchkeeper.model.agents import AgentEvent
 from watchkeeper.model.changes import Change
 from watchkeeper.model.conflicts import Conflict
 from watchkeeper.model.events import Opaque, Recorded
@@ -98,6 +99,11 @@ def event_document(recorded: Recorded) -> dict[str, object]:
         "kind": kind_of(event),
         "event": _parsed(event.payload) if isinstance(event, Opaque) else msgspec.to_builtins(event),
     }
+
+
+def agent_event_document(event: AgentEvent) -> dict[str, object]:
+    """One thing that an agent did."""
+    return {"type": "agent-event", **msgspec.to_builtins(event)}
 
 
 def _parsed(payload: str) -> object:

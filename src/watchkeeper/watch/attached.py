@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import quote
 
 import msgspec
 
@@ -108,14 +110,15 @@ class AttachedWatch:
 
 
 @asynccontextmanager
-async def open_request(socket: Path, verb: str, payload: bytes) -> AsyncIterator[asyncio.StreamReader]:
+async def open_request(socket: Path, verb: str, payload: bytes, *arguments: str) -> AsyncIterator[asyncio.StreamReader]:
     """Ask a daemon for something, and have its answer to read. Raises WatchkeeperError (``daemon-gone``)."""
     try:
         reader, writer = await asyncio.open_unix_connection(socket, limit=_MOST_LINE)
     except OSError as error:
         raise daemon_gone(socket) from error
     try:
-        writer.write(f"watchkeeper 1 {verb}\n".encode() + payload)
+        line = " ".join(["watchkeeper", "1", verb, *(quote(os.fsencode(each), safe="") for each in arguments)])
+        writer.write(f"{line}\n".encode() + payload)
         writer.write_eof()
         await writer.drain()
         yield reader

@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from watchkeeper.agents.hooks.vendor import HookCall, HookVendor, Point, Said, decode_payload
-from watchkeeper.agents.lineage import Process
+from watchkeeper.agents.lineage import Process, find_agent
 from watchkeeper.conflicts.lifecycle import State
-from watchkeeper.model.agents import Act, Channel, Heed, Phase, Session, SessionId
+from watchkeeper.model.agents import Act, AgentEvent, Channel, Heed, NoticeId, Phase, Session, SessionId
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.events import ChangeMoved, NoticeDelivered, NoticeSettled, WatchStopped
 from watchkeeper.model.ids import ChangeId, Millis
+from watchkeeper.record.wire import decode_message, encode_message
 from watchkeeper.watch.believing import Believing
 from watchkeeper.watch.engine import LiveWatch, Update
 from watchkeeper.watch.gatekeeping import Gatekeeper
@@ -41,8 +44,21 @@ class Outside(NamedTuple):
 
     vendor: Callable[[str], HookVendor | None]
     agent_above: Callable[[int], Process | None]
+    lineage: Callable[[int], Sequence[Process]]
     is_alive: Callable[[Process], bool]
     client_of: Callable[[int, int, int], Process | None] = lambda _server, _from, _to: None
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What a session did, in its order."""
+
+    events: tuple[AgentEvent, ...]
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """Who that was, by our name."""
+
+    session: SessionId
 
 
 class Attendance:
@@ -71,6 +87,8 @@ class Attendance:
         self._gatekeeper = Gatekeeper(live, state, clock, owners)
         self._believing = Believing(live, state, clock)
         self._moved: set[ChangeId] = set()
+        self._steered: set[SessionId] = set()
+        self._decided = asyncio.Condition()
         self._deciding = asyncio.Lock()
         self._due = asyncio.Event()
         self._seated: dict[str, tuple[Session, ...]] = {}
@@ -159,6 +177,7 @@ class Attendance:
         state = self._state()
         is_last_way = call.is_deaf and call.can_deny and bool(writes_of(call.events))
         hears = call.can_advise or call.can_hold or is_last_way
+        hears = hears and (call.can_hold or session.id not in self._steered)
         told = waiting_for(state, session.id)[:_MOST_TOLD] if hears else ()
         again = standing_for(state, session.id)[-_MOST_TOLD:] if call.is_fleeting and call.can_advise else ()
         text = "\n\n".join(notice.text for notice in (*again, *told))
@@ -177,13 +196,82 @@ class Attendance:
         """Queue and settle notices as everything stands."""
         async with self._deciding:
             await self._live.record(decide_notices(self._state(), self._working(), self._least, self._clock()))
+        async with self._decided:
+            self._decided.notify_all()
+
+    async def serve_tell(self, request: Request, reply: Reply) -> None:
+        """``tell AGENT SESSION CWD``: who runs an agent tells what it does (``Told``); the answer is ``Heard``."""
+        if len(request.arguments) != 3 or not await self._live.wait_picture(_PICTURE_S):
+            return
+        agent, vendor_id, cwd = request.arguments
+        try:
+            told = decode_message(request.payload, Told)
+        except (ValueError, RecursionError):
+            return
+        is_over = any(event.act is Act.END for event in told.events)
+        call = HookCall(Point.END if is_over else Point.OTHER, vendor_id, cwd, events=told.events)
+        above = self._outside.lineage(request.peer.pid) if request.peer.pid else ()
+        speaker = above[0] if above else None
+
+        def is_kin(owner: Process) -> bool:
+            return owner in above or speaker in self._outside.lineage(owner.pid)
+
+        session = await self._admit(agent, call, cwd, speaker, is_kin, guest=False)
+        if session is not None:
+            await self._follow(session, call, self._places(session, call))
+            await reply.write(encode_message(Heard(session.id)))
+
+    async def serve_notices(self, request: Request, reply: Reply) -> None:
+        """``notices AGENT SESSION [steer]``: a line (``Notice``) for each that is to be told, as they come.
+
+        ``steer``: they are pushed into its turn, so hooks need not tell them.
+        """
+        session = self._sessions.find(*request.arguments[:2]) if len(request.arguments) in (2, 3) else None
+        if session is None:
+            return
+        if request.arguments[2:] == ("steer",):
+            self._steered.add(session.id)
+        sent: set[NoticeId] = set()
+        try:
+            while session.id in {each.id for each in self._sessions.live}:
+                for notice in waiting_for(self._state(), session.id):
+                    if notice.id not in sent and not await reply.write(encode_message(notice) + b"\n"):
+                        return
+                    sent.add(notice.id)
+                async with self._decided:
+                    await self._decided.wait()
+        finally:
+            self._steered.discard(session.id)
+
+    async def serve_told(self, request: Request, reply: Reply) -> None:
+        """``told AGENT SESSION NOTICE CHANNEL``: it is with the model now."""
+        session = self._sessions.find(*request.arguments[:2]) if len(request.arguments) == 4 else None
+        channels = {each.value: each for each in Channel}
+        if session is None or request.arguments[3] not in channels:
+            return
+        waiting = {notice.id for notice in waiting_for(self._state(), session.id)}
+        if (notice := NoticeId(request.arguments[2])) in waiting:
+            await self._live.record([NoticeDelivered(notice, channels[request.arguments[3]])])
+        await reply.write(encode_message(Heard(session.id)))
 
     async def _hear(self, agent: str, call: HookCall, cwd: str, peer: Peer) -> Session | None:
+        above = self._outside.lineage(peer.pid) if peer.pid else ()
+        return await self._admit(agent, call, cwd, find_agent(above), lambda owner: owner in above)
+
+    async def _admit(
+        self,
+        agent: str,
+        call: HookCall,
+        cwd: str,
+        process: Process | None,
+        is_kin: Callable[[Process], bool],
+        *,
+        guest: bool = True,
+    ) -> Session | None:
         root = self._root_of(call.cwd or cwd)
         if root is None or not call.session:
             return None
-        process = self._outside.agent_above(peer.pid) if peer.pid else None
-        session, events = self._sessions.hear(agent, call.session, str(root), process)
+        session, events = self._sessions.hear(agent, call.session, str(root), process, guest=guest, is_kin=is_kin)
         if session is not None and call.point is Point.END:
             events = (*events, *self._sessions.end(session.id, "it said so"))
         await self._live.record(events)

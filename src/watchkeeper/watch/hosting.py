@@ -81,6 +81,9 @@ class Hosting:
         self._since = clock()
         handlers: Mapping[str, Handler] = {
             "hook": attendance.serve_hook,
+            "tell": attendance.serve_tell,
+            "notices": attendance.serve_notices,
+            "told": attendance.serve_told,
             "ask": self._serve_ask,
             "follow": self._serve_follow,
         }

@@ -48,12 +48,20 @@ class Sessions:
         return tuple(each for each in self.at(path) if self._belongs(each, process))
 
     def hear(
-        self, agent: str, vendor_id: str, path: str, process: Process | None, *, guest: bool = True
+        self,
+        agent: str,
+        vendor_id: str,
+        path: str,
+        process: Process | None,
+        *,
+        guest: bool = True,
+        is_kin: Callable[[Process], bool] = lambda _: False,
     ) -> tuple[Session | None, tuple[Event, ...]]:
         """A process speaks for a session: the session, and what is to be recorded. None: it is not its to speak for.
 
         A session belongs to the process that spoke for it first, for as long as that lives; afterwards another may
-        take it up (it was resumed). A process that cannot be seen (None) is believed where no other is known.
+        take it up (it was resumed). ``is_kin`` says of the owner whether the speaker is its child, or has started it:
+        they speak for one session. A process that cannot be seen (None) is believed where no other is known.
         """
         name = (agent, vendor_id)
         known = self._named.get(name) or self._ended.get(name)
@@ -61,8 +69,9 @@ class Sessions:
             return self._begin(name, path, process, guest=guest)
         owner = self._processes.get(known.id)
         if owner is not None and not _is_same(owner, process) and self._is_alive(owner):
-            return None, self._refuse(known, process)
-        if process is not None:
+            if not is_kin(owner):
+                return None, self._refuse(known, process)
+        elif process is not None:
             self._processes[known.id] = process
         pid = process.pid if process is not None else known.pid
         if name in self._named and known.path == path:
@@ -71,6 +80,10 @@ class Sessions:
         self._ended.pop(name, None)
         self._named[name] = back
         return back, (SessionBegan(back),)
+
+    def find(self, agent: str, vendor_id: str) -> Session | None:
+        """The session at work that its agent calls so."""
+        return self._named.get((agent, vendor_id))
 
     def end(self, session: SessionId, reason: str) -> tuple[Event, ...]:
         """A session is done. Nothing happens where it is not at work."""

@@ -1,0 +1,124 @@
+"""One agent that Watchkeeper runs: the daemon hears what it does, and it hears what the daemon has to tell, at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from watchkeeper.agents.port import Adapter, AgentError
+from watchkeeper.model.agents import Act, AgentEvent, Channel, Notice, SessionId
+from watchkeeper.model.errors import WatchkeeperError
+from watchkeeper.record.wire import decode_message, encode_message
+from watchkeeper.watch.attached import open_request
+from watchkeeper.watch.attendance import Heard, Told
+
+_AGAIN_S = 2.0
+_ANSWER_S = 10.0
+_BATCH = 200
+
+
+class Running:
+    """One session, from its task to its end. Without a daemon it works as it would alone, and joins one that comes."""
+
+    def __init__(self, agent: str, adapter: Adapter, socket: Path, cwd: Path) -> None:
+        self._agent = agent
+        self._adapter = adapter
+        self._socket = socket
+        self._cwd = cwd
+        self._vendor_id = ""
+        self._untold: asyncio.Queue[AgentEvent] = asyncio.Queue()
+        self._pending: list[Notice] = []
+        self._is_over = asyncio.Event()
+        self._has_told_end = False
+        self.session: SessionId | None = None
+
+    async def run(self, task: str, seen: Callable[[AgentEvent], None]) -> AgentEvent | None:
+        """Let the agent do the task; its last event. ``seen`` is called with each. Raises: AgentError."""
+        self._vendor_id = await self._adapter.start(self._cwd)
+        await self._say(AgentEvent(self._agent, self._vendor_id, Act.BEGIN, cwd=str(self._cwd)))
+        beside = [asyncio.create_task(each()) for each in (self._tell, self._hear)]
+        last: AgentEvent | None = None
+        try:
+            await self._adapter.prompt(task)
+            async for event in self._adapter.events():
+                last = event
+                seen(event)
+                self._untold.put_nowait(event)
+                if event.act is Act.IDLE and not await self._go_on():
+                    await self._adapter.stop()
+        finally:
+            self._is_over.set()
+            with suppress(asyncio.CancelledError):
+                await self._adapter.stop()
+            await self._finish(beside)
+        return last
+
+    async def cancel(self) -> None:
+        """End the turn, and so the task."""
+        await self._adapter.cancel()
+
+    async def _go_on(self) -> bool:
+        """The turn is over: what the agent could not hear within it begins another, once. Whether one began."""
+        notices, self._pending = self._pending, []
+        if not notices:
+            return False
+        try:
+            await self._adapter.prompt("\n\n".join(notice.text for notice in notices))
+        except AgentError:
+            return False
+        for notice in notices:
+            await self._confirm(notice, Channel.PROMPT)
+        return True
+
+    async def _hear(self) -> None:
+        """Notices as they come: pushed into the turn where that can be, else kept for its end."""
+        while not self._is_over.is_set():
+            with suppress(WatchkeeperError, OSError, ValueError):
+                await self._hear_from_daemon()
+            await asyncio.sleep(_AGAIN_S)
+
+    async def _hear_from_daemon(self) -> None:
+        how = ("steer",) if Channel.STEER in self._adapter.capabilities.push else ()
+        async with open_request(self._socket, "notices", b"", self._agent, self._vendor_id, *how) as reader:
+            while line := await reader.readline():
+                notice = decode_message(line, Notice)
+                channel = await self._adapter.advise(notice.text)
+                if channel is not None:
+                    await self._confirm(notice, channel)
+                elif notice.id not in {each.id for each in self._pending}:
+                    self._pending.append(notice)
+
+    async def _confirm(self, notice: Notice, channel: Channel) -> None:
+        with suppress(WatchkeeperError, TimeoutError):
+            await self._request("told", b"", self._agent, self._vendor_id, notice.id, channel.value)
+
+    async def _tell(self) -> None:
+        """What the agent does, in its order; what no daemon heard is not told later: it would be of the past."""
+        while True:
+            events = [await self._untold.get()]
+            while not self._untold.empty() and len(events) < _BATCH:
+                events.append(self._untold.get_nowait())
+            await self._say(*events)
+
+    async def _say(self, *events: AgentEvent) -> None:
+        with suppress(WatchkeeperError, TimeoutError, ValueError):
+            payload = encode_message(Told(events))
+            answer = await self._request("tell", payload, self._agent, self._vendor_id, str(self._cwd))
+            self.session = decode_message(answer, Heard).session if answer else self.session
+            self._has_told_end = self._has_told_end or any(event.act is Act.END for event in events)
+
+    async def _request(self, verb: str, payload: bytes, *arguments: str) -> bytes:
+        async with asyncio.timeout(_ANSWER_S), open_request(self._socket, verb, payload, *arguments) as reader:
+            return await reader.read()
+
+    async def _finish(self, beside: list[asyncio.Task[None]]) -> None:
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
+        left = [self._untold.get_nowait() for _ in range(self._untold.qsize())]
+        if not self._has_told_end and not any(event.act is Act.END for event in left):
+            left.append(AgentEvent(self._agent, self._vendor_id, Act.END, cwd=str(self._cwd)))
+        if left:
+            await self._say(*left)
