@@ -161,6 +161,16 @@ def test_a_rebase_does_not_refresh_what_was_read_and_the_agent_is_told(repo: Git
     assert "«price(n)» -> «price(n, currency)»" in told
 
 
+def test_what_its_code_relies_on_it_has_seen_though_it_told_of_no_reading(repo: GitRepo, daemon: Daemon) -> None:
+    agent = Agent("one", repo.worktree("topic", "topic"))
+    daemon.until(lambda standing: standing.worktrees == 2, "both worktrees")
+    agent.writes("totals.py", TOTALS)
+
+    rebased(agent, repo, PRICES.replace("def price(n):", "def price(n, currency):"))
+
+    assert "prices.py: price" in told_after(agent, daemon, "is not what you saw")
+
+
 def test_what_is_read_again_is_known(repo: GitRepo, daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
     agent = Agent("one", repo.worktree("topic", "topic"))
     daemon.until(lambda standing: standing.worktrees == 2, "both worktrees")

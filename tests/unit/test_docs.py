@@ -93,3 +93,20 @@ def test_figures_in_the_readme_are_the_measured_ones() -> None:
         measured = figures.get("all", figures)
         counts = [measured[label][0] for label in ("same file", "minor and above", "major and above")]
         assert [int(each) for each in told] == [measured["pairs"], *counts]
+
+
+def test_latencies_in_the_readme_are_the_measured_ones() -> None:
+    text = (ROOT / "README.md").read_text()
+    told = {
+        row[0]: row[1:]
+        for row in re.findall(r"^\| (\d+) \| (\d+) ms \| (\d+) ms \| (\d+) \| ([\d,]+) ms \|$", text, re.MULTILINE)
+    }
+    measured = json.loads((ROOT / "benchmarks/results/save_to_event.json").read_text())["figures"]["by_worktrees"]
+
+    assert told == {
+        count: (
+            str(round(row["p50_ms"])), str(round(row["p99_ms"])), str(row["missed"]),
+            f"{row['rival']['all_pairs_ms']:,}",
+        )
+        for count, row in measured.items()
+    }  # fmt: skip

@@ -293,6 +293,10 @@ class Attendance:
         for root, paths in by_root.items():
             await self._live.look_at(root, paths, within_s=_LOOK_S)
         await self._live.record(await self._believing.take(session, call.events, places))
+        if by_root:
+            for party in await self._live.ask(lambda lookout: lookout.parties):
+                if session in self._working().get(party.id, ()):
+                    await self._believing.infer(session, party)
         await self.decide()
 
     def _places(self, session: Session, call: HookCall) -> dict[str, tuple[Path, str]]:

@@ -42,11 +42,17 @@ class Believing:
             read |= found
         return tuple(self._refreshed(session, read))
 
+    async def infer(self, session: Session, party: Party) -> None:
+        """What the session has just written relies on something that it never told to have read: it knows it as it is."""
+        unseen = self._beliefs.unseen(session.id, _relied_on(party))
+        if unseen:
+            root = Path(session.path)
+            now = await self._live.ask(lambda lookout: versions_of(root, unseen, lookout.read))
+            self._beliefs.read(session.id, now, How.INFERRED, self._clock())
+
     async def check(self, session: Session, party: Party) -> tuple[Event, ...]:
         """The ground under the session's work has moved: what it believes of what it relies on is compared with it."""
-        own = {write.key for write in party.footprint.writes}
-        relies_on = [read.target for read in party.footprint.reads if read.target not in own]
-        root = Path(session.path)
+        relies_on, root = _relied_on(party), Path(session.path)
         now = await self._live.ask(lambda lookout: versions_of(root, relies_on, lookout.read))
         outdated = self._beliefs.outdated(session.id, relies_on, now.get)
         parties = await self._live.ask(lambda lookout: lookout.parties) if outdated else ()
@@ -86,3 +92,9 @@ class Believing:
             text=text,
             symbol=symbol,
         )
+
+
+def _relied_on(party: Party) -> list[SymbolKey]:
+    """What the change's code relies on, and did not write itself."""
+    own = {write.key for write in party.footprint.writes}
+    return [read.target for read in party.footprint.reads if read.target not in own]

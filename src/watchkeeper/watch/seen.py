@@ -56,6 +56,11 @@ class Beliefs:
         """All that the session has seen, the oldest first."""
         return tuple(self._seen.get(session, {}).values())
 
+    def unseen(self, session: SessionId, symbols: Iterable[SymbolKey]) -> tuple[SymbolKey, ...]:
+        """Those of which no version is known that the session has seen."""
+        known = self._seen.get(session, {})
+        return tuple(symbol for symbol in dict.fromkeys(symbols) if symbol not in known)
+
     def forget(self, session: SessionId) -> None:
         """The session is done."""
         self._seen.pop(session, None)
