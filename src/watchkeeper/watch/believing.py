@@ -43,7 +43,7 @@ class Believing:
         return tuple(self._refreshed(session, read))
 
     async def infer(self, session: Session, party: Party) -> None:
-        """What the session has just written relies on something that it never told to have read: it knows it as it is."""
+        """What the session has just written relies on what it never told to have read: it knows that as it is."""
         unseen = self._beliefs.unseen(session.id, _relied_on(party))
         if unseen:
             root = Path(session.path)
