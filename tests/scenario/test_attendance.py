@@ -203,14 +203,30 @@ def test_a_rebase_over_what_it_does_not_rely_on_tells_nothing(
 def test_another_process_may_not_speak_for_a_session(
     repo: GitRepo, daemon: Daemon, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    ours = Agent("one", repo)
+    started = {"session_id": "one", "cwd": str(repo.path), "hook_event_name": "SessionStart"}
+    program = "import subprocess, sys; subprocess.run(sys.argv[2:], input=sys.argv[1].encode()); sys.stdin.read()"
+    its_own = [sys.executable, "-c", program, json.dumps(started), sys.executable, "-I", "-S", str(ours.shim), "claude"]
+    with subprocess.Popen(its_own, stdin=subprocess.PIPE, cwd=repo.path) as agent:
+        daemon.until(lambda standing: len(standing.sessions) == 1, "the session")
+
+        ours.hook("SessionEnd", reason="exit")
+
+        standing = daemon.until(lambda _: True, "")
+        assert [each.id for each in standing.sessions] == ["claude-1"], "it did not end the session"
+        forged = [line["event"] for line in log_of(repo, capsys) if line["kind"] == "session-forged"]
+        assert [each["id"] for each in forged] == ["claude-1"]
+        assert agent.stdin is not None
+        agent.stdin.close()
+    daemon.until(lambda standing: standing.sessions == (), "its process is gone")
+
+
+def test_what_an_agent_starts_may_speak_for_it(repo: GitRepo, daemon: Daemon) -> None:
     agent = Agent("one", repo)
     agent.hook("SessionStart")
     daemon.until(lambda standing: len(standing.sessions) == 1, "the session")
-    stranger = (sys.executable, "-c", "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:]).returncode)")
+    child = (sys.executable, "-c", "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:]).returncode)")
 
-    agent.hook("SessionEnd", through=stranger, reason="exit")
+    agent.hook("SessionEnd", through=child, reason="exit")
 
-    standing = daemon.until(lambda _: True, "")
-    assert [each.id for each in standing.sessions] == ["claude-1"], "it did not end the session"
-    forged = [line["event"] for line in log_of(repo, capsys) if line["kind"] == "session-forged"]
-    assert [each["id"] for each in forged] == ["claude-1"]
+    daemon.until(lambda standing: standing.sessions == (), "it is over")
