@@ -115,11 +115,12 @@ def find_uv() -> str:
 
 
 def install(requirements: list[str], options: list[str]) -> None:
-    """``pip install``, by pip where this Python has it, otherwise by uv."""
+    """``pip install``, by pip where this Python has it, otherwise by uv; into this Python, or that of ``--python``."""
     if importlib.util.find_spec("pip") is not None:
         command = [sys.executable, "-m", "pip", "install", "--quiet"]
     else:
-        command = [find_uv(), "pip", "install", "--quiet", "--python", sys.executable]
+        own = [] if "--python" in options else ["--python", sys.executable]
+        command = [find_uv(), "pip", "install", "--quiet", *own]
     done = subprocess.run([*command, *options, *requirements], capture_output=True, text=True, timeout=600, check=False)
     if done.returncode != 0:
         raise SystemExit(f"cannot install {' '.join(requirements)}: {done.stderr.strip()[:500]}")
