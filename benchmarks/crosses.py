@@ -115,8 +115,10 @@ def prepare_python() -> Path:
     """A Python of its own with what the packages need; the trees under test come before it on the path."""
     folder = CACHE / "composition-python"
     python = folder / "bin" / "python"
-    if not python.exists():
+    if not (folder / "made").exists():
+        shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([find_uv(), "venv", "-q", "-p", "3.11", str(folder)], check=True, timeout=300)
         requirements = [f"{package.name}=={package.version}" for package in PACKAGES.values()]
         install([*requirements, "pytest"], ["--python", str(python)])
+        (folder / "made").touch()
     return python
