@@ -230,3 +230,24 @@ def test_what_an_agent_starts_may_speak_for_it(repo: GitRepo, daemon: Daemon) ->
     agent.hook("SessionEnd", through=child, reason="exit")
 
     daemon.until(lambda standing: standing.sessions == (), "it is over")
+
+
+HOSTILE = (
+    "\0", "a\0b", "/" * 5_000, "x" * 100_000, "../" * 200 + "etc/passwd", "/proc/self/mem", "\ud800", "\n\x1b[2J",
+    ".git/config", "loop", "", "~", "//", "C:\\\\x",
+)  # fmt: skip
+
+
+def test_paths_that_nobody_has_harm_nobody(repo: GitRepo, daemon: Daemon) -> None:
+    (repo.path / "loop").symlink_to("loop")
+    agent = Agent("one", repo)
+    for path in HOSTILE:
+        for tool in ("Read", "Edit", "Write"):
+            given = {"file_path": path, "old_string": "x", "new_string": "y", "content": "z"}
+            agent.tool(tool, given, before=True)
+            agent.tool(tool, given)
+        agent.hook("PostToolUse", cwd=path, tool_name="Read", tool_input={"file_path": path}, tool_response={})
+
+    standing = daemon.until(lambda _: True, "")
+    assert standing.problems == ()
+    assert [each.id for each in standing.sessions] == ["claude-1"]

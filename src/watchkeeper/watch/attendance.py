@@ -303,10 +303,11 @@ class Attendance:
         """For each path that the call tells, the followed worktree that it is in, and the path there."""
         found: dict[str, tuple[Path, str]] = {}
         for path in {event.path for event in call.events if event.path}:
-            whole = find_place(call.cwd or session.path, path)
-            root = self._root_of(str(whole.parent))
-            if root is not None:
-                found[path] = (root, str(whole.relative_to(root)))
+            with suppress(ValueError, OSError):  # a path that no system has
+                whole = find_place(call.cwd or session.path, path)
+                root = self._root_of(str(whole.parent))
+                if root is not None:
+                    found[path] = (root, str(whole.relative_to(root)))
         return found
 
     async def _leave_unanswered(self, session: SessionId) -> None:
@@ -318,7 +319,10 @@ class Attendance:
 
     def _root_of(self, folder: str) -> Path | None:
         """The followed worktree around a folder; the innermost, where they are nested."""
-        real = os.path.realpath(folder)
+        try:
+            real = os.path.realpath(folder)
+        except (ValueError, OSError):
+            return None
         found = [root for root in self._live.roots if real == str(root) or real.startswith(f"{root}{os.sep}")]
         return max(found, key=lambda root: len(str(root)), default=None)
 

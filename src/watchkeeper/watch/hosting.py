@@ -131,7 +131,9 @@ class Hosting:
             changes=statistics.changes,
             conflicts={severity.value: counts.get(severity.value, 0) for severity in reversed(Severity)},
             sessions=tuple(_session(each.id, state) for each in self._attendance.sessions),
-            problems=tuple(filter(None, (*statistics.problems, self.problem, self._attendance.problem))),
+            problems=tuple(
+                filter(None, (*statistics.problems, self.problem, self._attendance.problem, self._service.problem))
+            ),
         )
 
     async def _serve_follow(self, _: Request, reply: Reply) -> None:

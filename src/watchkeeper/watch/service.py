@@ -71,6 +71,7 @@ class Service:
         self._server: asyncio.Server | None = None
         self._identity: tuple[int, int] | None = None
         self._running: set[asyncio.Task[None]] = set()
+        self.problem = ""
 
     async def open(self) -> None:
         """Listen. Raises WatchkeeperError (``no-socket``) where the system does not let us."""
@@ -115,6 +116,8 @@ class Service:
                 await handler(request, Reply(writer))
         except (OSError, asyncio.CancelledError):
             pass
+        except Exception as error:  # noqa: BLE001 - whatever one asks, the others go on
+            self.problem = f"a request could not be answered: {type(error).__name__}: {error}"
         finally:
             self._running.discard(task)
             writer.close()
