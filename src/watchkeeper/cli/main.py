@@ -31,6 +31,7 @@ VERBS: Mapping[str, str] = {
     "init": "Write a commented watchkeeper.toml.",
     "doctor": "Check this machine and this repository.",
     "demo": "See two changes collide, in a temporary repository.",
+    "experiment": "Measure whether prevention pays, on a day of scripted agents.",
 }
 """The verbs and what they do. Kept here so that ``--help`` imports none of them; a test compares."""
 
