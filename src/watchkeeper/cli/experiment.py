@@ -28,17 +28,25 @@ SEEDS = 3
 _ARMS = ("alone", "notices", "leases")
 ASSUMPTIONS = (
     "Real: the repository, worktrees, edits, merges, the analysis, the gate of leases, the checks after each landing.",
-    "Simulated: the clock; how long a step takes (triangular: read and edit 4-30 min each, mostly 10; checks and "
-    "verify 2-15, mostly 5); the agents, whose edits follow a script.",
-    "One task in ten begins a planted pair: it changes a contract, and the next task relies on it. The others are drawn.",
+    (
+        "Simulated: the clock; how long a step takes (triangular: read and edit 4-30 min each, mostly 10; checks and "
+        "verify 2-15, mostly 5); the agents, whose edits follow a script."
+    ),
+    "One task in ten begins a planted pair: it changes a contract, and the next task relies on it. The rest are drawn.",
     "An agent takes the main branch as it is when it begins, and does not run the checks on the merge before it lands.",
     "A textual conflict costs 5-25 min (mostly 10); then the task is done again on the main branch.",
-    "A check that fails on the main branch is an escape; mending it costs who landed last 15-60 min (mostly 30), and "
-    "nobody else stops for it.",
-    "A notice costs 3 min of reading and is understood with a chance of 0.8; who has understood does the edit again "
-    "on the main branch before landing (3-15 min, mostly 6), where that has moved.",
-    "A lease is taken on all that a task edits of what stands already, when it begins, until it has landed; who may not "
-    "begin takes another task, or waits. What is only read needs no lease.",
+    (
+        "A check that fails on the main branch is an escape; mending it costs who landed last 15-60 min (mostly 30); "
+        "nobody else stops."
+    ),
+    (
+        "A notice costs 3 min of reading and is understood with a chance of 0.8; who has understood edits again "
+        "on the main branch before landing (3-15 min, mostly 6), where that has moved."
+    ),
+    (
+        "A lease is taken on all that a task edits of what stands, when it begins, until it landed; who may not "
+        "begin takes another task, or waits. What is only read needs no lease."
+    ),
 )
 
 
@@ -85,7 +93,7 @@ def command(*, agents: int, tasks: int, seed: int, as_json: bool) -> int:
 
 
 def play_all(seeds: Sequence[int], agents: int, tasks: int) -> tuple[Figures, ...]:
-    """All arms of all days, in the order of the seeds; as many at once as there are processors. Raises WatchkeeperError."""
+    """All arms of all days, in the order of the seeds; as many at once as there are processors."""
     from watchkeeper.cli.experiment_day import Arm
 
     runs = [(seed, arm, agents, tasks) for seed in seeds for arm in Arm]
@@ -137,7 +145,9 @@ def _verdict(spans: dict[str, dict[str, Span]]) -> str:
         )
         if is_better:
             paying.append(f"{arm} lower the escapes" + (", at the price of throughput" if is_slower else ""))
-    return f"Yes: {' and '.join(paying)}." if paying else "Not shown: no arm lowers the escapes beyond the range of seeds."
+    return (
+        f"Yes: {' and '.join(paying)}." if paying else "Not shown: no arm lowers the escapes beyond the range of seeds."
+    )
 
 
 def _is_apart(one: Span, other: Span) -> bool:

@@ -241,7 +241,7 @@ class _Simulation:
         pending, running.pending = sorted(running.pending), set()
         for other in pending:
             self._notices += 1
-            chance = random.Random(f"{self._day.seed} {running.task.number} {other}").random()
+            chance = random.Random(f"{self._day.seed} {running.task.number} {other}").random()  # noqa: S311 - a day is drawn, no secret
             running.heeds = running.heeds or chance < UNDERSTANDS
             self._rework += REREAD_MIN
             yield REREAD_MIN

@@ -54,7 +54,7 @@ class Task(msgspec.Struct, frozen=True):
     work: Work
     fee: int
     desk: int
-    steps: tuple[float, float, float, float]
+    steps: tuple[float, ...]
     rebase: float
     adapt: float
     repair: float
@@ -76,7 +76,7 @@ class Day(msgspec.Struct, frozen=True):
 
 def make_day(seed: int, tasks: int, shares: Mapping[Work, int] = SHARES) -> Day:
     """The day of this seed; one pair in ten tasks is planted, where the shares have both kinds of work for it."""
-    chance = random.Random(f"day {seed}")
+    chance = random.Random(f"day {seed}")  # noqa: S311 - a day is drawn, no secret
     works = chance.choices(list(shares), list(shares.values()), k=tasks)
     fees = chance.choices(range(FEES), [1 / (rank + 3) for rank in range(FEES)], k=tasks)
     planted = []
@@ -109,7 +109,9 @@ def apply_engine(root: Path, task: Task) -> None:
     """The edit of the application itself, written from what this tree says. Idempotent."""
     path = root / _fee_path(task.fee)
     if task.work is Work.SOLO:
-        (root / f"engine/solo_{task.number}.py").write_text(f'"""Alone."""\n\n\ndef solo_{task.number}():\n    return 1\n')
+        (root / f"engine/solo_{task.number}.py").write_text(
+            f'"""Alone."""\n\n\ndef solo_{task.number}():\n    return 1\n'
+        )
     elif task.work is Work.CALLER:
         _put_flow(root, task)
     elif task.work is Work.SIGNATURE:
@@ -150,13 +152,19 @@ def written_symbols(root: Path, task: Task) -> tuple[tuple[str, str], ...]:
 def fee_of_check(root: Path, name: str) -> int:
     """Which fee the check named ``name`` relies on; -1 for none."""
     for path in sorted(root.glob("engine/desk_*.py")):
-        if found := re.search(rf"^def flow_{name}\(.*\n    return fees_\d+\.fee_(\d+)\(", path.read_text(), re.M):
+        if found := re.search(
+            rf"^def flow_{name}\(.*\n    return fees_\d+\.fee_(\d+)\(", path.read_text(), re.MULTILINE
+        ):
             return int(found[1])
     return -1
 
 
 def _task(chance: random.Random, number: int, work: Work, fee: int) -> Task:
-    steps = (*(chance.triangular(4, 30, 10) for _ in range(2)), chance.triangular(2, 15, 5), chance.triangular(2, 15, 5))
+    steps = (
+        *(chance.triangular(4, 30, 10) for _ in range(2)),
+        chance.triangular(2, 15, 5),
+        chance.triangular(2, 15, 5),
+    )
     late = chance.triangular(5, 25, 10), chance.triangular(3, 15, 6), chance.triangular(15, 60, 30)
     return Task(number, work, fee, chance.randrange(DESKS), steps, *late)
 
@@ -183,7 +191,9 @@ def _flow(root: Path, name: str, fee: int) -> str:
 def _contract(root: Path, fee: int) -> tuple[int, int]:
     """How many parameters beside the first the fee wants, and its rate, as this tree has it."""
     found = re.search(
-        rf"^def {_fee_name(fee)}\(([^)]*)\):.*?rate = (\d+)", (root / _fee_path(fee)).read_text(), re.M | re.S
+        rf"^def {_fee_name(fee)}\(([^)]*)\):.*?rate = (\d+)",
+        (root / _fee_path(fee)).read_text(),
+        re.MULTILINE | re.DOTALL,
     )
     assert found is not None
     return found[1].count(","), int(found[2])
