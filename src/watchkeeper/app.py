@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from watchkeeper.conflicts.lifecycle import State, fold_all
-from watchkeeper.model.errors import NotARepositoryError
+from watchkeeper.model.errors import NotARepositoryError, WatchkeeperError
 from watchkeeper.model.ids import Millis, ProjectId
 from watchkeeper.record.cache import CACHE_FILE, ReadingCache
 from watchkeeper.record.config import PROJECT_FILE, Config, Settings, find_user_file, load_settings
@@ -336,7 +337,15 @@ def open_watch(place: Place, clock: Callable[[], Millis] = now) -> Iterator[Part
         )
         open_parts.callback(lookout.close)
         version = metadata.version("watchkeeper")
-        yield Parts(surveyor.repositories, lookout, ledger, readings, clock, version, prover)
+        yield Parts(
+            surveyor.repositories, lookout, ledger, readings, clock, version, prover, partial(_explain, place.home)
+        )
+
+
+def _explain(home: Path, error: Exception) -> WatchkeeperError:
+    from watchkeeper.record.failures import explain_fault
+
+    return explain_fault(error, home, "watch")
 
 
 async def keep_memory_still(watch: LiveWatch) -> None:
@@ -412,7 +421,13 @@ def make_hosting(live: LiveWatch, parts: Parts, place: Place) -> Hosting:
 
     outside = Outside(vendor, lambda pid: find_agent(find_lineage(pid)), find_lineage, is_alive, find_client)
     attendance = Attendance(
-        live, state, outside, parts.clock, least=place.config.notice_severity, owners=find_owners(place)
+        live,
+        state,
+        outside,
+        parts.clock,
+        least=place.config.notice_severity,
+        owners=find_owners(place),
+        explain=parts.explain,
     )
     return Hosting(
         live,

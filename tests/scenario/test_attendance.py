@@ -232,6 +232,44 @@ def test_what_an_agent_starts_may_speak_for_it(repo: GitRepo, daemon: Daemon) ->
     daemon.until(lambda standing: standing.sessions == (), "it is over")
 
 
+def request_by_a_stranger(daemon: Daemon, line: str) -> bytes:
+    """What a process of its own gets that asks the daemon for something."""
+    program = (
+        "import socket, sys\n"
+        "s = socket.socket(socket.AF_UNIX); s.settimeout(20); s.connect(sys.argv[1])\n"
+        "s.sendall(sys.argv[2].encode() + b'\\n'); s.shutdown(socket.SHUT_WR)\n"
+        "sys.stdout.buffer.write(s.recv(65536))\n"
+    )
+    command = [sys.executable, "-c", program, str(daemon.socket), line]
+    return subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
+
+
+def test_another_process_neither_hears_a_sessions_notices_nor_says_that_they_were_told(
+    repo: GitRepo, daemon: Daemon, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree, other = repo.worktree("one", "one"), repo.worktree("two", "two")
+    daemon.until(lambda standing: standing.worktrees == 3, "the worktrees")
+    started = {"session_id": "one", "cwd": str(tree.path), "hook_event_name": "SessionStart"}
+    program = "import subprocess, sys; subprocess.run(sys.argv[2:], input=sys.argv[1].encode()); sys.stdin.read()"
+    shim = Agent("one", tree).shim
+    its_own = [sys.executable, "-c", program, json.dumps(started), sys.executable, "-I", "-S", str(shim), "claude"]
+    with subprocess.Popen(its_own, stdin=subprocess.PIPE, cwd=tree.path) as agent:
+        daemon.until(lambda standing: len(standing.sessions) == 1, "the session")
+        tree.write("prices.py", PRICES.replace("n * RATE", "n * RATE + 1"))
+        other.write("prices.py", PRICES.replace("n * RATE", "n * RATE + 2"))
+        daemon.until(lambda standing: standing.sessions[0].queued == 1, "it has to be told of a conflict")
+        (notice,) = [line["event"]["notice"]["id"] for line in log_of(repo, capsys) if line["kind"] == "notice-queued"]
+
+        assert request_by_a_stranger(daemon, "watchkeeper 1 notices claude one steer") == b""
+        assert request_by_a_stranger(daemon, f"watchkeeper 1 told claude one {notice} hook") == b""
+
+        kinds = [line["kind"] for line in log_of(repo, capsys)]
+        assert "notice-delivered" not in kinds
+        assert "session-forged" in kinds
+        assert agent.stdin is not None
+        agent.stdin.close()
+
+
 HOSTILE = (
     "\0", "a\0b", "/" * 5_000, "x" * 100_000, "../" * 200 + "etc/passwd", "/proc/self/mem", "\ud800", "\n\x1b[2J",
     ".git/config", "loop", "", "~", "//", "C:\\\\x",

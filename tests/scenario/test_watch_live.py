@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from watching import Watched, numbered, watch
 from watchkeeper.conflicts.lifecycle import Status
 from watchkeeper.model.conflicts import Kind
 from watchkeeper.model.events import ChangeMoved
+from watchkeeper.watch.lookout import Lookout, Step
 
 BASE = numbered("update_stage_field", 12, {})
 EARLY = numbered("update_stage_field", 12, {1: ["mirror()"]})
@@ -60,6 +63,30 @@ def test_what_git_cannot_merge_comes_and_goes_while_a_side_does_not_parse(repo: 
         await watched.until(lambda: [each.conflict.rule for each in watched.conflicts] == ["unread"])
 
     watch(repo.path, act)
+
+
+def test_a_fault_of_ours_in_one_step_is_said_and_kept_and_the_watch_goes_on(
+    repo: GitRepo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = repo.worktree("a", "a"), repo.worktree("b", "b")
+    touch, faults = Lookout.touch, iter([RuntimeError("a fault of ours")])
+
+    def break_once(self: Lookout, root: Path, paths: Iterable[str]) -> Step:
+        for fault in faults:
+            raise fault
+        return touch(self, root, paths)
+
+    async def act(watched: Watched) -> None:
+        monkeypatch.setattr(Lookout, "touch", break_once)
+        a.write("stages.py", EARLY)
+        await watched.until(lambda: watched.has_appeared("a"), "what was not seen is seen when it is tried again")
+        b.write("stages.py", LATE)
+        await watched.until(lambda: is_open(watched))
+
+    watched = watch(repo.path, act)
+    assert watched.live.statistics().errors == 1
+    (kept,) = (repo.path.parent / "state" / "failures").iterdir()
+    assert "RuntimeError: a fault of ours" in kept.read_text()
 
 
 def test_changes_of_different_functions_do_not_conflict(repo: GitRepo) -> None:

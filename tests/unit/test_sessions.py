@@ -25,7 +25,10 @@ class World:
         self.sessions = self.restart()
 
     def restart(self) -> Sessions:
-        self.sessions = Sessions(self.state, lambda each: each in self.alive, lambda: Millis(1_000))
+        self.sessions = Sessions(
+            self.state, lambda each: each in self.alive, lambda: Millis(10_000),
+            lambda pid: next((each for each in self.alive if each.pid == pid), None),
+        )  # fmt: skip
         return self.sessions
 
     @property
@@ -125,3 +128,36 @@ def test_after_a_restart_sessions_go_on_and_numbers_are_not_used_again(world: Wo
     assert third is not None
     assert again is not None
     assert (third.id, again.id) == ("codex-3", "codex-2")
+
+
+def test_after_a_restart_a_session_whose_process_went_meanwhile_ends(world: World) -> None:
+    world.hear("abc", process(1))
+    world.hear("def", process(2))
+    world.alive.remove(process(1))
+    world.restart()
+    world.events += world.sessions.sweep()
+    assert [each.id for each in world.sessions.live] == ["codex-2"]
+
+
+def test_after_a_restart_another_process_with_the_same_id_is_not_the_sessions(world: World) -> None:
+    world.hear("abc", process(1))
+    world.alive = {process(1, started=99.0)}  # younger than the session
+    world.restart()
+    world.events += world.sessions.sweep()
+    assert world.sessions.live == ()
+
+
+def test_after_a_restart_a_session_still_belongs_to_its_process(world: World) -> None:
+    world.hear("abc", process(1))
+    world.restart()
+    assert world.hear("abc", process(66)) is None
+    assert world.hear("abc", process(1)) is not None
+
+
+def test_a_child_of_the_sessions_process_speaks_for_it_and_does_not_take_it_over(world: World) -> None:
+    world.hear("abc", process(1))
+    world.alive |= {process(2), process(3)}
+    kin = world.sessions.hear("codex", "abc", "/wt", process(2), is_kin=lambda owner: owner == process(1))
+    assert kin[0] is not None
+    assert world.hear("abc", process(3)) is None
+    assert world.hear("abc", process(1)) is not None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import sys
-import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,15 +42,14 @@ def _explained(error: Exception, environ: Mapping[str, str]) -> WatchkeeperError
 
 
 def _internal(error: Exception, environ: Mapping[str, str]) -> WatchkeeperError:
-    """A fault of Watchkeeper itself: a sentence for the person, the traceback in a file."""
-    saved = _save_traceback(error, environ)
-    where = f"; the traceback is in {saved}" if saved else ""
-    return WatchkeeperError(
-        f"Watchkeeper failed: {type(error).__name__}: {error}{where}",
-        slug="internal",
-        hint="report it with the traceback; what else may be wrong: watchkeeper doctor",
-        facts={"traceback": saved},
-    )
+    """A fault of Watchkeeper itself: a sentence for the person, the traceback in a file, else on stderr."""
+    from watchkeeper.record.failures import explain_fault
+    from watchkeeper.record.home import find_home
+
+    explained = explain_fault(error, find_home(environ), Path(sys.argv[0]).name)
+    if not explained.facts["traceback"]:
+        say("".join(traceback.format_exception(error)))
+    return explained
 
 
 def _sentence(error: click.ClickException) -> str:
@@ -62,19 +60,3 @@ def _sentence(error: click.ClickException) -> str:
 def _say_failure(failure: WatchkeeperError) -> None:
     cross = find_terminal(sys.stderr, {}).symbol("✖", "x")
     say(f"{cross} {printable(failure.message)} [{failure.slug}]\nnext: {printable(failure.hint)}")
-
-
-def _save_traceback(error: Exception, environ: Mapping[str, str]) -> str:
-    """The file's name; ``""`` where nothing can be written, in which case the traceback goes to stderr."""
-    from watchkeeper.record.home import find_home, make_home
-
-    text = "".join(traceback.format_exception(error))
-    try:
-        folder = make_home(find_home(environ)) / "failures"
-        folder.mkdir(exist_ok=True)
-        path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{Path(sys.argv[0]).name}-{time.time_ns() % 10**6}.txt"
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
-    except (OSError, WatchkeeperError):
-        say(text)
-        return ""
-    return str(path)

@@ -23,7 +23,7 @@ from watchkeeper.model.events import ChangeMoved, NoticeDelivered, NoticeSettled
 from watchkeeper.model.ids import ChangeId, Millis
 from watchkeeper.record.wire import decode_message, encode_message
 from watchkeeper.watch.believing import Believing
-from watchkeeper.watch.engine import LiveWatch, Update
+from watchkeeper.watch.engine import LiveWatch, Update, as_error
 from watchkeeper.watch.gatekeeping import Gatekeeper
 from watchkeeper.watch.gates import Owners, writes_of
 from watchkeeper.watch.notices import decide_notices, standing_for, waiting_for
@@ -73,14 +73,16 @@ class Attendance:
         *,
         least: Severity,
         owners: Owners | None = None,
+        explain: Callable[[Exception], WatchkeeperError] = as_error,
     ) -> None:
-        """``least`` is what an agent is told of; ``owners`` say who may write where."""
+        """``least`` is what an agent is told of; ``owners`` say who may write where; ``explain`` faults of our own."""
         self._live = live
         self._state = state
         self._outside = outside
         self._clock = clock
         self._least = least
-        self._sessions = Sessions(state(), outside.is_alive, clock)
+        self._explain = explain
+        self._sessions = Sessions(state(), outside.is_alive, clock, lambda pid: next(iter(outside.lineage(pid)), None))
         self._toolbox = Toolbox(
             live, state, self._sessions, outside, root_of=self._root_of, working=self._working, decide=self.decide
         )
@@ -108,14 +110,19 @@ class Attendance:
                 async with asyncio.timeout(_SWEEP_S):
                     await self._due.wait()
             self._due.clear()
-            if not self._live.has_picture:
-                await asyncio.sleep(0.05)
-                self._due.set()
-                continue
+            if await self._live.wait_picture(_SWEEP_S):
+                await self._go_round()
+
+    async def _go_round(self) -> None:
+        try:
             await self._live.record(self._sessions.sweep())
             await self._seat()
             await self._check_beliefs()
             await self.decide()
+        except WatchkeeperError as error:
+            self.problem = error.message
+        except Exception as error:  # noqa: BLE001 - the next round may go well, and the watch goes on in any case
+            self.problem = self._explain(error).message
 
     async def _check_beliefs(self) -> None:
         """Of the changes that moved (a rebase, a merge): what their sessions have read may be of the past."""
@@ -210,12 +217,7 @@ class Attendance:
             return
         is_over = any(event.act is Act.END for event in told.events)
         call = HookCall(Point.END if is_over else Point.OTHER, vendor_id, cwd, events=told.events)
-        above = self._outside.lineage(request.peer.pid) if request.peer.pid else ()
-        speaker = above[0] if above else None
-
-        def is_kin(owner: Process) -> bool:
-            return owner in above or speaker in self._outside.lineage(owner.pid)
-
+        speaker, is_kin = self._speaker(request.peer)
         session = await self._admit(agent, call, cwd, speaker, is_kin, guest=False)
         if session is not None:
             await self._follow(session, call, self._places(session, call))
@@ -226,7 +228,7 @@ class Attendance:
 
         ``steer``: they are pushed into its turn, so hooks need not tell them.
         """
-        session = self._sessions.find(*request.arguments[:2]) if len(request.arguments) in (2, 3) else None
+        session = await self._find_own(request) if len(request.arguments) in (2, 3) else None
         if session is None:
             return
         if request.arguments[2:] == ("steer",):
@@ -245,7 +247,7 @@ class Attendance:
 
     async def serve_told(self, request: Request, reply: Reply) -> None:
         """``told AGENT SESSION NOTICE CHANNEL``: it is with the model now."""
-        session = self._sessions.find(*request.arguments[:2]) if len(request.arguments) == 4 else None
+        session = await self._find_own(request) if len(request.arguments) == 4 else None
         channels = {each.value: each for each in Channel}
         if session is None or request.arguments[3] not in channels:
             return
@@ -253,6 +255,23 @@ class Attendance:
         if (notice := NoticeId(request.arguments[2])) in waiting:
             await self._live.record([NoticeDelivered(notice, channels[request.arguments[3]])])
         await reply.write(encode_message(Heard(session.id)))
+
+    async def _find_own(self, request: Request) -> Session | None:
+        """The session that is named first in the request, where it is the speaker's to speak for; else that is said."""
+        agent, vendor_id = request.arguments[:2]
+        session = self._sessions.find(agent, vendor_id)
+        if session is None:
+            return None
+        speaker, is_kin = self._speaker(request.peer)
+        own, events = self._sessions.hear(agent, vendor_id, session.path, speaker, guest=session.guest, is_kin=is_kin)
+        await self._live.record(events)
+        return own
+
+    def _speaker(self, peer: Peer) -> tuple[Process | None, Callable[[Process], bool]]:
+        """Who runs an agent, and speaks for it: itself, not what is above it; and whom it belongs together with."""
+        above = self._outside.lineage(peer.pid) if peer.pid else ()
+        speaker = above[0] if above else None
+        return speaker, lambda owner: owner in above or speaker in self._outside.lineage(owner.pid)
 
     async def _hear(self, agent: str, call: HookCall, cwd: str, peer: Peer) -> Session | None:
         above = self._outside.lineage(peer.pid) if peer.pid else ()

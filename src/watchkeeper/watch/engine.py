@@ -52,8 +52,13 @@ _END_S = 0.7
 _HOURLY_S = 600.0
 
 
+def as_error(error: Exception) -> WatchkeeperError:
+    """A fault of our own in one sentence."""
+    return WatchkeeperError(f"Watchkeeper failed: {type(error).__name__}: {error}", slug="internal", hint="report it")
+
+
 class Parts(msgspec.Struct, frozen=True):
-    """What a watch is made of; ``version`` is Watchkeeper's own."""
+    """What a watch is made of; ``version`` is Watchkeeper's own, ``explain`` keeps what helps to mend a fault of it."""
 
     repositories: tuple[Repository, ...]
     lookout: Lookout
@@ -62,6 +67,7 @@ class Parts(msgspec.Struct, frozen=True):
     clock: Callable[[], Millis]
     version: str
     prover: Prover | None = None
+    explain: Callable[[Exception], WatchkeeperError] = as_error
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -469,6 +475,9 @@ class LiveWatch:
             return None
         except WatchkeeperError as error:
             self._fail(root, error)
+            return None
+        except Exception as error:  # noqa: BLE001 - a fault in one step must not end the watch of a whole night
+            self._fail(root, self._parts.explain(error))
             return None
         now = time.monotonic()
         if root is not None:

@@ -21,7 +21,14 @@ _MOST_FORGERIES = 100
 class Sessions:
     """Those at work, by what their agents call them. Belongs to one thread; processes are asked of ``is_alive``."""
 
-    def __init__(self, known: State, is_alive: Callable[[Process], bool], clock: Callable[[], Millis]) -> None:
+    def __init__(
+        self,
+        known: State,
+        is_alive: Callable[[Process], bool],
+        clock: Callable[[], Millis],
+        find: Callable[[int], Process | None] = lambda _: None,
+    ) -> None:
+        """``find`` gives the process that has an id now: of sessions that began before this process did."""
         self._is_alive = is_alive
         self._clock = clock
         self._named: dict[Name, Session] = {}
@@ -33,6 +40,8 @@ class Sessions:
             name = (each.session.agent, each.session.vendor_id)
             (self._named if each.ended_at is None else self._ended)[name] = each.session
             self._count(each.session.id)
+            if each.ended_at is None and each.session.pid:
+                self._processes[each.session.id] = _owner_of(each.session, find(each.session.pid))
 
     @property
     def live(self) -> tuple[Session, ...]:
@@ -138,6 +147,12 @@ class Sessions:
         agent, _, number = identity.rpartition("-")
         if number.isdecimal():
             self._last[agent] = max(self._last.get(agent, 0), int(number))
+
+
+def _owner_of(session: Session, found: Process | None) -> Process:
+    """The session's process; where another has its id by now, or none, one that is not alive."""
+    is_it = found is not None and found.started * 1000 <= session.since
+    return found if found is not None and is_it else Process(session.pid, started=-1.0)
 
 
 def _is_same(one: Process, other: Process | None) -> bool:
