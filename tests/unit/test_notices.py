@@ -231,3 +231,29 @@ def test_a_quote_is_one_line_of_bounded_length(text: str, most: int) -> None:
     assert len(quoted) <= most + 2
     assert quoted[0] + quoted[-1] == "«»"
     assert not set(quoted[1:-1]) & set("«»\n\r\x1b")
+
+
+def test_what_came_of_the_notices_of_a_session_that_is_done_is_kept_in_the_log_alone(book: Book) -> None:
+    book.add(ConflictOpened(conflict()))
+    book.decide()
+    book.deliver(ONE)
+    book.add(ConflictClosed(ID, CloseReason.RESOLVED))
+    book.decide()
+    assert len(book.state.notices) == 2
+    book.add(SessionEnded(ONE.id, "it said so"))
+    assert {each.notice.session for each in book.state.notices.values()} == {TWO.id}
+    book.add(SessionEnded(TWO.id, "it said so"))
+    assert book.state.notices == {}
+    assert book.decide() == ()
+
+
+def test_what_is_unanswered_stays_known_until_the_conflict_is_over(book: Book) -> None:
+    book.add(ConflictOpened(conflict()))
+    book.decide()
+    book.deliver(ONE)
+    book.add(SessionEnded(ONE.id, "it said so"))
+    book.decide()
+    assert [each.heed for each in book.state.notices.values() if each.notice.session == ONE.id] == [Heed.UNANSWERED]
+    book.add(ConflictClosed(ID, CloseReason.RESOLVED))
+    book.decide()
+    assert [each for each in book.state.notices.values() if each.notice.session == ONE.id] == []

@@ -101,8 +101,8 @@ class NoticeState(msgspec.Struct, frozen=True):
 class State(msgspec.Struct, frozen=True):
     """Everything that a project's events say about now; ``seq`` is the last event that it holds.
 
-    ``demoted`` are the rules whose conflicts are shown lower. ``sessions`` and ``notices`` are all there ever were,
-    ``leases`` by subject, also those whose time is over.
+    ``demoted`` are the rules whose conflicts are shown lower. ``sessions`` are all there ever were; ``notices`` those
+    of sessions at work, and of others what nothing came of yet; ``leases`` by subject, also when their time is over.
     """
 
     conflicts: Mapping[ConflictId, ConflictState] = {}
@@ -191,8 +191,10 @@ def _apply(recorded: Recorded, draft: _Draft) -> None:
             _mark_rule(draft, event.rule, is_demoted=isinstance(event, RuleDemoted))
         case SessionBegan() | SessionEnded() | IntentDeclared():
             _apply_session(event, recorded.at, draft.sessions)
+            if isinstance(event, SessionEnded):
+                _forget_settled(event.id, draft.notices)
         case NoticeQueued() | NoticeDelivered() | NoticeSettled():
-            _apply_notice(event, recorded.at, draft.notices)
+            _apply_notice(event, recorded.at, draft)
         case LeaseTaken():
             draft.leases[event.lease.subject] = event.lease
         case LeaseReleased():
@@ -235,9 +237,8 @@ def _apply_session(
         sessions[event.id] = SessionState(sessions[event.id].session, at, event.reason)
 
 
-def _apply_notice(
-    event: NoticeQueued | NoticeDelivered | NoticeSettled, at: Millis, notices: dict[NoticeId, NoticeState]
-) -> None:
+def _apply_notice(event: NoticeQueued | NoticeDelivered | NoticeSettled, at: Millis, draft: _Draft) -> None:
+    notices = draft.notices
     if isinstance(event, NoticeQueued):
         notices.setdefault(event.notice.id, NoticeState(event.notice, at))
         return
@@ -246,8 +247,18 @@ def _apply_notice(
         return
     if isinstance(event, NoticeSettled):
         notices[event.id] = msgspec.structs.replace(before, heed=event.heed, settled_at=at)
+        session = draft.sessions.get(before.notice.session)
+        if session is not None and session.ended_at is not None:
+            _forget_settled(before.notice.session, notices)
     elif before.delivered_at is None:
         notices[event.id] = msgspec.structs.replace(before, delivered_at=at, channel=event.channel)
+
+
+def _forget_settled(session: SessionId, notices: dict[NoticeId, NoticeState]) -> None:
+    """Of a session that is done, what came of its notices is in the log; only what may yet change is kept here."""
+    over = (Heed.HEEDED, Heed.MOOT)
+    for identity in [key for key, each in notices.items() if each.notice.session == session and each.heed in over]:
+        del notices[identity]
 
 
 def _seen(conflict: Conflict, draft: _Draft, recorded: Recorded) -> ConflictState:
