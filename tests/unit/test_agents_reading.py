@@ -8,8 +8,9 @@ import pytest
 
 from watchkeeper.agents.acp_reading import ToolCalls
 from watchkeeper.agents.codex_reading import read_item
+from watchkeeper.agents.patch import FileEdit, parse_patch
 from watchkeeper.agents.stream_reading import Stream
-from watchkeeper.agents.tooluse import classify_tool, lines_of, parse_patch, parse_unified
+from watchkeeper.agents.tooluse import classify_tool, lines_of, parse_unified
 from watchkeeper.model.agents import Act, AgentEvent, Phase, TextEdit
 
 ABOUT = AgentEvent(agent="a", session="s", act=Act.SAY, cwd="/wt", source="test")
@@ -235,7 +236,7 @@ def test_a_patch_names_its_files_and_a_new_one_has_its_whole_text() -> None:
     )
 
     assert parse_patch(patch) == (
-        ("a.py", (TextEdit("x\n", "y\n"),)),
-        ("b.py", (TextEdit(None, "one\ntwo\n"),)),
-        ("c.py", ()),
+        FileEdit("a.py", (TextEdit("x\n", "y\n"),)),
+        FileEdit("b.py", (TextEdit(None, "one\ntwo\n"),)),
+        FileEdit("c.py", ()),
     )

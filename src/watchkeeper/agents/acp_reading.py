@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from watchkeeper.agents.tooluse import classify_tool, command_of, edits_of, lines_of, parse_patch, paths_of
+from watchkeeper.agents.patch import parse_patch
+from watchkeeper.agents.tooluse import classify_tool, command_of, edits_of, lines_of, paths_of
 from watchkeeper.agents.untrusted import (
     Fields,
     find_fields,
@@ -150,7 +151,7 @@ def _writes(known: Fields, arguments: Fields, event: AgentEvent) -> Iterator[Age
             edits.setdefault(find_text(each, "path"), []).append(TextEdit(find_whole_text(each, "oldText"), new))
     if not edits:
         patch = find_whole_text(arguments, "patchText") or find_whole_text(arguments, "patch") or ""
-        edits = {path: list(found) for path, found in parse_patch(patch)}
+        edits = {each.path: list(each.edits) for each in parse_patch(patch)}
     for path in (*edits, *(path for path in _paths(known, arguments) if path not in edits and _is_other(path, edits))):
         yield msgspec.structs.replace(event, path=path, edits=tuple(edits.get(path, ())) or edits_of(arguments))
     if not edits and not _paths(known, arguments):

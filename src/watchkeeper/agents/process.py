@@ -11,10 +11,12 @@ import secrets
 import signal
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
+
+import psutil
 
 from watchkeeper.agents.port import AgentError, Launch, Limits
 from watchkeeper.agents.untrusted import decode
@@ -57,9 +59,9 @@ class Process:
     ``mark`` is in its environment, and in that of all it starts: also of what left its group and outlived its parent.
     """
 
-    def __init__(self, process: asyncio.subprocess.Process, mark: str, limits: Limits) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, mark: tuple[str, str], limits: Limits) -> None:
         self._process = process
-        self._mark = mark.encode()
+        self._mark = mark
         self._limits = limits
         self._printed = 0
         self._lines = 0
@@ -134,15 +136,15 @@ class Process:
         The end of its input is the polite way, in which agents save their sessions; then it is asked, then killed.
         """
         self.close_input()
-        started = set(_find_started(self.pid, self._mark))
+        started = _find_started(self.pid, self._mark)
         if await self.wait(_POLITE_S) is None:
             self._signal(signal.SIGTERM)
             await self.wait(_GRACE_S)
         started.update(_find_started(self.pid, self._mark))
         self._signal(signal.SIGKILL)
-        for pid in started:
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+        for each in started:
+            with suppress(psutil.Error):
+                each.kill()
         code = await self.wait()
         assert code is not None
         await _await_gone(started)
@@ -168,13 +170,13 @@ class Process:
 
 async def start_process(launch: Launch, cwd: Path, limits: Limits) -> Process:
     """Start a program. Raises: AgentError, naming what cannot be started and why."""
-    mark = f"{_MARK}={secrets.token_hex(8)}"
+    mark = (_MARK, secrets.token_hex(8))
     environment = os.environ if launch.environment is None else launch.environment
     try:
         process = await asyncio.create_subprocess_exec(
             *launch.command,
             cwd=cwd,
-            env={**environment, **dict([mark.split("=")])},
+            env={**environment, mark[0]: mark[1]},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -198,38 +200,30 @@ _LOOK_S = 0.05
 _MARK = "WK_AGENT_MARK"  # not WATCHKEEPER_...: those are configuration, and the agent may call us
 
 
-def _find_started(pid: int, mark: bytes) -> Iterator[int]:
+def _find_started(pid: int, mark: tuple[str, str]) -> set[psutil.Process]:
     """All that a process started and what those did: agents put shell commands into groups of their own.
 
-    Needs /proc; elsewhere the process group alone is ended.
+    What left the family still has the mark, where this system lets us see what is in a process's environment.
     """
-    children: dict[int, list[int]] = {}
-    found = [pid]
-    for place in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError, ValueError, IndexError):
-            each = int(place.name)
-            parent = int((place / "stat").read_bytes().rpartition(b")")[2].split()[1])
-            children.setdefault(parent, []).append(each)
-            if mark in (place / "environ").read_bytes().split(b"\0"):
-                found.append(each)
-    seen = {pid, os.getpid()}
-    while found:
-        each = found.pop()
-        if each not in seen:
-            seen.add(each)
-            yield each
-        found += [child for child in children.get(each, []) if child not in seen]
+    found: set[psutil.Process] = set()
+    with suppress(psutil.Error):
+        found.update(psutil.Process(pid).children(recursive=True))
+    for each in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if each not in found and each.environ().get(mark[0]) == mark[1]:
+                found.update((each, *each.children(recursive=True)))
+    return {each for each in found if each.pid not in (pid, os.getpid())}
 
 
-async def _await_gone(pids: Iterable[int]) -> None:
+async def _await_gone(processes: Iterable[psutil.Process]) -> None:
     """Wait a moment until killed processes, which are not our children, are gone."""
     deadline = time.monotonic() + _GRACE_S
-    while any(map(_is_alive, pids)) and time.monotonic() < deadline:  # noqa: ASYNC110
+    while any(map(_is_alive, processes)) and time.monotonic() < deadline:  # noqa: ASYNC110
         await asyncio.sleep(_LOOK_S / 10)
 
 
-def _is_alive(pid: int) -> bool:
+def _is_alive(process: psutil.Process) -> bool:
     try:
-        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
-    except (OSError, IndexError):
+        return process.is_running() and process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.Error:
         return False

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import msgspec
 
 from watchkeeper.agents.codex_reading import read_item
-from watchkeeper.agents.tooluse import classify_tool, command_of, edits_of, lines_of, parse_patch, paths_of
+from watchkeeper.agents.patch import FileEdit, parse_patch
+from watchkeeper.agents.tooluse import classify_tool, command_of, edits_of, lines_of, paths_of
 from watchkeeper.agents.untrusted import Fields, find_fields, find_first_text, find_objects, find_text, find_whole_text
 from watchkeeper.model.agents import Act, AgentEvent, Phase
 
@@ -87,9 +88,9 @@ def read_call(name: str, arguments: Fields, event: AgentEvent) -> Iterator[Agent
         yield msgspec.structs.replace(event, command=command_of(arguments))
     elif act is Act.WRITE:
         patch = find_whole_text(arguments, "patch") or find_whole_text(arguments, "input") or ""
-        files = parse_patch(patch) or tuple((path, edits_of(arguments)) for path in paths_of(arguments) or ("",))
-        for path, edits in files:
-            yield msgspec.structs.replace(event, path=path, edits=edits)
+        files = parse_patch(patch) or [FileEdit(path, edits_of(arguments)) for path in paths_of(arguments) or ("",)]
+        for file in files:
+            yield msgspec.structs.replace(event, path=file.path, edits=file.edits)
     else:
         for path in paths_of(arguments) or ("",):
             yield msgspec.structs.replace(event, path=path, lines=lines_of(arguments) if act is Act.READ else None)

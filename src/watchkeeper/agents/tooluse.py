@@ -112,30 +112,6 @@ def parse_unified(diff: str) -> tuple[TextEdit, ...]:
     return tuple(edits)
 
 
-def parse_patch(patch: str) -> tuple[tuple[str, tuple[TextEdit, ...]], ...]:
-    """The files of a ``*** Begin Patch``, each with its edits: a new file has its whole text, a deleted one none."""
-    files: list[tuple[str, tuple[TextEdit, ...]]] = []
-    head, path, body = "", "", [""]
-    for line in [*patch.splitlines(keepends=True), _PATCH_END]:
-        begun = next((each for each in (*_PATCH_HEADS, _PATCH_END) if line.startswith(each)), None)
-        if begun is None:
-            body.append(line)
-            continue
-        if path:
-            files.append((path, _patch_edits(head, "".join(body))))
-        head, path, body = begun, line[len(begun) :].strip() if begun != _PATCH_END else "", []
-    return tuple(files)
-
-
-_PATCH_HEADS = ("*** Update File: ", "*** Add File: ", "*** Delete File: ")
-_PATCH_END = "*** End Patch"
-
-
-def _patch_edits(head: str, body: str) -> tuple[TextEdit, ...]:
-    edits = parse_unified(body if "@@" in body else f"@@\n{body}")
-    return tuple(TextEdit(None, edit.new) for edit in edits) if head.startswith("*** Add") else edits
-
-
 def _edit(fields: Fields) -> Iterator[TextEdit]:
     old = next((text for key in _OLD_KEYS if (text := find_whole_text(fields, key)) is not None), None)
     new = next((text for key in _NEW_KEYS if (text := find_whole_text(fields, key)) is not None), None)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from watchkeeper.agents.commands import find_reads, find_writes
-from watchkeeper.agents.hooks.patch import find_patch, parse_patch
+from watchkeeper.agents.patch import find_patch, parse_patch
 from watchkeeper.agents.payload import (
     Fields,
     checked_path,
