@@ -12,6 +12,7 @@ from watchkeeper.cli.conflict_ids import find_conflict
 from watchkeeper.cli.health import (
     Health,
     judge_clock,
+    judge_daemon,
     judge_disk,
     judge_history,
     judge_instances,
@@ -192,6 +193,13 @@ def test_a_wrong_clock_is_a_failure_and_a_different_one_a_warning() -> None:
     assert judge_clock(1_800_000_000.0, 1_800_000_001.0).health is Health.OK
 
 
+def test_hooks_that_nobody_listens_to_are_a_warning_and_no_daemon_without_hooks_is_none() -> None:
+    assert judge_daemon(None, 0, (), has_hooks=True).health is Health.WARN
+    assert judge_daemon(None, 0, (), has_hooks=False).health is Health.OK
+    assert judge_daemon(7, 1, (), has_hooks=True).health is Health.OK
+    assert judge_daemon(7, 1, ("the disk is full",), has_hooks=False).health is Health.WARN
+
+
 def test_other_findings_have_a_fix_exactly_when_something_is_wrong() -> None:
     checks = [
         judge_locale("ascii", "utf-8"),
@@ -203,6 +211,10 @@ def test_other_findings_have_a_fix_exactly_when_something_is_wrong() -> None:
         judge_history(is_shallow=False, is_partial=True),
         judge_history(is_shallow=False, is_partial=False),
         judge_worktrees(3, 1),
+        judge_daemon(None, 0, (), has_hooks=True),
+        judge_daemon(None, 0, (), has_hooks=False),
+        judge_daemon(7, 1, (), has_hooks=True),
+        judge_daemon(7, 2, ("the disk is full",), has_hooks=True),
         judge_worktrees(3, 0),
     ]
 

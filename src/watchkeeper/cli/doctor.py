@@ -12,13 +12,15 @@ from pathlib import Path
 
 import click
 
-from watchkeeper.app import Place, find_place, find_target_of
+from watchkeeper.app import Place, find_place, find_socket, find_target_of
 from watchkeeper.cli import machine
+from watchkeeper.cli.daemon import find_standing
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.health import (
     Check,
     Health,
     judge_clock,
+    judge_daemon,
     judge_disk,
     judge_history,
     judge_hook,
@@ -53,7 +55,8 @@ def command(*, set_aside_record: bool, folder: Path, as_json: bool) -> int:
     Exit code 1 when a check failed; warnings do not count.
     """
     moved = _set_aside() if set_aside_record else ()
-    checks = [*_machine_checks(), *_hook_checks(folder), *_repository_checks(folder)]
+    hooks = _hook_checks(folder)
+    checks = [*_machine_checks(), *hooks, *_repository_checks(folder, has_hooks=bool(hooks))]
     failed = [check for check in checks if check.health is Health.FAIL]
     if as_json:
         show_document({"checks": checks, "moved": [str(path) for path in moved]})
@@ -114,7 +117,7 @@ def _record_check(home: Path) -> Check:
     return judge_record(facts.place, exists=facts.exists, damage=facts.damage, size=facts.size, events=facts.events)
 
 
-def _repository_checks(folder: Path) -> Iterable[Check]:
+def _repository_checks(folder: Path, *, has_hooks: bool) -> Iterable[Check]:
     try:
         place = find_place(folder, os.environ)
     except NotARepositoryError as error:
@@ -125,12 +128,20 @@ def _repository_checks(folder: Path) -> Iterable[Check]:
         yield Check(name, Health.FAIL, error.message, error.hint)
         return
     yield Check("repository", Health.OK, str(place.repository.common_dir))
+    yield _guarded("daemon", lambda: _daemon_check(place, has_hooks=has_hooks))
     yield _guarded("target", lambda: _target_check(place))
     yield _guarded("worktrees", lambda: _worktrees_check(place))
     yield _guarded("history", lambda: _history_check(place))
     yield Check("configuration", Health.OK, _origins(place))
     yield _guarded("proof", lambda: _proof_check(place))
     yield _guarded("sandbox", _sandbox_check)
+
+
+def _daemon_check(place: Place, *, has_hooks: bool) -> Check:
+    standing = find_standing(find_socket(place))
+    if standing is None:
+        return judge_daemon(None, 0, (), has_hooks=has_hooks)
+    return judge_daemon(standing.pid, len(standing.sessions), standing.problems, has_hooks=has_hooks)
 
 
 def _target_check(place: Place) -> Check:

@@ -148,6 +148,18 @@ def judge_worktrees(present: int, gone: int) -> Check:
     return Check("worktrees", Health.OK, f"{present} present")
 
 
+def judge_daemon(pid: int | None, sessions: int, problems: Sequence[str], *, has_hooks: bool) -> Check:
+    """Hooks that nobody listens to are what a person would not notice: the agents go on as if there were none."""
+    if pid is None and has_hooks:
+        return Check("daemon", Health.WARN, "none runs here: the installed hooks tell agents nothing", "watchkeeper up")
+    if pid is None:
+        return Check("daemon", Health.OK, "none runs here")
+    text = f"process {pid}, {sessions} session{'' if sessions == 1 else 's'} at work"
+    if problems:
+        return Check("daemon", Health.WARN, f"{text}: {'; '.join(problems)}", "watchkeeper status")
+    return Check("daemon", Health.OK, text)
+
+
 def judge_hook(state: HookState) -> Check:
     """A hook in an agent's configuration: one that does not run is a failure, for nobody else says so."""
     name = f"hook {state.agent}"
