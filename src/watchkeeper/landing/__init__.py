@@ -1,0 +1,1 @@
+"""Finished changes go to the target branch, which is always a tree that was tested."""

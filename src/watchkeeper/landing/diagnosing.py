@@ -1,0 +1,202 @@
+"""One search, one step further: who makes a segment fail, and with whom. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from watchkeeper.landing.plan import Ask, Build
+from watchkeeper.landing.policy import Policy
+from watchkeeper.landing.queue import Diagnosis, Landed, Place, Queue, names
+from watchkeeper.landing.search import Found, find_culprit, find_partners, without_one
+from watchkeeper.model.ids import Sha
+from watchkeeper.model.landing import (
+    CAN_RUN,
+    Bounce,
+    Candidate,
+    ConflictSet,
+    CulpritFound,
+    DiagnosisEnded,
+    EntryBounced,
+    EntryId,
+    LandingEvent,
+    Purpose,
+    SetConfirmed,
+)
+
+_TIMES = 2
+"""How often a set has to fail before anybody is sent back for it."""
+
+_MOST_TRIES = 3
+"""A tree that could not be run so often is passed over: it is not what fails."""
+
+
+class Step(NamedTuple):
+    """What a search decides, or wants to know next. ``is_urgent``: others wait in quarantine for the answer."""
+
+    decisions: tuple[LandingEvent, ...] = ()
+    builds: tuple[Build, ...] = ()
+    asks: tuple[Ask, ...] = ()
+    is_urgent: bool = False
+
+
+class Questions:
+    """Asks subsets of entries on one commit whether they fail some tests; remembers what is not known yet."""
+
+    def __init__(
+        self, queue: Queue, diagnosis: Diagnosis, onto: Sha, tests: Sequence[str], *, only_failing: bool = True
+    ) -> None:
+        self._queue = queue
+        self._diagnosis = diagnosis.id
+        self._onto = onto
+        self._tests = tuple(tests)
+        self._asked = self._tests if only_failing and CAN_RUN not in self._tests else ()
+        self.builds: dict[Build, None] = {}
+        self.asks: dict[Ask, None] = {}
+
+    def tree(self, subset: tuple[EntryId, ...]) -> Sha | None:
+        """Its tree; wanted from now on where there is none yet."""
+        candidate = Candidate(self._onto, subset)
+        found = self._queue.tree_of(candidate)
+        if found is None and not self.clashes(subset):
+            self.builds[Build(candidate)] = None
+        return found
+
+    def clashes(self, subset: tuple[EntryId, ...]) -> bool:
+        """git cannot merge it: it cannot be what fails."""
+        return any(Candidate(self._onto, subset[: end + 1]) in self._queue.clashes for end in range(len(subset)))
+
+    def fails(self, subset: tuple[EntryId, ...]) -> bool | None:
+        """Whether it fails any of the tests; None: nobody knows, and it is asked."""
+        tree = self.tree(subset)
+        if tree is None:
+            return False if self.clashes(subset) else None
+        evidence = self._queue.evidence_of(tree)
+        if evidence.fails(self._tests):
+            return True
+        if evidence.passes(self._tests) or evidence.count(CAN_RUN)[1] >= _MOST_TRIES:
+            return False
+        self._want(subset, tree, Purpose.SEARCH)
+        return None
+
+    def fails_surely(self, subset: tuple[EntryId, ...]) -> bool | None:
+        """Whether it failed often enough; asked again where it failed less often."""
+        if not self.fails(subset):
+            return self.fails(subset)
+        tree = self.tree(subset)
+        assert tree is not None
+        if self._queue.evidence_of(tree).fails(self._tests, _TIMES):
+            return True
+        self._want(subset, tree, Purpose.CONFIRM)
+        return None
+
+    def failing(self, subset: tuple[EntryId, ...]) -> tuple[str, ...]:
+        """Which of the tests fail on it."""
+        tree = self.tree(subset)
+        return self._queue.evidence_of(tree).fails(self._tests) if tree is not None else ()
+
+    def _want(self, subset: tuple[EntryId, ...], tree: Sha, purpose: Purpose) -> None:
+        self.asks[Ask(Candidate(self._onto, subset), tree, self._asked, purpose, self._diagnosis)] = None
+
+    def step(self, *, is_urgent: bool = False) -> Step:
+        """What is wanted so far."""
+        return Step(builds=tuple(self.builds), asks=tuple(self.asks), is_urgent=is_urgent)
+
+
+def next_step(queue: Queue, diagnosis: Diagnosis, policy: Policy, width: int) -> Step:
+    """Decide what can be decided; else say what has to be asked next, at most ``width`` questions at once."""
+    width = width if policy.wide_search else 1
+    asked = Questions(queue, diagnosis, diagnosis.onto, diagnosis.tests, only_failing=policy.only_failing)
+    whole = asked.fails(diagnosis.entries)
+    if whole is None:
+        return asked.step(is_urgent=True)
+    if not whole:
+        return _end(diagnosis, "what failed twice passes now: it is flaky")
+    place = find_culprit(diagnosis.entries, asked.fails, width)
+    if not isinstance(place, int):
+        return asked.step(is_urgent=True)
+    culprit, before = diagnosis.entries[place], diagnosis.entries[:place]
+    if diagnosis.culprit is None:
+        return Step((CulpritFound(diagnosis.id, culprit),))
+    if diagnosis.culprit != culprit:
+        return _end(diagnosis, f"{diagnosis.culprit} seemed to break it, and then {culprit}: the tests are flaky")
+    if not policy.names_partners:
+        return _name(queue, diagnosis, (culprit,), asked.failing((*before, culprit)), diagnosis.onto)
+    return _find_partners(queue, diagnosis, (*before, culprit), policy, width)
+
+
+def _find_partners(queue: Queue, diagnosis: Diagnosis, prefix: tuple[EntryId, ...], policy: Policy, width: int) -> Step:
+    """The prefix is the smallest that fails: who in it is needed, and where nobody is, who landed before."""
+    first = Questions(queue, diagnosis, diagnosis.onto, diagnosis.tests, only_failing=policy.only_failing)
+    tests = first.failing(prefix)
+    asked = Questions(queue, diagnosis, diagnosis.onto, tests, only_failing=policy.only_failing)
+    members = _confirm(prefix, asked, width)
+    if members is None:
+        return asked.step()
+    if not members:
+        return _end(diagnosis, f"no set could be confirmed for {names(prefix)}")
+    if len(members) > 1:
+        return _name(queue, diagnosis, members, tests, diagnosis.onto)
+    root, pool = _landed_before(queue, members[0], diagnosis.onto)
+    if not pool:
+        return _name(queue, diagnosis, members, tests, diagnosis.onto)
+    earlier = Questions(queue, diagnosis, root, tests, only_failing=policy.only_failing)
+    if earlier.fails((*pool, members[0])) is False:
+        return _name(queue, diagnosis, members, tests, diagnosis.onto)
+    found = _confirm((*pool, members[0]), earlier, width)
+    if found is None:
+        return earlier.step()
+    return _name(queue, diagnosis, found or members, tests, root if len(found) > 1 else diagnosis.onto)
+
+
+def _confirm(sequence: tuple[EntryId, ...], asked: Questions, width: int) -> tuple[EntryId, ...] | None:
+    """The minimal set, confirmed; empty: it cannot be; None: more has to be asked."""
+    if asked.fails(sequence) is None:
+        return None
+    found = find_partners(sequence[:-1], sequence[-1], asked.fails, width)
+    if not isinstance(found, Found):
+        return None
+    again = asked.fails_surely(found.members)
+    parts = [asked.fails(part) for part in without_one(found.members)]
+    if again is None or None in parts:
+        return None
+    return found.members if again and not any(parts) else ()
+
+
+def _landed_before(queue: Queue, entry: EntryId, onto: Sha) -> tuple[Sha, tuple[EntryId, ...]]:
+    """The commit from which ``entry`` began, and what landed between it and ``onto``; as far back as is remembered."""
+    waiter = queue.entries.get(entry)
+    base = waiter.entry.base if waiter is not None else None
+    moves: Sequence[Landed] | None = queue.landed_since(base) if base is not None else None
+    root = base
+    if moves is None or root is None:
+        if not queue.landings:
+            return onto, ()
+        root, moves = queue.landings[0].new, queue.landings[1:]
+    pool: list[EntryId] = []
+    if root == onto:
+        return root, ()
+    for move in moves:
+        pool += [each for each in move.entries if each in queue.entries and each != entry]
+        if move.new == onto:
+            return root, tuple(pool)
+    return onto, ()
+
+
+def _name(queue: Queue, diagnosis: Diagnosis, members: tuple[EntryId, ...], tests: tuple[str, ...], onto: Sha) -> Step:
+    """The set is named, and its last member goes back, unless it is in the target branch already."""
+    culprit = members[-1]
+    landed = tuple(each for each in members if each in queue.entries and queue.entries[each].place is Place.LANDED)
+    found = ConflictSet(members, tests, onto, landed)
+    decisions: list[LandingEvent] = [SetConfirmed(diagnosis.id, found)]
+    if culprit not in landed:
+        partners = members[:-1]
+        why = Bounce.SET if partners else Bounce.ALONE
+        broken = f"{tests[0]}{f' and {len(tests) - 1} more' if len(tests) > 1 else ''}" if tests else "the tests"
+        reason = f"with {names(partners)} it breaks {broken}" if partners else f"it breaks {broken}"
+        decisions.append(EntryBounced(culprit, why, reason, partners, tests))
+    return Step((*decisions, DiagnosisEnded(diagnosis.id, f"{names(members)} fail together" if landed else "named")))
+
+
+def _end(diagnosis: Diagnosis, reason: str) -> Step:
+    return Step((DiagnosisEnded(diagnosis.id, reason),))

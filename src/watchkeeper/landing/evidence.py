@@ -1,0 +1,104 @@
+"""What runs said of one tree, and what follows from it. Pure.
+
+A pass counts for more than a failure: a test that passed once on a tree is not what breaks it, it is flaky. What fails
+is looked at again before anything follows from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+
+import msgspec
+
+from watchkeeper.model.landing import CAN_RUN, Verdict
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """One run that ended: what was asked (``tests`` empty: everything), what failed."""
+
+    tests: tuple[str, ...]
+    verdict: Verdict
+    failing: tuple[str, ...]
+
+
+class Standing(StrEnum):
+    """How a tree stands, before it is held against the commit below."""
+
+    UNKNOWN = "unknown"  # nobody asked it everything
+    PASSES = "passes"  # every test passed, be it the second time
+    SUSPECT = "suspect"  # some failed once
+    FAILS = "fails"  # some failed twice and never passed
+
+
+class Evidence:
+    """Of one tree, under one gate."""
+
+    def __init__(self) -> None:
+        self.answers: list[Answer] = []
+
+    def add(self, tests: Sequence[str], verdict: Verdict, failing: Iterable[str]) -> None:
+        """A run ended with something to say."""
+        failed = (CAN_RUN,) if verdict is Verdict.COULD_NOT_RUN else tuple(failing)
+        if verdict is Verdict.FAILED and not failed:  # it says that it failed, not with what
+            failed = (CAN_RUN,)
+        self.answers.append(Answer(tuple(tests), verdict, failed))
+
+    def forget_what_could_not_run(self) -> None:
+        """Try it again as if nobody had."""
+        self.answers = [answer for answer in self.answers if answer.verdict is not Verdict.COULD_NOT_RUN]
+
+    def count(self, test: str) -> tuple[int, int]:
+        """How often a test passed, and how often it failed."""
+        passed = failed = 0
+        for answer in self.answers:
+            if test in answer.failing:
+                failed += 1
+            elif CAN_RUN not in answer.failing and (not answer.tests or test in answer.tests or test == CAN_RUN):
+                passed += 1
+        return passed, failed
+
+    def fails(self, tests: Iterable[str], times: int = 1) -> tuple[str, ...]:
+        """Those of ``tests`` that never passed here and failed at least ``times``."""
+        found = []
+        for test in tests:
+            passed, failed = self.count(test)
+            if not passed and failed >= times:
+                found.append(test)
+        return tuple(found)
+
+    def passes(self, tests: Iterable[str]) -> bool:
+        """Every one of ``tests`` passed here at least once."""
+        return all(self.count(test)[0] for test in tests)
+
+    def has_been_asked(self, tests: Iterable[str]) -> bool:
+        return all(any(self.count(test)) for test in tests)
+
+    @property
+    def is_asked_everything(self) -> bool:
+        return any(not answer.tests for answer in self.answers)
+
+    def failing(self) -> tuple[str, ...]:
+        """What failed in a run of everything and never passed here."""
+        seen = {test: None for answer in self.answers if not answer.tests for test in answer.failing}
+        return self.fails(seen)
+
+    def flaky(self) -> tuple[str, ...]:
+        """What failed here and passed here."""
+        seen = {test: None for answer in self.answers for test in answer.failing if test != CAN_RUN}
+        return tuple(test for test in seen if self.count(test)[0])
+
+    def standing(self) -> Standing:
+        """What follows for the whole tree.
+
+        A run that could not run tells of no test: where the tests can be run the second time, that run counts alone.
+        """
+        told = [answer for answer in self.answers if not answer.tests and CAN_RUN not in answer.failing]
+        if not told:
+            if not self.is_asked_everything:
+                return Standing.UNKNOWN
+            return Standing.FAILS if self.fails((CAN_RUN,), 2) else Standing.SUSPECT
+        left = self.fails({test: None for answer in told for test in answer.failing})
+        if not left:
+            return Standing.PASSES
+        return Standing.FAILS if len(self.fails(left, 2)) == len(left) else Standing.SUSPECT

@@ -1,0 +1,157 @@
+"""The line: which cumulative prefixes of it are tested, which land, which fail. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from watchkeeper.landing.evidence import Evidence, Standing
+from watchkeeper.landing.plan import Ask, Build, Land
+from watchkeeper.landing.policy import Policy, batch_size, is_starving, is_worth_it
+from watchkeeper.landing.queue import Queue, Waiter
+from watchkeeper.model.ids import Sha
+from watchkeeper.model.landing import CAN_RUN, Candidate, EntryId, MonotonicityBroken, Purpose, RunId
+
+
+class Cut(NamedTuple):
+    """A candidate that is still a beginning of the line: ``rest`` is what of it is not in the target branch yet."""
+
+    candidate: Candidate
+    rest: tuple[EntryId, ...]
+    tree: Sha
+    standing: Standing
+    run: RunId | None = None
+    """The run of everything that goes on."""
+
+    @property
+    def is_open(self) -> bool:
+        """Its answer is still to come."""
+        return self.run is not None or self.standing is Standing.SUSPECT
+
+
+def find_cuts(queue: Queue) -> list[Cut]:
+    """All that was asked or is being asked, the shortest first."""
+    running = {run.began.tree: key for key, run in queue.runs.items() if run.began.purpose is Purpose.LAND}
+    found: dict[Sha, Cut] = {}
+    for candidate, tree in queue.trees.items():
+        standing = queue.evidence_of(tree).standing()
+        if standing is Standing.UNKNOWN and tree not in running:
+            continue
+        rest = queue.rest_of(candidate)
+        if rest and tree not in found:
+            found[tree] = Cut(candidate, rest, tree, standing, running.get(tree))
+    return sorted(found.values(), key=lambda cut: len(cut.rest))
+
+
+def in_order(cuts: Sequence[Cut], line: Sequence[Waiter]) -> list[Cut]:
+    """Those that still begin the line: prefixes of each other, with nobody left out who has to go before.
+
+    What is run longest stays; what contradicts it goes.
+    """
+    priority = {each.entry.id: each.priority for each in line}
+    kept: list[Cut] = []
+    for cut in cuts:
+        if not priority.keys() >= set(cut.rest):
+            continue
+        lowest = min(priority[each] for each in cut.rest)
+        outside = max((rank for each, rank in priority.items() if each not in cut.rest), default=lowest)
+        if outside <= lowest and (not kept or cut.rest[: len(kept[-1].rest)] == kept[-1].rest):
+            kept.append(cut)
+    return kept
+
+
+def find_landing(queue: Queue, cuts: Sequence[Cut]) -> Land | None:
+    """The longest that passes. It may land although a shorter one fails: its tree was tested. That is recorded."""
+    best = next((cut for cut in reversed(cuts) if cut.standing is Standing.PASSES), None)
+    if best is None or queue.tip is None:
+        return None
+    notes = tuple(
+        MonotonicityBroken(cut.candidate, best.candidate, queue.evidence_of(cut.tree).failing())
+        for cut in cuts
+        if cut.standing is Standing.FAILS and best.rest[: len(cut.rest)] == cut.rest
+    )
+    return Land(queue.tip, best.rest, best.tree, notes=notes)
+
+
+class Judged(NamedTuple):
+    """A failing tree held against the commit below: what is its own, what failed before, what has to be asked."""
+
+    own: tuple[str, ...] = ()
+    older: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+def judge(failing: Sequence[str], below: Evidence) -> Judged:
+    """Tests that pass below are the tree's own; what failed twice below is no fault of it."""
+    own = tuple(test for test in failing if below.passes((test,)))
+    older = below.fails(failing, 2)
+    unknown = tuple(test for test in failing if test not in own and test not in older)
+    return Judged(own, older, unknown)
+
+
+def again(cut: Cut, evidence: Evidence) -> Ask:
+    """What failed on a suspect, asked once more; everything, where nothing could be run."""
+    told = [answer for answer in evidence.answers if not answer.tests and CAN_RUN not in answer.failing]
+    if not told:
+        return Ask(cut.candidate, cut.tree, (), Purpose.LAND)
+    return Ask(cut.candidate, cut.tree, evidence.failing(), Purpose.AGAIN)
+
+
+class Next(NamedTuple):
+    """The cuts to test next: what git has to merge for them, and what is to be asked."""
+
+    builds: tuple[Build, ...] = ()
+    asks: tuple[Ask, ...] = ()
+
+
+def next_cuts(queue: Queue, line: Sequence[Waiter], spine: tuple[EntryId, ...], policy: Policy, free: int) -> Next:
+    """Prefixes behind ``spine``, the longest that is being tested, for ``free`` slots."""
+    tip = queue.tip
+    assert tip is not None
+    left = [each for each in line if each.entry.id not in spine]
+    left.sort(key=lambda each: not is_starving(each.passed_over))
+    asks: list[Ask] = []
+    while free > 0 and left and is_worth_it(len(spine), queue.rate):
+        size = min(batch_size(queue.rate, policy), math.ceil(len(left) / free))
+        if is_starving(left[0].passed_over):
+            size = 1
+        picked, builds = _pick(queue, Candidate(tip, spine), left, size)
+        if builds:
+            return Next(tuple(builds), tuple(asks))
+        if not picked:
+            break
+        spine = (*spine, *picked)
+        left = [each for each in left if each.entry.id not in picked]
+        candidate = Candidate(tip, spine)
+        tree = queue.tree_of(candidate)
+        assert tree is not None
+        if queue.evidence_of(tree).standing() is not Standing.UNKNOWN:
+            break  # it was asked before, under another name: it is judged as a cut first
+        asks.append(Ask(candidate, tree, (), Purpose.LAND))
+        free -= 1
+    return Next((), tuple(asks))
+
+
+def _pick(
+    queue: Queue, onto: Candidate, left: Sequence[Waiter], size: int
+) -> tuple[tuple[EntryId, ...], tuple[Build, ...]]:
+    """The next ``size`` entries that git can merge behind ``onto``, or what it has to merge first.
+
+    Who clashes with one ahead waits for it; whether it clashes with the target branch too is found out at once.
+    """
+    picked: list[EntryId] = []
+    for waiter in left:
+        if len(picked) == size:
+            break
+        entry = waiter.entry.id
+        if Candidate(onto.onto, (*onto.entries, *picked, entry)) not in queue.clashes:
+            picked.append(entry)
+            continue
+        alone = Candidate(onto.onto, (entry,))
+        if queue.tree_of(alone) is None and alone not in queue.clashes:
+            return (), (Build(alone),)
+    candidate = Candidate(onto.onto, (*onto.entries, *picked))
+    if picked and queue.tree_of(candidate) is None:
+        return (), (Build(candidate),)
+    return tuple(picked), ()

@@ -1,0 +1,222 @@
+"""What to do next, from one snapshot of the queue: a pure function, asked again after every event.
+
+The algorithm is cut-point speculation with a diagnostic quarantine; docs/decisions/008-landing.md tells the whole.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from watchkeeper.landing.diagnosing import Step, next_step
+from watchkeeper.landing.evidence import Standing
+from watchkeeper.landing.line import Cut, again, find_cuts, find_landing, in_order, judge, next_cuts
+from watchkeeper.landing.plan import Ask, Plan, Stop
+from watchkeeper.landing.policy import Policy
+from watchkeeper.landing.queue import Landed, Queue, Waiter
+from watchkeeper.model.ids import Sha
+from watchkeeper.model.landing import (
+    CAN_RUN,
+    Bounce,
+    Candidate,
+    DiagnosisId,
+    EntryBounced,
+    Halt,
+    LandingEvent,
+    Purpose,
+    QueueHalted,
+    SegmentQuarantined,
+)
+
+_MOST_TRIES = 3
+"""So often tests may turn out not to be runnable before nothing is tried any more."""
+
+
+def plan(queue: Queue, policy: Policy) -> Plan:
+    """Decisions to record, or else a landing, runs to stop, trees to build and runs to start: never more than slots."""
+    if queue.tip is None or queue.intended is not None:
+        return Plan()
+    line = _line(queue)
+    cuts = in_order(find_cuts(queue), line)
+    steps = _search(queue, policy)
+    decisions = _decide(queue, line, cuts) or tuple(each for step in steps for each in step.decisions)
+    if decisions:
+        return Plan(decisions)
+    landing = find_landing(queue, cuts) if not _is_stopped(queue) else None
+    if landing is not None:
+        return Plan(land=landing)
+    return _ask(queue, policy, line, cuts, steps)
+
+
+def _line(queue: Queue) -> list[Waiter]:
+    """Who may be tested now: where the branch is red only what goes before all others, the repair."""
+    if queue.halted is None:
+        return queue.waiting()
+    return [each for each in queue.waiting() if each.priority > 0] if queue.halted.why is Halt.RED else []
+
+
+def _is_stopped(queue: Queue) -> bool:
+    return queue.halted is not None and queue.halted.why is not Halt.RED
+
+
+def _decide(queue: Queue, line: Sequence[Waiter], cuts: Sequence[Cut]) -> tuple[LandingEvent, ...]:
+    """What follows from what is known already."""
+    return _bounce_unmergeable(queue, line) or _judge_head(queue) or _judge_cuts(queue, cuts)
+
+
+def _bounce_unmergeable(queue: Queue, line: Sequence[Waiter]) -> tuple[LandingEvent, ...]:
+    tip = queue.tip
+    assert tip is not None
+    below = queue.tree_of(Candidate(tip))
+    found: list[LandingEvent] = []
+    for waiter in line:
+        alone = Candidate(tip, (waiter.entry.id,))
+        clash = queue.clashes.get(alone)
+        if clash is not None:
+            reason = clash.reason or f"git cannot merge {', '.join(clash.paths[:3])}"
+            found.append(EntryBounced(waiter.entry.id, Bounce.CLASH, reason, evidence=clash.paths))
+        elif below is not None and queue.trees.get(alone) == below:
+            found.append(EntryBounced(waiter.entry.id, Bounce.EMPTY, "the target branch has all of it already"))
+    return tuple(found)
+
+
+def _judge_cuts(queue: Queue, cuts: Sequence[Cut]) -> tuple[LandingEvent, ...]:
+    """The first failing cut is quarantined once nothing before it can change that."""
+    first = next((cut for cut in cuts if cut.is_open or cut.standing is Standing.FAILS), None)
+    if any(cut.standing is Standing.PASSES for cut in cuts) or first is None or queue.tip is None:
+        return ()
+    evidence = queue.evidence_of(first.tree)
+    if evidence.count(CAN_RUN)[1] >= _MOST_TRIES and not evidence.count(CAN_RUN)[0]:
+        below = queue.evidence_of(_tree_below(queue))
+        if not below.passes((CAN_RUN,)) and below.fails((CAN_RUN,), 1):
+            return (QueueHalted(Halt.CANNOT_RUN, "the tests cannot be run, on the target branch neither"),)
+    if first.is_open:
+        return ()
+    judged = judge(evidence.failing(), queue.evidence_of(_tree_below(queue)))
+    if judged.unknown:
+        return ()
+    if judged.own:
+        identity = DiagnosisId(f"d{queue.seq}")
+        return (SegmentQuarantined(identity, queue.tip, first.rest, judged.own),)
+    if queue.halted is not None:
+        return ()
+    if judged.older == (CAN_RUN,):
+        return (QueueHalted(Halt.CANNOT_RUN, "the tests cannot be run, on the target branch neither"),)
+    return (QueueHalted(Halt.RED, f"the target branch itself fails {judged.older[0]}"),)
+
+
+def _judge_head(queue: Queue) -> tuple[LandingEvent, ...]:
+    """Who pushed past the queue, or what lanes did together, may have broken the branch."""
+    if queue.halted is not None or queue.tip is None:
+        return ()
+    evidence = queue.evidence_of(_tree_below(queue))
+    if evidence.standing() is not Standing.FAILS:
+        return ()
+    failing = evidence.failing()
+    good = _last_good(queue, failing)
+    halted = QueueHalted(Halt.RED, f"the target branch itself fails {failing[0]}")
+    if good is None or good.new == queue.tip:
+        return (halted,)
+    after = queue.landed_since(good.new) or ()
+    entries = tuple(entry for each in after for entry in each.entries if entry in queue.entries)
+    if not entries:
+        return (halted,)
+    return (halted, SegmentQuarantined(DiagnosisId(f"d{queue.seq}"), good.new, entries, failing))
+
+
+def _last_good(queue: Queue, failing: Sequence[str]) -> Landed | None:
+    """The newest commit of the branch on which all that fails now passed."""
+    for landed in reversed(queue.landings[:-1]):
+        if queue.evidence_of(landed.tree).passes(failing):
+            return landed
+    return None
+
+
+def _ask(queue: Queue, policy: Policy, line: Sequence[Waiter], cuts: Sequence[Cut], steps: Sequence[Step]) -> Plan:
+    """Fill the slots: what is suspected, searches for which others wait, the line, then who their partners are."""
+    urgent = [ask for step in steps if step.is_urgent for ask in step.asks]
+    later = [ask for step in steps if not step.is_urgent for ask in step.asks]
+    builds = tuple(build for step in steps for build in step.builds)
+    wanted = [*_suspects(queue, cuts), *_heads(queue), *urgent]
+    stops = _stops(queue, cuts, wanted)
+    running = {(run.began.tree, run.began.tests) for run in queue.runs.values()}
+    free = policy.slots - (len(queue.runs) - len(stops))
+    asks: list[Ask] = []
+    if later and queue.diagnosed_since_full == 0:  # each run of the line is followed by one of a search
+        wanted += later[:1]
+        later = later[1:]
+    _fill(asks, wanted, running, free)
+    if not any(cut.standing is Standing.SUSPECT for cut in cuts) and free > len(asks):
+        spine = cuts[-1].rest if cuts else ()
+        more = next_cuts(queue, line, spine, policy, free - len(asks))
+        builds = (*builds, *more.builds)
+        _fill(asks, more.asks, running, free)
+    _fill(asks, later, running, free)
+    return Plan(stops=stops, builds=tuple(dict.fromkeys(builds)), asks=tuple(asks))
+
+
+def _fill(asks: list[Ask], wanted: Sequence[Ask], running: set[tuple[Sha, tuple[str, ...]]], free: int) -> None:
+    for ask in wanted:
+        if len(asks) >= free:
+            return
+        if (ask.tree, ask.tests) not in running and all((ask.tree, ask.tests) != (one.tree, one.tests) for one in asks):
+            asks.append(ask)
+
+
+def _suspects(queue: Queue, cuts: Sequence[Cut]) -> list[Ask]:
+    """What failed once is asked again, what failed twice is asked of the commit below."""
+    wanted: list[Ask] = []
+    tip = queue.tip
+    assert tip is not None
+    for cut in cuts:
+        if cut.standing is Standing.SUSPECT:
+            wanted.append(again(cut, queue.evidence_of(cut.tree)))
+        elif cut.standing is Standing.FAILS:
+            below = _tree_below(queue)
+            unknown = judge(queue.evidence_of(cut.tree).failing(), queue.evidence_of(below)).unknown
+            if unknown:
+                tests = () if CAN_RUN in unknown else unknown
+                wanted.append(Ask(Candidate(tip), below, tests, Purpose.CONTROL if tests else Purpose.HEAD))
+            break
+    return wanted
+
+
+def _heads(queue: Queue) -> list[Ask]:
+    """A branch that was moved without a run is run."""
+    tip, last = queue.tip, queue.landings[-1]
+    assert tip is not None
+    if queue.halted is not None or not (last.is_lane or (last.old is not None and not last.is_ours)):
+        return []
+    evidence = queue.evidence_of(last.tree)
+    match evidence.standing():
+        case Standing.UNKNOWN:
+            return [Ask(Candidate(tip), last.tree, (), Purpose.HEAD)]
+        case Standing.SUSPECT:
+            failing = evidence.failing()
+            tests = () if CAN_RUN in failing else failing
+            return [Ask(Candidate(tip), last.tree, tests, Purpose.AGAIN if tests else Purpose.HEAD)]
+        case _:
+            return []
+
+
+def _search(queue: Queue, policy: Policy) -> list[Step]:
+    """All searches, one step further each; one that waits for answers asks no more before it has them."""
+    width = max(1, math.ceil(policy.slots / 2))
+    busy = {run.began.diagnosis for run in queue.runs.values()}
+    return [next_step(queue, each, policy, width) for each in queue.diagnoses.values() if each.id not in busy]
+
+
+def _stops(queue: Queue, cuts: Sequence[Cut], wanted: Sequence[Ask]) -> tuple[Stop, ...]:
+    """Runs of what is no beginning of the line any more, and of searches that are over."""
+    kept = {cut.run for cut in cuts if cut.run is not None}
+    needed = {(ask.tree, ask.tests) for ask in wanted}
+    found = []
+    for key, run in queue.runs.items():
+        is_searched = run.began.diagnosis in queue.diagnoses
+        if key not in kept and not is_searched and (run.began.tree, run.began.tests) not in needed:
+            found.append(Stop(key, "nobody needs it any more"))
+    return tuple(found)
+
+
+def _tree_below(queue: Queue) -> Sha:
+    return queue.landings[-1].tree

@@ -1,0 +1,411 @@
+"""The queue of one project as its events tell it. What is derived from it is in the neighbours.
+
+Entries that were decided, and trees that nothing can ask for again, leave it, so that its size follows what is in work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from typing import assert_never
+
+import msgspec
+
+from watchkeeper.landing.evidence import Evidence
+from watchkeeper.model.ids import Millis, Sha
+from watchkeeper.model.landing import (
+    At,
+    Bounce,
+    Candidate,
+    CandidateBuilt,
+    CandidateClashed,
+    ConflictSet,
+    CulpritFound,
+    DiagnosisEnded,
+    DiagnosisId,
+    Entry,
+    EntryBounced,
+    EntryHeld,
+    EntryId,
+    EntryMoved,
+    EntryQueued,
+    EntryReleased,
+    EntryWithdrawn,
+    Halt,
+    LandingDone,
+    LandingIntended,
+    LandingVoid,
+    MonotonicityBroken,
+    Purpose,
+    QueueHalted,
+    QueueResumed,
+    RevertPrepared,
+    RunBegan,
+    RunEnded,
+    RunId,
+    SegmentQuarantined,
+    SetConfirmed,
+    TargetMoved,
+    Vanished,
+    Verdict,
+)
+
+FIRST_RATE = 0.05
+_RATE_STEP = 0.05
+_MOST_LANDINGS = 64
+"""How far back partners of a culprit are looked for."""
+
+
+class Place(StrEnum):
+    WAITING = "waiting"
+    HELD = "held"
+    QUARANTINED = "quarantined"
+    LANDED = "landed"
+    BOUNCED = "bounced"
+    WITHDRAWN = "withdrawn"
+
+
+class Waiter(msgspec.Struct):
+    """An entry and where it stands. ``order`` grows with arrival; ``passed_over`` counts landings of later ones."""
+
+    entry: Entry
+    place: Place
+    order: int
+    since: Millis
+    priority: int = 0
+    reason: str = ""
+    passed_over: int = 0
+    diagnosis: DiagnosisId | None = None
+    bounce: EntryBounced | None = None
+    landed_in: Sha | None = None
+    vanished: tuple[Vanished, ...] = ()
+
+
+class Run(msgspec.Struct, frozen=True):
+    """A run that goes on."""
+
+    began: RunBegan
+    since: Millis
+
+
+class Diagnosis(msgspec.Struct):
+    """A search that goes on: these entries on ``onto`` fail ``tests``."""
+
+    id: DiagnosisId
+    onto: Sha
+    entries: tuple[EntryId, ...]
+    tests: tuple[str, ...]
+    since: Millis
+    culprit: EntryId | None = None
+    found: ConflictSet | None = None
+
+
+class Landed(msgspec.Struct, frozen=True):
+    """One move of the target branch, by us or past us."""
+
+    old: Sha | None
+    new: Sha
+    tree: Sha
+    entries: tuple[EntryId, ...]
+    is_ours: bool
+    is_lane: bool = False
+
+
+EntryEvent = EntryQueued | EntryWithdrawn | EntryHeld | EntryReleased | EntryMoved | EntryBounced
+SearchEvent = SegmentQuarantined | CulpritFound | SetConfirmed | DiagnosisEnded | MonotonicityBroken
+TargetEvent = LandingIntended | LandingVoid | LandingDone | TargetMoved | QueueHalted | QueueResumed | RevertPrepared
+
+
+class Queue:
+    """Apply events in their order; the rest is for reading. An event that it already holds changes nothing."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self.entries: dict[EntryId, Waiter] = {}
+        self.trees: dict[Candidate, Sha] = {}
+        self.clashes: dict[Candidate, CandidateClashed] = {}
+        self.runs: dict[RunId, Run] = {}
+        self.evidence: dict[Sha, Evidence] = {}
+        self.diagnoses: dict[DiagnosisId, Diagnosis] = {}
+        self.landings: list[Landed] = []
+        self.intended: LandingIntended | None = None
+        self.halted: QueueHalted | None = None
+        self.gate = ""
+        self.rate = FIRST_RATE
+        self.diagnosed_since_full = 0
+
+    @property
+    def tip(self) -> Sha | None:
+        """The target branch, as far as the queue was told."""
+        return self.landings[-1].new if self.landings else None
+
+    def waiting(self) -> list[Waiter]:
+        """Who waits and may go on, in the order of the line."""
+        able = [each for each in self.entries.values() if each.place is Place.WAITING]
+        return sorted(able, key=lambda each: (-each.priority, each.order))
+
+    def tree_of(self, candidate: Candidate) -> Sha | None:
+        """Its tree, where somebody made it."""
+        if not candidate.entries:
+            return next((each.tree for each in self.landings if each.new == candidate.onto), None)
+        return self.trees.get(candidate)
+
+    def evidence_of(self, tree: Sha) -> Evidence:
+        """What is known of a tree under the gate of now."""
+        return self.evidence.get(tree) or Evidence()
+
+    def landed_since(self, commit: Sha) -> tuple[Landed, ...] | None:
+        """How the target branch moved since ``commit``; None where it is not one of those remembered."""
+        for at in range(len(self.landings) - 1, -1, -1):
+            if self.landings[at].new == commit:
+                return tuple(self.landings[at + 1 :])
+        return None
+
+    def rest_of(self, candidate: Candidate) -> tuple[EntryId, ...] | None:
+        """What of a candidate is not in the target branch yet; None where it is not one of the branch any more.
+
+        A candidate of an older tip stays one as long as all that landed since is its own beginning: its tree is then
+        the tree of the rest on the tip of now.
+        """
+        landed = self.landed_since(candidate.onto)
+        if landed is None or any(each.is_lane or not each.is_ours for each in landed):
+            return None
+        done = tuple(entry for each in landed for entry in each.entries)
+        if candidate.entries[: len(done)] != done:
+            return None
+        rest = candidate.entries[len(done) :]
+        places = (self.entries[each].place if each in self.entries else None for each in rest)
+        return rest if all(place is Place.WAITING for place in places) else None
+
+    def apply(self, at: At) -> None:
+        """Hold one more event. Total: what refers to nothing known is passed over."""
+        if at.seq <= self.seq:
+            return
+        self.seq = at.seq
+        event = at.event
+        match event:
+            case EntryQueued() | EntryWithdrawn() | EntryHeld() | EntryReleased() | EntryMoved() | EntryBounced():
+                self._apply_to_entry(event, at)
+            case CandidateBuilt():
+                self.trees[event.candidate] = event.tree
+            case CandidateClashed():
+                self.clashes[event.candidate] = event
+            case RunBegan():
+                self._begin(event, at)
+            case RunEnded():
+                self._end(event)
+            case SegmentQuarantined() | CulpritFound() | SetConfirmed() | DiagnosisEnded() | MonotonicityBroken():
+                self._apply_to_search(event, at)
+            case _:
+                self._apply_to_target(event, at)
+
+    def _apply_to_entry(self, event: EntryEvent, at: At) -> None:
+        match event:
+            case EntryQueued():
+                self._queue(event, at)
+            case EntryWithdrawn():
+                self._leave(event.id, Place.WITHDRAWN, event.reason)
+            case EntryHeld():
+                self._hold(event)
+            case EntryReleased():
+                self._release(event.id)
+            case EntryMoved():
+                if event.id in self.entries:
+                    self.entries[event.id].priority = event.priority
+            case EntryBounced():
+                self._bounce(event)
+            case _:
+                assert_never(event)
+
+    def _apply_to_search(self, event: SearchEvent, at: At) -> None:
+        match event:
+            case SegmentQuarantined():
+                self._quarantine(event, at)
+            case CulpritFound():
+                self._find_culprit(event)
+            case SetConfirmed():
+                if event.diagnosis in self.diagnoses:
+                    self.diagnoses[event.diagnosis].found = event.set
+            case DiagnosisEnded():
+                self._end_diagnosis(event)
+            case MonotonicityBroken():
+                pass
+            case _:
+                assert_never(event)
+
+    def _apply_to_target(self, event: TargetEvent, at: At) -> None:
+        match event:
+            case LandingIntended():
+                self.intended = event
+            case LandingVoid():
+                self.intended = None
+            case LandingDone():
+                self._land(event)
+            case TargetMoved():
+                self._move(event, at)
+            case QueueHalted():
+                self.halted = event
+            case QueueResumed():
+                self._resume()
+            case RevertPrepared():
+                pass
+            case _:
+                assert_never(event)
+
+    def _queue(self, event: EntryQueued, at: At) -> None:
+        entry = event.entry
+        if entry.id in self.entries:
+            return
+        self.entries[entry.id] = Waiter(
+            entry, Place.WAITING, at.seq, at.at, priority=entry.priority, vanished=event.vanished
+        )
+
+    def _leave(self, entry: EntryId, place: Place, reason: str) -> None:
+        waiter = self.entries.get(entry)
+        if waiter is not None and waiter.place is not Place.LANDED:
+            waiter.place, waiter.reason, waiter.diagnosis = place, reason, None
+
+    def _hold(self, event: EntryHeld) -> None:
+        waiter = self.entries.get(event.id)
+        if waiter is not None and waiter.place in (Place.WAITING, Place.QUARANTINED, Place.HELD):
+            waiter.place, waiter.reason, waiter.diagnosis = Place.HELD, event.reason, None
+
+    def _release(self, entry: EntryId) -> None:
+        waiter = self.entries.get(entry)
+        if waiter is not None and waiter.place is Place.HELD:
+            waiter.place, waiter.reason = Place.WAITING, ""
+
+    def _bounce(self, event: EntryBounced) -> None:
+        waiter = self.entries.get(event.id)
+        if waiter is None or waiter.place is Place.LANDED:
+            return
+        self._leave(event.id, Place.BOUNCED, event.reason)
+        waiter.bounce = event
+        if event.why in (Bounce.SET, Bounce.ALONE):
+            self._learn(1.0)
+
+    def _begin(self, event: RunBegan, at: At) -> None:
+        if event.gate != self.gate:  # what other commands said of a tree counts no more
+            self.gate, self.evidence = event.gate, {}
+        self.runs[event.id] = Run(event, at.at)
+        is_full = event.purpose in (Purpose.LAND, Purpose.HEAD)
+        self.diagnosed_since_full = 0 if is_full else self.diagnosed_since_full + 1
+
+    def _end(self, event: RunEnded) -> None:
+        run = self.runs.pop(event.id, None)
+        if run is None or event.verdict is Verdict.STOPPED or run.began.gate != self.gate:
+            return
+        self.evidence.setdefault(run.began.tree, Evidence()).add(run.began.tests, event.verdict, event.failing)
+
+    def _quarantine(self, event: SegmentQuarantined, at: At) -> None:
+        self.diagnoses[event.id] = Diagnosis(event.id, event.onto, event.entries, event.tests, at.at)
+        for each in event.entries:
+            waiter = self.entries.get(each)
+            if waiter is not None and waiter.place is Place.WAITING:
+                waiter.place, waiter.diagnosis = Place.QUARANTINED, event.id
+
+    def _find_culprit(self, event: CulpritFound) -> None:
+        diagnosis = self.diagnoses.get(event.diagnosis)
+        if diagnosis is None:
+            return
+        diagnosis.culprit = event.entry
+        self._give_back(diagnosis, but=event.entry)
+
+    def _end_diagnosis(self, event: DiagnosisEnded) -> None:
+        diagnosis = self.diagnoses.pop(event.id, None)
+        if diagnosis is not None:
+            self._give_back(diagnosis)
+        self._prune()
+
+    def _give_back(self, diagnosis: Diagnosis, but: EntryId | None = None) -> None:
+        for each in diagnosis.entries:
+            waiter = self.entries.get(each)
+            if waiter is not None and waiter.diagnosis == diagnosis.id and each != but:
+                waiter.diagnosis = None
+                if waiter.place is Place.QUARANTINED:
+                    waiter.place = Place.WAITING
+
+    def _land(self, event: LandingDone) -> None:
+        intended = self.intended
+        if intended is None or intended.new != event.new:
+            return
+        self.intended = None
+        landed = Landed(intended.old, intended.new, intended.tree, intended.entries, True, intended.is_lane)
+        self.landings.append(landed)
+        self._end_red()
+        last = max((self.entries[each].order for each in intended.entries if each in self.entries), default=0)
+        for each in intended.entries:
+            if each in self.entries:
+                waiter = self.entries[each]
+                waiter.place, waiter.landed_in, waiter.diagnosis = Place.LANDED, intended.new, None
+                self._learn(0.0)
+        for waiter in self.entries.values():
+            if waiter.place is Place.WAITING and waiter.order < last:
+                waiter.passed_over += 1
+        self._prune()
+
+    def _move(self, event: TargetMoved, at: At) -> None:
+        for each in event.adopted:
+            self.entries[each.id] = Waiter(each, Place.LANDED, at.seq, at.at, landed_in=event.new)
+        if self.landings and event.old == self.tip and (event.adopted or event.old == event.new):
+            self.landings.append(Landed(event.old, event.new, event.tree, tuple(e.id for e in event.adopted), False))
+        else:  # begun, or rewritten: nothing is known of how it came to be
+            self.landings = [Landed(event.old, event.new, event.tree, (), False)]
+        self.intended = None
+        self._end_red()
+        self._prune()
+
+    def _resume(self) -> None:
+        """What could not be run is tried again, and a branch that was red is run again."""
+        if self.halted is not None and self.halted.why is Halt.RED and self.landings:
+            self.evidence.pop(self.landings[-1].tree, None)
+        for each in self.evidence.values():
+            each.forget_what_could_not_run()
+        self.halted = None
+
+    def _end_red(self) -> None:
+        if self.halted is not None and self.halted.why is Halt.RED:
+            self.halted = None
+
+    def _learn(self, outcome: float) -> None:
+        self.rate += _RATE_STEP * (outcome - self.rate)
+
+    def _prune(self) -> None:
+        """Let go of what nothing can ask for again."""
+        del self.landings[:-_MOST_LANDINGS]
+        roots = {each.new for each in self.landings}
+        kept = {entry for each in self.landings for entry in each.entries} | set(self._in_work())
+        self.entries = {key: each for key, each in self.entries.items() if key in kept}
+        searched = {each.onto for each in self.diagnoses.values()} if self.diagnoses else set()
+        self.trees = {key: tree for key, tree in self.trees.items() if self._is_wanted(key, searched, roots)}
+        self.clashes = {key: each for key, each in self.clashes.items() if key.onto == self.tip or key.onto in searched}
+        trees = {each.tree for each in self.landings} | set(self.trees.values())
+        trees |= {run.began.tree for run in self.runs.values()}
+        self.evidence = {tree: each for tree, each in self.evidence.items() if tree in trees}
+
+    def _in_work(self) -> Iterator[EntryId]:
+        for key, waiter in self.entries.items():
+            if waiter.place in (Place.WAITING, Place.HELD, Place.QUARANTINED):
+                yield key
+        for diagnosis in self.diagnoses.values():
+            yield from diagnosis.entries
+
+    def _is_wanted(self, candidate: Candidate, searched: set[Sha], roots: set[Sha]) -> bool:
+        if searched and (candidate.onto in searched or candidate.onto in roots):
+            return True
+        return self.rest_of(candidate) is not None
+
+
+def fold_queue(events: Iterable[At], queue: Queue | None = None) -> Queue:
+    """The queue after ``events``. Total."""
+    queue = queue or Queue()
+    for each in events:
+        queue.apply(each)
+    return queue
+
+
+def names(entries: Sequence[EntryId]) -> str:
+    """Entries for people: ``a/1, b/2 and c/1``."""
+    if len(entries) < 2:
+        return "".join(entries)
+    return f"{', '.join(entries[:-1])} and {entries[-1]}"
