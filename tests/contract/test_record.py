@@ -48,8 +48,45 @@ from watchkeeper.model.events import (
 from watchkeeper.model.findings import Finding
 from watchkeeper.model.footprint import Confidence
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis, ProjectId, Seq, Sha, SymbolKey
+from watchkeeper.model.landing import (
+    Bounce,
+    Candidate,
+    CandidateBuilt,
+    CandidateClashed,
+    ConflictSet,
+    CulpritFound,
+    DiagnosisEnded,
+    DiagnosisId,
+    Entry,
+    EntryBounced,
+    EntryHeld,
+    EntryId,
+    EntryMoved,
+    EntryQueued,
+    EntryReleased,
+    EntryWithdrawn,
+    GateSet,
+    Halt,
+    LandingDone,
+    LandingEvent,
+    LandingIntended,
+    LandingVoid,
+    MonotonicityBroken,
+    Purpose,
+    QueueHalted,
+    QueueResumed,
+    RevertPrepared,
+    RunBegan,
+    RunEnded,
+    RunId,
+    SegmentQuarantined,
+    SetConfirmed,
+    TargetMoved,
+    Vanished,
+    Verdict,
+)
 from watchkeeper.model.probing import Outcome, Proof
-from watchkeeper.record.codec import KINDS
+from watchkeeper.record.codec import KINDS, LANDING_KINDS
 from watchkeeper.record.log import Log
 from watchkeeper.record.store import Store, open_file_store, open_url_store
 
@@ -91,6 +128,34 @@ PROOF = Proof(
     conflicts=(CLASH.id,),
 )  # fmt: skip
 CODEX = Session(SessionId("codex-1"), "codex", "abc", "/w/a", A.id, True, 7, NOON, "#12")
+ENTRY = Entry(EntryId("fix-login/2"), ChangeId("fix-login"), Sha("1" * 40), Sha("2" * 40), "fix the login", "ada")
+CANDIDATE = Candidate(Sha("2" * 40), (ENTRY.id,))
+SET = ConflictSet((EntryId("other/1"), ENTRY.id), ("tests/test_login.py::test_it",), Sha("2" * 40))
+LANDING: tuple[LandingEvent, ...] = (
+    GateSet("gate"),
+    TargetMoved(None, Sha("2" * 40), Sha("3" * 40)),
+    EntryQueued(ENTRY, (Vanished(EntryId("other/1"), "login.py", "check()"),)),
+    EntryHeld(ENTRY.id, "it touches auth/", "watchkeeper"),
+    EntryReleased(ENTRY.id, "ada"),
+    EntryMoved(ENTRY.id, 1, "ada"),
+    CandidateBuilt(CANDIDATE, Sha("4" * 40)),
+    CandidateClashed(CANDIDATE, ("login.py",), "both changed it"),
+    RunBegan(RunId("r1"), CANDIDATE, Sha("4" * 40), Purpose.LAND, "gate"),
+    RunEnded(RunId("r1"), Verdict.FAILED, ("tests/test_login.py::test_it",), wall_ms=1200),
+    SegmentQuarantined(DiagnosisId("d9"), Sha("2" * 40), (ENTRY.id,), ("tests/test_login.py::test_it",)),
+    CulpritFound(DiagnosisId("d9"), ENTRY.id),
+    SetConfirmed(DiagnosisId("d9"), SET),
+    DiagnosisEnded(DiagnosisId("d9"), "named"),
+    MonotonicityBroken(CANDIDATE, Candidate(Sha("2" * 40), (ENTRY.id, EntryId("other/1"))), ("t",)),
+    EntryBounced(ENTRY.id, Bounce.SET, "with other/1 it breaks it", (EntryId("other/1"),), ("t",)),
+    EntryWithdrawn(ENTRY.id, "a newer revision came"),
+    LandingIntended((ENTRY.id,), Sha("2" * 40), Sha("5" * 40), Sha("4" * 40), "gate"),
+    LandingDone(Sha("5" * 40)),
+    LandingVoid(Sha("5" * 40), "somebody else was first"),
+    QueueHalted(Halt.RED, "the target branch fails"),
+    QueueResumed("ada"),
+    RevertPrepared(ENTRY.id, Sha("5" * 40), Sha("6" * 40)),
+)
 NOTICE = Notice(NoticeId("n-12345678"), CODEX.id, Severity.MAJOR, "Watchkeeper: \u00abquoted\u00bb", CLASH.id)
 EVERY_KIND: tuple[Event, ...] = (
     ChangeAppeared(A),
@@ -116,6 +181,7 @@ EVERY_KIND: tuple[Event, ...] = (
     LeaseTaken(Lease("update_stage_field", "codex-1", NOON, "moving it")),
     LeaseReleased("update_stage_field"),
     GateClosed(CODEX.id, "engine/stages.py", "held by goose-1"),
+    *LANDING,
     WatchStarted("0.1.0", "main"),
     WatchStopped(),
 )
@@ -211,8 +277,8 @@ def test_reading_takes_only_what_meets_every_condition(log: Log) -> None:
 def test_the_latest_are_the_newest_in_their_order(log: Log) -> None:
     log.append(ONE, EVERY_KIND, NOON)
 
-    assert [each.seq for each in log.latest(ONE, limit=3)] == [23, 24, 25]
-    assert [each.seq for each in log.latest(ONE, limit=100)] == list(range(1, 26))
+    assert [each.seq for each in log.latest(ONE, limit=3)] == [46, 47, 48]
+    assert [each.seq for each in log.latest(ONE, limit=100)] == list(range(1, 49))
     assert [each.seq for each in log.latest(ONE, limit=1, subject=CLASH.id)] == [9]
     assert log.latest(OTHER, limit=3) == ()
 
@@ -327,3 +393,35 @@ def test_a_transaction_that_is_broken_off_leaves_no_table_behind(open_store: Ope
 
         with store.reading() as connection:
             assert "half" not in sa.inspect(connection).get_table_names()
+
+
+def test_of_two_who_decided_from_the_same_events_only_one_is_recorded(log: Log) -> None:
+    (first,) = log.append(ONE, [TargetMoved(None, Sha("2" * 40), Sha("3" * 40))], NOON)
+
+    won = log.append_if(ONE, [LandingDone(Sha("5" * 40))], NOON, kinds=LANDING_KINDS, last=first.seq)
+    lost = log.append_if(ONE, [LandingDone(Sha("6" * 40))], NOON, kinds=LANDING_KINDS, last=first.seq)
+
+    assert won is not None
+    assert lost is None
+    assert [each.event for each in log.read(ONE)] == [first.event, LandingDone(Sha("5" * 40))]
+
+
+def test_events_of_other_kinds_and_projects_do_not_stand_in_the_way(log: Log) -> None:
+    (first,) = log.append(ONE, [TargetMoved(None, Sha("2" * 40), Sha("3" * 40))], NOON)
+    log.append(ONE, [WatchStopped()], NOON)
+    log.append(OTHER, [LandingDone(Sha("6" * 40))], NOON)
+
+    won = log.append_if(ONE, [LandingDone(Sha("5" * 40))], NOON, kinds=LANDING_KINDS, last=first.seq)
+
+    assert won is not None
+    assert [each.seq for each in won] == [4]
+
+
+def test_the_first_of_its_kind_is_expected_after_none(log: Log) -> None:
+    log.append(ONE, [WatchStopped()], NOON)
+
+    won = log.append_if(ONE, [LandingDone(Sha("5" * 40))], NOON, kinds=LANDING_KINDS, last=Seq(0))
+    lost = log.append_if(ONE, [LandingDone(Sha("5" * 40))], NOON, kinds=LANDING_KINDS, last=Seq(0))
+
+    assert won is not None
+    assert lost is None

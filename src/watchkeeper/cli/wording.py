@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import assert_never
 
+from watchkeeper.cli.landing_words import describe_landing
 from watchkeeper.cli.output import Terminal, printable
 from watchkeeper.conflicts.lifecycle import ConflictState, Status
 from watchkeeper.model.changes import WorkNotCounted
@@ -235,7 +236,7 @@ def describe(event: Event, terminal: Terminal) -> str:
         case Opaque():
             return f"{printable(event.kind)} (an event of a newer version)"
         case _:
-            assert_never(event)
+            return describe_landing(event)
 
 
 def _describe_session(

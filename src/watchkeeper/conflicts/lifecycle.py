@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import NamedTuple, assert_never
+from typing import NamedTuple
 
 import msgspec
 
@@ -42,6 +42,7 @@ from watchkeeper.model.events import (
     WatchStopped,
 )
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis, Seq
+from watchkeeper.model.landing import LandingEvent
 from watchkeeper.model.probing import Outcome, Proof
 
 
@@ -209,8 +210,8 @@ def _apply(recorded: Recorded, draft: _Draft) -> None:
             | Opaque()
         ):
             pass
-        case _:
-            assert_never(event)
+        case _:  # what the queue is folded from
+            _: LandingEvent = event
 
 
 def _moved_on(

@@ -31,6 +31,7 @@ from watchkeeper.model.landing import (
     EntryQueued,
     EntryReleased,
     EntryWithdrawn,
+    GateSet,
     Halt,
     LandingDone,
     LandingIntended,
@@ -130,6 +131,9 @@ class Queue:
         self.landings: list[Landed] = []
         self.intended: LandingIntended | None = None
         self.halted: QueueHalted | None = None
+        self.halted_at = Millis(0)
+        self.halts = 0
+        """How often it was halted since something landed last."""
         self.gate = ""
         self.rate = FIRST_RATE
         self.diagnosed_since_full = 0
@@ -186,6 +190,8 @@ class Queue:
         match event:
             case EntryQueued() | EntryWithdrawn() | EntryHeld() | EntryReleased() | EntryMoved() | EntryBounced():
                 self._apply_to_entry(event, at)
+            case GateSet():
+                self._set_gate(event.gate)
             case CandidateBuilt():
                 self.trees[event.candidate] = event.tree
             case CandidateClashed():
@@ -244,7 +250,7 @@ class Queue:
             case TargetMoved():
                 self._move(event, at)
             case QueueHalted():
-                self.halted = event
+                self.halted, self.halted_at, self.halts = event, at.at, self.halts + 1
             case QueueResumed():
                 self._resume()
             case RevertPrepared():
@@ -285,11 +291,14 @@ class Queue:
             self._learn(1.0)
 
     def _begin(self, event: RunBegan, at: At) -> None:
-        if event.gate != self.gate:  # what other commands said of a tree counts no more
-            self.gate, self.evidence = event.gate, {}
+        self._set_gate(event.gate)
         self.runs[event.id] = Run(event, at.at)
         is_full = event.purpose in (Purpose.LAND, Purpose.HEAD)
         self.diagnosed_since_full = 0 if is_full else self.diagnosed_since_full + 1
+
+    def _set_gate(self, gate: str) -> None:
+        if gate != self.gate:
+            self.gate, self.evidence = gate, {}
 
     def _end(self, event: RunEnded) -> None:
         run = self.runs.pop(event.id, None)
@@ -332,6 +341,7 @@ class Queue:
         self.intended = None
         landed = Landed(intended.old, intended.new, intended.tree, intended.entries, True, intended.is_lane)
         self.landings.append(landed)
+        self.halts = 0
         self._end_red()
         last = max((self.entries[each].order for each in intended.entries if each in self.entries), default=0)
         for each in intended.entries:

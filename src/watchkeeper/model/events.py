@@ -10,6 +10,7 @@ from watchkeeper.model.agents import Channel, Heed, Lease, Notice, NoticeId, Ses
 from watchkeeper.model.changes import Change
 from watchkeeper.model.conflicts import Conflict, Severity
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis, ProjectId, Seq
+from watchkeeper.model.landing import LandingEvent
 from watchkeeper.model.probing import Proof
 
 
@@ -225,6 +226,7 @@ Event = (
     | LeaseTaken
     | LeaseReleased
     | GateClosed
+    | LandingEvent
     | WatchStarted
     | WatchStopped
     | Opaque

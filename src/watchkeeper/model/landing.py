@@ -105,7 +105,8 @@ class Halt(StrEnum):
     """Why nothing lands."""
 
     RED = "red"  # the target branch itself fails
-    CANNOT_RUN = "cannot-run"  # the tests can be run nowhere
+    CANNOT_RUN = "cannot-run"  # the tests can be run nowhere; tried again from time to time
+    BLOCKED = "blocked"  # the branch cannot be moved; tried again from time to time
     PERSON = "person"
 
 
@@ -154,6 +155,12 @@ class EntryBounced(msgspec.Struct, frozen=True, tag="entry-bounced"):
     reason: str
     partners: tuple[EntryId, ...] = ()
     evidence: tuple[str, ...] = ()
+
+
+class GateSet(msgspec.Struct, frozen=True, tag="gate-set"):
+    """From now on this is what has to hold; what other commands said of a tree counts no more."""
+
+    gate: str
 
 
 class CandidateBuilt(msgspec.Struct, frozen=True, tag="candidate-built"):
@@ -296,6 +303,7 @@ LandingEvent = (
     | EntryReleased
     | EntryMoved
     | EntryBounced
+    | GateSet
     | CandidateBuilt
     | CandidateClashed
     | RunBegan
@@ -322,3 +330,60 @@ class At(NamedTuple):
     seq: int
     at: Millis
     event: LandingEvent
+
+
+class Question(msgspec.Struct, frozen=True):
+    """What the gate is asked: whether ``tree``, which is ``entries`` on the commit ``onto``, holds.
+
+    ``tests`` empty: everything. ``attempt`` counts how often the same was asked before: an earlier answer that is
+    remembered does not count then.
+    """
+
+    onto: Sha
+    entries: tuple[Entry, ...]
+    tree: Sha
+    tests: tuple[str, ...] = ()
+    attempt: int = 0
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What it said; ``reason`` where it could not run, ``log`` the end of what was printed."""
+
+    verdict: Verdict
+    failing: tuple[str, ...] = ()
+    reason: str = ""
+    log: str = ""
+
+
+class Built(msgspec.Struct, frozen=True):
+    """The tree of a candidate."""
+
+    tree: Sha
+
+
+class Clashed(msgspec.Struct, frozen=True):
+    """git cannot merge the last entry of ``candidate``, which is a beginning of the one that was asked for."""
+
+    candidate: Candidate
+    paths: tuple[str, ...]
+    reason: str = ""
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """The branch was seen to be where it was moved to."""
+
+    commit: Sha
+
+
+class NotMoved(msgspec.Struct, frozen=True):
+    """It was not moved. ``is_lost``: somebody else moved it first; else ``reason`` says what stands in the way."""
+
+    reason: str
+    is_lost: bool = False
+
+
+class Tip(msgspec.Struct, frozen=True):
+    """The target branch as it is now."""
+
+    commit: Sha
+    tree: Sha

@@ -27,9 +27,23 @@ from watchkeeper.model.events import (
     SessionEnded,
     SessionForged,
 )
+from watchkeeper.model.landing import (
+    CulpritFound,
+    EntryBounced,
+    EntryHeld,
+    EntryMoved,
+    EntryQueued,
+    EntryReleased,
+    EntryWithdrawn,
+    LandingEvent,
+    RevertPrepared,
+)
 
 KINDS: tuple[str, ...] = tuple(str(event.__struct_config__.tag) for event in get_args(Event) if event is not Opaque)
 """The tags of all events that this version records, in the order in which the model lists them."""
+
+LANDING_KINDS: tuple[str, ...] = tuple(str(event.__struct_config__.tag) for event in get_args(LandingEvent))
+"""The tags of the events that a project's queue is folded from."""
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
@@ -57,8 +71,14 @@ def subject_of(event: Event) -> str:
             return event.lease.subject
         case LeaseReleased():
             return event.subject
+        case EntryQueued():
+            return event.entry.id
         case SessionEnded() | SessionForged() | NoticeDelivered() | NoticeSettled():
             return event.id
+        case EntryWithdrawn() | EntryHeld() | EntryReleased() | EntryMoved() | EntryBounced():
+            return event.id
+        case CulpritFound() | RevertPrepared():
+            return event.entry
         case _:
             change = getattr(event, "change", "")
             return str(getattr(change, "id", change))

@@ -31,14 +31,23 @@ class Log:
         if not events:
             return ()
         with self._store.writing() as connection:
-            raised = sa.update(LOG_HEAD).values(seq=LOG_HEAD.c.seq + len(events)).returning(LOG_HEAD.c.seq)
-            first = connection.execute(raised).scalar_one() - len(events) + 1
-            recorded = tuple(
-                Recorded(seq=Seq(seq), at=at, project=project, event=event)
-                for seq, event in zip(count(first), events, strict=False)
-            )
-            connection.execute(sa.insert(EVENTS), [_row(each) for each in recorded])
-        return recorded
+            return _append(connection, project, events, at)
+
+    def append_if(
+        self, project: ProjectId, events: Sequence[Event], at: Millis, *, kinds: Collection[str], last: Seq
+    ) -> tuple[Recorded, ...] | None:
+        """The same, if the project's newest event of ``kinds`` is still number ``last`` (0: there is none); else None.
+
+        A compare-and-swap: of several who decide from the same events only one is recorded. Raises as ``append`` does.
+        """
+        if not events:
+            return ()
+        newest = sa.select(sa.func.max(EVENTS.c.seq)).where(EVENTS.c.project == project, EVENTS.c.kind.in_(list(kinds)))
+        with self._store.writing() as connection:
+            connection.execute(sa.update(LOG_HEAD).values(seq=LOG_HEAD.c.seq))  # nobody else writes from here on
+            if (connection.execute(newest).scalar() or 0) != last:
+                return None
+            return _append(connection, project, events, at)
 
     def read(
         self,
@@ -100,6 +109,17 @@ class Log:
             Recorded(seq=row.seq, at=row.at, project=row.project, event=decode_event(row.kind, row.payload))
             for row in rows
         )
+
+
+def _append(connection: sa.Connection, project: ProjectId, events: Sequence[Event], at: Millis) -> tuple[Recorded, ...]:
+    raised = sa.update(LOG_HEAD).values(seq=LOG_HEAD.c.seq + len(events)).returning(LOG_HEAD.c.seq)
+    first = connection.execute(raised).scalar_one() - len(events) + 1
+    recorded = tuple(
+        Recorded(seq=Seq(seq), at=at, project=project, event=event)
+        for seq, event in zip(count(first), events, strict=False)
+    )
+    connection.execute(sa.insert(EVENTS), [_row(each) for each in recorded])
+    return recorded
 
 
 def _row(recorded: Recorded) -> dict[str, object]:

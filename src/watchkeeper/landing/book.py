@@ -1,0 +1,62 @@
+"""The queue as the log has it, and the way into the log: every decision is a compare-and-swap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from watchkeeper.landing.queue import Queue
+from watchkeeper.model.events import Recorded
+from watchkeeper.model.ids import Millis, ProjectId, Seq
+from watchkeeper.model.landing import At, LandingEvent
+from watchkeeper.record.codec import LANDING_KINDS
+from watchkeeper.record.log import Log
+
+_MOST_TRIES = 100
+
+
+class Book:
+    """One project's queue. Every process may have one; ``queue`` is as new as the last ``refresh``. Not thread-safe."""
+
+    def __init__(self, log: Log, project: ProjectId, clock: Callable[[], Millis]) -> None:
+        self._log = log
+        self._project = project
+        self._clock = clock
+        self.queue = Queue()
+
+    def refresh(self) -> tuple[LandingEvent, ...]:
+        """Read on; gives what was new. Raises WatchkeeperError."""
+        after = Seq(self.queue.seq)
+        return self._hold(self._log.read(self._project, after=after, kinds=LANDING_KINDS))
+
+    def decide(self, events: Sequence[LandingEvent]) -> bool:
+        """Record what follows from ``queue`` as it is; False (and nothing is recorded) where it is no longer so."""
+        recorded = self._log.append_if(
+            self._project, events, self._clock(), kinds=LANDING_KINDS, last=Seq(self.queue.seq)
+        )
+        if recorded is None:
+            self.refresh()
+            return False
+        self._hold(recorded)
+        return True
+
+    def tell(self, *events: LandingEvent) -> None:
+        """Record facts, whatever happened meanwhile."""
+        self._log.append(self._project, events, self._clock())
+        self.refresh()
+
+    def tell_if(self, decide: Callable[[Queue], Sequence[LandingEvent]]) -> tuple[LandingEvent, ...]:
+        """Record what ``decide`` makes of the newest queue; it is asked again where somebody was faster."""
+        for _ in range(_MOST_TRIES):
+            self.refresh()
+            events = tuple(decide(self.queue))
+            if not events or self.decide(events):
+                return events
+        raise RuntimeError("the queue changes faster than it can be read")  # pragma: no cover
+
+    def _hold(self, recorded: Iterable[Recorded]) -> tuple[LandingEvent, ...]:
+        held = []
+        for each in recorded:
+            if isinstance(each.event, LandingEvent):
+                self.queue.apply(At(each.seq, each.at, each.event))
+                held.append(each.event)
+        return tuple(held)

@@ -1,0 +1,267 @@
+"""Performs plans: one process at a time drives a project's queue. Whatever kills it, the next one goes on."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import msgspec
+
+from watchkeeper.landing.book import Book
+from watchkeeper.landing.plan import Ask, Build, Land, Stop
+from watchkeeper.landing.planner import plan
+from watchkeeper.landing.policy import Policy
+from watchkeeper.landing.ports import Gate, Workshop
+from watchkeeper.model.errors import GitError
+from watchkeeper.model.ids import Millis
+from watchkeeper.model.landing import (
+    Answer,
+    CandidateBuilt,
+    CandidateClashed,
+    Clashed,
+    Entry,
+    EntryId,
+    GateSet,
+    Halt,
+    LandingDone,
+    LandingEvent,
+    LandingIntended,
+    LandingVoid,
+    Moved,
+    NotMoved,
+    Question,
+    QueueHalted,
+    QueueResumed,
+    RunBegan,
+    RunEnded,
+    RunId,
+    TargetMoved,
+    Verdict,
+)
+
+_MOST_STEPS = 10_000
+_FIRST_PAUSE_MS = 15_000
+_MOST_PAUSE_MS = 600_000
+_US = "watchkeeper"
+
+
+class Statistics(msgspec.Struct, frozen=True):
+    """What the driver did since it began. ``problem`` is why nothing goes on, where that is so."""
+
+    runs: int
+    builds: int
+    landings: int
+    problem: str = ""
+
+
+class _Running(msgspec.Struct):
+    cancel: threading.Event
+    future: Future[Answer]
+    since: Millis
+
+
+class Driver:
+    """Call ``step`` whenever something may have happened; it does all that can be done and does not wait for runs.
+
+    Only one driver may exist for a project at a time (``landing.lock``). Not thread-safe; runs have threads of their
+    own, which call ``on_ended``.
+    """
+
+    def __init__(
+        self,
+        book: Book,
+        workshop: Workshop,
+        gate: Gate,
+        policy: Policy,
+        clock: Callable[[], Millis],
+        *,
+        on_ended: Callable[[], None] = lambda: None,
+        on_event: Callable[[LandingEvent], None] = lambda _event: None,
+    ) -> None:
+        self._book = book
+        self._workshop = workshop
+        self._gate = gate
+        self._policy = policy
+        self._clock = clock
+        self._on_ended = on_ended
+        self._on_event = on_event
+        self._pool = ThreadPoolExecutor(policy.slots, thread_name_prefix="gate")
+        self._running: dict[RunId, _Running] = {}
+        self._counts = {"runs": 0, "builds": 0, "landings": 0}
+        self.problem = ""
+
+    def recover(self) -> None:
+        """Take up what a driver that was killed left: its runs are over, its landing came true or it did not."""
+        self._refresh()
+        self._tell(*(RunEnded(run, Verdict.STOPPED, reason="the queue was ended") for run in self._book.queue.runs))
+        self._settle_intent()
+        if self._book.queue.gate != self._gate.digest:
+            self._tell(GateSet(self._gate.digest))
+
+    def step(self) -> bool:
+        """Do what can be done now; whether anything was done. Raises WatchkeeperError where the log cannot be used."""
+        self._refresh()
+        did = self._collect()
+        try:
+            did = self._follow_target() or self._resume() or did
+            for _ in range(_MOST_STEPS):
+                if not self._advance():
+                    self.problem = ""
+                    return did
+                did = True
+        except GitError as error:
+            self.problem = error.message
+            return did
+        raise RuntimeError("the plan does not come to an end")
+
+    def statistics(self) -> Statistics:
+        """What it did."""
+        return Statistics(**self._counts, problem=self.problem)
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing runs, and nothing that could be run is waiting."""
+        return not self._running
+
+    def close(self) -> None:
+        """End all runs; they are told to have stopped."""
+        for each in self._running.values():
+            each.cancel.set()
+        self._pool.shutdown(wait=True)
+        ended = [RunEnded(run, Verdict.STOPPED, reason="the queue was ended") for run in self._running]
+        self._running.clear()
+        self._tell(*ended)
+
+    def _advance(self) -> bool:
+        """One plan, performed; whether there was anything in it."""
+        todo = plan(self._book.queue, self._policy)
+        if todo.decisions:
+            return self._decide(todo.decisions) or True
+        if todo.land is not None:
+            self._land(todo.land)
+            return True
+        for stop in todo.stops:
+            self._stop(stop)
+        for build in todo.builds:
+            self._build(build)
+        for ask in todo.asks:
+            self._ask(ask)
+        return bool(todo.stops or todo.builds or todo.asks)
+
+    def _build(self, build: Build) -> None:
+        self._counts["builds"] += 1
+        made = self._workshop.build(build.candidate, self._entries(build.candidate.entries))
+        if isinstance(made, Clashed):
+            self._tell(CandidateClashed(made.candidate, made.paths, made.reason))
+        else:
+            self._tell(CandidateBuilt(build.candidate, made.tree))
+
+    def _ask(self, ask: Ask) -> None:
+        run = RunId(f"r-{secrets.token_hex(4)}")
+        began = RunBegan(run, ask.candidate, ask.tree, ask.purpose, self._gate.digest, ask.tests, ask.diagnosis)
+        attempt = len(self._book.queue.evidence_of(ask.tree).answers)
+        if not self._decide((began,)):
+            return
+        entries = tuple(self._entries(ask.candidate.entries))
+        question = Question(ask.candidate.onto, entries, ask.tree, ask.tests, attempt)
+        cancel = threading.Event()
+        future = self._pool.submit(self._gate.ask, question, cancel)
+        self._running[run] = _Running(cancel, future, self._clock())
+        self._counts["runs"] += 1
+        future.add_done_callback(lambda _: self._on_ended())
+
+    def _stop(self, stop: Stop) -> None:
+        """What it says from now on counts no more."""
+        running = self._running.pop(stop.run, None)
+        if running is not None:
+            running.cancel.set()
+        self._tell(RunEnded(stop.run, Verdict.STOPPED, reason=stop.reason))
+
+    def _collect(self) -> bool:
+        """Record what ended."""
+        ended = [(run, each) for run, each in self._running.items() if each.future.done()]
+        for run, each in ended:
+            del self._running[run]
+            answer = each.future.result()
+            wall = self._clock() - each.since
+            self._tell(RunEnded(run, answer.verdict, answer.failing, answer.reason, wall, answer.log))
+        return bool(ended)
+
+    def _land(self, land: Land) -> None:
+        entries = self._entries(land.entries)
+        commit = self._workshop.commit(land.onto, entries, land.tree, self._gate.digest)
+        if isinstance(commit, NotMoved):
+            self._block(commit.reason)
+            return
+        intent = LandingIntended(land.entries, land.onto, commit, land.tree, self._gate.digest, land.is_lane)
+        if self._decide((*land.notes, intent)):
+            self._settle_move(self._workshop.move(land.onto, commit), intent)
+
+    def _settle_move(self, moved: Moved | NotMoved, intent: LandingIntended) -> None:
+        if isinstance(moved, Moved):
+            self._counts["landings"] += 1
+            self._tell(LandingDone(intent.new))
+            return
+        self._tell(LandingVoid(intent.new, moved.reason))
+        if not moved.is_lost:
+            self._block(moved.reason)
+        self._follow_target()
+
+    def _settle_intent(self) -> None:
+        """Whether a landing came true that nobody saw to its end, the branch itself says."""
+        intent = self._book.queue.intended
+        if intent is None:
+            return
+        if self._workshop.holds(intent.new):
+            self._tell(LandingDone(intent.new))
+        else:
+            self._tell(LandingVoid(intent.new, "it was interrupted before the branch was moved"))
+
+    def _follow_target(self) -> bool:
+        """Tell the queue where the branch is, where it does not know."""
+        self._settle_intent()
+        known, tip = self._book.queue.tip, self._workshop.tip()
+        if tip is None:
+            self.problem = "there is no target branch"
+            return False
+        if tip.commit == known:
+            return False
+        adopted = self._workshop.adopted(known, tip.commit) if known is not None else None
+        self._tell(TargetMoved(known, tip.commit, tip.tree, adopted or ()))
+        return True
+
+    def _resume(self) -> bool:
+        """What may have passed by itself is tried again, less and less often."""
+        queue = self._book.queue
+        if queue.halted is None or queue.halted.why not in (Halt.CANNOT_RUN, Halt.BLOCKED):
+            return False
+        pause = min(_MOST_PAUSE_MS, _FIRST_PAUSE_MS * 2 ** (queue.halts - 1))
+        if self._clock() < queue.halted_at + pause:
+            return False
+        self._tell(QueueResumed(_US))
+        return True
+
+    def _block(self, reason: str) -> None:
+        self._tell(QueueHalted(Halt.BLOCKED, reason))
+
+    def _entries(self, names: tuple[EntryId, ...]) -> list[Entry]:
+        return [self._book.queue.entries[each].entry for each in names]
+
+    def _decide(self, events: tuple[LandingEvent, ...]) -> bool:
+        if not self._book.decide(events):
+            return False
+        for event in events:
+            self._on_event(event)
+        return True
+
+    def _tell(self, *events: LandingEvent) -> None:
+        if events:
+            self._book.tell(*events)
+            for event in events:
+                self._on_event(event)
+
+    def _refresh(self) -> None:
+        for event in self._book.refresh():
+            self._on_event(event)
