@@ -192,10 +192,23 @@ def _name(queue: Queue, diagnosis: Diagnosis, members: tuple[EntryId, ...], test
     if culprit not in landed:
         partners = members[:-1]
         why = Bounce.SET if partners else Bounce.ALONE
-        broken = f"{tests[0]}{f' and {len(tests) - 1} more' if len(tests) > 1 else ''}" if tests else "the tests"
-        reason = f"with {names(partners)} it breaks {broken}" if partners else f"it breaks {broken}"
+        reason = _reason(partners, tests, _detail(queue, Candidate(onto, members), tests))
         decisions.append(EntryBounced(culprit, why, reason, partners, tests))
     return Step((*decisions, DiagnosisEnded(diagnosis.id, f"{names(members)} fail together" if landed else "named")))
+
+
+def _detail(queue: Queue, candidate: Candidate, tests: Sequence[str]) -> str:
+    """What the first failing test said, where that is known."""
+    tree = queue.tree_of(candidate)
+    details = queue.evidence_of(tree).details if tree is not None else {}
+    return next((details[test] for test in tests if details.get(test)), "")
+
+
+def _reason(partners: Sequence[EntryId], tests: Sequence[str], detail: str) -> str:
+    """``with other/1 it breaks tests/test_it.py::test_it and 2 more (AssertionError: ...)``."""
+    more = f" and {len(tests) - 1} more" if len(tests) > 1 else ""
+    broken = f"{tests[0] if tests else 'the tests'}{more}{f' ({detail})' if detail else ''}"
+    return f"with {names(partners)} it breaks {broken}" if partners else f"it breaks {broken}"
 
 
 def _end(diagnosis: Diagnosis, reason: str) -> Step:

@@ -186,7 +186,7 @@ class Driver:
             del self._running[run]
             answer = each.future.result()
             wall = self._clock() - each.since
-            self._tell(RunEnded(run, answer.verdict, answer.failing, answer.reason, wall, answer.log))
+            self._tell(RunEnded(run, answer.verdict, answer.failing, answer.reason, wall, answer.details))
         return bool(ended)
 
     def _land(self, land: Land) -> None:

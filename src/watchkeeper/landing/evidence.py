@@ -6,7 +6,7 @@ is looked at again before anything follows from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -36,9 +36,13 @@ class Evidence:
 
     def __init__(self) -> None:
         self.answers: list[Answer] = []
+        self.details: dict[str, str] = {}
 
-    def add(self, tests: Sequence[str], verdict: Verdict, failing: Iterable[str]) -> None:
+    def add(
+        self, tests: Sequence[str], verdict: Verdict, failing: Iterable[str], details: Mapping[str, str] | None = None
+    ) -> None:
         """A run ended with something to say."""
+        self.details.update(details or {})
         failed = (CAN_RUN,) if verdict is Verdict.COULD_NOT_RUN else tuple(failing)
         if verdict is Verdict.FAILED and not failed:  # it says that it failed, not with what
             failed = (CAN_RUN,)

@@ -304,7 +304,9 @@ class Queue:
         run = self.runs.pop(event.id, None)
         if run is None or event.verdict is Verdict.STOPPED or run.began.gate != self.gate:
             return
-        self.evidence.setdefault(run.began.tree, Evidence()).add(run.began.tests, event.verdict, event.failing)
+        self.evidence.setdefault(run.began.tree, Evidence()).add(
+            run.began.tests, event.verdict, event.failing, event.details
+        )
 
     def _quarantine(self, event: SegmentQuarantined, at: At) -> None:
         self.diagnoses[event.id] = Diagnosis(event.id, event.onto, event.entries, event.tests, at.at)

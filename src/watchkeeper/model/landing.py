@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple, NewType
 
@@ -69,6 +70,10 @@ class Verdict(StrEnum):
     FAILED = "failed"
     COULD_NOT_RUN = "could-not-run"  # says nothing about the tree by itself
     STOPPED = "stopped"  # nobody needs it any more
+
+
+COMMAND = "the test command"
+"""The name, among failing tests, for a command that fails and does not say which test does."""
 
 
 class Bounce(StrEnum):
@@ -191,14 +196,14 @@ class RunBegan(msgspec.Struct, frozen=True, tag="run-began"):
 
 
 class RunEnded(msgspec.Struct, frozen=True, tag="run-ended"):
-    """What it said. ``failing`` are tests, or findings that only this tree has."""
+    """What it said. ``failing`` are tests, or findings that only this tree has; ``details`` what some of them said."""
 
     id: RunId
     verdict: Verdict
     failing: tuple[str, ...] = ()
     reason: str = ""
     wall_ms: int = 0
-    log: str = ""
+    details: Mapping[str, str] = {}
 
 
 class SegmentQuarantined(msgspec.Struct, frozen=True, tag="segment-quarantined"):
@@ -347,12 +352,12 @@ class Question(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What it said; ``reason`` where it could not run, ``log`` the end of what was printed."""
+    """What it said; ``reason`` where it could not run, ``details`` what each failing test said, in a sentence."""
 
     verdict: Verdict
     failing: tuple[str, ...] = ()
     reason: str = ""
-    log: str = ""
+    details: Mapping[str, str] = {}
 
 
 class Built(msgspec.Struct, frozen=True):

@@ -201,7 +201,9 @@ class CommandRunner:
         isolation: str = outcome.isolation.level
         if outcome.isolation.missing:
             isolation = f"{isolation}: without {', '.join(outcome.isolation.missing)}"
-        return msgspec.structs.replace(ran, wall_s=time.monotonic() - started, isolation=isolation)
+        code = outcome.exit_code if outcome.ending is Ending.EXITED else None
+        wall = time.monotonic() - started
+        return msgspec.structs.replace(ran, wall_s=wall, isolation=isolation, exit_code=code)
 
     def _job(self, check: CommandCheck, scratch: ScratchTree, place: Path, selection: Selection, port: int) -> Job:
         environment = {**_environment(scratch), "PORT": str(port)}

@@ -14,7 +14,8 @@ class Ran(msgspec.Struct, frozen=True):
     """One command on one tree: what it found, or which tests ran, and which lines each of them executed.
 
     ``reason`` says why it could not run; nothing else counts then. ``is_empty``: no test was there to run.
-    ``ended_early``: tests that were to run first failed, and no other ran.
+    ``ended_early``: tests that were to run first failed, and no other ran. ``exit_code`` is the command's, where it
+    ended by itself.
     """
 
     report: CheckReport
@@ -25,6 +26,7 @@ class Ran(msgspec.Struct, frozen=True):
     wall_s: float = 0.0
     isolation: str = ""
     ended_early: bool = False
+    exit_code: int | None = None
 
     @property
     def could_run(self) -> bool:

@@ -9,6 +9,7 @@ import msgspec
 from watchkeeper.model.ids import ChangeId, Sha
 from watchkeeper.model.probing import LiveTree
 from watchkeeper.repos.hub import Hub
+from watchkeeper.repos.treediff import tree_difference
 
 
 class VirtualMerge(msgspec.Struct, frozen=True):
@@ -67,6 +68,10 @@ class VirtualMerges:
     def tree_of(self, revision: Sha | None) -> Sha:
         """The tree of a commit; the empty tree for None."""
         return self._hub.objects.tree_of(revision) if revision is not None else self._hub.write_tree(None, {})
+
+    def changed_paths(self, before: Sha, now: Sha) -> set[str]:
+        """The files that differ between two trees."""
+        return {path for path, _ in tree_difference(self._hub.objects, before, now)}
 
     def _carry(self, change: LiveTree, onto: Sha | None) -> Sha | VirtualMerge:
         if change.base == onto or change.base is None or onto is None:

@@ -1,0 +1,200 @@
+"""Whether a tree that is about to land holds: what has come to be wrong in it by static checks, then its tests.
+
+A static finding speaks against a tree only where it is emergent: neither the target branch nor any of the entries has
+it alone. What one entry has by itself is a matter for its tests and its review.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from watchkeeper.model.errors import WatchkeeperError
+from watchkeeper.model.findings import Finding
+from watchkeeper.model.ids import Sha
+from watchkeeper.model.landing import COMMAND, Answer, Question, Verdict
+from watchkeeper.model.probing import LiveTree
+from watchkeeper.probes.emergence import find_emergent
+from watchkeeper.probes.presets import CommandCheck, runs_pytest
+from watchkeeper.probes.prover import Checks
+from watchkeeper.probes.reports import TestResult
+from watchkeeper.probes.runs import EVERYTHING, Ran, Selection
+from watchkeeper.probes.static import StaticProver, TreeReader
+from watchkeeper.probes.virtual import VirtualMerge, VirtualMerges
+
+if TYPE_CHECKING:
+    from watchkeeper.probes.commands import CommandRunner, ProjectCommands
+
+_MOST_ROOTS = 2_000
+_MOST_FAILING = 200
+_MOST_DETAILS = 20
+_MOST_DETAIL = 300
+_CANNOT_START = (126, 127)
+_VERSION = 1
+
+
+class TreeGate:
+    """Safe for threads: static checks are made one at a time, commands beside each other."""
+
+    def __init__(
+        self,
+        merges: VirtualMerges,
+        reader: TreeReader,
+        runner: CommandRunner,
+        checks: Checks,
+        commands: ProjectCommands,
+    ) -> None:
+        self._merges = merges
+        self._reader = reader
+        self._static = StaticProver(reader)
+        self._runner = runner
+        self._checks = checks
+        self._guard = threading.Lock()
+        self._digest = _digest(checks, commands)
+
+    @property
+    def digest(self) -> str:
+        """Of the commands and how they are set up."""
+        return self._digest
+
+    def ask(self, question: Question, cancel: threading.Event) -> Answer:
+        """Static findings first: where there are any, and nothing else is asked, no command is run. Never raises."""
+        try:
+            return self._ask(question, cancel)
+        except WatchkeeperError as error:
+            return Answer(Verdict.COULD_NOT_RUN, reason=error.message)
+        except Exception as error:  # noqa: BLE001 - a fault of ours says nothing about the tree, and ends no queue
+            return Answer(Verdict.COULD_NOT_RUN, reason=f"{type(error).__name__}: {error}")
+
+    def _ask(self, question: Question, cancel: threading.Event) -> Answer:
+        found = self._look(question) if _asks(question, "static") else {}
+        found = {name: detail for name, detail in found.items() if not question.tests or name in question.tests}
+        if (found and not question.tests) or (question.tests and not _asks(question, "run")):
+            return _answer(found)
+        for check in self._checks.analysers:
+            if _asks(question, check.name):
+                said = self._analyse(check, question, cancel)
+                if isinstance(said, Answer):
+                    return said
+                found |= said
+        if cancel.is_set():
+            return Answer(Verdict.STOPPED)
+        if found and not question.tests:
+            return _answer(found)
+        tested = self._test(question, cancel)
+        if cancel.is_set():
+            return Answer(Verdict.STOPPED)
+        if tested.verdict in (Verdict.COULD_NOT_RUN, Verdict.STOPPED) or not found:
+            return tested
+        return _answer({**found, **{name: tested.details.get(name, "") for name in tested.failing}})
+
+    def _look(self, question: Question) -> dict[str, str]:
+        """Emergent static findings, by name; what each says."""
+        heads = [(entry, self._merges.tree_of(entry.head)) for entry in question.entries]
+        if not heads:
+            return {}
+        roots: set[str] = set()
+        for entry, tree in heads:
+            roots |= set(entry.paths) | self._changed(tree, question.tree)
+        changes = tuple(
+            LiveTree(entry.change, entry.base, tree, frozenset(sorted(roots)[:_MOST_ROOTS])) for entry, tree in heads
+        )
+        merge = VirtualMerge(question.onto, changes, tuple(tree for _, tree in heads), question.tree)
+        with self._guard:
+            found = self._static.look(merge)
+        return {_name(finding): finding.message for finding in found.emergent}
+
+    def _changed(self, before: Sha, now: Sha) -> set[str]:
+        return self._merges.changed_paths(before, now)
+
+    def _analyse(self, check: CommandCheck, question: Question, cancel: threading.Event) -> dict[str, str] | Answer:
+        """What an analyser finds that the target branch has not."""
+        merged = self._runner.run(check, question.tree, cancel=cancel)
+        if not merged.could_run:
+            return Answer(Verdict.COULD_NOT_RUN, reason=f"{check.name}: {merged.reason}")
+        if not merged.report.findings:
+            return {}
+        below = self._runner.run(check, question.onto, cancel=cancel)
+        if not below.could_run:
+            return Answer(Verdict.COULD_NOT_RUN, reason=f"{check.name} on the target branch: {below.reason}")
+        new = find_emergent(merged.report.findings, [], below.report.findings)
+        return {_name(finding): finding.message for finding in new}
+
+    def _test(self, question: Question, cancel: threading.Event) -> Answer:
+        check = self._checks.tests
+        if check is None:
+            return Answer(Verdict.COULD_NOT_RUN, reason="there is no test command ([project] test in watchkeeper.toml)")
+        tests = tuple(test for test in question.tests if not test.startswith("["))
+        named = tests if runs_pytest(check.command) and COMMAND not in tests else ()
+        selection = EVERYTHING
+        if named:
+            files = self._files(question.tree, named)
+            if not files:
+                return Answer(Verdict.PASSED)  # who has no such test has nothing that could fail
+            selection = Selection(files, named)
+        selection = msgspec.structs.replace(selection, attempt=question.attempt)
+        return _judge(self._runner.run(check, question.tree, selection, cancel=cancel), question.tests)
+
+    def _files(self, tree: Sha, tests: Sequence[str]) -> tuple[str, ...]:
+        """The files of the tests, which are named as the runner names them: it may be from a folder further in."""
+        with self._guard:
+            paths = self._reader.source_tree(tree, None).index.paths
+        places = {test.partition("::")[0] for test in tests}
+        return tuple(path for path in paths if any(path == at or path.endswith(f"/{at}") for at in places))
+
+
+def _asks(question: Question, kind: str) -> bool:
+    """Whether the question is, among others, for the static checks, the tests, or a check by its name."""
+    if not question.tests:
+        return True
+    if kind == "run":
+        return any(not test.startswith("[") for test in question.tests)
+    if kind == "static":
+        return any(test.startswith("[") for test in question.tests)
+    return any(test.startswith(f"[{kind}]") for test in question.tests)
+
+
+def _name(finding: Finding) -> str:
+    """A finding among failing tests: without line numbers, so that it is the same in other trees."""
+    return f"[{finding.check}] {finding.path}: {finding.rule}: {finding.subject}"
+
+
+def _judge(ran: Ran, asked: Sequence[str]) -> Answer:
+    """What a run of the tests says; of a part of them, only what was asked."""
+    if not ran.could_run:
+        if ran.exit_code is None or ran.exit_code in (0, *_CANNOT_START):
+            return Answer(Verdict.COULD_NOT_RUN, reason=ran.reason)
+        return _answer({COMMAND: ran.reason})
+    if ran.is_empty and not asked:
+        return Answer(Verdict.COULD_NOT_RUN, reason="there was no test to run")
+    failed = {test.name: _said(test) for test in ran.tests if test.is_failure}
+    if asked:
+        # A file that cannot even be loaded fails all of its tests.
+        broken = {name for name in failed if "::" not in name}
+        failed = {
+            name: failed.get(name, failed.get(name.partition("::")[0], ""))
+            for name in asked
+            if name in failed or name.partition("::")[0] in broken
+        }
+    return _answer(failed)
+
+
+def _said(test: TestResult) -> str:
+    lines = [line.strip() for line in test.message.splitlines() if line.strip()]
+    return lines[-1][:_MOST_DETAIL] if lines else ""
+
+
+def _answer(failed: Mapping[str, str]) -> Answer:
+    names = tuple(failed)[:_MOST_FAILING]
+    details = {name: failed[name][:_MOST_DETAIL] for name in names[:_MOST_DETAILS] if failed[name]}
+    return Answer(Verdict.FAILED if names else Verdict.PASSED, names, details=details)
+
+
+def _digest(checks: Checks, commands: ProjectCommands) -> str:
+    told = json.dumps(msgspec.to_builtins((_VERSION, checks.analysers, checks.tests, commands)), sort_keys=True)
+    return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
