@@ -144,8 +144,25 @@ def test_every_line_of_the_template_is_valid_when_it_is_uncommented() -> None:
 
     document = tomllib.loads("\n".join(line.removeprefix("# ") for line in lines))
 
-    keys = {key for key in document if key != "project"} | {f"project.{key}" for key in document["project"]}
+    tables = {name: value for name, value in document.items() if isinstance(value, dict)}
+    keys = document.keys() - tables.keys() | {f"{name}.{key}" for name, table in tables.items() for key in table}
     assert keys == set(KEYS)
+
+
+def test_a_variable_turns_a_switch_of_the_landing_table() -> None:
+    settings = load_settings([], {"WATCHKEEPER_LANDING_LANES": "true", "WATCHKEEPER_LANDING_METHOD": "squash"})
+
+    assert (settings.config.landing.lanes, settings.config.landing.method) == (True, "squash")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("SLOTS", "0"), ("BATCH", "65"), ("LANES", "perhaps"), ("METHOD", "force"), ("REMOTE", "-f")]
+)
+def test_a_landing_key_out_of_range_is_refused(key: str, value: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        load_settings([], {f"WATCHKEEPER_LANDING_{key}": value})
+
+    assert raised.value.slug == "config-bad-value"
 
 
 def test_the_users_file_is_in_the_systems_place_for_configuration(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import platformdirs
@@ -34,6 +34,18 @@ class ProjectConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     test_timeout: int = 600  # seconds that one run of the tests may take
 
 
+class LandingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How finished changes get to the target branch."""
+
+    method: Literal["merge", "squash", "rebase"] = "merge"
+    remote: str = ""  # land by pushing to this remote; "": the local branch
+    slots: int = 1  # how many runs may go on at once
+    batch: int = 0  # the most changes that are tested together; 0: as many as rarely fail
+    lanes: bool = False  # land changes that have nothing in common without a run on their sum
+    wait_risk: int = 70  # a change of at least this risk waits for a person; 101: none does
+    wait_paths: tuple[str, ...] = ()  # globs of paths whose changes wait for a person
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What can be configured; every key works without being set."""
 
@@ -46,14 +58,15 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     landed_hours: int = 48  # how long a landed change stays compared with live ones
     owners: tuple[str, ...] = ()  # "GLOB NAME...": which agents may write where; "CODEOWNERS": as that file has it
     project: ProjectConfig = ProjectConfig()
+    landing: LandingConfig = LandingConfig()
 
 
-_TABLE = "project"
+_TABLES = {"project": ProjectConfig, "landing": LandingConfig}
 KEYS: tuple[str, ...] = (
-    *(key for key in Config.__struct_fields__ if key != _TABLE),
-    *(f"{_TABLE}.{key}" for key in ProjectConfig.__struct_fields__),
+    *(key for key in Config.__struct_fields__ if key not in _TABLES),
+    *(f"{table}.{key}" for table, kind in _TABLES.items() for key in kind.__struct_fields__),
 )
-"""All keys; those of the table ``[project]`` with a dot."""
+"""All keys; those of a table with a dot: ``project.test``."""
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -112,6 +125,15 @@ target = {_toml_string(target)}  # the branch that changes land in
 # database = "./make-test-database"  # makes a database for one run, prints its address last
 # budget = 0.5  # processor seconds a second that proving may take on the average
 # test_timeout = 600  # seconds that one run of the tests may take
+
+[landing]
+# method = "merge"  # or squash, or rebase
+# remote = "origin"  # land by pushing there; without it the local branch is moved
+# slots = 1  # how many runs may go on at once
+# batch = 0  # the most changes that are tested together; 0: as many as rarely fail
+# lanes = false  # land changes that have nothing in common without a run on their sum
+# wait_risk = 70  # a change of at least this risk (0 to 100) waits for a person
+# wait_paths = ["migrations/**"]  # and so does one that touches these
 """
 
 
@@ -135,11 +157,12 @@ def _read_file(path: Path) -> dict[str, object]:
             hint=f"correct {path}, or move it away",
             facts={"file": str(path), "reason": reason},
         ) from error
-    flat = {key: value for key, value in values.items() if key != _TABLE}
-    table = values.get(_TABLE, {})
-    if not isinstance(table, dict):
-        raise _bad_value(_TABLE, table, str(path))
-    flat |= {f"{_TABLE}.{key}": value for key, value in table.items()}
+    flat = {key: value for key, value in values.items() if key not in _TABLES}
+    for name in _TABLES:
+        table = values.get(name, {})
+        if not isinstance(table, dict):
+            raise _bad_value(name, table, str(path))
+        flat |= {f"{name}.{key}": value for key, value in table.items()}
     for key in flat:
         if key not in KEYS:
             raise _unknown_key(key, KEYS, str(path))
@@ -165,6 +188,8 @@ def _variable(key: str) -> str:
 def _parse_variable(key: str, text: str) -> object:
     """Lists are written with commas in the environment."""
     default = _value_of(Config(), key)
+    if isinstance(default, bool):
+        return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
     if isinstance(default, tuple):
         return [part.strip() for part in text.split(",") if part.strip()]
     if isinstance(default, int | float) and re.fullmatch(r"\d+(\.\d+)?", text):
@@ -174,7 +199,7 @@ def _parse_variable(key: str, text: str) -> object:
 
 def _value_of(config: Config, key: str) -> object:
     owner, _, name = key.rpartition(".")
-    return getattr(config.project if owner else config, name)
+    return getattr(getattr(config, owner) if owner else config, name)
 
 
 def _with_value(config: Config, key: str, value: object, origin: str) -> Config:
@@ -185,9 +210,22 @@ def _with_value(config: Config, key: str, value: object, origin: str) -> Config:
         changed = msgspec.convert(document, Config)
     except msgspec.ValidationError as error:
         raise _bad_value(key, value, origin) from error
-    if changed.landed_hours < 0 or not 0 <= changed.project.budget <= 64 or changed.project.test_timeout < 1:
+    if not _is_in_range(changed):
         raise _bad_value(key, value, origin)
     return changed
+
+
+def _is_in_range(config: Config) -> bool:
+    project, landing = config.project, config.landing
+    return (
+        config.landed_hours >= 0
+        and 0 <= project.budget <= 64
+        and project.test_timeout >= 1
+        and 1 <= landing.slots <= 256
+        and 0 <= landing.batch <= 64
+        and 0 <= landing.wait_risk <= 101
+        and not landing.remote.startswith("-")
+    )
 
 
 def _unknown_key(key: str, known: Sequence[str], origin: str) -> UsageError:
@@ -233,4 +271,12 @@ _EXPECTED = {
     "project.checks": _LIST,
     "project.budget": "a number of processors, 0 to 64, as in 0.5",
     "project.test_timeout": "a whole number of seconds, 1 or more",
+    "landing": "a table, as in [landing]",
+    "landing.method": "merge, squash or rebase",
+    "landing.remote": 'the name of a remote, or "" for the local branch',
+    "landing.slots": "a whole number, 1 to 256",
+    "landing.batch": "a whole number, 0 to 64",
+    "landing.lanes": "true or false",
+    "landing.wait_risk": "a whole number, 0 to 101",
+    "landing.wait_paths": _LIST,
 }

@@ -1,0 +1,152 @@
+"""The queue for people: who is where, tested on top of what, waiting for what since when. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from watchkeeper.landing.evidence import Standing
+from watchkeeper.landing.line import Cut, find_cuts, in_order
+from watchkeeper.landing.queue import Diagnosis, Place, Queue, Waiter, names
+from watchkeeper.model.events import Recorded
+from watchkeeper.model.ids import Millis, Sha
+from watchkeeper.model.landing import EntryBounced, EntryId, LandingDone, LandingIntended, Purpose, RunId
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One entry. ``position`` is 1 for who is next, 0 for who is not in the line. ``on`` are the entries that its run
+    takes for landed. ``waits_for`` is a clause, ``since`` when that began."""
+
+    id: EntryId
+    title: str
+    author: str
+    place: Place
+    position: int
+    on: tuple[EntryId, ...]
+    waits_for: str
+    since: Millis
+    risk: int
+    queued_at: Millis
+
+
+class Decided(msgspec.Struct, frozen=True):
+    """An entry that left the queue: landed (``reason`` is empty), or sent back."""
+
+    id: EntryId
+    at: Millis
+    commit: Sha | None = None
+    bounce: EntryBounced | None = None
+
+
+class QueueView(msgspec.Struct, frozen=True):
+    """``halted`` is why nothing lands. ``runs`` are the runs that go on, in words, with when they began."""
+
+    tip: Sha | None
+    rows: tuple[Row, ...]
+    runs: tuple[tuple[RunId, str, Millis], ...]
+    halted: str = ""
+    halted_since: Millis = Millis(0)
+
+
+def view_queue(queue: Queue) -> QueueView:
+    """Everything that is in the queue, the line first, then quarantine, then who is held."""
+    line = queue.waiting()
+    cuts = in_order(find_cuts(queue), line)
+    order = {each.entry.id: at for at, each in enumerate(_in_line(line, cuts), start=1)}
+    rows = [_row(queue, each, order.get(each.entry.id, 0), cuts) for each in queue.entries.values() if _is_here(each)]
+    rows.sort(key=lambda row: (row.position == 0, row.place is Place.HELD, row.position, row.queued_at))
+    runs = tuple(
+        (key, _run_words(run.began.purpose, run.began.candidate.entries), run.since) for key, run in queue.runs.items()
+    )
+    halted = queue.halted
+    return QueueView(queue.tip, tuple(rows), runs, halted.reason if halted else "", queue.halted_at)
+
+
+def find_decided(events: Iterable[Recorded]) -> tuple[Decided, ...]:
+    """What left the queue, in order, from the log's landing events."""
+    found: list[Decided] = []
+    intended: LandingIntended | None = None
+    for each in events:
+        match each.event:
+            case LandingIntended():
+                intended = each.event
+            case LandingDone() if intended is not None and intended.new == each.event.new:
+                found += [Decided(entry, each.at, commit=intended.new) for entry in intended.entries]
+            case EntryBounced():
+                found.append(Decided(each.event.id, each.at, bounce=each.event))
+            case _:
+                pass
+    return tuple(found)
+
+
+def _is_here(waiter: Waiter) -> bool:
+    return waiter.place in (Place.WAITING, Place.HELD, Place.QUARANTINED)
+
+
+def _in_line(line: Sequence[Waiter], cuts: Sequence[Cut]) -> list[Waiter]:
+    """As it will land: what is being tested keeps its order, the others come behind."""
+    spine = cuts[-1].rest if cuts else ()
+    place = {entry: at for at, entry in enumerate(spine)}
+    return sorted(line, key=lambda each: place.get(each.entry.id, len(spine)))
+
+
+def _row(queue: Queue, waiter: Waiter, position: int, cuts: Sequence[Cut]) -> Row:
+    entry = waiter.entry
+    on, waits_for, since = _waits(queue, waiter, cuts)
+    return Row(
+        entry.id, entry.title, entry.author, waiter.place, position, on, waits_for, since, entry.risk, waiter.since
+    )
+
+
+def _waits(queue: Queue, waiter: Waiter, cuts: Sequence[Cut]) -> tuple[tuple[EntryId, ...], str, Millis]:
+    """On top of what it is tested, what it waits for, and since when."""
+    identity = waiter.entry.id
+    if waiter.place is Place.HELD:
+        return (), f"a person: {waiter.reason}", waiter.since
+    diagnosis = queue.diagnoses.get(waiter.diagnosis) if waiter.diagnosis is not None else None
+    if diagnosis is not None:
+        return _before(diagnosis.entries, identity), _search_words(diagnosis, identity), diagnosis.since
+    cut = next((each for each in cuts if identity in each.rest), None)
+    if cut is None:
+        return (), "a free slot" if queue.halted is None else "landing to go on", waiter.since
+    run = queue.runs.get(cut.run) if cut.run is not None else None
+    others = tuple(each for each in cut.rest if each != identity)
+    along = f" together with {names(others)}" if others else ""
+    on = _before(cut.rest, identity)
+    if run is not None:
+        return on, f"its run{along}", run.since
+    failed = queue.evidence_of(cut.tree).failing()
+    match cut.standing:
+        case Standing.SUSPECT:
+            return on, f"a second run of what failed{along}: {_first(failed)}", waiter.since
+        case Standing.FAILS:
+            return on, f"a run of what failed{along} on the target branch: {_first(failed)}", waiter.since
+        case _:
+            return on, f"its landing{along}", waiter.since
+
+
+def _search_words(diagnosis: Diagnosis, entry: EntryId) -> str:
+    if diagnosis.culprit == entry:
+        return f"who else is needed to break {_first(diagnosis.tests)}"
+    return f"who of {len(diagnosis.entries)} breaks {_first(diagnosis.tests)}"
+
+
+def _run_words(purpose: Purpose, entries: Sequence[EntryId]) -> str:
+    on = names(tuple(entries)) or "the target branch"
+    return {
+        Purpose.LAND: f"everything, on {on}",
+        Purpose.HEAD: "everything, on the target branch",
+        Purpose.AGAIN: f"what failed once more, on {on}",
+        Purpose.CONTROL: "what failed, on the target branch",
+        Purpose.SEARCH: f"what failed, on {on}",
+        Purpose.CONFIRM: f"what failed once more, on {on}",
+    }[purpose]
+
+
+def _before(entries: Sequence[EntryId], entry: EntryId) -> tuple[EntryId, ...]:
+    return tuple(entries[: entries.index(entry)]) if entry in entries else ()
+
+
+def _first(tests: Sequence[str]) -> str:
+    return f"{tests[0]} and {len(tests) - 1} more" if len(tests) > 1 else "".join(tests)
