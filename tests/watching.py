@@ -20,7 +20,8 @@ from watchkeeper.model.events import (
     FileUnreadable,
     Recorded,
 )
-from watchkeeper.watch.engine import LiveWatch, Picture, Update
+from watchkeeper.watch.engine import LiveWatch
+from watchkeeper.watch.picture import Picture, Update
 
 PATIENCE_S = 20.0
 

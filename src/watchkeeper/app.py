@@ -34,10 +34,11 @@ if TYPE_CHECKING:
     from watchkeeper.repos.objects import Objects
     from watchkeeper.watch.analyst import Analyst
     from watchkeeper.watch.check import CheckReport, Gathered
-    from watchkeeper.watch.engine import LiveWatch, Parts
+    from watchkeeper.watch.engine import LiveWatch
     from watchkeeper.watch.gates import Owners
     from watchkeeper.watch.hosting import Hosting
     from watchkeeper.watch.merges import Merges
+    from watchkeeper.watch.picture import Parts
     from watchkeeper.watch.readings import Readings
     from watchkeeper.watch.replay import ReplayReport
 
@@ -301,10 +302,10 @@ def open_watch(place: Place, clock: Callable[[], Millis] = now) -> Iterator[Part
     from watchkeeper.repos.hub import open_hub
     from watchkeeper.watch.analyst import Analyst
     from watchkeeper.watch.discovery import Surveyor, Wanted, find_clones
-    from watchkeeper.watch.engine import Parts
     from watchkeeper.watch.ledger import Ledger, RecorderLock
     from watchkeeper.watch.lookout import Lookout
     from watchkeeper.watch.merges import Merges
+    from watchkeeper.watch.picture import Parts
     from watchkeeper.watch.readings import Readings
 
     config, folder = place.config, place.home / "projects" / place.project

@@ -27,8 +27,8 @@ from watchkeeper.model.ids import ChangeId, ConflictId, Millis, ProjectId, Seq, 
 from watchkeeper.model.probing import Outcome, Proof
 from watchkeeper.record.config import load_settings
 from watchkeeper.repos.target import Target
-from watchkeeper.watch.engine import Picture
 from watchkeeper.watch.measures import WatchStatistics
+from watchkeeper.watch.picture import Picture
 
 PLAIN = Terminal()
 TARGET = Target(name="main", ref="refs/heads/main", commit=Sha("1" * 40), reason="it is checked out")

@@ -18,7 +18,8 @@ from watchkeeper.model.conflicts import Conflict, Severity
 from watchkeeper.model.events import ConflictChanged, ConflictOpened
 from watchkeeper.model.probing import Outcome, Proof
 from watchkeeper.repos.git import run_git
-from watchkeeper.watch.engine import LiveWatch, Update
+from watchkeeper.watch.engine import LiveWatch
+from watchkeeper.watch.picture import Update
 
 DATA = Path(__file__).parent / "demo_data"
 _PACE_S = 0.16

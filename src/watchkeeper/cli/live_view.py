@@ -24,8 +24,8 @@ from watchkeeper.model.ids import Millis
 if TYPE_CHECKING:
     from watchkeeper.app import Place
     from watchkeeper.watch.attached import Watching
-    from watchkeeper.watch.engine import Picture, Update
     from watchkeeper.watch.measures import WatchStatistics
+    from watchkeeper.watch.picture import Picture, Update
 
 _REDRAW_S = 0.2
 _AGES_S = 5.0

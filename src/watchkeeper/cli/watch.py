@@ -27,7 +27,7 @@ from watchkeeper.model.events import ConflictOpened
 
 if TYPE_CHECKING:
     from watchkeeper.watch.attached import Watching
-    from watchkeeper.watch.engine import Parts, Picture, Update
+    from watchkeeper.watch.picture import Parts, Picture, Update
 
 
 @verb(
@@ -76,7 +76,7 @@ def command(
 
 
 def _once(parts: Parts, place: Place, *, as_json: bool) -> int:
-    from watchkeeper.watch.engine import look_once
+    from watchkeeper.watch.once import look_once
 
     picture = look_once(parts)
     shown = shown_conflicts(picture, place.config.min_severity)

@@ -14,9 +14,9 @@ import msgspec
 
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.record.wire import decode_message
-from watchkeeper.watch.engine import Picture, Update
 from watchkeeper.watch.hosting import Line
 from watchkeeper.watch.measures import WatchStatistics
+from watchkeeper.watch.picture import Picture, Update
 
 _MOST_LINE = 256 * 1024 * 1024
 _REQUEST_S = 10.0

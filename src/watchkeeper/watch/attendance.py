@@ -23,10 +23,11 @@ from watchkeeper.model.events import ChangeMoved, NoticeDelivered, NoticeSettled
 from watchkeeper.model.ids import ChangeId, Millis
 from watchkeeper.record.wire import decode_message, encode_message
 from watchkeeper.watch.believing import Believing
-from watchkeeper.watch.engine import LiveWatch, Update, as_error
+from watchkeeper.watch.engine import LiveWatch
 from watchkeeper.watch.gatekeeping import Gatekeeper
 from watchkeeper.watch.gates import Owners, writes_of
 from watchkeeper.watch.notices import decide_notices, standing_for, waiting_for
+from watchkeeper.watch.picture import Update, as_error
 from watchkeeper.watch.service import Peer, Reply, Request
 from watchkeeper.watch.sessions import Sessions, by_path
 from watchkeeper.watch.toolbox import Toolbox, parse_ask

@@ -18,7 +18,8 @@ from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.ids import Millis
 from watchkeeper.record.wire import encode_message
 from watchkeeper.watch.attendance import Attendance
-from watchkeeper.watch.engine import LiveWatch, Picture, Update
+from watchkeeper.watch.engine import LiveWatch
+from watchkeeper.watch.picture import Picture, Update
 from watchkeeper.watch.service import Handler, Reply, Request, Service
 
 _PICTURE_S = 0.2
