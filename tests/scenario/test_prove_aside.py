@@ -19,7 +19,7 @@ from watchkeeper.probes.aside import Found, ProverAside
 from watchkeeper.record.wire import decode_message, encode_message
 from watchkeeper.watch.check import gather_changes
 
-ENTRY = "watchkeeper.app:prove_aside"
+ENTRY = "watchkeeper.daemon:prove_aside"
 TEXTS = "def shorten(text):\n    return text[:10]\n\n\ndef shout(text):\n    return text.upper()\n"
 CALLS = "from texts import shorten\n\n\ndef teaser(text):\n    return shorten(text)\n"
 LONG_S = 30.0

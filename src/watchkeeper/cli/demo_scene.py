@@ -12,8 +12,9 @@ from pathlib import Path
 
 import msgspec
 
-from watchkeeper.app import find_place, open_watch
+from watchkeeper.app import find_place
 from watchkeeper.conflicts.lifecycle import open_conflicts
+from watchkeeper.daemon import open_watch
 from watchkeeper.model.conflicts import Conflict, Severity
 from watchkeeper.model.events import ConflictChanged, ConflictOpened
 from watchkeeper.model.probing import Outcome, Proof

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import click
 
-from watchkeeper.app import find_place, find_socket, make_adapter
+from watchkeeper.app import find_place, find_socket
 from watchkeeper.cli.documents import agent_event_document
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_lines_option, repo_option
 from watchkeeper.cli.output import find_terminal, printable, show_document
 from watchkeeper.cli.verb import verb
+from watchkeeper.daemon import make_adapter
 from watchkeeper.model.agents import Act, AgentEvent, Phase
 
 _MOST_LINE = 160

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from watchkeeper.app import Place, find_place, find_socket, open_watch, serve
+from watchkeeper.app import Place, find_place, find_socket
 from watchkeeper.cli.daemon import find_standing
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option
 from watchkeeper.cli.output import show, show_document
 from watchkeeper.cli.status import standing_document
 from watchkeeper.cli.verb import verb
+from watchkeeper.daemon import open_watch, serve
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.record.home import make_home
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from watchkeeper.app import Place, find_place, find_socket, open_watch, serve
+from watchkeeper.app import Place, find_place, find_socket
 from watchkeeper.cli.daemon import is_answering
 from watchkeeper.cli.documents import change_document, event_document, state_document
 from watchkeeper.cli.exits import Exit
@@ -23,6 +23,7 @@ from watchkeeper.cli.output import find_terminal, show, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.cli.wording import render_moment_iso
 from watchkeeper.conflicts.lifecycle import ConflictState
+from watchkeeper.daemon import open_watch, serve
 from watchkeeper.model.events import ConflictOpened
 
 if TYPE_CHECKING:

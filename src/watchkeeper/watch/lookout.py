@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,11 +13,10 @@ from watchkeeper.conflicts.lifecycle import State
 from watchkeeper.conflicts.pair import Party
 from watchkeeper.model.agents import AgentEvent, Session, SessionId
 from watchkeeper.model.changes import Change, Source
-from watchkeeper.model.conflicts import Conflict, Kind
+from watchkeeper.model.conflicts import Conflict
 from watchkeeper.model.errors import NotARepositoryError, WatchkeeperError
 from watchkeeper.model.events import Event
-from watchkeeper.model.ids import ChangeId, Millis, Sha
-from watchkeeper.model.probing import LiveTree
+from watchkeeper.model.ids import ChangeId, Millis
 from watchkeeper.model.reading import Reading
 from watchkeeper.repos.checkout import Checkout
 from watchkeeper.repos.objects import Objects
@@ -27,15 +25,15 @@ from watchkeeper.repos.target import Target
 from watchkeeper.repos.working import WorkingFile, read_branch_files
 from watchkeeper.watch.analyst import Analyst
 from watchkeeper.watch.attribution import Part
-from watchkeeper.watch.discovery import Found, Landed, Survey, Surveyor, is_git_at_work
-from watchkeeper.watch.kinship import onto_fork
-from watchkeeper.watch.pairs import PairKey, Pairs
-from watchkeeper.watch.proving import Prover, Proving, emergent_pairs
+from watchkeeper.watch.board import Board
+from watchkeeper.watch.discovery import Found, Survey, Surveyor, is_git_at_work
+from watchkeeper.watch.landings import Landings
+from watchkeeper.watch.proving import Prover
 from watchkeeper.watch.sharing import Sharing
+from watchkeeper.watch.sides import Sides
+from watchkeeper.watch.suspects import Suspects
 
-_MOST_FILES_LANDED = 400
 _SCANNERS = 2
-_MOST_UNITED = 64
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -81,51 +79,54 @@ class Lookout:
     ) -> None:
         self._surveyor = surveyor
         self._objects = objects
-        self._analyst = analyst
         self._clock = clock
-        self._pairs = Pairs(self._compare, state, clock=clock, ignore=ignore)
-        self._state = state
-        self._proving = Proving(prover, state) if prover is not None else None
-        if self._proving is not None:
-            self._proving.note(emergent_pairs(state()))
-        self._files: dict[ChangeId, tuple[WorkingFile, ...]] = {}
         self._sharing = Sharing(surveyor, objects)
+        self._board = Board(analyst, self._compare, state, clock=clock, ignore=ignore)
+        self._pairs = self._board.pairs
+        self._landings = Landings(surveyor, self._board, clock)
+        self._sides = Sides(surveyor, objects, self._board, self._landings, self._sharing)
+        self._suspects = Suspects(prover, self._board, self._sharing, state)
         known = state().changes.values()
         self._names = {each.path: str(each.id) for each in known if each.path and each.source is not Source.SESSION}
         self._branches: dict[str, Found] = {}
-        self._landed = Landed()
-        self._landed_waiting: OrderedDict[ChangeId, Change] = OrderedDict()
         self._troubles: dict[str, str] = {}
+        self._left_out: tuple[str, ...] = ()
         self.followed: dict[Path, Followed] = {}
-        self.target: Target | None = None
-        self.left_out: tuple[str, ...] = ()
         self.is_complete = False
+
+    @property
+    def target(self) -> Target | None:
+        """The target branch, and where it is."""
+        return self._landings.target
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What is not looked at, in sentences."""
+        return (*self._left_out, *self._landings.left_out)
 
     @property
     def changes(self) -> tuple[Change, ...]:
         """The live changes, and those that landed lately."""
-        return tuple(party.change for party in self._pairs.parties.values())
+        return tuple(party.change for party in self._board.parties.values())
 
     def read(self, path: str, content: bytes) -> Reading | None:
         """What a file says; None where no language reads it."""
-        return self._analyst.read(path, content)
+        return self._board.analyst.read(path, content)
 
     @property
     def parties(self) -> tuple[Party, ...]:
         """The changes with their footprints."""
-        return tuple(self._pairs.parties.values())
+        return tuple(self._board.parties.values())
 
     @property
     def has_more(self) -> bool:
         """Something waits that is not urgent."""
-        return bool(self._landed_waiting) or not self.is_complete
+        return self._landings.has_more or not self.is_complete
 
     @property
     def has_suspicions(self) -> bool:
         """Some pairs were compared anew, and the merges of those have to be run."""
-        if self._proving is not None:
-            self._proving.note(self._pairs.take_judged())
-        return self._proving is not None and self._proving.has_waiting
+        return self._suspects.has_more
 
     @property
     def troubles(self) -> tuple[str, ...]:
@@ -134,7 +135,7 @@ class Lookout:
 
     def count_files(self, change: ChangeId) -> int:
         """How many files the change touches."""
-        return len(self._files.get(change, ()))
+        return len(self._board.files.get(change, ()))
 
     def note(self, place: str, trouble: str) -> None:
         """A step failed; the next that succeeds at the same place takes it back."""
@@ -143,14 +144,13 @@ class Lookout:
     def survey(self, moved: Iterable[Path] = ()) -> Step:
         """Find what came, went or moved, and look at that; at the worktrees ``moved`` in any case."""
         survey = self._surveyor.survey(self._names)
-        target_moved = (survey.target and survey.target.commit) != (self.target and self.target.commit)
-        self.left_out, self.target = survey.left_out, survey.target
+        self._landings.set_target(survey.target)
+        self._left_out = survey.left_out
         self._let_go(survey)
         self._names = {found.place: found.change.id for found in survey.found}
         self._look_at_worktrees(survey, set(moved))
         self._look_at_branches(survey)
-        if target_moved:
-            self._renew_landed()
+        self._landings.renew_if_moved()
         self._troubles.pop("survey", None)
         unsettled = tuple(root for root, followed in self.followed.items() if not followed.is_scanned)
         return Step(self._pairs.events(), unsettled=unsettled)
@@ -192,7 +192,7 @@ class Lookout:
         if not self._sharing.set_sessions(root, sessions, self._clock()) or root not in self.followed:
             return Step()
         step = self.scan(root)
-        self._place_landed_again()
+        self._landings.place_again()
         return msgspec.structs.replace(step, events=(*step.events, *self._pairs.events()), touched=True)
 
     def tell(self, root: Path, session: SessionId, event: AgentEvent, at: Millis) -> Step:
@@ -209,9 +209,8 @@ class Lookout:
 
     def go_on(self) -> Step:
         """One piece of what is not urgent: a landed change, or the end of the first look."""
-        if self._landed_waiting:
-            _, change = self._landed_waiting.popitem(last=False)
-            self._take_landed(change)
+        if self._landings.has_more:
+            self._landings.take_next()
         elif not self.is_complete:
             self.is_complete = True
             self._pairs.close_inherited()
@@ -219,58 +218,31 @@ class Lookout:
 
     def prove_next(self) -> Step:
         """Run the merge of one suspected pair, as far as that is quick."""
-        assert self._proving is not None
-        pair = self._proving.next_pair()
-        suspicions, changes = self._suspected(pair)
-        if len(changes) < len(pair):
-            return Step(self._proving.gone(pair, self._state()))
-        return Step(self._proving.run(self._live_trees(changes), suspicions, self._state()))
-
-    def _live_trees(self, changes: Sequence[Change]) -> list[tuple[Change, LiveTree]]:
-        trees = [self._analyst.live_tree(change, self._files[change.id]) for change in changes]
-        files = self._sharing.together(changes[0], changes[1]) if len(changes) == 2 else None
-        if files is not None:
-            joint = self._analyst.joint_tree(changes[0], changes[1], files)
-            trees = [
-                msgspec.structs.replace(tree, joint=((other.change, joint),))
-                for tree, other in zip(trees, reversed(trees), strict=True)
-            ]
-        return list(zip(changes, trees, strict=True))
+        return Step(self._suspects.prove_next())
 
     def prepare_proofs(self) -> Step:
         """Have what every proof needs got ready: the first suspicion should not have to wait for it."""
-        if self._proving is not None:
-            self._proving.prepare([party.change for party in self._pairs.parties.values() if not party.is_landed])
+        self._suspects.prepare()
         return Step()
 
     def unite(self) -> Step:
         """Have all live changes looked at together, where that is worth it."""
-        live = [party.change for party in self._pairs.parties.values() if not party.is_landed]
-        if self._proving is not None and 2 < len(live) <= _MOST_UNITED:
-            self._proving.unite([self._analyst.live_tree(change, self._files[change.id]) for change in live])
+        self._suspects.unite()
         return Step()
 
     def take_proofs(self) -> Step:
         """What came of the merges that ran in the background."""
-        return Step(self._proving.take_finished(self._suspected) if self._proving is not None else (), touched=True)
+        return Step(self._suspects.take_finished(), touched=True)
 
     @property
     def awaits_proofs(self) -> bool:
         """The merges of some pairs are being run."""
-        return self._proving is not None and self._proving.is_awaiting
+        return self._suspects.is_awaiting
 
     @property
     def proved(self) -> tuple[int, int]:
         """How many pairs were run, and how often all changes together."""
-        return (self._proving.proofs, self._proving.unions) if self._proving is not None else (0, 0)
-
-    def _suspected(self, pair: PairKey) -> tuple[Sequence[Conflict], Sequence[Change]]:
-        """What is suspected of a pair of live changes that git can merge; fewer than two changes where one is gone."""
-        parties = [self._pairs.parties[each] for each in sorted(pair) if each in self._pairs.parties]
-        suspicions = self._pairs.suspicions(pair)
-        if any(party.is_landed for party in parties) or any(each.kind is Kind.TEXT for each in suspicions):
-            suspicions = ()
-        return suspicions, [party.change for party in parties]
+        return self._suspects.proved
 
     def judge_again(self) -> Step:
         """Compare the pairs whose comparison failed, and look at what time has decided."""
@@ -281,7 +253,7 @@ class Lookout:
 
     def expire_landed(self) -> Step:
         """Let go of what landed too long ago."""
-        self._renew_landed()
+        self._landings.renew()
         return Step(self._pairs.events())
 
     def reconcile(self) -> Step:
@@ -291,10 +263,12 @@ class Lookout:
 
     def close(self) -> None:
         """End all processes."""
-        if self._proving is not None:
-            self._proving.close()
+        self._suspects.close()
         for followed in self.followed.values():
             followed.checkout.close()
+
+    def _compare(self, one: Party, two: Party) -> tuple[Conflict, ...]:
+        return self._sides.compare(one, two)
 
     def _let_go(self, survey: Survey) -> None:
         """Changes that are no longer there, or go by another name now."""
@@ -303,9 +277,11 @@ class Lookout:
             if now.get(place) != name and Path(place) in self.followed:
                 self._drop_parts(self.followed[Path(place)], "its worktree is gone, or another branch's")
             if place not in now:
-                self._drop(ChangeId(name), "its branch is gone" if place in self._branches else "its worktree is gone")
+                self._board.drop(
+                    ChangeId(name), "its branch is gone" if place in self._branches else "its worktree is gone"
+                )
             elif now[place] != name:
-                self._drop(ChangeId(name), f"its worktree is on {now[place]} now")
+                self._board.drop(ChangeId(name), f"its worktree is on {now[place]} now")
         for place in self._branches.keys() - now.keys():
             del self._branches[place]
         for root in [root for root in self.followed if str(root) not in now]:
@@ -377,7 +353,7 @@ class Lookout:
             # Without a base there is no target: nothing that the branch could differ from.
             files = read_branch_files(self._surveyor.history, change.base, change.head) if change.base else ()
             self._branches[found.place] = found
-            self._renew(change, files, "its work is in the target branch")
+            self._board.renew(change, files, "its work is in the target branch")
 
     def _renew_worktree(self, followed: Followed) -> None:
         root, change, state = followed.worktree.path, followed.found.change, followed.checkout.state
@@ -385,118 +361,19 @@ class Lookout:
         parts = self._sharing.parts(root, change)
         if parts is None:
             self._drop_parts(followed, "it is the only session in its checkout, or over")
-            self._renew(change, state.files, "nothing differs from its base any more")
+            self._board.renew(change, state.files, "nothing differs from its base any more")
         else:
-            self._drop(change.id, "several sessions work in it: each has a change of its own")
+            self._board.drop(change.id, "several sessions work in it: each has a change of its own")
             self._drop_parts(followed, "nothing of it differs from its base any more", {part.id for part, _ in parts})
             followed.parts = frozenset(part.id for part, _ in parts)
             for part, files in parts:
-                self._renew_part(part, files)
+                self._board.renew_part(part, files)
         followed.files = state.files
-
-    def _renew_part(self, part: Change, files: tuple[WorkingFile, ...]) -> None:
-        """What another session saved or committed moves nothing here."""
-        known = self._pairs.parties.get(part.id)
-        if known is None or known.change.base != part.base or self._files.get(part.id) != files:
-            self._renew(part, files, "")
 
     def _drop_parts(self, followed: Followed, reason: str, but: Iterable[ChangeId] = ()) -> None:
         for identity in followed.parts - set(but):
-            self._drop(identity, reason)
+            self._board.drop(identity, reason)
         followed.parts &= set(but)
-
-    def _place_landed_again(self) -> None:
-        """Who has to be compared with what landed lately is another matter now."""
-        for party in [party for party in self._pairs.parties.values() if party.is_landed]:
-            self._pairs.place(party)
-
-    def _renew(self, change: Change, files: tuple[WorkingFile, ...], why_empty: str) -> None:
-        if files:
-            party = self._analyst.party(change, files)
-            self._files[change.id] = files
-            self._pairs.place(party)
-        else:
-            self._drop(change.id, why_empty)
-
-    def _drop(self, identity: ChangeId, reason: str) -> None:
-        self._pairs.drop(identity, reason)
-        self._files.pop(identity, None)
-        self._analyst.forget(identity)
-
-    def _compare(self, one: Party, two: Party) -> tuple[Conflict, ...]:
-        if one.is_landed or two.is_landed:
-            return self._analyst.compare(one, two) if self._could_meet(one, two) else ()
-        clashes = self._sharing.clashes(one.change, two.change)
-        if clashes is not None:
-            return self._analyst.compare(one, two, clashes=clashes)
-        related = self._since_they_parted(one, two)
-        return self._analyst.compare(*related) if related is not None else ()
-
-    def _could_meet(self, one: Party, two: Party) -> bool:
-        """Landed changes meet those that do not have them, and each other where they were open together."""
-        if one.is_landed and two.is_landed:
-            return frozenset({one.id, two.id}) in self._landed.open_together
-        landed, live = (one.change, two.change) if one.is_landed else (two.change, one.change)
-        if self.target is None or landed.head is None or self._sharing.is_covered(landed.head, self.target):
-            return False
-        return landed.head in self._surveyor.landed_since(live.base, self.target)
-
-    def _since_they_parted(self, one: Party, two: Party) -> tuple[Party, Party] | None:
-        """Where one is built on the other it has the other's commits: they are no conflict.
-
-        None where one side has nothing that the other does not have.
-        """
-        first, second = one.change, two.change
-        if Source.SESSION in (first.source, second.source):
-            return self._beyond(one, two)
-        if first.head is None or second.head is None or first.head == first.base or second.head == second.base:
-            return one, two
-        fork = self._surveyor.merge_base(first.head, second.head)
-        if fork is None or fork in (first.base, second.base) or self._is_landed(fork):
-            return one, two
-        sides = []
-        for change in (first, second):
-            files = onto_fork(self._files[change.id], fork, self._objects)
-            if not files:
-                return None
-            based = msgspec.structs.replace(change, base=fork)
-            sides.append(Party(based, self._analyst.footprint(based, files)))
-        return sides[0], sides[1]
-
-    def _beyond(self, one: Party, two: Party) -> tuple[Party, Party] | None:
-        """Without what of a session's committed work the other side is built on."""
-        sides = []
-        for party, other in ((one, two), (two, one)):
-            files = self._sharing.beyond(party.change, other.change)
-            if files == ():
-                return None
-            footprint = self._analyst.footprint(party.change, files) if files is not None else party.footprint
-            sides.append(Party(party.change, footprint))
-        return sides[0], sides[1]
-
-    def _is_landed(self, commit: Sha) -> bool:
-        return self.target is not None and self._surveyor.merge_base(commit, self.target.commit) == commit
-
-    def _renew_landed(self) -> None:
-        landed = self._surveyor.landed(self.target, self._clock())
-        now = {change.id: change for change in landed.changes}
-        known = {identity for identity, party in self._pairs.parties.items() if party.change.source is Source.LANDED}
-        for identity in known - now.keys():
-            self._drop(identity, "it landed too long ago, or is no longer in the target branch")
-        self._landed = landed
-        self._landed_waiting = OrderedDict((each.id, each) for each in landed.changes if each.id not in known)
-        for identity in known & now.keys():  # who has what may have changed with the target branch
-            self._pairs.judge_again(identity)
-
-    def _take_landed(self, change: Change) -> None:
-        assert change.head is not None
-        try:
-            files = read_branch_files(self._surveyor.history, change.base, change.head)
-        except WatchkeeperError as error:  # a shallow clone ends before it
-            self.left_out = (*self.left_out, f"{change.label}: {error.message}")
-            return
-        if len(files) <= _MOST_FILES_LANDED:
-            self._renew(change, files, "it changes nothing")
 
 
 def _standing(change: Change) -> tuple[object, ...]:
