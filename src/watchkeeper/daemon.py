@@ -181,7 +181,7 @@ def prove_aside() -> None:
     from watchkeeper.probes.sets import SetFinder
     from watchkeeper.probes.static import StaticProver
     from watchkeeper.probes.virtual import VirtualMerges
-    from watchkeeper.record.wire import decode_message
+    from watchkeeper.record.messages import decode_message
     from watchkeeper.sandbox.companion import receive
     from watchkeeper.watch.hubtrees import HubTrees
 

@@ -16,7 +16,7 @@ from watchkeeper.app import Place, find_place, open_analysis
 from watchkeeper.model.ids import ChangeId
 from watchkeeper.model.probing import LiveTree, Outcome, Proof, UnionProof
 from watchkeeper.probes.aside import Found, ProverAside
-from watchkeeper.record.wire import decode_message, encode_message
+from watchkeeper.record.messages import decode_message, encode_message
 from watchkeeper.watch.check import gather_changes
 
 ENTRY = "watchkeeper.daemon:prove_aside"

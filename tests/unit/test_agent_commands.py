@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchkeeper.agents.commands import ShellRead, find_reads, find_writes
-from watchkeeper.agents.payload import MAX_LINE
+from watchkeeper.agents.lines import MAX_LINE
 
 WHOLE = None
 

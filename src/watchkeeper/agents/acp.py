@@ -16,7 +16,7 @@ from watchkeeper.agents.acp_files import ServedFiles
 from watchkeeper.agents.acp_reading import ToolCalls
 from watchkeeper.agents.jsonrpc import DeniedError, RefusedError, UnknownMethodError
 from watchkeeper.agents.port import AgentError, Capabilities, Gate, Launch, Limits, allow
-from watchkeeper.agents.untrusted import MAX_TEXT, Fields, find_fields, find_objects, find_text
+from watchkeeper.agents.untrusted import MAX_TEXT, Fields, find_fields, find_objects, find_path, find_text
 from watchkeeper.agents.vendors import AcpVendor, Steering
 from watchkeeper.agents.wire import Telling, Wire, ask_gate
 from watchkeeper.model.agents import Act, AgentEvent, Channel, Phase, TextEdit
@@ -180,7 +180,7 @@ class AcpAdapter:
     async def _write(self, params: Fields) -> object:
         old, new = await self._files.compare(params)
         event = msgspec.structs.replace(
-            self._telling.about, act=Act.WRITE, phase=Phase.INTENT, path=find_text(params, "path"), tool="write",
+            self._telling.about, act=Act.WRITE, phase=Phase.INTENT, path=find_path(params, "path"), tool="write",
             edits=(TextEdit(old, new),),
         )  # fmt: skip
         verdict = await ask_gate(self._gate, event, self._limits, self._telling)

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from watchkeeper.agents.jsonrpc import DeniedError
-from watchkeeper.agents.untrusted import Fields, find_number, find_text, find_whole_text
+from watchkeeper.agents.untrusted import Fields, find_number, find_path, find_whole_text
 
 MAX_BYTES = 8 << 20
 
@@ -45,8 +45,8 @@ class ServedFiles:
         await asyncio.to_thread(self._store, self._place(params), find_whole_text(params, "content") or "")
 
     def _place(self, params: Fields) -> Path:
-        told = find_text(params, "path")
-        if not told or "\0" in told:
+        told = find_path(params, "path")
+        if not told:
             raise DeniedError("there is no path")
         place = Path(os.path.realpath(self._root / told))
         if not place.is_relative_to(os.path.realpath(self._root)):

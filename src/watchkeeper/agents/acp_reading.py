@@ -17,6 +17,7 @@ from watchkeeper.agents.untrusted import (
     Fields,
     find_fields,
     find_objects,
+    find_path,
     find_text,
     find_whole_text,
 )
@@ -138,7 +139,7 @@ def _is_telling(event: AgentEvent) -> bool:
 
 
 def _paths(known: Fields, arguments: Fields) -> tuple[str, ...]:
-    told = tuple(dict.fromkeys(path for each in find_objects(known, "locations") if (path := find_text(each, "path"))))
+    told = tuple(dict.fromkeys(path for each in find_objects(known, "locations") if (path := find_path(each, "path"))))
     return told or paths_of(arguments)
 
 
@@ -148,7 +149,7 @@ def _writes(known: Fields, arguments: Fields, event: AgentEvent) -> Iterator[Age
     for each in find_objects(known, "content"):
         new = find_whole_text(each, "newText")
         if new is not None:
-            edits.setdefault(find_text(each, "path"), []).append(TextEdit(find_whole_text(each, "oldText"), new))
+            edits.setdefault(find_path(each, "path"), []).append(TextEdit(find_whole_text(each, "oldText"), new))
     if not edits:
         patch = find_whole_text(arguments, "patchText") or find_whole_text(arguments, "patch") or ""
         edits = {each.path: list(each.edits) for each in parse_patch(patch)}

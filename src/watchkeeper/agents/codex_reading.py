@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from watchkeeper.agents.tooluse import parse_unified
-from watchkeeper.agents.untrusted import Fields, find_command, find_objects, find_text, find_whole_text
+from watchkeeper.agents.untrusted import Fields, find_command, find_objects, find_path, find_text, find_whole_text
 from watchkeeper.model.agents import Act, AgentEvent, Phase, TextEdit
 
 _PHASES = {"inProgress": Phase.INTENT, "failed": Phase.FAILED, "declined": Phase.FAILED}
@@ -32,7 +32,7 @@ def read_item(item: Fields, about: AgentEvent, *, is_started: bool) -> Iterator[
         case "webSearch":
             yield msgspec.structs.replace(event, act=Act.SEARCH, tool="webSearch")
         case "imageView":
-            yield msgspec.structs.replace(event, act=Act.READ, path=find_text(item, "path"), tool="imageView")
+            yield msgspec.structs.replace(event, act=Act.READ, path=find_path(item, "path"), tool="imageView")
         case "agentMessage" if not is_started and find_text(item, "text"):
             yield msgspec.structs.replace(event, act=Act.SAY, text=find_text(item, "text"), call="")
 
@@ -52,7 +52,7 @@ def read_command(item: Fields, event: AgentEvent) -> Iterator[AgentEvent]:
     for action in actions:
         act = _ACTIONS.get(find_text(action, "type"))
         if act is not None:
-            yield msgspec.structs.replace(event, act=act, path=find_text(action, "path"))
+            yield msgspec.structs.replace(event, act=act, path=find_path(action, "path"))
     if not actions or any(find_text(action, "type") not in _ACTIONS for action in actions):
         yield msgspec.structs.replace(event, act=Act.RUN)
 
@@ -61,12 +61,12 @@ def _read_change(item: Fields, event: AgentEvent) -> Iterator[AgentEvent]:
     for change in find_objects(item, "changes"):
         diff = find_whole_text(change, "diff") or ""
         kind = find_text(change, "kind", "type")
-        written = msgspec.structs.replace(event, act=Act.WRITE, tool="apply_patch", path=find_text(change, "path"))
+        written = msgspec.structs.replace(event, act=Act.WRITE, tool="apply_patch", path=find_path(change, "path"))
         if kind == "update":
             yield msgspec.structs.replace(written, edits=parse_unified(diff))
         else:  # the whole file, which is there or gone afterwards
             yield msgspec.structs.replace(written, edits=(TextEdit(None, diff),) if kind == "add" else ())
-        moved_to = find_text(change, "kind", "move_path")
+        moved_to = find_path(change, "kind", "move_path")
         if moved_to:
             yield msgspec.structs.replace(written, path=moved_to)
 

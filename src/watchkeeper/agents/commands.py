@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
-from watchkeeper.agents.payload import MAX_LINE
+from watchkeeper.agents.lines import MAX_LINE
 from watchkeeper.agents.shell import Simple, inner_script, parse_arguments, placed, simple_commands
 
 _MAX_COMMAND = 20_000

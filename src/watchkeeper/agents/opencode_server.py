@@ -18,7 +18,15 @@ from watchkeeper.agents.port import AgentError, Capabilities, Gate, GateKind, La
 from watchkeeper.agents.process import FloodError, Process, start_process
 from watchkeeper.agents.stream_reading import read_call
 from watchkeeper.agents.tooluse import command_of, parse_unified
-from watchkeeper.agents.untrusted import MAX_TEXT, Fields, find_fields, find_first_text, find_text, find_whole_text
+from watchkeeper.agents.untrusted import (
+    MAX_TEXT,
+    Fields,
+    find_fields,
+    find_first_path,
+    find_first_text,
+    find_text,
+    find_whole_text,
+)
 from watchkeeper.agents.wire import Telling, ask_gate, end_process, watch_process
 from watchkeeper.model.agents import Act, AgentEvent, Channel, Phase
 
@@ -330,7 +338,7 @@ def _read_permission(fields: Fields, about: AgentEvent) -> AgentEvent:
         phase=Phase.INTENT,
         call=find_text(fields, "tool", "callID"),
         tool=find_text(fields, "permission"),
-        path=find_first_text(details, ("filepath", "filePath", "path")),
+        path=find_first_path(details, ("filepath", "filePath", "path")),
         command=command_of(details),
         edits=parse_unified(find_whole_text(details, "diff") or "") if act is Act.WRITE else (),
     )

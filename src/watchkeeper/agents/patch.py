@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from watchkeeper.agents.payload import MAX_TEXT, checked_path
+from watchkeeper.agents.untrusted import MAX_CONTENT, checked_path
 from watchkeeper.model.agents import TextEdit
 
 _BEGIN, _END = "*** Begin Patch", "*** End Patch"
@@ -38,9 +38,9 @@ def find_patch(text: str) -> str:
 
 def parse_patch(text: str) -> tuple[FileEdit, ...]:
     """The files of a patch in its order. Never raises; what is no patch gives none."""
-    if _BEGIN not in text[:MAX_TEXT]:
+    if _BEGIN not in text[:MAX_CONTENT]:
         return ()
-    sections = _sections(find_patch(text[:MAX_TEXT]).split("\n")[1:])
+    sections = _sections(find_patch(text[:MAX_CONTENT]).split("\n")[1:])
     return tuple(_with_paths(edit for section in sections for edit in _file_edits(section)))[:_MAX_FILES]
 
 

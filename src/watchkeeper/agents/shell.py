@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from watchkeeper.agents.payload import checked_path
+from watchkeeper.agents.untrusted import checked_path
 
 _OPERATORS = "();<>|&\n"
 _INTO = {">", ">>", ">|", "&>", "&>>"}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from watchkeeper.agents.lines import Lines, lines_between, lines_from
 from watchkeeper.agents.untrusted import (
     Fields,
-    find_command,
-    find_first_text,
+    find_first_command,
+    find_first_path,
     find_number,
     find_objects,
+    find_range,
     find_text,
     find_whole_text,
 )
@@ -59,29 +61,24 @@ def classify_tool(name: str, arguments: Fields) -> Act | None:
 
 def paths_of(arguments: Fields) -> tuple[str, ...]:
     """The files that a call names."""
-    path = find_first_text(arguments, PATH_KEYS)
-    return (
-        (path,)
-        if path
-        else tuple(path for each in find_objects(arguments, "files") if (path := find_first_text(each, PATH_KEYS)))
-    )
+    path = find_first_path(arguments, PATH_KEYS)
+    several = (find_first_path(each, PATH_KEYS) for each in find_objects(arguments, "files"))
+    return (path,) if path else tuple(filter(None, several))
 
 
 def command_of(arguments: Fields) -> str:
     """The command that a call runs; ``""`` where it runs none."""
-    return next((found for key in COMMAND_KEYS if (found := find_command(arguments, key))), "")
+    return find_first_command(arguments, COMMAND_KEYS)
 
 
-def lines_of(arguments: Fields) -> tuple[int, int] | None:
-    """The first and last line that a read asks for, from 1; None where it is not both told: the whole file then."""
-    view = arguments.get("view_range")
-    if isinstance(view, list) and len(view) == 2:
-        return _range(find_number({"": view[0]}, ""), find_number({"": view[1]}, ""))
+def lines_of(arguments: Fields) -> Lines:
+    """The first and last line that a read asks for, from 1; None for the whole file."""
+    if isinstance(arguments.get("view_range"), list):
+        return find_range(arguments, "view_range")
     if "start_line" in arguments or "end_line" in arguments:
-        return _range(find_number(arguments, "start_line"), find_number(arguments, "end_line"))
+        return lines_between(find_number(arguments, "start_line"), find_number(arguments, "end_line"))
     start = find_number(arguments, "offset") or find_number(arguments, "line")
-    count = find_number(arguments, "limit")
-    return _range(start or 1, (start or 1) + count - 1) if count else None
+    return lines_from(start, find_number(arguments, "limit"))
 
 
 def edits_of(arguments: Fields) -> tuple[TextEdit, ...]:
@@ -119,7 +116,3 @@ def _edit(fields: Fields) -> Iterator[TextEdit]:
         new = next((text for key in _WHOLE_KEYS if (text := find_whole_text(fields, key)) is not None), None)
     if new is not None:
         yield TextEdit(old, new)
-
-
-def _range(first: int | None, last: int | None) -> tuple[int, int] | None:
-    return (first, last) if first is not None and last is not None and 1 <= first <= last else None

@@ -17,7 +17,7 @@ def is_answering(socket: Path) -> bool:
 def find_standing(socket: Path) -> Standing | None:
     """How the daemon stands; None where none answers."""
     from watchkeeper.model.errors import WatchkeeperError
-    from watchkeeper.record.wire import decode_message
+    from watchkeeper.record.messages import decode_message
     from watchkeeper.watch.attached import ask
     from watchkeeper.watch.hosting import Standing
 

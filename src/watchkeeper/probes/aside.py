@@ -20,7 +20,7 @@ import msgspec
 from watchkeeper.model.conflicts import Conflict
 from watchkeeper.model.ids import ChangeId, Sha
 from watchkeeper.model.probing import LiveTree, Outcome, Proof, UnionProof
-from watchkeeper.record.wire import decode_message, encode_message
+from watchkeeper.record.messages import decode_message, encode_message
 from watchkeeper.sandbox.companion import Companion, receive, send
 
 if TYPE_CHECKING:

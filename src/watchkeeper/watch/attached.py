@@ -13,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 
 from watchkeeper.model.errors import WatchkeeperError
-from watchkeeper.record.wire import decode_message
+from watchkeeper.record.messages import decode_message
 from watchkeeper.watch.hosting import Line
 from watchkeeper.watch.measures import WatchStatistics
 from watchkeeper.watch.picture import Picture, Update

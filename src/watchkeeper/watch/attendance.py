@@ -21,7 +21,7 @@ from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.events import ChangeMoved, NoticeDelivered, NoticeSettled, WatchStopped
 from watchkeeper.model.ids import ChangeId, Millis
-from watchkeeper.record.wire import decode_message, encode_message
+from watchkeeper.record.messages import decode_message, encode_message
 from watchkeeper.watch.believing import Believing
 from watchkeeper.watch.engine import LiveWatch
 from watchkeeper.watch.gatekeeping import Gatekeeper

@@ -16,7 +16,7 @@ from watchkeeper.model.agents import Heed
 from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.ids import Millis
-from watchkeeper.record.wire import encode_message
+from watchkeeper.record.messages import encode_message
 from watchkeeper.watch.attendance import Attendance
 from watchkeeper.watch.engine import LiveWatch
 from watchkeeper.watch.picture import Picture, Update

@@ -10,7 +10,7 @@ from pathlib import Path
 from watchkeeper.agents.port import Adapter, AgentError
 from watchkeeper.model.agents import Act, AgentEvent, Channel, Notice, SessionId
 from watchkeeper.model.errors import WatchkeeperError
-from watchkeeper.record.wire import decode_message, encode_message
+from watchkeeper.record.messages import decode_message, encode_message
 from watchkeeper.watch.attached import open_request
 from watchkeeper.watch.attendance import Heard, Told
 

@@ -12,7 +12,8 @@ from watchkeeper.agents.hooks.deeds import reads, replaces, runs, searches, touc
 from watchkeeper.agents.hooks.reading import Spot, Told, advice_of, hold_of, printed, reason_of, understand
 from watchkeeper.agents.hooks.setup import ConfigFile, Setup, grouped
 from watchkeeper.agents.hooks.vendor import HookCall, Point, Said
-from watchkeeper.agents.payload import get_fields, get_number, get_path, get_text, get_word, lines_from
+from watchkeeper.agents.lines import lines_from
+from watchkeeper.agents.untrusted import find_fields, find_number, find_path, find_text, find_word
 from watchkeeper.model.agents import Phase
 
 NAME = "claude"
@@ -28,7 +29,7 @@ SPOTS: Mapping[str, Spot] = {
 }
 
 TOOLS = {
-    "Read": reads("file_path", lines=lambda f: lines_from(get_number(f, "offset"), get_number(f, "limit"))),
+    "Read": reads("file_path", lines=lambda f: lines_from(find_number(f, "offset"), find_number(f, "limit"))),
     "Edit": replaces("file_path", old="old_string", new="new_string"),
     "MultiEdit": replaces("file_path", old="old_string", new="new_string", many="edits"),
     "Write": writes("file_path", content="content"),
@@ -58,18 +59,18 @@ class Claude:
 
     def read(self, payload: Mapping[str, object], cwd: str) -> HookCall:
         """See ``HookVendor``."""
-        event, session = get_word(payload, "hook_event_name"), get_word(payload, "session_id")
-        folder = get_path(payload, "cwd") or cwd
+        event, session = find_word(payload, "hook_event_name"), find_word(payload, "session_id")
+        folder = find_path(payload, "cwd") or cwd
         if _is_copilots(payload):
             return HookCall(Point.OTHER, session, folder, event)
         told = Told(
             event=event,
             session=session,
             cwd=folder,
-            tool=get_word(payload, "tool_name"),
-            fields=get_fields(payload, "tool_input"),
-            call=get_word(payload, "tool_use_id"),
-            prompt=get_text(payload, "prompt"),
+            tool=find_word(payload, "tool_name"),
+            fields=find_fields(payload, "tool_input"),
+            call=find_word(payload, "tool_use_id"),
+            prompt=find_text(payload, "prompt"),
             was_held=payload.get("stop_hook_active") is True,
         )
         return understand(NAME, told, SPOTS, TOOLS)

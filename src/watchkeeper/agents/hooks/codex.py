@@ -13,7 +13,7 @@ from watchkeeper.agents.hooks.deeds import patches, reads, runs
 from watchkeeper.agents.hooks.reading import Spot, Told, understand
 from watchkeeper.agents.hooks.setup import ConfigFile, Setup, grouped
 from watchkeeper.agents.hooks.vendor import HookCall, Point, Said
-from watchkeeper.agents.payload import get_fields, get_path, get_text, get_word
+from watchkeeper.agents.untrusted import find_fields, find_path, find_text, find_word
 from watchkeeper.model.agents import Phase
 
 NAME = "codex"
@@ -55,13 +55,13 @@ class Codex:
     def read(self, payload: Mapping[str, object], cwd: str) -> HookCall:
         """See ``HookVendor``."""
         told = Told(
-            event=get_word(payload, "hook_event_name"),
-            session=get_word(payload, "session_id"),
-            cwd=get_path(payload, "cwd") or cwd,
-            tool=get_word(payload, "tool_name"),
-            fields=get_fields(payload, "tool_input"),
-            call=get_word(payload, "tool_use_id"),
-            prompt=get_text(payload, "prompt"),
+            event=find_word(payload, "hook_event_name"),
+            session=find_word(payload, "session_id"),
+            cwd=find_path(payload, "cwd") or cwd,
+            tool=find_word(payload, "tool_name"),
+            fields=find_fields(payload, "tool_input"),
+            call=find_word(payload, "tool_use_id"),
+            prompt=find_text(payload, "prompt"),
             was_held=payload.get("stop_hook_active") is True,
         )
         return understand(NAME, told, SPOTS, TOOLS)

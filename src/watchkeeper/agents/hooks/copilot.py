@@ -11,7 +11,16 @@ from watchkeeper.agents.hooks.deeds import Deed, patch_deeds, reads, replaces, r
 from watchkeeper.agents.hooks.reading import Spot, Told, advice_of, hold_of, printed, reason_of, understand
 from watchkeeper.agents.hooks.setup import ConfigFile, Setup, flat
 from watchkeeper.agents.hooks.vendor import HookCall, Point, Said
-from watchkeeper.agents.payload import Fields, get_fields, get_path, get_text, get_word, view_range
+from watchkeeper.agents.untrusted import (
+    MAX_CONTENT,
+    Fields,
+    find_fields,
+    find_first_text,
+    find_path,
+    find_range,
+    find_text,
+    find_word,
+)
 from watchkeeper.model.agents import Phase
 
 NAME = "copilot"
@@ -31,11 +40,11 @@ _REPLACES = replaces("path", "file_path", old="old_str", new="new_str")
 
 def _edits(fields: Fields) -> tuple[Deed, ...]:
     """``Edit`` is also what it calls ``apply_patch``."""
-    return patch_deeds(get_text(fields, "input", "patch", "command")) or _REPLACES(fields)
+    return patch_deeds(find_first_text(fields, ("input", "patch", "command"), MAX_CONTENT)) or _REPLACES(fields)
 
 
 TOOLS = {
-    "Read": reads("path", "file_path", lines=view_range),
+    "Read": reads("path", "file_path", lines=lambda f: find_range(f, "view_range")),
     "Edit": _edits,
     "Write": writes("path", "file_path", content="file_text"),
     "Bash": runs("command"),
@@ -63,14 +72,14 @@ class Copilot:
     def read(self, payload: Mapping[str, object], cwd: str) -> HookCall:
         """See ``HookVendor``."""
         told = Told(
-            event=get_word(payload, "hook_event_name"),
-            session=get_word(payload, "session_id"),
-            cwd=get_path(payload, "cwd") or cwd,
-            tool=get_word(payload, "tool_name"),
+            event=find_word(payload, "hook_event_name"),
+            session=find_word(payload, "session_id"),
+            cwd=find_path(payload, "cwd") or cwd,
+            tool=find_word(payload, "tool_name"),
             fields=_arguments(payload),
-            prompt=get_text(payload, "prompt"),
+            prompt=find_text(payload, "prompt"),
             was_held=payload.get("stop_hook_active") is True,
-            failed=get_word(get_fields(payload, "tool_result"), "result_type") not in {"", "success"},
+            failed=find_word(payload, "tool_result", "result_type") not in {"", "success"},
         )
         return understand(NAME, told, SPOTS, TOOLS)
 
@@ -88,4 +97,4 @@ class Copilot:
 def _arguments(payload: Mapping[str, object]) -> Fields:
     """The arguments; a tool may have been called with a plain text."""
     text = payload.get("tool_input")
-    return {"input": text} if isinstance(text, str) else get_fields(payload, "tool_input")
+    return {"input": text} if isinstance(text, str) else find_fields(payload, "tool_input")

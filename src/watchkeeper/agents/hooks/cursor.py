@@ -11,15 +11,15 @@ from watchkeeper.agents.hooks.deeds import reads, replaces, runs, searches, touc
 from watchkeeper.agents.hooks.reading import Spot, Told, advice_of, hold_of, printed, reason_of, understand
 from watchkeeper.agents.hooks.setup import ConfigFile, Setup, flat
 from watchkeeper.agents.hooks.vendor import HookCall, Point, Said
-from watchkeeper.agents.payload import (
+from watchkeeper.agents.lines import lines_from
+from watchkeeper.agents.untrusted import (
     checked_path,
-    get_fields,
-    get_items,
-    get_number,
-    get_path,
-    get_text,
-    get_word,
-    lines_from,
+    find_fields,
+    find_number,
+    find_path,
+    find_text,
+    find_texts,
+    find_word,
 )
 from watchkeeper.model.agents import Phase
 
@@ -42,7 +42,7 @@ _OF_ONE_TOOL = {"beforeReadFile": "Read", "afterFileEdit": "Edit"}
 _PATHS = ("file_path", "path", "target_file")
 
 TOOLS = {
-    "Read": reads(*_PATHS, lines=lambda f: lines_from(get_number(f, "offset"), get_number(f, "limit"))),
+    "Read": reads(*_PATHS, lines=lambda f: lines_from(find_number(f, "offset"), find_number(f, "limit"))),
     "Edit": replaces(*_PATHS, old="old_string", new="new_string", many="edits"),
     "Write": touches(*_PATHS),
     "Delete": touches(*_PATHS),
@@ -68,17 +68,17 @@ class Cursor:
 
     def read(self, payload: Mapping[str, object], cwd: str) -> HookCall:
         """See ``HookVendor``."""
-        event = get_word(payload, "hook_event_name")
-        roots = [checked_path(root) for root in get_items(payload, "workspace_roots") if isinstance(root, str)]
+        event = find_word(payload, "hook_event_name")
+        roots = map(checked_path, find_texts(payload, "workspace_roots"))
         told = Told(
             event=event,
-            session=get_word(payload, "conversation_id", "session_id"),
-            cwd=get_path(payload, "cwd") or next(filter(None, roots), cwd),
-            tool=_OF_ONE_TOOL.get(event) or get_word(payload, "tool_name"),
-            fields=payload if event in _OF_ONE_TOOL else get_fields(payload, "tool_input"),
-            call=get_word(payload, "tool_use_id"),
-            prompt=get_text(payload, "prompt"),
-            was_held=bool(get_number(payload, "loop_count")),
+            session=find_word(payload, "conversation_id") or find_word(payload, "session_id"),
+            cwd=find_path(payload, "cwd") or next(filter(None, roots), cwd),
+            tool=_OF_ONE_TOOL.get(event) or find_word(payload, "tool_name"),
+            fields=payload if event in _OF_ONE_TOOL else find_fields(payload, "tool_input"),
+            call=find_word(payload, "tool_use_id"),
+            prompt=find_text(payload, "prompt"),
+            was_held=bool(find_number(payload, "loop_count")),
         )
         return understand(NAME, told, SPOTS, TOOLS)
 

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import posixpath
-import shlex
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 import msgspec
 
 from watchkeeper.agents.commands import find_reads, find_writes
+from watchkeeper.agents.lines import Lines
 from watchkeeper.agents.patch import find_patch, parse_patch
-from watchkeeper.agents.payload import (
+from watchkeeper.agents.untrusted import (
+    MAX_CONTENT,
     Fields,
     checked_path,
-    get_content,
-    get_edit,
-    get_edits,
-    get_items,
-    get_path,
-    get_text,
+    find_first_command,
+    find_first_path,
+    find_objects,
+    find_path,
+    find_text,
+    find_texts,
+    find_whole_text,
 )
 from watchkeeper.model.agents import Act, AgentEvent, Phase, TextEdit
 
-Lines = tuple[int, int] | None
+_MAX_EDITS = 1_000
 
 
 class Deed(msgspec.Struct, frozen=True):
@@ -44,7 +47,7 @@ def reads(*path: str, lines: Callable[[Fields], Lines] = lambda _fields: None) -
     """Reads one file; ``path`` are the names that the argument may have."""
 
     def deeds(fields: Fields) -> tuple[Deed, ...]:
-        found = get_path(fields, *path)
+        found = find_first_path(fields, path)
         return (Deed(Act.READ, found, lines(fields)),) if found else ()
 
     return deeds
@@ -54,7 +57,7 @@ def reads_all(key: str) -> Tool:
     """Reads the files in a list; patterns among them are searches."""
 
     def deeds(fields: Fields) -> tuple[Deed, ...]:
-        texts = [checked_path(item) for item in get_items(fields, key) if isinstance(item, str)]
+        texts = map(checked_path, find_texts(fields, key))
         return tuple(Deed(Act.SEARCH if set(text) & set("*?[") else Act.READ, text) for text in texts if text)
 
     return deeds
@@ -62,14 +65,15 @@ def reads_all(key: str) -> Tool:
 
 def writes(*path: str, content: str) -> Tool:
     """Writes a whole file."""
-    return _writes(path, lambda fields: get_content(fields, content))
+    return _writes(path, lambda fields: _content(fields, content))
 
 
 def replaces(*path: str, old: str, new: str, many: str = "") -> Tool:
     """Replaces a text by another; or several, in the list under ``many``."""
 
     def edits(fields: Fields) -> tuple[TextEdit, ...]:
-        return (get_edits(fields, many, old, new) if many else ()) or get_edit(fields, old, new)
+        several = islice(find_objects(fields, many), _MAX_EDITS) if many else ()
+        return tuple(edit for each in several for edit in _edit(each, old, new)) or _edit(fields, old, new)
 
     return _writes(path, edits)
 
@@ -83,7 +87,7 @@ def searches(*path: str, pattern: str = "pattern") -> Tool:
     """Looks through files: what of them it shows is not told."""
 
     def deeds(fields: Fields) -> tuple[Deed, ...]:
-        return (Deed(Act.SEARCH, get_path(fields, *path), text=get_text(fields, pattern)[:500]),)
+        return (Deed(Act.SEARCH, find_first_path(fields, path), text=find_text(fields, pattern, most=500)),)
 
     return deeds
 
@@ -92,8 +96,8 @@ def runs(*command: str, cwd: str = "") -> Tool:
     """Runs a command in a shell: the run, what the command seems to read and write, and the patch it may hold."""
 
     def deeds(fields: Fields) -> tuple[Deed, ...]:
-        text = get_text(fields, *command) or _joined(fields, command)
-        return run_deeds(text, get_path(fields, cwd) if cwd else "") if text else ()
+        text = find_first_command(fields, command, MAX_CONTENT)
+        return run_deeds(text, find_path(fields, cwd) if cwd else "") if text else ()
 
     return deeds
 
@@ -102,7 +106,7 @@ def patches(*text: str) -> Tool:
     """Applies a patch in the form of ``apply_patch``."""
 
     def deeds(fields: Fields) -> tuple[Deed, ...]:
-        return patch_deeds(get_text(fields, *text) or _joined(fields, text))
+        return patch_deeds(find_first_command(fields, text, MAX_CONTENT))
 
     return deeds
 
@@ -143,18 +147,19 @@ def as_events(
 
 def _writes(path: tuple[str, ...], edits: Callable[[Fields], tuple[TextEdit, ...]]) -> Tool:
     def deeds(fields: Fields) -> tuple[Deed, ...]:
-        found = get_path(fields, *path)
+        found = find_first_path(fields, path)
         return (Deed(Act.WRITE, found, edits=edits(fields)),) if found else ()
 
     return deeds
 
 
-def _joined(fields: Fields, keys: tuple[str, ...]) -> str:
-    """A command as a list of words: ``["bash", "-lc", "cat a.py"]`` is what it runs, other lists are quoted."""
-    for key in keys:
-        words = [item for item in get_items(fields, key) if isinstance(item, str)]
-        if len(words) == 3 and words[0].rpartition("/")[2] in {"bash", "sh", "zsh"} and words[1] in {"-c", "-lc"}:
-            return get_text({"command": words[2]}, "command")
-        if words:
-            return get_text({"command": shlex.join(words)}, "command")
-    return ""
+def _content(fields: Fields, name: str) -> tuple[TextEdit, ...]:
+    new = find_whole_text(fields, name)
+    return (TextEdit(None, new),) if new is not None and len(new) <= MAX_CONTENT else ()
+
+
+def _edit(fields: Fields, old: str, new: str) -> tuple[TextEdit, ...]:
+    before, after = find_whole_text(fields, old), find_whole_text(fields, new)
+    if before is None or after is None or max(len(before), len(after)) > MAX_CONTENT:
+        return ()
+    return (TextEdit(before, after),)

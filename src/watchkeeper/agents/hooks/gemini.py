@@ -14,16 +14,8 @@ from watchkeeper.agents.hooks.deeds import reads, reads_all, replaces, runs, sea
 from watchkeeper.agents.hooks.reading import Spot, Told, advice_of, hold_of, printed, reason_of, understand
 from watchkeeper.agents.hooks.setup import ConfigFile, Setup, grouped
 from watchkeeper.agents.hooks.vendor import HookCall, Point, Said
-from watchkeeper.agents.payload import (
-    Fields,
-    get_fields,
-    get_number,
-    get_path,
-    get_text,
-    get_word,
-    lines_between,
-    lines_from,
-)
+from watchkeeper.agents.lines import lines_between, lines_from
+from watchkeeper.agents.untrusted import Fields, find_fields, find_number, find_path, find_text, find_word
 from watchkeeper.model.agents import Phase
 
 NAME = "gemini"
@@ -40,9 +32,9 @@ SPOTS: Mapping[str, Spot] = {
 
 
 def _lines(fields: Fields) -> tuple[int, int] | None:
-    told = lines_between(get_number(fields, "start_line"), get_number(fields, "end_line"))
-    offset = get_number(fields, "offset")  # older versions count it from 0
-    return told or lines_from(None if offset is None else offset + 1, get_number(fields, "limit"))
+    told = lines_between(find_number(fields, "start_line"), find_number(fields, "end_line"))
+    offset = find_number(fields, "offset")  # older versions count it from 0
+    return told or lines_from(None if offset is None else offset + 1, find_number(fields, "limit"))
 
 
 TOOLS = {
@@ -75,19 +67,19 @@ class Gemini:
     def read(self, payload: Mapping[str, object], cwd: str) -> HookCall:
         """See ``HookVendor``."""
         told = Told(
-            event=get_word(payload, "hook_event_name"),
-            session=get_word(payload, "session_id"),
-            cwd=get_path(payload, "cwd") or cwd,
-            tool=get_word(payload, "tool_name"),
-            fields=get_fields(payload, "tool_input"),
-            prompt=get_text(payload, "prompt"),
+            event=find_word(payload, "hook_event_name"),
+            session=find_word(payload, "session_id"),
+            cwd=find_path(payload, "cwd") or cwd,
+            tool=find_word(payload, "tool_name"),
+            fields=find_fields(payload, "tool_input"),
+            prompt=find_text(payload, "prompt"),
             was_held=payload.get("stop_hook_active") is True,
-            failed=bool(get_fields(payload, "tool_response").get("error")),
+            failed=bool(find_fields(payload, "tool_response").get("error")),
         )
         call = understand(NAME, told, SPOTS, TOOLS)
         if call.point is not Point.BEFORE_MODEL:
             return call
-        messages = get_fields(payload, "llm_request").get("messages")
+        messages = find_fields(payload, "llm_request").get("messages")
         # Without the messages there are none to add one to: an answer would empty the request.
         good = isinstance(messages, list) and all(isinstance(message, dict) for message in messages)
         return msgspec.structs.replace(call, echo={"messages": messages} if good else {}, can_advise=good)

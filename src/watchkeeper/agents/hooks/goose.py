@@ -11,7 +11,8 @@ from watchkeeper.agents.hooks.deeds import reads, replaces, runs, searches, writ
 from watchkeeper.agents.hooks.reading import Spot, Told, hold_of, printed, reason_of, understand
 from watchkeeper.agents.hooks.setup import ConfigFile, Setup, grouped
 from watchkeeper.agents.hooks.vendor import HookCall, Point, Said
-from watchkeeper.agents.payload import get_fields, get_number, get_path, get_text, get_word, lines_from
+from watchkeeper.agents.lines import lines_from
+from watchkeeper.agents.untrusted import find_fields, find_number, find_path, find_text, find_word
 from watchkeeper.model.agents import Phase
 
 NAME = "goose"
@@ -27,7 +28,7 @@ SPOTS: Mapping[str, Spot] = {
 }
 
 TOOLS = {
-    "read": reads("path", lines=lambda f: lines_from(get_number(f, "line"), get_number(f, "limit"))),
+    "read": reads("path", lines=lambda f: lines_from(find_number(f, "line"), find_number(f, "limit"))),
     "edit": replaces("path", old="before", new="after"),
     "write": writes("path", content="content"),
     "shell": runs("command"),
@@ -65,13 +66,13 @@ class Goose:
     def read(self, payload: Mapping[str, object], cwd: str) -> HookCall:
         """See ``HookVendor``."""
         told = Told(
-            event=get_word(payload, "event"),
-            session=get_word(payload, "session_id"),
-            cwd=get_path(payload, "working_dir") or cwd,
-            tool=get_word(payload, "tool_name").removeprefix("developer__"),
-            fields=get_fields(payload, "tool_input"),
-            call=get_word(payload, "tool_call_id"),
-            prompt=get_text(payload, "message"),
+            event=find_word(payload, "event"),
+            session=find_word(payload, "session_id"),
+            cwd=find_path(payload, "working_dir") or cwd,
+            tool=find_word(payload, "tool_name").removeprefix("developer__"),
+            fields=find_fields(payload, "tool_input"),
+            call=find_word(payload, "tool_call_id"),
+            prompt=find_text(payload, "message"),
         )
         return understand(NAME, told, SPOTS, TOOLS)
 

@@ -12,7 +12,8 @@ from watchkeeper.agents.hooks.deeds import Tool, patches, reads, replaces, runs,
 from watchkeeper.agents.hooks.reading import Spot, Told, advice_of, hold_of, printed, reason_of, understand
 from watchkeeper.agents.hooks.setup import ConfigFile, Setup
 from watchkeeper.agents.hooks.vendor import HookCall, Point, Said
-from watchkeeper.agents.payload import Fields, get_fields, get_number, get_path, get_text, get_word, lines_between
+from watchkeeper.agents.lines import lines_between
+from watchkeeper.agents.untrusted import Fields, find_fields, find_number, find_path, find_text, find_word
 from watchkeeper.model.agents import Phase
 
 NAME = "opencode"
@@ -29,8 +30,8 @@ SPOTS: Mapping[str, Spot] = {
 
 def _lines(fields: Fields) -> tuple[int, int] | None:
     """What was shown, where that is told; else what was asked for, whether it counts from 0 or from 1."""
-    shown = lines_between(get_number(fields, "shown_first"), get_number(fields, "shown_last"))
-    offset, limit = get_number(fields, "offset"), get_number(fields, "limit")
+    shown = lines_between(find_number(fields, "shown_first"), find_number(fields, "shown_last"))
+    offset, limit = find_number(fields, "offset"), find_number(fields, "limit")
     if shown or (offset is None and limit is None):
         return shown
     start = max(1, offset or 1)
@@ -70,13 +71,13 @@ class OpenCode:
     def read(self, payload: Mapping[str, object], cwd: str) -> HookCall:
         """See ``HookVendor``."""
         told = Told(
-            event=get_word(payload, "event"),
-            session=get_word(payload, "session"),
-            cwd=get_path(payload, "cwd") or cwd,
-            tool=get_word(payload, "tool"),
-            fields={**get_fields(payload, "args"), **_shown(payload)},
-            call=get_word(payload, "call"),
-            prompt=get_text(payload, "text"),
+            event=find_word(payload, "event"),
+            session=find_word(payload, "session"),
+            cwd=find_path(payload, "cwd") or cwd,
+            tool=find_word(payload, "tool"),
+            fields={**find_fields(payload, "args"), **_shown(payload)},
+            call=find_word(payload, "call"),
+            prompt=find_text(payload, "text"),
             was_held=payload.get("held") is True,
         )
         return understand(NAME, told, SPOTS, TOOLS)
@@ -93,5 +94,5 @@ class OpenCode:
 
 
 def _shown(payload: Mapping[str, object]) -> Fields:
-    display = get_fields(get_fields(payload, "metadata"), "display")
+    display = find_fields(payload, "metadata", "display")
     return {"shown_first": display.get("lineStart"), "shown_last": display.get("lineEnd")}

@@ -8,7 +8,7 @@ from watchkeeper.agents.hooks.deeds import Deed, reads, replaces, runs, searches
 from watchkeeper.agents.hooks.reading import Spot, Told, advice_of, hold_of, printed, reason_of, understand
 from watchkeeper.agents.hooks.setup import ConfigFile, Setup, grouped
 from watchkeeper.agents.hooks.vendor import HookCall, Point, Said
-from watchkeeper.agents.payload import Fields, get_fields, get_path, get_text, get_word, view_range
+from watchkeeper.agents.untrusted import Fields, find_fields, find_path, find_range, find_text, find_word
 from watchkeeper.model.agents import Phase
 
 NAME = "openhands"
@@ -23,7 +23,7 @@ SPOTS: Mapping[str, Spot] = {
 }
 
 _EDITOR = {
-    "view": reads("path", lines=view_range),
+    "view": reads("path", lines=lambda f: find_range(f, "view_range")),
     "create": writes("path", content="file_text"),
     "str_replace": replaces("path", old="old_str", new="new_str"),
     "insert": touches("path"),
@@ -32,7 +32,7 @@ _EDITOR = {
 
 
 def _edits(fields: Fields) -> tuple[Deed, ...]:
-    tool = _EDITOR.get(get_word(fields, "command"))
+    tool = _EDITOR.get(find_word(fields, "command"))
     return tool(fields) if tool else ()
 
 
@@ -63,12 +63,12 @@ class OpenHands:
     def read(self, payload: Mapping[str, object], cwd: str) -> HookCall:
         """See ``HookVendor``."""
         told = Told(
-            event=get_word(payload, "event_type"),
-            session=get_word(payload, "session_id"),
-            cwd=get_path(payload, "working_dir") or cwd,
-            tool=get_word(payload, "tool_name"),
-            fields=get_fields(payload, "tool_input"),
-            prompt=get_text(payload, "message"),
+            event=find_word(payload, "event_type"),
+            session=find_word(payload, "session_id"),
+            cwd=find_path(payload, "working_dir") or cwd,
+            tool=find_word(payload, "tool_name"),
+            fields=find_fields(payload, "tool_input"),
+            prompt=find_text(payload, "message"),
         )
         return understand(NAME, told, SPOTS, TOOLS)
 

@@ -9,7 +9,7 @@ import msgspec
 
 from watchkeeper.agents.hooks.deeds import Tool, as_events
 from watchkeeper.agents.hooks.vendor import HookCall, Point, Said
-from watchkeeper.agents.payload import Fields
+from watchkeeper.agents.untrusted import Fields
 from watchkeeper.model.agents import Act, AgentEvent, Phase
 
 _MAX_SAID = 16_000

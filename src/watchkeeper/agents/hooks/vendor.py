@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Protocol
@@ -10,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from watchkeeper.agents.hooks.setup import Setup
+from watchkeeper.agents.untrusted import NotAnObjectError, read_object
 from watchkeeper.model.agents import AgentEvent
 from watchkeeper.model.errors import WatchkeeperError
 
@@ -93,24 +93,9 @@ def decode_payload(raw: bytes) -> Mapping[str, object]:
     if len(raw) > MAX_PAYLOAD:
         raise _refused(f"it has {len(raw)} bytes, {MAX_PAYLOAD} are read")
     try:
-        found = msgspec.json.decode(raw)
-    except RecursionError as error:
-        raise _refused("it is nested too deeply") from error
-    except (msgspec.MsgspecError, UnicodeError, ValueError):
-        found = _decode_leniently(raw)
-    if not isinstance(found, dict):
-        raise _refused("it is no JSON object")
-    return found
-
-
-def _decode_leniently(raw: bytes) -> object:
-    """As JavaScript does, which may write half of a surrogate pair."""
-    try:
-        return json.loads(raw.decode("utf-8", "replace"))
-    except RecursionError as error:
-        raise _refused("it is nested too deeply") from error
-    except ValueError as error:
-        raise _refused(f"it is no JSON: {error}") from error
+        return read_object(raw)
+    except NotAnObjectError as error:
+        raise _refused(str(error)) from error
 
 
 def _refused(reason: str) -> PayloadError:
