@@ -16,7 +16,9 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequenc
 import msgspec
 
 from watchkeeper.code.changed_file import Bodies, ChangedFile
-from watchkeeper.code.compare import Comparison, FileDelta, FileVersion, drop_mere_renames, find_moves
+from watchkeeper.code.comparison.moves import drop_mere_renames, find_moves
+from watchkeeper.code.comparison.sides import FileVersion
+from watchkeeper.code.comparison.symbols import Comparison, FileDelta
 from watchkeeper.code.index import ProjectIndex, display_name
 from watchkeeper.code.languages import find_language
 from watchkeeper.code.linediff import hunks as line_hunks

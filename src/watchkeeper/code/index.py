@@ -17,7 +17,6 @@ from watchkeeper.model.reading import Export, Import, Reading, Symbol, SymbolKin
 
 _BOUNDARY = re.compile(r"[/.]")
 MEMBER_KINDS = frozenset({SymbolKind.METHOD, SymbolKind.PROPERTY, SymbolKind.FIELD})
-CLASS_KINDS = frozenset({SymbolKind.CLASS, SymbolKind.INTERFACE, SymbolKind.TYPE, SymbolKind.ENUM})
 
 
 class FileTable:
@@ -133,6 +132,16 @@ class ProjectIndex:
                 return None
             table = self._tables[path] = FileTable(reading)
         return table
+
+    def find_symbol(self, key: SymbolKey) -> Symbol | None:
+        """The definition of that name; None where there is none."""
+        table = self.find_table(key.path)
+        return table.symbols.get(key.qualname) if table is not None else None
+
+    def has_members(self, key: SymbolKey) -> bool:
+        """Whether anything is defined inside that definition."""
+        table = self.find_table(key.path)
+        return table is not None and f"{key.qualname}." in table.prefixes
 
     def definers(self, name: str) -> Sequence[SymbolKey]:
         """All class members of that name, in any class."""

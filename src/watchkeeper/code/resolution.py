@@ -1,13 +1,14 @@
-"""What a reference was found to mean, as values: what ``code.resolve`` answers with."""
+"""What a reference was found to mean, as values: what ``code.resolve`` answers with, and its parts tell each other."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import IntEnum, StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from watchkeeper.model.footprint import Confidence
 from watchkeeper.model.ids import SymbolKey
+from watchkeeper.model.reading import Chain
 
 
 class What(StrEnum):
@@ -75,6 +76,23 @@ class ClassOrder(NamedTuple):
 
 FOUND_NOTHING = Resolution(Outcome.UNRESOLVED, (), UNKNOWN)
 FOUND_OUTSIDE = Resolution(Outcome.OUTSIDE, (), OUTSIDE)
+
+
+class Evaluation(Protocol):
+    """What the meaning of names and of members asks back. ``depth``: how far from the question; there is an end."""
+
+    def follow(self, path: str, holder: str, chain: Chain, depth: int) -> Resolution:
+        """What ``chain`` means inside the symbol ``holder`` of the file ``path``."""
+
+    def type_of(self, key: SymbolKey, receiver: SymbolKey | None, depth: int) -> Value:
+        """What the symbol gives when it is called or taken, from ``receiver`` where it is a member."""
+
+    def attribute(self, value: Value, name: str, depth: int) -> Resolution:
+        """What ``name`` means on a value."""
+
+
+MAX_DEPTH = 14
+"""Questions that lead to questions end here: definitions may be made of each other."""
 
 
 def solid(found: Resolution) -> Iterator[Target]:

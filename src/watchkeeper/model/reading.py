@@ -120,6 +120,12 @@ class SymbolKind(StrEnum):
 CALLABLES = frozenset({SymbolKind.FUNCTION, SymbolKind.METHOD, SymbolKind.PROPERTY})
 """What has a body that runs when it is called, or taken."""
 
+CLASS_KINDS = frozenset({SymbolKind.CLASS, SymbolKind.INTERFACE, SymbolKind.TYPE, SymbolKind.ENUM})
+"""What has members."""
+
+VALUE_KINDS = frozenset({SymbolKind.VARIABLE, SymbolKind.FIELD})
+"""What is a value and runs nothing."""
+
 Span = tuple[int, int]
 """First and last line, 1-based, both included."""
 

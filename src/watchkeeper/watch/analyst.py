@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from watchkeeper.code.changed_file import ChangedFile
-from watchkeeper.code.compare import FileDelta
+from watchkeeper.code.comparison.symbols import FileDelta
 from watchkeeper.code.footprint import ReadMemory, build_footprint, compare_file
 from watchkeeper.code.index import ProjectIndex
 from watchkeeper.code.languages import find_language, languages

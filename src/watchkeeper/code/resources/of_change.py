@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 
 from watchkeeper.code.changed_file import Bodies, ChangedFile
-from watchkeeper.code.compare import FileDelta
+from watchkeeper.code.comparison.symbols import FileDelta
 from watchkeeper.code.index import ProjectIndex
 from watchkeeper.code.memory import Memory
 from watchkeeper.code.resources import read_resources

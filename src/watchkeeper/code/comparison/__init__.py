@@ -1,0 +1,1 @@
+"""Two versions of a file -> what was added, altered, deleted, renamed; and what the files of a change say together."""
