@@ -167,6 +167,14 @@ def test_an_inbox_gives_what_is_new_first_a_few_at_a_time_and_what_was_told_agai
     assert second.events == ()
 
 
+def test_an_inbox_that_several_sessions_share_shows_but_leaves_each_to_be_told_in_its_own_turn() -> None:
+    newest = msgspec.structs.replace(ME, id=SessionId("codex-2"))
+    state = state_of(NoticeQueued(notice(1)))
+    answer = answer_tool(Ask("inbox", {}), (ME, newest), state, (), {MINE: (ME, newest)})
+    assert answer.text.startswith("New (1):")
+    assert answer.events == ()
+
+
 def test_an_inbox_holds_nothing_of_others() -> None:
     other = ask("inbox", state=state_of(NoticeQueued(notice(1, OTHER))))
     assert other == Answer("Nothing: no conflict of your change is known.")

@@ -247,6 +247,27 @@ def test_what_came_of_the_notices_of_a_session_that_is_done_is_kept_in_the_log_a
     assert book.decide() == ()
 
 
+def test_a_conflict_knows_who_was_told_in_vain_until_it_is_heeded_or_opens_anew(book: Book) -> None:
+    def unanswered() -> tuple[str, ...]:
+        return book.state.conflicts[ID].unanswered
+
+    book.add(ConflictOpened(conflict()))
+    book.decide()
+    book.deliver(ONE)
+    assert unanswered() == ()
+    book.add(SessionEnded(ONE.id, "it said so"))
+    book.decide()
+    book.decide()
+    assert unanswered() == (ONE.id,)
+    book.add(ConflictChanged(conflict()))
+    assert unanswered() == (ONE.id,)
+    book.add(ConflictClosed(ID, CloseReason.RESOLVED))
+    book.decide()
+    assert unanswered() == ()
+    book.add(ConflictOpened(conflict()))
+    assert unanswered() == ()
+
+
 def test_what_is_unanswered_stays_known_until_the_conflict_is_over(book: Book) -> None:
     book.add(ConflictOpened(conflict()))
     book.decide()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from watchkeeper.model.agents import How, SessionId
 from watchkeeper.model.ids import Millis, SymbolKey
-from watchkeeper.watch.seen import MOST_SEEN, Beliefs, Version
+from watchkeeper.watch.seen import MOST_SEEN, MOST_SESSIONS, Beliefs, Version
 
 ONE = SessionId("codex-1")
 PRICE, TOTAL = SymbolKey("prices.py", "price"), SymbolKey("prices.py", "total")
@@ -56,12 +56,14 @@ def test_what_is_only_inferred_does_not_take_the_place_of_what_was_read() -> Non
     assert [each.digest for each in beliefs.seen(ONE)] == ["old"]
 
 
-def test_a_session_that_is_done_believes_nothing_and_memory_is_bounded() -> None:
+def test_memory_is_bounded_and_who_looked_at_nothing_for_longest_is_forgotten() -> None:
     beliefs = Beliefs()
     many = {SymbolKey("a.py", f"f{number}"): OLD for number in range(MOST_SEEN + 10)}
     beliefs.read(ONE, many, How.DECLARED, Millis(1))
 
     assert len(beliefs.seen(ONE)) == MOST_SEEN
     assert beliefs.seen(ONE)[-1].symbol.qualname == f"f{MOST_SEEN + 9}"
-    beliefs.forget(ONE)
+    for number in range(MOST_SESSIONS):
+        assert beliefs.seen(ONE) != ()
+        beliefs.read(SessionId(f"other-{number}"), {SymbolKey("a.py", "f"): OLD}, How.DECLARED, Millis(2))
     assert beliefs.seen(ONE) == ()

@@ -46,6 +46,7 @@ def state_document(state: ConflictState) -> dict[str, object]:
         "opened_at": render_moment_iso(state.opened_at),
         "changed_at": render_moment_iso(state.changed_at),
         "closed": state.closed.value if state.closed else None,
+        "unanswered": list(state.unanswered),
     }
 
 

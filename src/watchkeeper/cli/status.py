@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from watchkeeper.model.ids import Millis
     from watchkeeper.watch.hosting import SessionStanding, Standing
 
+_MOST_IDS = 5
+
 
 @verb(
     examples=(
@@ -46,8 +48,8 @@ def command(*, folder: Path, as_json: bool) -> int:
         show(["no daemon is running here"], "watchkeeper up")
     else:
         terminal = find_terminal(sys.stdout, os.environ)
-        unanswered = any(each.unanswered for each in standing.sessions)
-        show(_lines(standing, now(), terminal), "watchkeeper conflicts" if unanswered else "watchkeeper watch")
+        first = next(iter(standing.unanswered), None)
+        show(_lines(standing, now(), terminal), f"watchkeeper conflicts {first}" if first else "watchkeeper watch")
     return Exit.NOTHING if standing is not None else Exit.UNREACHABLE
 
 
@@ -67,7 +69,9 @@ def _lines(standing: Standing, at: Millis, terminal: Terminal) -> list[str]:
         *(_session_line(each, at) for each in standing.sessions),
         *(f"problem: {printable(each)}" for each in standing.problems),
     ]
-    return lines if standing.sessions else [*lines, "no agent takes part: watchkeeper hooks install"]
+    if standing.unanswered:
+        lines.append(f"for you: {', '.join(standing.unanswered[:_MOST_IDS])}: agents were told, and it stands")
+    return lines if standing.sessions else [*lines, "no agent that is heard is at work: watchkeeper hooks status"]
 
 
 def _session_line(session: SessionStanding, at: Millis) -> str:

@@ -9,6 +9,7 @@ from typing import assert_never
 from watchkeeper.cli.landing_words import describe_landing
 from watchkeeper.cli.output import Terminal, printable
 from watchkeeper.conflicts.lifecycle import ConflictState, Status
+from watchkeeper.model.agents import SessionId
 from watchkeeper.model.changes import WorkNotCounted
 from watchkeeper.model.conflicts import Conflict, Evidence, Severity
 from watchkeeper.model.events import (
@@ -127,9 +128,17 @@ def conflict_lines(
 
 
 def state_lines(state: ConflictState, now: Millis, terminal: Terminal) -> list[str]:
-    """A conflict as it stands, in two or three lines."""
+    """A conflict as it stands, in two to four lines."""
     about = status_word(state, now)
-    return conflict_lines(state.conflict, terminal, about=about, proof=state.proof, severity=state.severity)
+    lines = conflict_lines(state.conflict, terminal, about=about, proof=state.proof, severity=state.severity)
+    if state.unanswered and state.status is Status.OPEN:
+        lines.append(" " * 12 + terminal.paint("yellow", unanswered_line(state.unanswered)))
+    return lines
+
+
+def unanswered_line(sessions: Sequence[SessionId]) -> str:
+    """``unanswered by codex-1, goose-2: it is for you now``."""
+    return f"unanswered by {', '.join(printable(each) for each in sessions)}: it is for you now"
 
 
 def proof_line(proof: Proof, terminal: Terminal) -> str:
@@ -167,6 +176,7 @@ def conflict_page(state: ConflictState, history: Iterable[Recorded], now: Millis
         _field("kind", f"{conflict.kind.value}, rule {conflict.rule}, {conflict.confidence.value}"),
         _field("about", printable(", ".join(conflict.subjects))),
         _field("why", printable(conflict.why)),
+        *([_field("agents", unanswered_line(state.unanswered))] if state.unanswered else []),
     ]
     for change in conflict.changes:
         lines += ["", terminal.paint("bold", printable(change)), *evidence_lines(conflict.evidence, change)]

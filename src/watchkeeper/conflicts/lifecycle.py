@@ -57,7 +57,8 @@ class ConflictState(msgspec.Struct, frozen=True):
 
     ``opened_at`` is when it was opened last, ``changed_at`` and ``seq`` belong to the newest event about it.
     ``dismissal`` is kept while the conflict is no worse than it was then, also while it is closed. ``proof`` is what
-    running the merge came to last. ``is_demoted`` says that its rule was too often wrong lately.
+    running the merge came to last. ``is_demoted`` says that its rule was too often wrong lately. ``unanswered`` are
+    the sessions that were told, or were done before they could be, while it stands: it is for a person now.
     """
 
     conflict: Conflict
@@ -69,6 +70,7 @@ class ConflictState(msgspec.Struct, frozen=True):
     dismissal: ConflictDismissed | None = None
     proof: Proof | None = None
     is_demoted: bool = False
+    unanswered: tuple[SessionId, ...] = ()
 
     @property
     def severity(self) -> Severity:
@@ -248,11 +250,20 @@ def _apply_notice(event: NoticeQueued | NoticeDelivered | NoticeSettled, at: Mil
         return
     if isinstance(event, NoticeSettled):
         notices[event.id] = msgspec.structs.replace(before, heed=event.heed, settled_at=at)
+        _mark_answer(before.notice, event.heed, draft.conflicts)
         session = draft.sessions.get(before.notice.session)
         if session is not None and session.ended_at is not None:
             _forget_settled(before.notice.session, notices)
     elif before.delivered_at is None:
         notices[event.id] = msgspec.structs.replace(before, delivered_at=at, channel=event.channel)
+
+
+def _mark_answer(notice: Notice, heed: Heed, conflicts: dict[ConflictId, ConflictState]) -> None:
+    state = conflicts.get(notice.conflict) if notice.conflict is not None else None
+    if state is not None:
+        others = tuple(each for each in state.unanswered if each != notice.session)
+        now = (*others, notice.session) if heed is Heed.UNANSWERED else others
+        conflicts[state.conflict.id] = msgspec.structs.replace(state, unanswered=now)
 
 
 def _forget_settled(session: SessionId, notices: dict[NoticeId, NoticeState]) -> None:
@@ -277,6 +288,7 @@ def _seen(conflict: Conflict, draft: _Draft, recorded: Recorded) -> ConflictStat
         dismissal=dismissal,
         proof=before.proof if before is not None and goes_on else None,
         is_demoted=conflict.rule in draft.demoted,
+        unanswered=before.unanswered if before is not None and goes_on else (),
     )
 
 

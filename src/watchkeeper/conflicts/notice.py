@@ -20,7 +20,7 @@ _OPEN, _CLOSE = "\N{LEFT-POINTING DOUBLE ANGLE QUOTATION MARK}", "\N{RIGHT-POINT
 _MOST_LINE, _MOST_NAME, _MOST_SUMMARY, _MOST_FOUND = 100, 60, 200, 160
 _MINUTE = 60_000
 _WHAT = {
-    Kind.TEXT: "git cannot merge your change with",
+    Kind.TEXT: "git cannot merge your change with another live one:",
     Kind.WRITE_WRITE: "You and another live change write the same thing:",
     Kind.STALE_READ: "What your change relies on, or what relies on it, is being changed by",
     Kind.WRITE_SKEW: "You and another live change each alter what the other relies on:",

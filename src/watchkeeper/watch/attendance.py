@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -35,6 +36,9 @@ from watchkeeper.watch.tools import ToolError
 
 _MOST_TOLD = 3
 _ONCE = "This call was held back once, so that you hear of it; make it again if it is still right."
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+"""Of an agent: it is part of what others are told, unquoted."""
+
 _LOOK_S = 0.4
 _PICTURE_S = 1.2  # the shim waits for two seconds
 _SWEEP_S = 3.0
@@ -212,6 +216,8 @@ class Attendance:
         if len(request.arguments) != 3 or not await self._live.wait_picture(_PICTURE_S):
             return
         agent, vendor_id, cwd = request.arguments
+        if not _NAME.fullmatch(agent):
+            return
         try:
             told = decode_message(request.payload, Told)
         except (ValueError, RecursionError):
@@ -313,10 +319,11 @@ class Attendance:
         for root, paths in by_root.items():
             await self._live.look_at(root, paths, within_s=_LOOK_S)
         await self._live.record(await self._believing.take(session, call.events, places))
-        if by_root:
+        written = by_root.get(Path(session.path))
+        if written:
             for party in await self._live.ask(lambda lookout: lookout.parties):
                 if session in self._working().get(party.id, ()):
-                    await self._believing.infer(session, party)
+                    await self._believing.infer(session, party, written)
         await self.decide()
 
     def _places(self, session: Session, call: HookCall) -> dict[str, tuple[Path, str]]:

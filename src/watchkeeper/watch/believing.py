@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from watchkeeper.conflicts.lifecycle import State
@@ -42,8 +43,13 @@ class Believing:
             read |= found
         return tuple(self._refreshed(session, read))
 
-    async def infer(self, session: Session, party: Party) -> None:
-        """What the session has just written relies on what it never told to have read: it knows that as it is."""
+    async def infer(self, session: Session, party: Party, paths: AbstractSet[str]) -> None:
+        """The session has just written these files: it knows what it wrote, and, as it is now, what that relies on
+        and it never told to have read."""
+        own = {SymbolKey(write.path, write.key.qualname) for write in party.footprint.writes if write.path in paths}
+        if own:
+            now = await self._live.ask(lambda lookout: versions_of(Path(session.path), own, lookout.read))
+            self._beliefs.wrote(session.id, now, self._clock())
         unseen = self._beliefs.unseen(session.id, _relied_on(party))
         if unseen:
             root = Path(session.path)
@@ -58,10 +64,6 @@ class Believing:
         parties = await self._live.ask(lambda lookout: lookout.parties) if outdated else ()
         notices = [self._notice(session, each, parties) for each in outdated]
         return tuple(NoticeQueued(each) for each in notices if each.id not in self._state().notices)
-
-    def forget(self, session: Session) -> None:
-        """The session is done."""
-        self._beliefs.forget(session.id)
 
     async def _read(self, root: Path, path: str, lines: Span | None) -> Mapping[SymbolKey, Version]:
         return await self._live.ask(lambda lookout: symbols_at(root, path, lines, lookout.read))

@@ -15,7 +15,7 @@ from watchkeeper.conflicts.lifecycle import State, open_conflicts
 from watchkeeper.model.agents import Heed
 from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.errors import WatchkeeperError
-from watchkeeper.model.ids import Millis
+from watchkeeper.model.ids import ConflictId, Millis
 from watchkeeper.record.messages import encode_message
 from watchkeeper.watch.attendance import Attendance
 from watchkeeper.watch.engine import LiveWatch
@@ -44,6 +44,7 @@ class Standing(msgspec.Struct, frozen=True):
     conflicts: Mapping[str, int]
     sessions: tuple[SessionStanding, ...]
     problems: tuple[str, ...]
+    unanswered: tuple[ConflictId, ...] = ()
 
 
 class SessionStanding(msgspec.Struct, frozen=True):
@@ -132,6 +133,7 @@ class Hosting:
             changes=statistics.changes,
             conflicts={severity.value: counts.get(severity.value, 0) for severity in reversed(Severity)},
             sessions=tuple(_session(each.id, state) for each in self._attendance.sessions),
+            unanswered=tuple(each.conflict.id for each in open_conflicts(state) if each.unanswered),
             problems=tuple(
                 filter(None, (*statistics.problems, self.problem, self._attendance.problem, self._service.problem))
             ),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from watchkeeper.code.comparison.sides import digest_of
+from watchkeeper.code.languages import find_language
 from watchkeeper.model.ids import SymbolKey
 from watchkeeper.model.reading import Reading, Span, Symbol
 from watchkeeper.repos.working import read_working_path
@@ -27,15 +29,15 @@ def symbols_with(root: Path, path: str, texts: Sequence[str], read: Read) -> Map
         if at >= 0:
             first = whole.count("\n", 0, at) + 1
             spans.append((first, first + text.rstrip("\n").count("\n")))
-    return _versions(path, _around(reading.symbols, spans))
+    return _versions(path, content, _around(reading.symbols, spans))
 
 
 def symbols_at(root: Path, path: str, lines: Span | None, read: Read) -> Mapping[SymbolKey, Version]:
     """The symbols of a file that these lines touch, None: all."""
-    _, reading = _load(root, path, read)
+    content, reading = _load(root, path, read)
     if reading is None:
         return {}
-    return _versions(path, reading.symbols if lines is None else _around(reading.symbols, [lines]))
+    return _versions(path, content, reading.symbols if lines is None else _around(reading.symbols, [lines]))
 
 
 def versions_of(root: Path, keys: Iterable[SymbolKey], read: Read) -> Mapping[SymbolKey, Version]:
@@ -63,9 +65,15 @@ def _around(symbols: Sequence[Symbol], spans: Sequence[Span]) -> list[Symbol]:
     ]
 
 
-def _versions(path: str, symbols: Iterable[Symbol]) -> dict[SymbolKey, Version]:
+def _versions(path: str, content: bytes, symbols: Iterable[Symbol]) -> dict[SymbolKey, Version]:
+    """By what they say, not how: comments and formatting make no other version."""
+    language = find_language(path)
+    if language is None:
+        return {}
     return {
-        SymbolKey(path, symbol.qualname): Version(symbol.digest, contract_text(symbol.qualname, symbol.signature))
+        SymbolKey(path, symbol.qualname): Version(
+            digest_of(language.normalise(content, symbol)), contract_text(symbol.qualname, symbol.signature)
+        )
         for symbol in symbols
         if symbol.qualname
     }

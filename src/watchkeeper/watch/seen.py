@@ -15,6 +15,9 @@ from watchkeeper.model.ids import Millis, SymbolKey
 MOST_SEEN = 5_000
 """Symbols of one session: what was seen longest ago is forgotten."""
 
+MOST_SESSIONS = 200
+"""Of those that are done too, for they may be taken up again; who looked at nothing for longest is forgotten."""
+
 
 class Version(NamedTuple):
     """A symbol as it is somewhere: a digest of its text, and its contract in words (``""``: it has none)."""
@@ -38,7 +41,7 @@ class Beliefs:
 
     def read(self, session: SessionId, symbols: Mapping[SymbolKey, Version], how: How, at: Millis) -> None:
         """The session has these before its eyes. What is inferred never takes the place of what was declared."""
-        known = self._seen.setdefault(session, {})
+        known = self._seen[session] = self._seen.pop(session, {})
         for symbol, version in symbols.items():
             before = known.get(symbol)
             if before is not None and before.how is How.DECLARED and how is not How.DECLARED:
@@ -47,6 +50,8 @@ class Beliefs:
             known[symbol] = Seen(symbol, version.digest, how, at, version.contract)
         while len(known) > MOST_SEEN:
             del known[next(iter(known))]
+        while len(self._seen) > MOST_SESSIONS:
+            del self._seen[next(iter(self._seen))]
 
     def wrote(self, session: SessionId, symbols: Mapping[SymbolKey, Version], at: Millis) -> None:
         """The session's own work is as it is now."""
@@ -60,10 +65,6 @@ class Beliefs:
         """Those of which no version is known that the session has seen."""
         known = self._seen.get(session, {})
         return tuple(symbol for symbol in dict.fromkeys(symbols) if symbol not in known)
-
-    def forget(self, session: SessionId) -> None:
-        """The session is done."""
-        self._seen.pop(session, None)
 
     def outdated(
         self, session: SessionId, relies_on: Iterable[SymbolKey], now: Callable[[SymbolKey], Version | None]

@@ -47,7 +47,10 @@ class Ask(msgspec.Struct, frozen=True):
 
 
 def inbox(state: State, sessions: Sequence[Session]) -> Answer:
-    """Everything that these sessions have to know: what they were not told yet, then what still stands."""
+    """Everything that these sessions have to know: what they were not told yet, then what still stands.
+
+    Of several sessions of one process nobody knows which asks: each is still told in its own turn.
+    """
     waiting = [notice for session in sessions for notice in waiting_for(state, session.id)]
     standing = [notice for session in sessions for notice in standing_for(state, session.id)]
     if not waiting and not standing:
@@ -60,7 +63,8 @@ def inbox(state: State, sessions: Sequence[Session]) -> Answer:
         *([f"Told before, and not over ({len(standing)}):"] if again else []),
         *[notice.text for notice in again],
     ]
-    return Answer("\n\n".join(parts), tuple(NoticeDelivered(notice.id, Channel.INBOX) for notice in fresh))
+    told = fresh if len(sessions) == 1 else ()
+    return Answer("\n\n".join(parts), tuple(NoticeDelivered(notice.id, Channel.INBOX) for notice in told))
 
 
 def told_touches(about: str, touches: Sequence[Touch], mine: frozenset[ChangeId]) -> Answer:
