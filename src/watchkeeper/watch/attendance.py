@@ -231,12 +231,15 @@ class Attendance:
             await reply.write(encode_message(Heard(session.id)))
 
     async def serve_notices(self, request: Request, reply: Reply) -> None:
-        """``notices AGENT SESSION [steer]``: a line (``Notice``) for each that is to be told, as they come.
+        """``notices AGENT SESSION [steer | now]``: a line (``Notice``) for each that is to be told, as they come.
 
-        ``steer``: they are pushed into its turn, so hooks need not tell them.
+        ``steer``: they are pushed into its turn, so hooks need not tell them. ``now``: those that wait at this moment.
         """
         session = await self._find_own(request) if len(request.arguments) in (2, 3) else None
         if session is None:
+            return
+        if request.arguments[2:] == ("now",):
+            await reply.write(b"".join(encode_message(each) + b"\n" for each in waiting_for(self._state(), session.id)))
             return
         if request.arguments[2:] == ("steer",):
             self._steered.add(session.id)

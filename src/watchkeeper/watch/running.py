@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from watchkeeper.agents.port import Adapter, AgentError
-from watchkeeper.model.agents import Act, AgentEvent, Channel, Notice, SessionId
+from watchkeeper.model.agents import Act, AgentEvent, Channel, Notice, NoticeId, SessionId
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.record.messages import decode_message, encode_message
 from watchkeeper.watch.attached import open_request
@@ -29,7 +29,7 @@ class Running:
         self._cwd = cwd
         self._vendor_id = ""
         self._untold: asyncio.Queue[AgentEvent] = asyncio.Queue()
-        self._pending: list[Notice] = []
+        self._prompted: set[NoticeId] = set()
         self._is_over = asyncio.Event()
         self._has_told_end = False
         self.session: SessionId | None = None
@@ -60,10 +60,14 @@ class Running:
         await self._adapter.cancel()
 
     async def _go_on(self) -> bool:
-        """The turn is over: what the agent could not hear within it begins another, once. Whether one began."""
-        notices, self._pending = self._pending, []
+        """The turn is over: what the agent could not hear within it begins another, once. Whether one began.
+
+        Only what still stands: its hooks may have told the rest, or the conflict is over.
+        """
+        notices = [each for each in await self._find_waiting() if each.id not in self._prompted]
         if not notices:
             return False
+        self._prompted |= {each.id for each in notices}
         try:
             await self._adapter.prompt("\n\n".join(notice.text for notice in notices))
         except AgentError:
@@ -73,7 +77,7 @@ class Running:
         return True
 
     async def _hear(self) -> None:
-        """Notices as they come: pushed into the turn where that can be, else kept for its end."""
+        """Notices as they come: pushed into the turn where that can be, else they wait for its end."""
         while not self._is_over.is_set():
             with suppress(WatchkeeperError, OSError, ValueError):
                 await self._hear_from_daemon()
@@ -87,8 +91,12 @@ class Running:
                 channel = await self._adapter.advise(notice.text)
                 if channel is not None:
                     await self._confirm(notice, channel)
-                elif notice.id not in {each.id for each in self._pending}:
-                    self._pending.append(notice)
+
+    async def _find_waiting(self) -> list[Notice]:
+        with suppress(WatchkeeperError, OSError, ValueError, TimeoutError):
+            lines = await self._request("notices", b"", self._agent, self._vendor_id, "now")
+            return [decode_message(line, Notice) for line in lines.splitlines()]
+        return []
 
     async def _confirm(self, notice: Notice, channel: Channel) -> None:
         with suppress(WatchkeeperError, TimeoutError):
