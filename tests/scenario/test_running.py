@@ -1,4 +1,4 @@
-"""An agent that Watchkeeper runs and that hears nothing in its turn: what waits is told once, whichever way is first."""
+"""An agent that Watchkeeper runs and that hears nothing in its turn is told what waits once, whichever way is first."""
 
 from __future__ import annotations
 
