@@ -52,6 +52,18 @@ class GitResult(msgspec.Struct, frozen=True):
     errors: str
 
 
+class Special(msgspec.Struct, frozen=True):
+    """What the few commands need that write into the user's repository or speak to his remotes.
+
+    ``variables`` are set as they are. ``held`` are descriptors (locks) that git keeps open, so that they are held until
+    git too has ended, whatever became of us. ``network``: his credentials and ssh may be used; nothing asks him.
+    """
+
+    variables: Mapping[str, str] = {}
+    held: tuple[int, ...] = ()
+    network: bool = False
+
+
 def run_git(
     folder: Path,
     *args: str,
@@ -61,6 +73,7 @@ def run_git(
     timeout_s: float = DEFAULT_TIMEOUT_S,
     max_output: int = MAX_OUTPUT,
     isolated: bool = False,
+    special: Special | None = None,
 ) -> GitResult:
     """Run one git command in ``folder`` and give what it printed; blocks.
 
@@ -69,7 +82,7 @@ def run_git(
 
     Raises: GitError (git missing, exit code not in ``allowed``, too slow, too much output), NotARepositoryError.
     """
-    process = start_git(folder, args, config=config, isolated=isolated)
+    process = start_git(folder, args, config=config, isolated=isolated, special=special)
     try:
         output, errors = _converse(process, stdin, time.monotonic() + timeout_s, max_output)
         code = process.wait(timeout=max(1.0, timeout_s))
@@ -100,16 +113,21 @@ def start_git(
     config: Mapping[str, str] | None = None,
     isolated: bool = False,
     errors: IO[bytes] | None = None,
+    special: Special | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start git with pipes on its streams (``errors``: a file for what it complains), in its own process group.
 
     Raises: GitError where git cannot be started, NotARepositoryError where ``folder`` does not exist.
     """
+    special = special or Special()
+    safe = {key: value for key, value in SAFE_CONFIG.items() if not (special.network and key in _NETWORK_KEYS)}
+    known = {name: os.environ[name] for name in _NETWORK_VARIABLES if special.network and name in os.environ}
     try:
         return subprocess.Popen(
             ["git", "--no-optional-locks", *(encode_path(arg) for arg in args)],
             cwd=folder,
-            env=git_environment({**SAFE_CONFIG, **(config or {})}, isolated=isolated),
+            env=git_environment({**safe, **(config or {})}, isolated=isolated) | known | dict(special.variables),
+            pass_fds=special.held,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE if errors is None else errors,
@@ -161,6 +179,7 @@ def git_environment(config: Mapping[str, str], *, isolated: bool = False) -> dic
         "GIT_CONFIG_COUNT": str(len(config)),
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_TERMINAL_PROMPT": "0",
+        "SSH_ASKPASS_REQUIRE": "never",
         "GIT_NO_LAZY_FETCH": "1",
         "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_PAGER": "cat",
@@ -244,6 +263,8 @@ class _TooMuchError(Exception):
 
 
 _KEPT = frozenset({"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_EXEC_PATH"})
+_NETWORK_KEYS = frozenset({"protocol.allow", "credential.helper"})
+_NETWORK_VARIABLES = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO", "GIT_PROXY_COMMAND")
 _NOT_FETCHED = re.compile(r"lazy fetching disabled|promisor remote|transport '[^']*' not allowed")
 _CORRUPT = re.compile(
     r"bad tree object|bad object|corrupt|unable to read (tree|[0-9a-f]{40})|index file (smaller|open)|"

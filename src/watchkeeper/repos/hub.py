@@ -27,8 +27,8 @@ from watchkeeper.repos.objects import Objects
 from watchkeeper.repos.repository import Repository
 from watchkeeper.repos.trees import FOLDER, FolderEdit, TreeEntry, plan_folders, render_tree
 
-SIGNATURE = "Watchkeeper <watchkeeper@localhost> 0 +0000"
-"""Fixed, so that equal snapshots are equal commits."""
+IDENTITY = "Watchkeeper <watchkeeper@localhost>"
+"""Fixed, as is the date, so that equal snapshots are equal commits."""
 
 
 def state_folder() -> Path:
@@ -74,11 +74,16 @@ class Hub:
         written = self._write_folder(root, plan_folders(entries))
         return written if written is not None else self._write("tree", b"")
 
-    def commit(self, tree: Sha, parents: Sequence[Sha] = (), message: str = "snapshot") -> Sha:
+    def commit(self, tree: Sha, parents: Sequence[Sha] = (), message: str = "snapshot", at_s: int = 0) -> Sha:
         """A commit of a tree with a fixed identity and date: equal arguments give the equal id."""
         lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
-        text = "\n".join([*lines, f"author {SIGNATURE}", f"committer {SIGNATURE}", "", message, ""])
-        return self._write("commit", text.encode("utf-8", "surrogateescape"))
+        who = f"{IDENTITY} {at_s} +0000"
+        text = "\n".join([*lines, f"author {who}", f"committer {who}", "", message, ""])
+        return self.write_commit(text.encode("utf-8", "surrogateescape"))
+
+    def write_commit(self, content: bytes) -> Sha:
+        """Keep a commit as git stores it, headers and message; gives its id."""
+        return self._write("commit", content)
 
     def merge(self, base: Sha | None, ours: Sha, theirs: Sha) -> MergeOutcome:
         """What ``git merge`` would make of two trees (or commits) that both come from ``base``; about 10 ms.
@@ -86,6 +91,24 @@ class Hub:
         ``base`` None: both began with nothing. An outcome that git could not give says so in ``failed``.
         """
         return self.merge_many([(base, ours, theirs)])[0]
+
+    def merge_histories(self, ours: Sequence[Sha], theirs: Sha) -> tuple[MergeOutcome, ...]:
+        """What ``git merge theirs`` would make of each of these commits: git finds the merge bases, several as well.
+
+        Unrelated histories are an outcome that ``failed``. Raises: GitError (a missing or damaged object).
+        """
+        tree = self._root(theirs)
+        plans = [_Plan(each, theirs, self._attribute_file(self._root(each))) for each in ours if each != theirs]
+        try:
+            found = {}
+            for attributes in {plan.attributes for plan in plans}:
+                batch = [plan for plan in plans if plan.attributes == attributes]
+                found.update(zip((plan.ours for plan in batch), self._merge(attributes, batch), strict=True))
+        except GitError as error:
+            if "unrelated histories" not in error.message:
+                raise
+            return tuple(MergeOutcome(clean=False, tree=Sha(""), failed="unrelated histories") for _ in ours)
+        return tuple(found.get(each) or MergeOutcome(clean=True, tree=tree) for each in ours)
 
     def merge_many(self, merges: Iterable[tuple[Sha | None, Sha, Sha]]) -> tuple[MergeOutcome, ...]:
         """Several merges (base, ours, theirs), in order, in one process for each set of merge attributes.
