@@ -13,17 +13,24 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from watchkeeper.conflicts.lifecycle import State, fold_all
-from watchkeeper.model.errors import NotARepositoryError
+from watchkeeper.model.errors import NotARepositoryError, UsageError
 from watchkeeper.model.ids import Millis, ProjectId
 from watchkeeper.record.cache import CACHE_FILE, ReadingCache
 from watchkeeper.record.config import PROJECT_FILE, Config, Settings, find_user_file, load_settings
 from watchkeeper.record.home import find_home, make_home
+from watchkeeper.record.lock import ProcessLock
 from watchkeeper.repos.repository import Repository, find_repository
 from watchkeeper.repos.target import Target, find_target
 
 if TYPE_CHECKING:
     # Imported where it is used: SQLAlchemy takes a fifth of a second that only those pay who read the record.
+    from watchkeeper.landing.book import Book
+    from watchkeeper.landing.policy import Policy
+    from watchkeeper.landing.submitting import Desk
+    from watchkeeper.landing.workshop import GitWorkshop
+    from watchkeeper.probes.commands import CommandRunner, ProjectCommands, RunStore
     from watchkeeper.probes.everything import Everything, ProveReport
+    from watchkeeper.probes.gate import TreeGate
     from watchkeeper.probes.prover import Checks, CommandProver
     from watchkeeper.record.log import Log
     from watchkeeper.repos.hub import Hub
@@ -63,6 +70,19 @@ class Analysis:
     readings: Readings
     merges: Merges
     analyst: Analyst
+
+
+@dataclass(frozen=True)
+class Landing:
+    """The parts that land changes, wired. ``lock`` is held by the one process that drives the queue."""
+
+    book: Book
+    desk: Desk
+    workshop: GitWorkshop
+    gate: TreeGate
+    policy: Policy
+    lock: ProcessLock
+    target: Target
 
 
 def now() -> Millis:
@@ -226,20 +246,99 @@ def open_commands(
     if only_static or not (found.analysers or found.tests):
         yield None
         return
-    from watchkeeper.probes.commands import REPORTS, CommandRunner, ProjectCommands, RunStore
+    from watchkeeper.probes.commands import RunStore
     from watchkeeper.probes.prover import CommandProver
+
+    with open_cache(place.home) as cache:
+        runner, _ = _make_runner(place, analysis, None if again else RunStore(cache), _SCRATCH_TREES)
+        yield CommandProver(runner, found)
+
+
+def _make_runner(
+    place: Place, analysis: Analysis, store: RunStore | None, trees: int
+) -> tuple[CommandRunner, ProjectCommands]:
+    """What runs commands on trees of the hub, in so many checkouts."""
+    from watchkeeper.probes.commands import REPORTS, CommandRunner, ProjectCommands
     from watchkeeper.repos.scratch import ScratchPool
     from watchkeeper.sandbox.folders import sweep_folders
     from watchkeeper.sandbox.run import find_sandbox
 
     project, folder = place.config.project, make_home(place.home) / "projects" / place.project
-    pool = ScratchPool(analysis.hub, folder / "scratch", _SCRATCH_TREES)
+    pool = ScratchPool(analysis.hub, folder / "scratch", trees)
     commands = ProjectCommands(project.setup, project.test, project.database, float(project.test_timeout))
     sweep_folders(folder / "reports", REPORTS)
-    with open_cache(place.home) as cache:
-        store = None if again else RunStore(cache)
-        runner = CommandRunner(pool, find_sandbox(folder / "jobs"), commands, folder / "reports", store)
-        yield CommandProver(runner, found)
+    return CommandRunner(pool, find_sandbox(folder / "jobs"), commands, folder / "reports", store), commands
+
+
+@contextmanager
+def open_book(place: Place) -> Iterator[Book]:
+    """The queue of the project, and the way to say something to it. Raises WatchkeeperError."""
+    from watchkeeper.landing.book import Book
+
+    with open_log(place.home) as log:
+        book = Book(log, place.project, now)
+        book.refresh()
+        yield book
+
+
+@contextmanager
+def open_landing(place: Place) -> Iterator[Landing]:
+    """Everything that landing needs, closed at the end.
+
+    Raises UsageError where there is no target branch, or nothing that tests it; WatchkeeperError.
+    """
+    from watchkeeper.landing.book import Book
+    from watchkeeper.landing.policy import Policy
+    from watchkeeper.landing.submitting import Desk, Waiting
+    from watchkeeper.landing.workshop import GitWorkshop, find_branch
+    from watchkeeper.probes.commands import RunStore
+    from watchkeeper.probes.gate import TreeGate
+    from watchkeeper.probes.virtual import VirtualMerges
+    from watchkeeper.record.codec import LANDING_KINDS
+    from watchkeeper.repos.authors import Committer
+    from watchkeeper.repos.landingcommits import Method
+    from watchkeeper.watch.hubtrees import HubTrees
+
+    config, folder = place.config.landing, place.home / "projects" / place.project
+    target, checks = find_target_of(place), choose_commands(place)
+    if target is None:
+        raise UsageError(
+            f"{place.repository.common_dir} has no commits yet, so there is no branch to land in",
+            slug="no-target",
+            hint="make a first commit, or set the target: watchkeeper init",
+        )
+    if checks.tests is None:
+        raise UsageError(
+            "There is no test command, so nothing can be landed: the target branch is always a tree that was tested",
+            slug="no-tests",
+            hint='set it in watchkeeper.toml: [project] test = "python -m pytest -q"',
+        )
+    with open_log(place.home) as log, open_analysis(place) as analysis, open_cache(place.home) as cache:
+        runner, commands = _make_runner(place, analysis, RunStore(cache), max(_SCRATCH_TREES, config.slots))
+        reader = HubTrees(analysis.hub.objects, analysis.readings, analysis.analyst)
+        gate = TreeGate(VirtualMerges(analysis.hub), reader, runner, checks, commands)
+        branch, look_again_s = find_branch(analysis.hub, place.repository, target.name, config.remote)
+        workshop = GitWorkshop(
+            analysis.hub,
+            branch,
+            Method(config.method),
+            lambda: Committer(analysis.hub, place.repository, now() // 1000),
+            look_again_s,
+        )
+        book = Book(log, place.project, now)
+        desk = Desk(
+            book,
+            analysis.hub,
+            place.repository,
+            Waiting(config.wait_risk, config.wait_paths),
+            lambda: log.read(place.project, kinds=LANDING_KINDS),
+        )
+        policy = Policy(slots=config.slots, batch=config.batch, lanes=config.lanes)
+        lock = ProcessLock(folder / "landing.lock")
+        try:
+            yield Landing(book, desk, workshop, gate, policy, lock, target)
+        finally:
+            lock.release()
 
 
 def _gather(

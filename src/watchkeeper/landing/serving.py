@@ -1,0 +1,80 @@
+"""Drives a queue until it is told to end: looks at the log and the branch, and is woken when a run ends."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from watchkeeper.landing.book import Book
+from watchkeeper.landing.driver import Driver
+from watchkeeper.landing.policy import Policy
+from watchkeeper.landing.ports import Gate, Workshop
+from watchkeeper.model.ids import Millis
+from watchkeeper.model.landing import LandingEvent
+from watchkeeper.record.lock import ProcessLock
+
+_LOOK_S = 0.5
+
+
+class QueueService:
+    """One process's part in a project's queue: it drives it where no other does, and follows it where one does."""
+
+    def __init__(
+        self,
+        book: Book,
+        workshop: Workshop,
+        gate: Gate,
+        policy: Policy,
+        lock: ProcessLock,
+        *,
+        clock: Callable[[], Millis],
+        on_event: Callable[[LandingEvent], None] = lambda _event: None,
+    ) -> None:
+        self._book = book
+        self._workshop = workshop
+        self._gate = gate
+        self._policy = policy
+        self._lock = lock
+        self._clock = clock
+        self._on_event = on_event
+        self._awake = threading.Event()
+
+    def run(self, is_done: Callable[[], bool], *, may_drive: bool = True) -> None:
+        """Until ``is_done``, which is asked after everything that happens and twice a second.
+
+        Whoever holds the lock drives; where its holder ends, another one goes on. Raises WatchkeeperError where the log
+        cannot be used.
+        """
+        while not is_done():
+            if may_drive and self._lock.acquire():
+                self._drive(is_done)
+                return
+            for event in self._book.refresh():
+                self._on_event(event)
+            self._sleep()
+
+    def wake(self) -> None:
+        """Look now."""
+        self._awake.set()
+
+    def _drive(self, is_done: Callable[[], bool]) -> None:
+        driver = Driver(
+            self._book,
+            self._workshop,
+            self._gate,
+            self._policy,
+            self._clock,
+            on_ended=self.wake,
+            on_event=self._on_event,
+        )
+        try:
+            driver.recover()
+            while not is_done():
+                if not driver.step():
+                    self._sleep()
+        finally:
+            driver.close()
+
+    def _sleep(self) -> None:
+        self._awake.wait(_LOOK_S)
+        self._awake.clear()

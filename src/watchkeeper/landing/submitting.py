@@ -1,0 +1,150 @@
+"""A finished change becomes an entry of the queue: its commit is kept first, then it counts as queued."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase
+
+import msgspec
+
+from watchkeeper.landing.book import Book
+from watchkeeper.landing.entering import enter, find_waiting, next_revision
+from watchkeeper.model.errors import UsageError
+from watchkeeper.model.events import Recorded
+from watchkeeper.model.ids import ChangeId, Sha
+from watchkeeper.model.landing import Bounce, Entry, EntryBounced, EntryId, EntryQueued, LandingEvent, Vanished
+from watchkeeper.repos.history import read_log
+from watchkeeper.repos.hub import Hub
+from watchkeeper.repos.keeping import keep_change
+from watchkeeper.repos.repository import Repository
+from watchkeeper.repos.vanishing import vanished_between
+
+_MOST_VANISHED = 200
+
+
+class Finished(msgspec.Struct, frozen=True):
+    """A change that its maker calls finished: its name, and the commit that is to be landed."""
+
+    change: ChangeId
+    head: Sha
+    session: str = ""
+    issue: str = ""
+    title: str = ""
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """What makes a change wait for a person: a risk from here on, and globs of paths."""
+
+    risk: int = 101
+    paths: tuple[str, ...] = ()
+
+    def reasons(self, entry: Entry) -> tuple[str, ...]:
+        """Why this one does; empty: it does not."""
+        found = []
+        if entry.risk >= self.risk:
+            found.append(f"its risk is {entry.risk}, and {self.risk} is where a person looks")
+        touched = next((path for path in entry.paths for glob in self.paths if fnmatchcase(path, glob)), "")
+        if touched:
+            found.append(f"it touches {touched}")
+        return tuple(found)
+
+
+class Desk:
+    """Takes changes in for one project. ``history`` gives the landing events there ever were."""
+
+    def __init__(
+        self, book: Book, hub: Hub, repository: Repository, waiting: Waiting, history: Callable[[], Iterable[Recorded]]
+    ) -> None:
+        self._book = book
+        self._hub = hub
+        self._repository = repository
+        self._waiting = waiting
+        self._history = history
+
+    def submit(
+        self, finished: Finished, onto: Sha, judge: Callable[[Entry], Entry] = lambda entry: entry
+    ) -> tuple[EntryId, tuple[LandingEvent, ...]]:
+        """Queue a change for the target branch, which is at ``onto``; its id, and what was recorded.
+
+        ``judge`` adds what else is known of it (its risk, its reach). The same commit is not queued twice: nothing is
+        recorded then. Raises UsageError where there is nothing to land, GitError, WatchkeeperError.
+        """
+        self._book.refresh()
+        waiting = find_waiting(self._book.queue, finished.change)
+        if waiting is not None and waiting.entry.head == finished.head:
+            return waiting.entry.id, ()
+        if self._repository.is_ancestor(finished.head, onto):
+            raise UsageError(
+                f"{finished.change} has nothing that is not in the target branch already",
+                slug="nothing-to-land",
+                hint="commit the work first: git add -A && git commit",
+                facts={"change": finished.change, "head": finished.head},
+            )
+        past = _Past(self._history())
+        entry = judge(self._entry(finished, onto, next_revision(finished.change, past.ids)))
+        keep_change(self._hub, self._repository, entry.id, entry.head, onto)
+        vanished = self._find_vanished(entry, past)
+        events = self._book.tell_if(
+            lambda queue: enter(queue, entry, waits=self._reasons(entry, vanished), vanished=vanished)
+        )
+        return entry.id, events
+
+    def _entry(self, finished: Finished, onto: Sha, identity: EntryId) -> Entry:
+        base = self._repository.merge_base(finished.head, onto)
+        newest = read_log(self._repository, [finished.head], limit=1)[0]
+        changes = self._repository.diff(base, finished.head) if base is not None else ()
+        paths = {path for each in changes for path in (each.old_path, each.new_path) if path is not None}
+        return Entry(
+            identity,
+            finished.change,
+            finished.head,
+            base,
+            title=finished.title or newest.subject,
+            author=newest.author,
+            issue=finished.issue,
+            session=finished.session,
+            paths=tuple(sorted(paths)),
+        )
+
+    def _reasons(self, entry: Entry, vanished: tuple[Vanished, ...]) -> tuple[str, ...]:
+        reasons = self._waiting.reasons(entry)
+        lost = len(vanished)
+        return (*reasons, f"its resolution drops {lost} lines that others or it had added") if lost else reasons
+
+    def _find_vanished(self, entry: Entry, past: _Past) -> tuple[Vanished, ...]:
+        """What a resolution of a textual clash dropped of either side. Raises GitError."""
+        before = past.clashed(entry.change)
+        if before is None or before.base is None or entry.base is None:
+            return ()
+        # From where the earlier revision began: one side is what landed since, the other is that revision itself.
+        losses = vanished_between(self._hub, before.base, entry.base, before.head, entry.head)
+        found = [
+            Vanished(
+                before.id if line.side == "theirs" else EntryId("the target branch"),
+                line.path,
+                line.text.decode("utf-8", "replace")[:160],
+            )
+            for line in losses.lines
+            if not line.is_spacing
+        ]
+        return tuple(found[:_MOST_VANISHED])
+
+
+class _Past:
+    """What the log says of earlier revisions."""
+
+    def __init__(self, events: Iterable[Recorded]) -> None:
+        self.ids: set[EntryId] = set()
+        self._last: dict[ChangeId, Entry] = {}
+        self._clashed: set[EntryId] = set()
+        for each in events:
+            if isinstance(each.event, EntryQueued):
+                self.ids.add(each.event.entry.id)
+                self._last[each.event.entry.change] = each.event.entry
+            elif isinstance(each.event, EntryBounced) and each.event.why is Bounce.CLASH:
+                self._clashed.add(each.event.id)
+
+    def clashed(self, change: ChangeId) -> Entry | None:
+        """The newest revision of a change, if git could not merge it."""
+        last = self._last.get(change)
+        return last if last is not None and last.id in self._clashed else None
