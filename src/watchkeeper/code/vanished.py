@@ -74,8 +74,8 @@ def _lost_of(side: Side, texts: Texts, base: Texts, counts: _Counts) -> Iterator
     if not lost:
         return
     spare = _spare(counts)
-    for path in lost:
-        _take(lost[path], spare)
+    for missing in lost.values():
+        _take(missing, spare)
     spacing = _spacing(lost, counts)
     for path, missing in lost.items():
         for number, text in _added_lines(base.get(path, b""), texts.get(path, b"")):

@@ -100,7 +100,7 @@ class Hub:
         tree = self._root(theirs)
         plans = [_Plan(each, theirs, self._attribute_file(self._root(each))) for each in ours if each != theirs]
         try:
-            found = {}
+            found: dict[Sha, MergeOutcome] = {}
             for attributes in {plan.attributes for plan in plans}:
                 batch = [plan for plan in plans if plan.attributes == attributes]
                 found.update(zip((plan.ours for plan in batch), self._merge(attributes, batch), strict=True))

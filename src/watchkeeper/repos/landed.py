@@ -57,8 +57,8 @@ def find_landed(hub: Hub, tip: Sha, since: Sha | None, intended: Mapping[Sha, Sh
 
     Anybody can write ``Watchkeeper-Change: other/1`` into a message and push it. So a trailer is believed only within a
     landing whose intent was recorded before the branch was moved: ``intended`` maps the commit of each intent (its
-    ``new``) to the one below (its ``old``). That id covers the content of all commits down to ``old``, so nobody can put
-    others in their place, and what is kept of others' messages in them cannot be read as a trailer. What lies within a
+    ``new``) to the one below (its ``old``). That id covers all commits down to ``old``: nobody can put others in their
+    place, and what is kept of others' messages in them cannot be read as a trailer. What lies within a
     merge is not asked: the merge itself names all its entries. One git call. Raises: GitError (a commit is missing).
     """
     found: dict[EntryId, Sha] = {}

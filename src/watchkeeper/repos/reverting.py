@@ -21,7 +21,7 @@ class Unrevertible(msgspec.Struct, frozen=True):
 
 
 def make_revert(
-    hub: Hub, committer: Committer, tip: Sha, span: Span, entry: EntryId, title: str = ""
+    hub: Hub, committer: Committer, tip: Sha, span: Span, *, entry: EntryId, title: str = ""
 ) -> Sha | Unrevertible:
     """A commit on ``tip`` without what ``span`` did (see ``entry_span``; of a picked commit: its parent and itself).
 
