@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from watchkeeper.landing.book import Book
     from watchkeeper.landing.policy import Policy
     from watchkeeper.landing.submitting import Desk
+    from watchkeeper.landing.view import Outcome
     from watchkeeper.landing.workshop import GitWorkshop
+    from watchkeeper.model.landing import EntryId
     from watchkeeper.probes.commands import CommandRunner, ProjectCommands, RunStore
     from watchkeeper.probes.everything import Everything, ProveReport
     from watchkeeper.probes.gate import TreeGate
@@ -339,6 +341,42 @@ def open_landing(place: Place) -> Iterator[Landing]:
             yield Landing(book, desk, workshop, gate, policy, lock, target)
         finally:
             lock.release()
+
+
+def submit(place: Place, landing: Landing, name: str, *, issue: str, folder: Path) -> EntryId:
+    """Queue a change: a branch by its name, or a worktree by its path. Raises WatchkeeperError."""
+    from watchkeeper.landing.submitting import Finished
+    from watchkeeper.model.ids import ChangeId
+    from watchkeeper.repos.keeping import finished_commit
+    from watchkeeper.watch.check import find_named
+
+    named = find_named(place.repository, name, folder)
+    head = finished_commit(named.worktree) if named.worktree is not None else named.head
+    tip = landing.workshop.tip()
+    if head is None or tip is None:
+        raise UsageError(
+            f"{name} cannot be landed: {'it has no commit' if head is None else 'there is no target branch'}",
+            slug="nothing-to-land",
+            hint="commit the work first: git add -A && git commit",
+        )
+    if named.name == landing.target.name:
+        raise UsageError(
+            f"{name} is the target branch itself",
+            slug="nothing-to-land",
+            hint="test what went past the queue: watchkeeper land --from-main",
+        )
+    identity, _ = landing.desk.submit(Finished(ChangeId(named.name), head, issue=issue), tip.commit)
+    return identity
+
+
+def find_outcomes(landing: Landing, entries: Sequence[EntryId]) -> tuple[Outcome, ...]:
+    """Where these entries stand."""
+    from watchkeeper.landing.view import view_outcome
+    from watchkeeper.model.landing import EntryQueued
+
+    events = list(landing.desk.history())
+    known = {each.event.entry.id: each.event.entry for each in events if isinstance(each.event, EntryQueued)}
+    return tuple(view_outcome(landing.book.queue, known[each], events) for each in entries)
 
 
 def _gather(

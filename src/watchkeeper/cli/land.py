@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from watchkeeper.app import find_place, find_socket, open_landing
+from watchkeeper.app import find_outcomes, find_place, find_socket, now, open_landing, submit
+from watchkeeper.cli.exits import Exit
+from watchkeeper.cli.landing_words import describe_landing
 from watchkeeper.cli.options import json_option, repo_option
+from watchkeeper.cli.output import find_terminal, say, show, show_document
+from watchkeeper.cli.queue_words import outcome_document, outcome_lines
 from watchkeeper.cli.verb import verb
+from watchkeeper.landing.serving import QueueService, begin_before
+from watchkeeper.landing.view import is_decided
+from watchkeeper.model.landing import CandidateBuilt
 
 if TYPE_CHECKING:
-    pass
+    from watchkeeper.app import Landing
+    from watchkeeper.model.landing import EntryId, LandingEvent
 
 
 @verb(
@@ -55,13 +65,56 @@ def command(
     """
     place = find_place(folder, os.environ)
     with open_landing(place) as landing:
+        service = _service(landing, quiet=as_json or serve)
         if serve:
-            return _serve(landing)
+            return _serve(service)
         if from_main:
-            return _adopt(place, landing, since, as_json=as_json)
-        names = changes or (str(place.repository.found_at),)
-        entries = [_submit(place, landing, name, issue, folder) for name in names]
+            since_commit = place.repository.resolve(since) if since is not None else None
+            begin_before(landing.book, landing.workshop, since_commit)
+            entries: list[EntryId] = []
+        else:
+            names = changes or (str(place.repository.found_at),)
+            entries = [submit(place, landing, name, issue=issue, folder=folder) for name in names]
         has_daemon = find_socket(place).exists()
         if waits or (waits is None and not has_daemon):
-            _wait(landing, entries, quiet=as_json)
-        return _report(landing, entries, as_json=as_json)
+            service.run(lambda: is_decided(landing.book.queue, entries))
+        rows = find_outcomes(landing, entries)
+        if as_json:
+            show_document({"project": place.project, "entries": [outcome_document(row) for row in rows]})
+        else:
+            show([line for row in rows for line in outcome_lines(row)], "watchkeeper queue")
+    has_failed = any(row.state in {"bounced", "held"} for row in rows) or landing.book.queue.halted is not None
+    return Exit.FOUND if has_failed else Exit.NOTHING
+
+
+def _service(landing: Landing, *, quiet: bool) -> QueueService:
+    terminal = find_terminal(sys.stderr, os.environ)
+
+    def tell(event: LandingEvent) -> None:
+        if not quiet and not isinstance(event, CandidateBuilt):
+            say(terminal.paint("dim", describe_landing(event)))
+
+    return QueueService(
+        landing.book,
+        landing.workshop,
+        landing.gate,
+        landing.policy,
+        landing.lock,
+        clock=now,
+        on_event=tell,
+    )
+
+
+def _serve(service: QueueService) -> int:
+    """Drive the queue until whoever started us is gone: our input ends with it."""
+    over = threading.Event()
+
+    def listen() -> None:
+        while sys.stdin.buffer.read(1):
+            pass
+        over.set()
+        service.wake()
+
+    threading.Thread(target=listen, daemon=True).start()
+    service.run(over.is_set)
+    return Exit.NOTHING

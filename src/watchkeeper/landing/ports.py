@@ -41,3 +41,12 @@ class Workshop(Protocol):
 
     def adopted(self, old: Sha, new: Sha) -> tuple[Entry, ...] | None:
         """The commits by which somebody moved the branch on, as entries; None: it was rewritten."""
+
+    def below(self, commit: Sha) -> Sha | None:
+        """The commit's first parent."""
+
+    def tree_of(self, commit: Sha) -> Sha:
+        """Its tree."""
+
+    def revert(self, tip: Sha, entry: Entry, old: Sha, new: Sha) -> Sha | NotMoved:
+        """A commit on ``tip`` without what ``entry`` did when it landed from ``old`` to ``new``."""

@@ -9,11 +9,36 @@ from watchkeeper.landing.book import Book
 from watchkeeper.landing.driver import Driver
 from watchkeeper.landing.policy import Policy
 from watchkeeper.landing.ports import Gate, Workshop
-from watchkeeper.model.ids import Millis
-from watchkeeper.model.landing import LandingEvent
+from watchkeeper.model.errors import UsageError
+from watchkeeper.model.ids import Millis, Sha
+from watchkeeper.model.landing import LandingEvent, TargetMoved
 from watchkeeper.record.lock import ProcessLock
 
 _LOOK_S = 0.5
+
+
+def begin_before(book: Book, workshop: Workshop, since: Sha | None) -> None:
+    """Let the queue take the branch as it was at ``since`` for good, so that what came after it is tested.
+
+    Without ``since``: where the queue knows the branch, from there; else from the commit below its tip. Raises
+    UsageError where there is no such commit in the branch, WatchkeeperError.
+    """
+    book.refresh()
+    tip = workshop.tip()
+    if tip is None:
+        raise UsageError("There is no target branch", slug="no-target", hint="make a first commit")
+    if since is None and book.queue.tip is not None:
+        return
+    start = workshop.below(tip.commit) if since is None else since
+    if start is None:
+        return
+    if workshop.adopted(start, tip.commit) is None:
+        raise UsageError(
+            f"{start[:10]} is not in the target branch",
+            slug="nothing-to-land",
+            hint="give a commit of it: git log --first-parent",
+        )
+    book.tell(TargetMoved(None, start, workshop.tree_of(start)))
 
 
 class QueueService:

@@ -59,7 +59,7 @@ class Desk:
         self._hub = hub
         self._repository = repository
         self._waiting = waiting
-        self._history = history
+        self.history = history
 
     def submit(
         self, finished: Finished, onto: Sha, judge: Callable[[Entry], Entry] = lambda entry: entry
@@ -80,7 +80,7 @@ class Desk:
                 hint="commit the work first: git add -A && git commit",
                 facts={"change": finished.change, "head": finished.head},
             )
-        past = _Past(self._history())
+        past = _Past(self.history())
         entry = judge(self._entry(finished, onto, next_revision(finished.change, past.ids)))
         keep_change(self._hub, self._repository, entry.id, entry.head, onto)
         vanished = self._find_vanished(entry, past)

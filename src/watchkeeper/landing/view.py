@@ -11,7 +11,19 @@ from watchkeeper.landing.line import Cut, find_cuts, in_order
 from watchkeeper.landing.queue import Diagnosis, Place, Queue, Waiter, names
 from watchkeeper.model.events import Recorded
 from watchkeeper.model.ids import Millis, Sha
-from watchkeeper.model.landing import EntryBounced, EntryId, LandingDone, LandingIntended, Purpose, RunId
+from watchkeeper.model.landing import (
+    Entry,
+    EntryBounced,
+    EntryId,
+    EntryQueued,
+    EntryWithdrawn,
+    Halt,
+    LandingDone,
+    LandingIntended,
+    Purpose,
+    RunId,
+    Vanished,
+)
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -28,15 +40,6 @@ class Row(msgspec.Struct, frozen=True):
     since: Millis
     risk: int
     queued_at: Millis
-
-
-class Decided(msgspec.Struct, frozen=True):
-    """An entry that left the queue: landed (``reason`` is empty), or sent back."""
-
-    id: EntryId
-    at: Millis
-    commit: Sha | None = None
-    bounce: EntryBounced | None = None
 
 
 class QueueView(msgspec.Struct, frozen=True):
@@ -63,21 +66,65 @@ def view_queue(queue: Queue) -> QueueView:
     return QueueView(queue.tip, tuple(rows), runs, halted.reason if halted else "", queue.halted_at)
 
 
-def find_decided(events: Iterable[Recorded]) -> tuple[Decided, ...]:
-    """What left the queue, in order, from the log's landing events."""
-    found: list[Decided] = []
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of an entry: ``landed``, ``bounced``, ``withdrawn``, ``held``, or ``waiting``, and for what."""
+
+    id: EntryId
+    title: str
+    state: str
+    reason: str = ""
+    commit: Sha | None = None
+    partners: tuple[EntryId, ...] = ()
+    evidence: tuple[str, ...] = ()
+    vanished: tuple[Vanished, ...] = ()
+
+
+def is_decided(queue: Queue, entries: Sequence[EntryId]) -> bool:
+    """Nobody but a person can do more for these; for none: everything was looked at."""
+    if not entries:
+        return queue.tip is not None and not queue.runs and queue.intended is None and _is_known(queue)
+    if queue.halted is not None and queue.halted.why in (Halt.PERSON, Halt.RED):
+        return True
+    here = [queue.entries[each] for each in entries if each in queue.entries]
+    return not any(each.place in (Place.WAITING, Place.QUARANTINED) for each in here)
+
+
+def view_outcome(queue: Queue, entry: Entry, events: Iterable[Recorded]) -> Outcome:
+    """Where an entry stands. ``events`` are the log's landing events since it was queued."""
+    waiter = queue.entries.get(entry.id)
+    vanished: tuple[Vanished, ...] = ()
+    found = Outcome(entry.id, entry.title, "waiting")
     intended: LandingIntended | None = None
     for each in events:
         match each.event:
+            case EntryQueued() if each.event.entry.id == entry.id:
+                vanished = each.event.vanished
             case LandingIntended():
                 intended = each.event
             case LandingDone() if intended is not None and intended.new == each.event.new:
-                found += [Decided(entry, each.at, commit=intended.new) for entry in intended.entries]
-            case EntryBounced():
-                found.append(Decided(each.event.id, each.at, bounce=each.event))
+                if entry.id in intended.entries:
+                    found = Outcome(entry.id, entry.title, "landed", commit=intended.new)
+            case EntryBounced() if each.event.id == entry.id:
+                event = each.event
+                found = Outcome(
+                    entry.id, entry.title, "bounced", event.reason, partners=event.partners, evidence=event.evidence
+                )
+            case EntryWithdrawn() if each.event.id == entry.id:
+                found = Outcome(entry.id, entry.title, "withdrawn", each.event.reason)
             case _:
                 pass
-    return tuple(found)
+    if found.state == "waiting" and waiter is not None:
+        row = next((each for each in view_queue(queue).rows if each.id == entry.id), None)
+        state = "held" if waiter.place is Place.HELD else "waiting"
+        reason = waiter.reason if waiter.place is Place.HELD else row.waits_for if row is not None else ""
+        found = Outcome(entry.id, entry.title, state, reason)
+    return msgspec.structs.replace(found, vanished=vanished)
+
+
+def _is_known(queue: Queue) -> bool:
+    """The tip was asked everything, or is red."""
+    standing = queue.evidence_of(queue.landings[-1].tree).standing()
+    return queue.halted is not None or standing is Standing.PASSES
 
 
 def _is_here(waiter: Waiter) -> bool:

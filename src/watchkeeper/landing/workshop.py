@@ -11,7 +11,7 @@ from watchkeeper.model.errors import GitError
 from watchkeeper.model.ids import ChangeId, Sha
 from watchkeeper.model.landing import Built, Candidate, Clashed, Entry, EntryId, NotMoved, Tip
 from watchkeeper.model.landing import Moved as Landed
-from watchkeeper.repos.authors import Committer
+from watchkeeper.repos.authors import Committer, read_commit
 from watchkeeper.repos.candidates import Builder
 from watchkeeper.repos.candidates import Built as Steps
 from watchkeeper.repos.hub import Hub
@@ -119,8 +119,17 @@ class GitWorkshop:
         span = span or entry_span(self._hub, entry.id, old, new)
         if span is None:
             return NotMoved(f"{entry.id} cannot be found in {new[:10]}")
-        made = make_revert(self._hub, self._committer(), tip, span, entry.id, entry.title)
+        made = make_revert(self._hub, self._committer(), tip, span, entry.id, title=entry.title)
         return NotMoved(made.reason) if isinstance(made, Unrevertible) else made
+
+    def below(self, commit: Sha) -> Sha | None:
+        """The commit's first parent. Raises GitError."""
+        parents = read_commit(self._hub, commit).parents
+        return parents[0] if parents else None
+
+    def tree_of(self, commit: Sha) -> Sha:
+        """Its tree. Raises GitError."""
+        return self._hub.objects.tree_of(commit)
 
     def _read_tip(self) -> Sha | None:
         now = time.monotonic()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -36,6 +37,7 @@ _MOST_DETAILS = 20
 _MOST_DETAIL = 300
 _CANNOT_START = (126, 127)
 _VERSION = 1
+_ERROR = re.compile(r"[\w.]*(Error|Exception|Warning|Failed)\b")
 
 
 class TreeGate:
@@ -185,8 +187,9 @@ def _judge(ran: Ran, asked: Sequence[str]) -> Answer:
 
 
 def _said(test: TestResult) -> str:
-    lines = [line.strip() for line in test.message.splitlines() if line.strip()]
-    return lines[-1][:_MOST_DETAIL] if lines else ""
+    """The line that names the error, else the first one."""
+    lines = [line.strip().removeprefix("E ").strip() for line in test.message.splitlines() if line.strip()]
+    return next((line for line in lines if _ERROR.match(line)), "".join(lines[:1]))[:_MOST_DETAIL]
 
 
 def _answer(failed: Mapping[str, str]) -> Answer:

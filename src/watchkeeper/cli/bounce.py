@@ -1,0 +1,39 @@
+"""``watchkeeper bounce``: an entry goes back to who made it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from watchkeeper.app import find_place, open_book
+from watchkeeper.cli.exits import Exit
+from watchkeeper.cli.options import json_option, repo_option
+from watchkeeper.cli.output import printable, show, show_document
+from watchkeeper.cli.verb import verb
+from watchkeeper.landing.entering import bounce, find_entry
+
+
+@verb(
+    examples=("watchkeeper bounce fix-login --reason 'wait for the new schema'",),
+    then="watchkeeper land CHANGE",
+)
+@click.argument("name", metavar="ENTRY")
+@click.option("--reason", required=True, metavar="TEXT", help="Told to who made it.")
+@repo_option
+@json_option
+def command(*, name: str, reason: str, folder: Path, as_json: bool) -> int:
+    """Send an entry back to who made it, with a reason.
+
+    It can be queued again as a new revision: `watchkeeper land`. Exit code 0.
+    """
+    place = find_place(folder, os.environ)
+    with open_book(place) as book:
+        entry = find_entry(book.queue, name)
+        events = book.tell_if(lambda queue: bounce(queue, entry, reason))
+    if as_json:
+        show_document({"project": place.project, "entry": entry, "changed": bool(events)})
+    else:
+        show([f"{printable(entry)} goes back"], "watchkeeper queue")
+    return Exit.NOTHING

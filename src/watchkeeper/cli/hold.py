@@ -1,0 +1,47 @@
+"""``watchkeeper hold``: an entry waits for a person."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from watchkeeper.app import find_place, open_book
+from watchkeeper.cli.exits import Exit
+from watchkeeper.cli.options import json_option, repo_option
+from watchkeeper.cli.output import printable, show, show_document
+from watchkeeper.cli.verb import verb
+from watchkeeper.landing.entering import find_entry, hold, withdraw
+
+
+@verb(
+    examples=(
+        "watchkeeper hold fix-login --reason 'after the release'",
+        "watchkeeper hold fix-login --withdraw",
+    ),
+    then="watchkeeper release ENTRY",
+)
+@click.argument("name", metavar="ENTRY")
+@click.option("--reason", default="somebody said so", show_default=True, metavar="TEXT", help="Shown in the queue.")
+@click.option("--withdraw", "leaves", is_flag=True, help="Take it out of the queue instead.")
+@repo_option
+@json_option
+def command(*, name: str, reason: str, leaves: bool, folder: Path, as_json: bool) -> int:
+    """Let an entry of the queue wait until somebody releases it; it keeps its place.
+
+    ENTRY is a change (`fix-login`) or one revision of it (`fix-login/2`). What is run with it is begun anew without it.
+    With `--withdraw` it leaves the queue for good; its commit stays on its branch. Exit code 0.
+    """
+    place = find_place(folder, os.environ)
+    with open_book(place) as book:
+        entry = find_entry(book.queue, name)
+        by = os.environ.get("USER", "")
+        events = book.tell_if(
+            lambda queue: withdraw(queue, entry, reason) if leaves else hold(queue, entry, reason, by)
+        )
+    if as_json:
+        show_document({"project": place.project, "entry": entry, "changed": bool(events)})
+    else:
+        show([f"{printable(entry)} {'left the queue' if leaves else 'waits for a person'}"], "watchkeeper queue")
+    return Exit.NOTHING

@@ -1,0 +1,86 @@
+"""The queue and what became of its entries, as lines for people and documents for programs."""
+
+from __future__ import annotations
+
+import msgspec
+
+from watchkeeper.cli.landing_words import name_all
+from watchkeeper.cli.output import Terminal, printable
+from watchkeeper.cli.wording import render_ago, render_moment_iso
+from watchkeeper.landing.view import Outcome, QueueView, Row
+from watchkeeper.model.ids import Millis
+
+_MOST_VANISHED = 10
+
+
+def outcome_lines(outcome: Outcome) -> list[str]:
+    """What became of one entry."""
+    name = printable(outcome.id)
+    lost = [
+        f"  gone in the resolution: {printable(each.path)}: {printable(each.text.strip())}"
+        for each in outcome.vanished[:_MOST_VANISHED]
+    ]
+    if len(outcome.vanished) > _MOST_VANISHED:
+        lost.append(f"  and {len(outcome.vanished) - _MOST_VANISHED} more lines")
+    match outcome.state:
+        case "landed":
+            return [f"landed: {name} as {(outcome.commit or '')[:10]}  {printable(outcome.title)}", *lost]
+        case "bounced":
+            return [f"goes back: {name}  {printable(outcome.reason)}", *lost]
+        case "held":
+            return [f"waits for a person: {name}  {printable(outcome.reason)}", *lost]
+        case "withdrawn":
+            return [f"withdrawn: {name}  {printable(outcome.reason)}"]
+        case _:
+            return [f"queued: {name}  waits for {printable(outcome.reason) or 'the queue'}", *lost]
+
+
+def outcome_document(outcome: Outcome) -> dict[str, object]:
+    """The same for programs."""
+    document: dict[str, object] = msgspec.to_builtins(outcome)
+    return document
+
+
+def queue_lines(view: QueueView, now: Millis, terminal: Terminal) -> list[str]:
+    """The whole queue: position, entry, what it is tested on, what it waits for since when."""
+    lines = []
+    if view.halted:
+        lines.append(
+            terminal.paint("red", f"nothing lands since {render_ago(view.halted_since, now)}: ")
+            + printable(view.halted)
+        )
+    if not view.rows:
+        lines.append("the queue is empty")
+    lines += [line for row in view.rows for line in _row_lines(row, now, terminal)]
+    lines += [
+        terminal.paint("dim", f"running for {_length(since, now)}: {printable(what)}") for _, what, since in view.runs
+    ]
+    return lines
+
+
+def queue_document(view: QueueView) -> dict[str, object]:
+    """The same for programs."""
+    rows = [
+        {
+            **msgspec.to_builtins(row),
+            "since": render_moment_iso(row.since),
+            "queued_at": render_moment_iso(row.queued_at),
+        }
+        for row in view.rows
+    ]
+    runs = [{"id": run, "what": what, "since": render_moment_iso(since)} for run, what, since in view.runs]
+    return {"tip": view.tip, "halted": view.halted, "entries": rows, "runs": runs}
+
+
+def _row_lines(row: Row, now: Millis, terminal: Terminal) -> list[str]:
+    place = f"{row.position:>3}" if row.position else "  -"
+    risk = f"  risk {row.risk}" if row.risk else ""
+    first = f"{place}  {terminal.paint('bold', printable(row.id))}  {printable(row.title)}{terminal.paint('dim', risk)}"
+    on = f"on the target branch{f' with {name_all(row.on)}' if row.on else ''}; " if row.position else ""
+    since = terminal.paint("dim", f"({render_ago(row.since, now)})")
+    return [first, f"       {on}waits for {printable(row.waits_for)} {since}"]
+
+
+def _length(since: Millis, now: Millis) -> str:
+    seconds = max(0, (now - since) // 1000)
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"
