@@ -369,6 +369,27 @@ def submit(place: Place, landing: Landing, name: str, *, issue: str, folder: Pat
     return identity
 
 
+def submit_revert(landing: Landing, name: str) -> EntryId:
+    """Queue the revert that was prepared of an entry, before all others. Raises UsageError where there is none."""
+    from watchkeeper.landing.submitting import Finished
+    from watchkeeper.model.ids import ChangeId
+    from watchkeeper.model.landing import RevertPrepared
+
+    prepared = [each.event for each in landing.desk.history() if isinstance(each.event, RevertPrepared)]
+    found = next((each for each in reversed(prepared) if each.entry == name), None)
+    tip = landing.workshop.tip()
+    if found is None or tip is None:
+        known = ", ".join(dict.fromkeys(each.entry for each in prepared))
+        raise UsageError(
+            f"no revert of {name} was prepared",
+            slug="no-revert",
+            hint=f"there is one of: {known}" if known else "find out what broke it: watchkeeper land --from-main",
+        )
+    change = ChangeId(f"revert-{found.entry.rpartition('/')[0]}")
+    identity, _ = landing.desk.submit(Finished(change, found.commit, priority=1), tip.commit)
+    return identity
+
+
 def find_outcomes(landing: Landing, entries: Sequence[EntryId]) -> tuple[Outcome, ...]:
     """Where these entries stand."""
     from watchkeeper.landing.view import view_outcome

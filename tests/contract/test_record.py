@@ -75,6 +75,7 @@ from watchkeeper.model.landing import (
     Purpose,
     QueueHalted,
     QueueResumed,
+    RevertFailed,
     RevertPrepared,
     RunBegan,
     RunEnded,
@@ -155,6 +156,7 @@ LANDING: tuple[LandingEvent, ...] = (
     QueueHalted(Halt.RED, "the target branch fails"),
     QueueResumed("ada"),
     RevertPrepared(ENTRY.id, Sha("5" * 40), Sha("6" * 40)),
+    RevertFailed(ENTRY.id, "later work stands on it"),
 )
 NOTICE = Notice(NoticeId("n-12345678"), CODEX.id, Severity.MAJOR, "Watchkeeper: \u00abquoted\u00bb", CLASH.id)
 EVERY_KIND: tuple[Event, ...] = (
@@ -277,8 +279,8 @@ def test_reading_takes_only_what_meets_every_condition(log: Log) -> None:
 def test_the_latest_are_the_newest_in_their_order(log: Log) -> None:
     log.append(ONE, EVERY_KIND, NOON)
 
-    assert [each.seq for each in log.latest(ONE, limit=3)] == [46, 47, 48]
-    assert [each.seq for each in log.latest(ONE, limit=100)] == list(range(1, 49))
+    assert [each.seq for each in log.latest(ONE, limit=3)] == [47, 48, 49]
+    assert [each.seq for each in log.latest(ONE, limit=100)] == list(range(1, 50))
     assert [each.seq for each in log.latest(ONE, limit=1, subject=CLASH.id)] == [9]
     assert log.latest(OTHER, limit=3) == ()
 

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from watchkeeper.app import find_outcomes, find_place, find_socket, now, open_landing, submit
+from watchkeeper.app import find_outcomes, find_place, find_socket, now, open_landing, submit, submit_revert
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.landing_words import describe_landing
 from watchkeeper.cli.options import json_option, repo_option
 from watchkeeper.cli.output import find_terminal, say, show, show_document
-from watchkeeper.cli.queue_words import outcome_document, outcome_lines
+from watchkeeper.cli.queue_words import outcome_document, outcome_lines, red_lines
 from watchkeeper.cli.verb import verb
 from watchkeeper.landing.serving import QueueService, begin_before
-from watchkeeper.landing.view import is_decided
+from watchkeeper.landing.view import find_red, is_decided
 from watchkeeper.model.landing import CandidateBuilt
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 @click.option(
     "--wait/--no-wait", "waits", default=None, help="Wait until it is decided. Default: where no daemon runs."
 )
+@click.option("--revert", metavar="ENTRY", help="Land the revert that was prepared of what broke the branch.")
 @click.option("--issue", default="", metavar="TEXT", help="The issue that the change resolves; kept in the commit.")
 @click.option("--serve", is_flag=True, hidden=True)
 @repo_option
@@ -50,6 +51,7 @@ def command(
     changes: tuple[str, ...],
     from_main: bool,
     since: str | None,
+    revert: str | None,
     waits: bool | None,
     issue: str,
     serve: bool,
@@ -72,6 +74,8 @@ def command(
             since_commit = place.repository.resolve(since) if since is not None else None
             begin_before(landing.book, landing.workshop, since_commit)
             entries: list[EntryId] = []
+        elif revert is not None:
+            entries = [submit_revert(landing, revert)]
         else:
             names = changes or (str(place.repository.found_at),)
             entries = [submit(place, landing, name, issue=issue, folder=folder) for name in names]
@@ -79,10 +83,16 @@ def command(
         if waits or (waits is None and not has_daemon):
             service.run(lambda: is_decided(landing.book.queue, entries))
         rows = find_outcomes(landing, entries)
+        red = find_red(landing.book.queue, landing.desk.history())
         if as_json:
-            show_document({"project": place.project, "entries": [outcome_document(row) for row in rows]})
+            documents = [outcome_document(row) for row in rows]
+            show_document({"project": place.project, "entries": documents, "red": red})
         else:
-            show([line for row in rows for line in outcome_lines(row)], "watchkeeper queue")
+            lines = [line for row in rows for line in outcome_lines(row)]
+            if from_main and red is None and landing.book.queue.tip is not None:
+                lines.append(f"the target branch passes everything at {landing.book.queue.tip[:10]}")
+            revert_verb = f"watchkeeper land --revert {red.entries[-1]}" if red is not None and red.revert else ""
+            show([*lines, *red_lines(red)], revert_verb or "watchkeeper queue")
     has_failed = any(row.state in {"bounced", "held"} for row in rows) or landing.book.queue.halted is not None
     return Exit.FOUND if has_failed else Exit.NOTHING
 

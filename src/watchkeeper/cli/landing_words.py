@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from watchkeeper.cli.output import printable
+from watchkeeper.landing.queue import TargetEvent
 from watchkeeper.model.landing import (
     Candidate,
     CandidateBuilt,
@@ -26,6 +27,7 @@ from watchkeeper.model.landing import (
     MonotonicityBroken,
     QueueHalted,
     QueueResumed,
+    RevertFailed,
     RevertPrepared,
     RunBegan,
     RunEnded,
@@ -126,7 +128,7 @@ def _describe_search(
 
 
 def _describe_target(
-    event: LandingIntended | LandingDone | LandingVoid | TargetMoved | QueueHalted | QueueResumed | RevertPrepared,
+    event: TargetEvent,
 ) -> str:
     match event:
         case LandingIntended():
@@ -144,7 +146,9 @@ def _describe_target(
         case QueueResumed():
             return f"landing goes on{_by(event.by)}"
         case RevertPrepared():
-            return f"a revert of {printable(event.entry)} is ready: {event.commit[:7]}"
+            return f"a revert of {printable(event.entry)} is ready: watchkeeper land --revert {printable(event.entry)}"
+        case RevertFailed():
+            return f"{printable(event.entry)} cannot be taken out again by git alone: {printable(event.reason)}"
         case _:
             assert_never(event)
 

@@ -7,7 +7,7 @@ import msgspec
 from watchkeeper.cli.landing_words import name_all
 from watchkeeper.cli.output import Terminal, printable
 from watchkeeper.cli.wording import render_ago, render_moment_iso
-from watchkeeper.landing.view import Outcome, QueueView, Row
+from watchkeeper.landing.view import Outcome, QueueView, Red, Row
 from watchkeeper.model.ids import Millis
 
 _MOST_VANISHED = 10
@@ -39,6 +39,19 @@ def outcome_document(outcome: Outcome) -> dict[str, object]:
     """The same for programs."""
     document: dict[str, object] = msgspec.to_builtins(outcome)
     return document
+
+
+def red_lines(red: Red | None) -> list[str]:
+    """Who broke the target branch."""
+    if red is None:
+        return []
+    lines = [f"nothing lands: {printable(red.reason)}"]
+    if red.entries:
+        others = f" with {name_all(red.entries[:-1])}" if len(red.entries) > 1 else ""
+        lines.append(f"broken by: {printable(red.entries[-1])}{others}: {name_all(red.tests)}")
+    if red.no_revert:
+        lines.append(f"git cannot take it out by itself: {printable(red.no_revert)}")
+    return lines
 
 
 def queue_lines(view: QueueView, now: Millis, terminal: Terminal) -> list[str]:

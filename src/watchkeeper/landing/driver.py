@@ -21,6 +21,7 @@ from watchkeeper.model.landing import (
     CandidateBuilt,
     CandidateClashed,
     Clashed,
+    ConflictSet,
     Entry,
     EntryId,
     GateSet,
@@ -34,9 +35,12 @@ from watchkeeper.model.landing import (
     Question,
     QueueHalted,
     QueueResumed,
+    RevertFailed,
+    RevertPrepared,
     RunBegan,
     RunEnded,
     RunId,
+    SetConfirmed,
     TargetMoved,
     Verdict,
 )
@@ -249,11 +253,27 @@ class Driver:
     def _entries(self, names: tuple[EntryId, ...]) -> list[Entry]:
         return [self._book.queue.entries[each].entry for each in names]
 
+    def _prepare_revert(self, found: ConflictSet) -> None:
+        """Who broke the branch itself is taken out again, if a person says so: the commit for that is made now."""
+        culprit = found.entries[-1]
+        landed = next((each for each in self._book.queue.landings if culprit in each.entries), None)
+        tip = self._book.queue.tip
+        if culprit not in found.landed or landed is None or landed.old is None or tip is None:
+            return
+        entry = self._book.queue.entries[culprit].entry
+        made = self._workshop.revert(tip, entry, landed.old, landed.new)
+        if isinstance(made, NotMoved):
+            self._tell(RevertFailed(culprit, made.reason))
+        else:
+            self._tell(RevertPrepared(culprit, tip, made))
+
     def _decide(self, events: tuple[LandingEvent, ...]) -> bool:
         if not self._book.decide(events):
             return False
         for event in events:
             self._on_event(event)
+            if isinstance(event, SetConfirmed):
+                self._prepare_revert(event.set)
         return True
 
     def _tell(self, *events: LandingEvent) -> None:

@@ -107,21 +107,20 @@ def _judge_cuts(queue: Queue, cuts: Sequence[Cut]) -> tuple[LandingEvent, ...]:
 
 def _judge_head(queue: Queue) -> tuple[LandingEvent, ...]:
     """Who pushed past the queue, or what lanes did together, may have broken the branch."""
-    if queue.halted is not None or queue.tip is None:
+    if queue.tip is None:
         return ()
     evidence = queue.evidence_of(_tree_below(queue))
     if evidence.standing() is not Standing.FAILS:
         return ()
     failing = evidence.failing()
+    if queue.halted is None:
+        return (QueueHalted(Halt.RED, f"the target branch itself fails {failing[0]}"),)
     good = _last_good(queue, failing)
-    halted = QueueHalted(Halt.RED, f"the target branch itself fails {failing[0]}")
-    if good is None or good.new == queue.tip:
-        return (halted,)
+    if good is None or queue.searched_tip == queue.tip:
+        return ()
     after = queue.landed_since(good.new) or ()
     entries = tuple(entry for each in after for entry in each.entries if entry in queue.entries)
-    if not entries:
-        return (halted,)
-    return (halted, SegmentQuarantined(DiagnosisId(f"d{queue.seq}"), good.new, entries, failing))
+    return (SegmentQuarantined(DiagnosisId(f"d{queue.seq}"), good.new, entries, failing),) if entries else ()
 
 
 def _last_good(queue: Queue, failing: Sequence[str]) -> Landed | None:
@@ -182,12 +181,14 @@ def _suspects(queue: Queue, cuts: Sequence[Cut]) -> list[Ask]:
 
 
 def _heads(queue: Queue) -> list[Ask]:
-    """A branch that was moved without a run is run."""
+    """A branch that was moved without a run is run; where it fails, what it was before is asked the same."""
     tip, last = queue.tip, queue.landings[-1]
     assert tip is not None
-    if queue.halted is not None or not (last.is_lane or (last.old is not None and not last.is_ours)):
-        return []
     evidence = queue.evidence_of(last.tree)
+    if queue.halted is not None:
+        return find_controls(queue, evidence.failing()) if evidence.standing() is Standing.FAILS else []
+    if not (last.is_lane or (last.old is not None and not last.is_ours)):
+        return []
     match evidence.standing():
         case Standing.UNKNOWN:
             return [Ask(Candidate(tip), last.tree, (), Purpose.HEAD)]
@@ -197,6 +198,17 @@ def _heads(queue: Queue) -> list[Ask]:
             return [Ask(Candidate(tip), last.tree, tests, Purpose.AGAIN if tests else Purpose.HEAD)]
         case _:
             return []
+
+
+def find_controls(queue: Queue, failing: Sequence[str]) -> list[Ask]:
+    """Of a red branch: the newest commit below the tip of which nobody knows whether it fails the same."""
+    if queue.searched_tip == queue.tip or _last_good(queue, failing) is not None:
+        return []
+    for landed in reversed(queue.landings[:-1]):
+        if not queue.evidence_of(landed.tree).fails(failing, 2):
+            tests = () if CAN_RUN in failing else tuple(failing)
+            return [Ask(Candidate(landed.new), landed.tree, tests, Purpose.CONTROL if tests else Purpose.HEAD)]
+    return []
 
 
 def _search(queue: Queue, policy: Policy) -> list[Step]:

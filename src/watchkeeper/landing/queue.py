@@ -40,6 +40,7 @@ from watchkeeper.model.landing import (
     Purpose,
     QueueHalted,
     QueueResumed,
+    RevertFailed,
     RevertPrepared,
     RunBegan,
     RunEnded,
@@ -114,7 +115,16 @@ class Landed(msgspec.Struct, frozen=True):
 
 EntryEvent = EntryQueued | EntryWithdrawn | EntryHeld | EntryReleased | EntryMoved | EntryBounced
 SearchEvent = SegmentQuarantined | CulpritFound | SetConfirmed | DiagnosisEnded | MonotonicityBroken
-TargetEvent = LandingIntended | LandingVoid | LandingDone | TargetMoved | QueueHalted | QueueResumed | RevertPrepared
+TargetEvent = (
+    LandingIntended
+    | LandingVoid
+    | LandingDone
+    | TargetMoved
+    | QueueHalted
+    | QueueResumed
+    | RevertPrepared
+    | RevertFailed
+)
 
 
 class Queue:
@@ -134,6 +144,8 @@ class Queue:
         self.halted_at = Millis(0)
         self.halts = 0
         """How often it was halted since something landed last."""
+        self.searched_tip: Sha | None = None
+        """The tip of a red branch of which it was looked for what broke it."""
         self.gate = ""
         self.rate = FIRST_RATE
         self.diagnosed_since_full = 0
@@ -253,7 +265,7 @@ class Queue:
                 self.halted, self.halted_at, self.halts = event, at.at, self.halts + 1
             case QueueResumed():
                 self._resume()
-            case RevertPrepared():
+            case RevertPrepared() | RevertFailed():
                 pass
             case _:
                 assert_never(event)
@@ -310,6 +322,8 @@ class Queue:
 
     def _quarantine(self, event: SegmentQuarantined, at: At) -> None:
         self.diagnoses[event.id] = Diagnosis(event.id, event.onto, event.entries, event.tests, at.at)
+        if event.onto != self.tip:
+            self.searched_tip = self.tip
         for each in event.entries:
             waiter = self.entries.get(each)
             if waiter is not None and waiter.place is Place.WAITING:

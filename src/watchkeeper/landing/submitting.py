@@ -30,6 +30,7 @@ class Finished(msgspec.Struct, frozen=True):
     session: str = ""
     issue: str = ""
     title: str = ""
+    priority: int = 0
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -57,7 +58,8 @@ class Desk:
     ) -> None:
         self._book = book
         self._hub = hub
-        self._repository = repository
+        self._source = repository
+        self._repository = hub.repository  # has the user's commits, and ours
         self._waiting = waiting
         self.history = history
 
@@ -82,7 +84,7 @@ class Desk:
             )
         past = _Past(self.history())
         entry = judge(self._entry(finished, onto, next_revision(finished.change, past.ids)))
-        keep_change(self._hub, self._repository, entry.id, entry.head, onto)
+        keep_change(self._hub, self._source, entry.id, entry.head, onto)
         vanished = self._find_vanished(entry, past)
         events = self._book.tell_if(
             lambda queue: enter(queue, entry, waits=self._reasons(entry, vanished), vanished=vanished)
@@ -104,6 +106,7 @@ class Desk:
             issue=finished.issue,
             session=finished.session,
             paths=tuple(sorted(paths)),
+            priority=finished.priority,
         )
 
     def _reasons(self, entry: Entry, vanished: tuple[Vanished, ...]) -> tuple[str, ...]:

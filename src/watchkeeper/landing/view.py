@@ -8,6 +8,7 @@ import msgspec
 
 from watchkeeper.landing.evidence import Standing
 from watchkeeper.landing.line import Cut, find_cuts, in_order
+from watchkeeper.landing.planner import find_controls
 from watchkeeper.landing.queue import Diagnosis, Place, Queue, Waiter, names
 from watchkeeper.model.events import Recorded
 from watchkeeper.model.ids import Millis, Sha
@@ -21,7 +22,11 @@ from watchkeeper.model.landing import (
     LandingDone,
     LandingIntended,
     Purpose,
+    RevertFailed,
+    RevertPrepared,
     RunId,
+    SetConfirmed,
+    TargetMoved,
     Vanished,
 )
 
@@ -82,11 +87,44 @@ class Outcome(msgspec.Struct, frozen=True):
 def is_decided(queue: Queue, entries: Sequence[EntryId]) -> bool:
     """Nobody but a person can do more for these; for none: everything was looked at."""
     if not entries:
-        return queue.tip is not None and not queue.runs and queue.intended is None and _is_known(queue)
-    if queue.halted is not None and queue.halted.why in (Halt.PERSON, Halt.RED):
+        is_quiet = not queue.runs and queue.intended is None and not queue.diagnoses
+        return queue.tip is not None and is_quiet and _is_known(queue)
+    why = queue.halted.why if queue.halted is not None else None
+    repairs = any(queue.entries[each].priority > 0 for each in entries if each in queue.entries)
+    if why is Halt.PERSON or (why is Halt.RED and not repairs):
         return True
     here = [queue.entries[each] for each in entries if each in queue.entries]
     return not any(each.place in (Place.WAITING, Place.QUARANTINED) for each in here)
+
+
+class Red(msgspec.Struct, frozen=True):
+    """What is known of a target branch that fails: ``entries`` break it, the last one is taken out by ``revert``."""
+
+    reason: str
+    entries: tuple[EntryId, ...] = ()
+    tests: tuple[str, ...] = ()
+    revert: Sha | None = None
+    no_revert: str = ""
+
+
+def find_red(queue: Queue, events: Iterable[Recorded]) -> Red | None:
+    """What the log says of the branch being red; None where it is not."""
+    if queue.halted is None or queue.halted.why is not Halt.RED:
+        return None
+    found = Red(queue.halted.reason)
+    for each in events:
+        match each.event:
+            case TargetMoved() | LandingDone():
+                found = Red(queue.halted.reason)
+            case SetConfirmed():
+                found = Red(queue.halted.reason, each.event.set.entries, each.event.set.tests)
+            case RevertPrepared() if found.entries and each.event.entry == found.entries[-1]:
+                found = msgspec.structs.replace(found, revert=each.event.commit)
+            case RevertFailed() if found.entries and each.event.entry == found.entries[-1]:
+                found = msgspec.structs.replace(found, no_revert=each.event.reason)
+            case _:
+                pass
+    return found
 
 
 def view_outcome(queue: Queue, entry: Entry, events: Iterable[Recorded]) -> Outcome:
@@ -124,6 +162,8 @@ def view_outcome(queue: Queue, entry: Entry, events: Iterable[Recorded]) -> Outc
 def _is_known(queue: Queue) -> bool:
     """The tip was asked everything, or is red."""
     standing = queue.evidence_of(queue.landings[-1].tree).standing()
+    if queue.halted is not None and standing is Standing.FAILS:
+        return not find_controls(queue, queue.evidence_of(queue.landings[-1].tree).failing())
     return queue.halted is not None or standing is Standing.PASSES
 
 

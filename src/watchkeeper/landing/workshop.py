@@ -119,7 +119,7 @@ class GitWorkshop:
         span = span or entry_span(self._hub, entry.id, old, new)
         if span is None:
             return NotMoved(f"{entry.id} cannot be found in {new[:10]}")
-        made = make_revert(self._hub, self._committer(), tip, span, entry.id, title=entry.title)
+        made = make_revert(self._hub, self._committer(), tip, span, entry=entry.id, title=entry.title)
         return NotMoved(made.reason) if isinstance(made, Unrevertible) else made
 
     def below(self, commit: Sha) -> Sha | None:

@@ -301,6 +301,13 @@ class RevertPrepared(msgspec.Struct, frozen=True, tag="revert-prepared"):
     commit: Sha
 
 
+class RevertFailed(msgspec.Struct, frozen=True, tag="revert-failed"):
+    """An entry cannot be taken out of the target branch by git alone, and why."""
+
+    entry: EntryId
+    reason: str
+
+
 LandingEvent = (
     EntryQueued
     | EntryWithdrawn
@@ -325,6 +332,7 @@ LandingEvent = (
     | QueueHalted
     | QueueResumed
     | RevertPrepared
+    | RevertFailed
 )
 """What the queue of a project is folded from."""
 

@@ -36,6 +36,7 @@ from watchkeeper.model.landing import (
     EntryReleased,
     EntryWithdrawn,
     LandingEvent,
+    RevertFailed,
     RevertPrepared,
 )
 
@@ -77,7 +78,7 @@ def subject_of(event: Event) -> str:
             return event.id
         case EntryWithdrawn() | EntryHeld() | EntryReleased() | EntryMoved() | EntryBounced():
             return event.id
-        case CulpritFound() | RevertPrepared():
+        case CulpritFound() | RevertPrepared() | RevertFailed():
             return event.entry
         case _:
             change = getattr(event, "change", "")

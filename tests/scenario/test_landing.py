@@ -1,0 +1,213 @@
+"""Finished changes go through the queue to main: real git, real tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gitrepo import GitRepo
+from landingscene import Verbs, begin, finish, first_parents, passes
+from lock_variants import ASSIGN, COUNT, HEAD, INSERT, SECOND, application
+
+PRICES = "RATE = 2\n\n\ndef price(n):\n    return n * RATE\n"
+TEST_PRICES = "from prices import price\n\n\ndef test_price():\n    assert price(1) == 2\n"
+SHOP = {"prices.py": PRICES, "test_prices.py": TEST_PRICES}
+CENTS = {"prices.py": PRICES.replace("RATE = 2", "RATE = 200"), "test_prices.py": TEST_PRICES.replace("== 2", "== 200")}
+TOTALS = {
+    "totals.py": "from prices import price\n\n\ndef total(numbers):\n    return sum(map(price, numbers))\n",
+    "test_totals.py": "from totals import total\n\n\ndef test_total():\n    assert total([1, 2]) == 6\n",
+}
+
+
+@pytest.fixture
+def verbs(git_repo: GitRepo, capfd: pytest.CaptureFixture[str]) -> Verbs:
+    return Verbs(git_repo, capfd)
+
+
+def stages(*statements: str) -> str:
+    body = "".join(f"        {each}\n" for each in statements)
+    start = "def update_stage_field(content_id, value):\n    with SessionLocal() as session:\n"
+    return f"{HEAD}{start}{body}        session.commit()\n"
+
+
+def test_changes_that_go_together_land_as_one_commit_on_the_line(
+    git_repo: GitRepo, verbs: Verbs, tmp_path: Path
+) -> None:
+    begin(git_repo, SHOP)
+    base = git_repo.git("rev-parse", "main")
+    finish(git_repo, "readme", {"README.md": "a shop\n"})
+    finish(git_repo, "totals", TOTALS)
+
+    landed = verbs.land("readme", "totals")
+
+    assert {each["state"] for each in landed.values()} == {"landed"}
+    assert verbs.code == 0
+    (commit,) = first_parents(git_repo, base)
+    assert passes(git_repo, commit, tmp_path / "again")
+    assert "Watchkeeper-Change: readme/1" in git_repo.git("log", "-1", "--format=%B")
+    assert git_repo.git("status", "--porcelain") == ""
+    assert (git_repo.path / "totals.py").exists()  # the checkout of main moved along
+
+
+def test_two_that_break_each_other_are_named_and_the_later_one_goes_back(git_repo: GitRepo, verbs: Verbs) -> None:
+    begin(git_repo, SHOP)
+    finish(git_repo, "cents", CENTS)
+    finish(git_repo, "totals", TOTALS)
+
+    landed = verbs.land("cents", "totals")
+
+    assert landed["cents/1"]["state"] == "landed"
+    assert landed["totals/1"]["state"] == "bounced"
+    assert landed["totals/1"]["partners"] == ["cents/1"]
+    assert landed["totals/1"]["evidence"] == ["test_totals.py::test_total"]
+    assert verbs.code == 1
+
+
+def test_a_change_that_breaks_with_one_that_landed_before_names_it(git_repo: GitRepo, verbs: Verbs) -> None:
+    begin(git_repo, SHOP)
+    finish(git_repo, "totals", TOTALS)
+    finish(git_repo, "cents", CENTS)
+    verbs.land("cents")
+
+    later = verbs.land("totals")
+
+    assert later["totals/1"]["state"] == "bounced"
+    assert later["totals/1"]["partners"] == ["cents/1"]
+
+
+def test_one_that_is_wrong_alone_goes_back_alone_and_the_others_land(git_repo: GitRepo, verbs: Verbs) -> None:
+    begin(git_repo, SHOP)
+    finish(git_repo, "readme", {"README.md": "a shop\n"})
+    finish(git_repo, "wrong", {"prices.py": PRICES.replace("n * RATE", "n")})
+    finish(git_repo, "totals", TOTALS)
+
+    landed = verbs.land("readme", "wrong", "totals")
+
+    assert [landed[each]["state"] for each in ("readme/1", "wrong/1", "totals/1")] == ["landed", "bounced", "landed"]
+    assert landed["wrong/1"]["partners"] == []
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["together", "one after the other"])
+def test_of_the_two_dual_writes_one_lands_and_the_other_goes_back_because_they_would_hang(
+    git_repo: GitRepo, verbs: Verbs, *, together: bool
+) -> None:
+    test = {"test_engine.py": "def test_nothing_of_this():\n    assert True\n"}
+    begin(git_repo, {**application(stages(INSERT, "session.flush()", COUNT)), **test})
+    path = "engine/stages.py"
+    finish(git_repo, "dual-write", {path: stages(ASSIGN, INSERT, "session.flush()", COUNT)})
+    finish(git_repo, "mirror", {path: stages(INSERT, "session.flush()", COUNT, SECOND)})
+
+    batches = [("dual-write", "mirror")] if together else [("dual-write",), ("mirror",)]
+    landed = {name: each for batch in batches for name, each in verbs.land(*batch).items()}
+
+    assert landed["dual-write/1"]["state"] == "landed"
+    assert landed["mirror/1"]["state"] == "bounced"
+    assert landed["mirror/1"]["partners"] == ["dual-write/1"]
+    assert "nested lock: would hang" in landed["mirror/1"]["reason"]
+
+
+def test_a_dual_write_and_a_change_that_locks_nothing_both_land(git_repo: GitRepo, verbs: Verbs) -> None:
+    test = {"test_engine.py": "def test_nothing_of_this():\n    assert True\n"}
+    begin(git_repo, {**application(stages(INSERT, "session.flush()", COUNT)), **test})
+    path = "engine/stages.py"
+    finish(git_repo, "dual-write", {path: stages(ASSIGN, INSERT, "session.flush()", COUNT)})
+    finish(git_repo, "logs", {path: stages(INSERT, "session.flush()", COUNT, "print(content_id)")})
+
+    landed = verbs.land("dual-write", "logs")
+
+    assert [each["state"] for each in landed.values()] == ["landed", "landed"]
+
+
+def test_what_git_cannot_merge_goes_back_and_its_resolution_tells_what_it_dropped(
+    git_repo: GitRepo, verbs: Verbs
+) -> None:
+    begin(git_repo, {**SHOP, "notes.txt": "one\n"})
+    finish(git_repo, "first", {"notes.txt": "one\nfirst line\n"})
+    finish(git_repo, "second", {"notes.txt": "one\nsecond line\n"})
+
+    landed = verbs.land("first", "second")
+    assert landed["first/1"]["state"] == "landed"
+    assert landed["second/1"]["state"] == "bounced"
+    assert "notes.txt" in landed["second/1"]["evidence"]
+
+    git_repo.git("checkout", "-q", "second")
+    git_repo.git("merge", "-q", "-s", "ours", "main")  # his side, and nothing of the other
+    git_repo.git("checkout", "-q", "main")
+    again = verbs.land("second")
+
+    assert again["second/2"]["state"] == "held"
+    assert [each["text"] for each in again["second/2"]["vanished"]] == ["first line"]
+    assert verbs("release", "second")["changed"]
+    assert verbs.land("second")["second/2"]["state"] == "landed"
+
+
+def test_a_resolution_that_keeps_both_sides_lands_by_itself(git_repo: GitRepo, verbs: Verbs) -> None:
+    begin(git_repo, {**SHOP, "notes.txt": "one\n"})
+    finish(git_repo, "first", {"notes.txt": "one\nfirst line\n"})
+    finish(git_repo, "second", {"notes.txt": "one\nsecond line\n"})
+    verbs.land("first", "second")
+
+    git_repo.git("checkout", "-q", "second")
+    git_repo.git("merge", "-q", "-s", "ours", "--no-commit", "main")
+    git_repo.commit("both", {"notes.txt": "one\nfirst line\nsecond line\n"})
+    git_repo.git("checkout", "-q", "main")
+
+    assert verbs.land("second")["second/2"]["state"] == "landed"
+
+
+def test_a_test_that_fails_now_and_then_bounces_nobody(git_repo: GitRepo, verbs: Verbs, tmp_path: Path) -> None:
+    marker = tmp_path / "failed-once"
+    test = (
+        "import pathlib\n\n\ndef test_now_and_then():\n"
+        "    place = pathlib.Path(__file__).parent / '.venv' / 'seen'\n"
+        "    place.parent.mkdir(exist_ok=True)\n"
+        "    seen = place.exists()\n"
+        "    place.touch()\n"
+        "    assert seen\n"
+    )
+    begin(git_repo, {**SHOP, "test_flaky.py": test})
+    finish(git_repo, "readme", {"README.md": f"a shop {marker.name}\n"})
+
+    landed = verbs.land("readme")
+
+    assert landed["readme/1"]["state"] == "landed"
+
+
+def test_what_went_past_the_queue_and_broke_main_is_named_and_reverted(
+    git_repo: GitRepo, verbs: Verbs, tmp_path: Path
+) -> None:
+    begin(git_repo, SHOP)
+    start = git_repo.git("rev-parse", "main")
+    git_repo.commit("totals", TOTALS)
+    totals = git_repo.git("rev-parse", "main")
+    git_repo.commit("cents", CENTS)
+    culprit = git_repo.git("rev-parse", "main")
+
+    document = verbs("land", "--from-main", "--since", start)
+
+    assert document["entries"] == []
+    assert verbs.code == 1
+    assert "test_totals.py::test_total" in verbs("queue")["halted"]
+    assert [each.rpartition("-")[2] for each in document["red"]["entries"]] == [
+        f"{totals[:10]}/1",
+        f"{culprit[:10]}/1",
+    ]
+
+    reverted = verbs("land", "--revert", document["red"]["entries"][-1])
+
+    assert "entries" in reverted, reverted
+    assert [each["state"] for each in reverted["entries"]] == ["landed"]
+    assert passes(git_repo, "main", tmp_path / "again")
+    assert verbs("queue")["halted"] == ""
+
+
+def test_a_branch_that_was_moved_past_the_queue_and_holds_is_said_to(git_repo: GitRepo, verbs: Verbs) -> None:
+    begin(git_repo, SHOP)
+    start = git_repo.git("rev-parse", "main")
+    git_repo.commit("totals", TOTALS)
+
+    document = verbs("land", "--from-main", "--since", start)
+
+    assert document["red"] is None
+    assert verbs.code == 0
