@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from watchkeeper.conflicts.lifecycle import State, fold_all
+from watchkeeper.landing.view import Outcome
 from watchkeeper.model.errors import NotARepositoryError, UsageError
 from watchkeeper.model.ids import Millis, ProjectId
 from watchkeeper.record.cache import CACHE_FILE, ReadingCache
@@ -25,6 +26,7 @@ from watchkeeper.repos.target import Target, find_target
 if TYPE_CHECKING:
     # Imported where it is used: SQLAlchemy takes a fifth of a second that only those pay who read the record.
     from watchkeeper.landing.book import Book
+    from watchkeeper.landing.page import EntryPage
     from watchkeeper.landing.policy import Policy
     from watchkeeper.landing.submitting import Desk
     from watchkeeper.landing.view import Outcome
@@ -367,6 +369,15 @@ def submit(place: Place, landing: Landing, name: str, *, issue: str, folder: Pat
         )
     identity, _ = landing.desk.submit(Finished(ChangeId(named.name), head, issue=issue), tip.commit)
     return identity
+
+
+def read_entry_page(place: Place, name: str) -> EntryPage:
+    """What became of an entry, whether it is still in the queue or not. Raises UsageError for one there never was."""
+    from watchkeeper.landing.page import read_page
+    from watchkeeper.repos.hub import open_hub
+
+    with open_log(place.home) as log, open_hub(place.repository, place.home / "projects" / place.project) as hub:
+        return read_page(log, hub, place.project, name)
 
 
 def submit_revert(landing: Landing, name: str) -> EntryId:

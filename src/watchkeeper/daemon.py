@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -26,6 +27,7 @@ from watchkeeper.model.ids import Millis
 
 if TYPE_CHECKING:
     from watchkeeper.agents.port import Adapter
+    from watchkeeper.sandbox.keeper import Keeper
     from watchkeeper.watch.engine import LiveWatch
     from watchkeeper.watch.gates import Owners
     from watchkeeper.watch.hosting import Hosting
@@ -100,9 +102,31 @@ async def keep_memory_still(watch: LiveWatch) -> None:
 
 async def serve(live: LiveWatch, parts: Parts, place: Place) -> None:
     """What goes on beside a watch that is a process of its own, until it is cancelled."""
+    keeper = make_queue_keeper(place)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(keep_memory_still(live))
-        tasks.create_task(make_hosting(live, parts, place).run())
+        tasks.create_task(make_hosting(live, parts, place, keeper).run())
+        tasks.create_task(keeper.run())
+
+
+def make_queue_keeper(place: Place) -> Keeper:
+    """Drives the queue in a process beside the watch, from when something was queued for the first time.
+
+    Not in this one: what it computes would keep a save waiting.
+    """
+    from watchkeeper.record.codec import LANDING_KINDS
+    from watchkeeper.sandbox.keeper import Keeper
+
+    def has_queue() -> bool:
+        with open_log(place.home) as log:
+            return bool(log.latest(place.project, limit=1, kinds=LANDING_KINDS))
+
+    async def is_wanted() -> bool:
+        return await asyncio.to_thread(has_queue)
+
+    folder = place.repository.found_at or place.repository.common_dir
+    command = (sys.executable, "-m", "watchkeeper", "land", "--serve", "--repo", str(folder))
+    return Keeper(command, place.home / "projects" / place.project / "landing.log", is_wanted)
 
 
 def make_adapter(agent: str) -> Adapter:
@@ -139,7 +163,7 @@ def find_owners(place: Place) -> Owners:
     return Owners(tuple(rules))
 
 
-def make_hosting(live: LiveWatch, parts: Parts, place: Place) -> Hosting:
+def make_hosting(live: LiveWatch, parts: Parts, place: Place, keeper: Keeper | None = None) -> Hosting:
     """What lets agents and the command line speak to a watch."""
     from watchkeeper.agents.callers import find_client
     from watchkeeper.agents.hooks import vendor
@@ -168,13 +192,12 @@ def make_hosting(live: LiveWatch, parts: Parts, place: Place) -> Hosting:
         repository=place.repository.common_dir,
         version=parts.version,
         clock=parts.clock,
+        beside=lambda: keeper.problem if keeper is not None else "",
     )
 
 
 def prove_aside() -> None:
     """The life of the process that proves for a watch; its place is the first thing that it is told."""
-    import sys
-
     from watchkeeper.probes.aside import serve
     from watchkeeper.probes.live import LiveProver
     from watchkeeper.probes.prover import Prover

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,9 +10,11 @@ from hypothesis import strategies as st
 from watchkeeper.conflicts.lifecycle import ConflictState, State, Status, fold_all
 from watchkeeper.conflicts.notice import MOST_WORDS, notice_text, quote
 from watchkeeper.model.agents import Channel, Heed, Session, SessionId
+from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.confidence import Confidence
 from watchkeeper.model.conflicts import Conflict, Evidence, Kind, Severity
 from watchkeeper.model.events import (
+    ChangeLanded,
     CloseReason,
     ConflictChanged,
     ConflictClosed,
@@ -27,6 +30,7 @@ from watchkeeper.model.events import (
     SessionEnded,
 )
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis, ProjectId, Seq, Sha
+from watchkeeper.model.landing import Bounce, Entry, EntryBounced, EntryId, EntryQueued
 from watchkeeper.model.probing import Outcome, Proof
 from watchkeeper.watch.notices import decide_notices, waiting_for
 
@@ -278,3 +282,54 @@ def test_what_is_unanswered_stays_known_until_the_conflict_is_over(book: Book) -
     book.add(ConflictClosed(ID, CloseReason.RESOLVED))
     book.decide()
     assert [each for each in book.state.notices.values() if each.notice.session == ONE.id] == []
+
+
+def bounced(name: str, *partners: str) -> EntryBounced:
+    others = tuple(EntryId(each) for each in partners)
+    why = Bounce.SET if partners else Bounce.ALONE
+    return EntryBounced(EntryId(name), why, "it breaks test_it", others, ("test_it",))
+
+
+def test_who_finished_a_change_that_came_back_is_told_once_with_its_partner(book: Book) -> None:
+    book.add(bounced(f"{A}/1", "other/2"))
+
+    first = book.decide()
+
+    (notice,) = [each.notice for each in first if isinstance(each, NoticeQueued)]
+    assert notice.session == ONE.id
+    assert quote("other/2", 60) in notice.text
+    assert len(notice.text.split()) <= MOST_WORDS
+    assert book.decide() == ()
+
+
+def test_a_newer_revision_in_the_queue_heeds_it(book: Book) -> None:
+    book.add(bounced(f"{A}/1"))
+    book.decide()
+    book.deliver(ONE)
+
+    book.add(EntryQueued(Entry(EntryId(f"{A}/2"), A, Sha("2" * 40))))
+
+    assert settled(book.decide()) == [Heed.HEEDED]
+
+
+def test_a_change_of_somebody_else_that_came_back_is_told_to_nobody(book: Book) -> None:
+    book.add(bounced("nobodys/1"))
+
+    assert book.decide() == ()
+
+
+LANDED = Change(ChangeId("landed"), Source.LANDED, "landed", landed_at=Millis(1_000))
+
+
+@pytest.mark.parametrize(("severity", "at_once"), [(Severity.MAJOR, 1), (Severity.BLOCKING, 2)])
+def test_of_what_landed_those_concerned_are_told_one_after_the_other_unless_it_is_blocking(
+    book: Book, severity: Severity, at_once: int
+) -> None:
+    first = msgspec.structs.replace(conflict(severity), changes=(A, LANDED.id))
+    second = msgspec.structs.replace(conflict(severity), id=ConflictId("c-87654321"), changes=(B, LANDED.id))
+    book.add(ChangeLanded(LANDED), ConflictOpened(first), ConflictOpened(second))
+
+    assert len(queued(book.decide())) == at_once
+    book.now += 31_000
+
+    assert len(queued(book.decide())) == 2 - at_once

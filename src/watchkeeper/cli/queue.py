@@ -8,35 +8,41 @@ from pathlib import Path
 
 import click
 
-from watchkeeper.app import find_place, now, open_book
+from watchkeeper.app import find_place, now, open_book, read_entry_page
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option
 from watchkeeper.cli.output import find_terminal, show, show_document
-from watchkeeper.cli.queue_words import queue_document, queue_lines
+from watchkeeper.cli.queue_words import outcome_document, page_lines, queue_document, queue_lines
 from watchkeeper.cli.verb import verb
 from watchkeeper.landing.entering import halt, resume
+from watchkeeper.landing.page import EntryPage
 from watchkeeper.landing.view import view_queue
 
 
 @verb(
     examples=(
         "watchkeeper queue",
+        "watchkeeper queue fix-login          what became of it, and the other side's diff",
         "watchkeeper queue --halt 'the release is being cut'",
         "watchkeeper queue --resume",
     ),
     then="watchkeeper land CHANGE",
 )
+@click.argument("name", metavar="[ENTRY]", required=False)
 @click.option("--halt", "why", metavar="TEXT", help="Let nothing land until somebody resumes it.")
 @click.option("--resume", "resumes", is_flag=True, help="Land again; what was red or could not be run is tried again.")
 @repo_option
 @json_option
-def command(*, why: str | None, resumes: bool, folder: Path, as_json: bool) -> int:
+def command(*, name: str | None, why: str | None, resumes: bool, folder: Path, as_json: bool) -> int:
     """Show the queue: position, what each entry is tested on, what it waits for and since when.
 
-    An entry is one revision of a change: `fix-login/2`. What went back and why is in `watchkeeper log`. Exit code 0, or
-    1 where nothing lands because the target branch fails, or because somebody said so.
+    An entry is one revision of a change: `fix-login/2`. With ENTRY: what became of it, and where it came back what it
+    goes wrong with: who made that, for which issue, and its diff. Exit code 0, or 1 where the entry came back, or where
+    nothing lands because the target branch fails or somebody said so.
     """
     place = find_place(folder, os.environ)
+    if name is not None:
+        return _show_entry(read_entry_page(place, name), as_json=as_json)
     with open_book(place) as book:
         if why is not None:
             book.tell_if(lambda queue: halt(queue, why))
@@ -48,3 +54,12 @@ def command(*, why: str | None, resumes: bool, folder: Path, as_json: bool) -> i
     else:
         show(queue_lines(view, now(), find_terminal(sys.stdout, os.environ)), "watchkeeper land CHANGE")
     return Exit.FOUND if view.halted else Exit.NOTHING
+
+
+def _show_entry(page: EntryPage, *, as_json: bool) -> int:
+    is_back = page.outcome.state == "bounced"
+    if as_json:
+        show_document({"entry": outcome_document(page.outcome), "sides": page.sides})
+    else:
+        show(page_lines(page), "merge the target branch, and land it again" if is_back else "watchkeeper queue")
+    return Exit.FOUND if is_back else Exit.NOTHING

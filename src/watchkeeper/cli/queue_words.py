@@ -7,6 +7,7 @@ import msgspec
 from watchkeeper.cli.landing_words import name_all
 from watchkeeper.cli.output import Terminal, printable
 from watchkeeper.cli.wording import render_ago, render_moment_iso
+from watchkeeper.landing.page import EntryPage
 from watchkeeper.landing.view import Outcome, QueueView, Red, Row
 from watchkeeper.model.ids import Millis
 
@@ -39,6 +40,17 @@ def outcome_document(outcome: Outcome) -> dict[str, object]:
     """The same for programs."""
     document: dict[str, object] = msgspec.to_builtins(outcome)
     return document
+
+
+def page_lines(page: EntryPage) -> list[str]:
+    """One entry with the other sides."""
+    lines = [f"{printable(page.outcome.title)}", *outcome_lines(page.outcome)]
+    lines += [f"  fails: {printable(each)}" for each in page.outcome.evidence]
+    for side in page.sides:
+        about = ", ".join(printable(text) for text in (side.title, side.author, side.issue) if text)
+        lines += ["", f"the other side: {printable(side.name)}{f'  {about}' if about else ''}"]
+        lines += [printable(line) for line in side.diff.splitlines()]
+    return lines
 
 
 def red_lines(red: Red | None) -> list[str]:

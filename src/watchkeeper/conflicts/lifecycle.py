@@ -42,7 +42,7 @@ from watchkeeper.model.events import (
     WatchStopped,
 )
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis, Seq
-from watchkeeper.model.landing import LandingEvent
+from watchkeeper.model.landing import EntryBounced, EntryQueued, LandingEvent
 from watchkeeper.model.probing import Outcome, Proof
 
 
@@ -105,7 +105,8 @@ class State(msgspec.Struct, frozen=True):
     """Everything that a project's events say about now; ``seq`` is the last event that it holds.
 
     ``demoted`` are the rules whose conflicts are shown lower. ``sessions`` are all there ever were; ``notices`` those
-    of sessions at work, and of others what nothing came of yet; ``leases`` by subject, also when their time is over.
+    of sessions at work, and of others what nothing came of yet; ``leases`` by subject, also when their time is over;
+    ``returned`` are changes whose newest revision came back from the queue.
     """
 
     conflicts: Mapping[ConflictId, ConflictState] = {}
@@ -114,6 +115,7 @@ class State(msgspec.Struct, frozen=True):
     sessions: Mapping[SessionId, SessionState] = {}
     notices: Mapping[NoticeId, NoticeState] = {}
     leases: Mapping[str, Lease] = {}
+    returned: Mapping[ChangeId, EntryBounced] = {}
     seq: Seq = Seq(0)
 
 
@@ -132,6 +134,7 @@ def fold_all(events: Iterable[Recorded], state: State | None = None) -> State:
         dict(start.sessions),
         dict(start.notices),
         dict(start.leases),
+        dict(start.returned),
     )
     seq = start.seq
     for recorded in events:
@@ -145,6 +148,7 @@ def fold_all(events: Iterable[Recorded], state: State | None = None) -> State:
         sessions=draft.sessions,
         notices=draft.notices,
         leases=draft.leases,
+        returned=draft.returned,
         seq=seq,
     )
 
@@ -176,6 +180,7 @@ class _Draft(NamedTuple):
     sessions: dict[SessionId, SessionState]
     notices: dict[NoticeId, NoticeState]
     leases: dict[str, Lease]
+    returned: dict[ChangeId, EntryBounced]
 
 
 def _apply(recorded: Recorded, draft: _Draft) -> None:
@@ -198,10 +203,12 @@ def _apply(recorded: Recorded, draft: _Draft) -> None:
                 _forget_settled(event.id, draft.notices)
         case NoticeQueued() | NoticeDelivered() | NoticeSettled():
             _apply_notice(event, recorded.at, draft)
-        case LeaseTaken():
-            draft.leases[event.lease.subject] = event.lease
-        case LeaseReleased():
-            draft.leases.pop(event.subject, None)
+        case LeaseTaken() | LeaseReleased():
+            _apply_lease(event, draft.leases)
+        case EntryQueued():
+            draft.returned.pop(event.entry.change, None)
+        case EntryBounced():
+            draft.returned[ChangeId(event.id.rpartition("/")[0])] = event
         case (
             FileUnreadable()
             | SessionForged()
@@ -214,6 +221,13 @@ def _apply(recorded: Recorded, draft: _Draft) -> None:
             pass
         case _:  # what the queue is folded from
             _: LandingEvent = event
+
+
+def _apply_lease(event: LeaseTaken | LeaseReleased, leases: dict[str, Lease]) -> None:
+    if isinstance(event, LeaseTaken):
+        leases[event.lease.subject] = event.lease
+    else:
+        leases.pop(event.subject, None)
 
 
 def _moved_on(

@@ -24,6 +24,7 @@ from watchkeeper.model.landing import (
     ConflictSet,
     Entry,
     EntryId,
+    EntryWithdrawn,
     GateSet,
     Halt,
     LandingDone,
@@ -253,6 +254,21 @@ class Driver:
     def _entries(self, names: tuple[EntryId, ...]) -> list[Entry]:
         return [self._book.queue.entries[each].entry for each in names]
 
+    def _happen(self, event: LandingEvent) -> None:
+        """What follows from an event beyond the queue."""
+        match event:
+            case LandingDone():
+                landed = self._book.queue.landings[-1:]
+                for entry in (entry for each in landed if each.new == event.new for entry in each.entries):
+                    self._workshop.release(entry)
+            case EntryWithdrawn():
+                self._workshop.release(event.id)
+            case SetConfirmed():
+                self._prepare_revert(event.set)
+            case _:
+                pass
+        self._on_event(event)
+
     def _prepare_revert(self, found: ConflictSet) -> None:
         """Who broke the branch itself is taken out again, if a person says so: the commit for that is made now."""
         culprit = found.entries[-1]
@@ -271,17 +287,15 @@ class Driver:
         if not self._book.decide(events):
             return False
         for event in events:
-            self._on_event(event)
-            if isinstance(event, SetConfirmed):
-                self._prepare_revert(event.set)
+            self._happen(event)
         return True
 
     def _tell(self, *events: LandingEvent) -> None:
         if events:
             self._book.tell(*events)
             for event in events:
-                self._on_event(event)
+                self._happen(event)
 
     def _refresh(self) -> None:
         for event in self._book.refresh():
-            self._on_event(event)
+            self._happen(event)

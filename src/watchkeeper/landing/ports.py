@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from watchkeeper.model.ids import Sha
-from watchkeeper.model.landing import Answer, Built, Candidate, Clashed, Entry, Moved, NotMoved, Question, Tip
+from watchkeeper.model.landing import Answer, Built, Candidate, Clashed, Entry, EntryId, Moved, NotMoved, Question, Tip
 
 
 class Gate(Protocol):
@@ -50,3 +50,6 @@ class Workshop(Protocol):
 
     def revert(self, tip: Sha, entry: Entry, old: Sha, new: Sha) -> Sha | NotMoved:
         """A commit on ``tip`` without what ``entry`` did when it landed from ``old`` to ``new``."""
+
+    def release(self, entry: EntryId) -> None:
+        """Its commit need not be kept any more. Again is harmless."""

@@ -15,6 +15,7 @@ from watchkeeper.repos.authors import Committer, read_commit
 from watchkeeper.repos.candidates import Builder
 from watchkeeper.repos.candidates import Built as Steps
 from watchkeeper.repos.hub import Hub
+from watchkeeper.repos.keeping import release_change
 from watchkeeper.repos.landed import Rewritten, Span, entry_span, foreign_commits
 from watchkeeper.repos.landingcommits import LandingMaker, Method, NotMade
 from watchkeeper.repos.moving import LocalBranch, LostRace, Moved, Refused, TargetBranch, Unknown
@@ -130,6 +131,10 @@ class GitWorkshop:
     def tree_of(self, commit: Sha) -> Sha:
         """Its tree. Raises GitError."""
         return self._hub.objects.tree_of(commit)
+
+    def release(self, entry: EntryId) -> None:
+        """Its commit need not be kept any more."""
+        release_change(self._hub, entry)
 
     def _read_tip(self) -> Sha | None:
         now = time.monotonic()

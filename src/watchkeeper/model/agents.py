@@ -10,6 +10,7 @@ import msgspec
 from watchkeeper.model.confidence import Confidence
 from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis, SymbolKey
+from watchkeeper.model.landing import EntryId
 
 SessionId = NewType("SessionId", str)
 """A session, as people name it: ``codex-1``. Unique in a project, never reused."""
@@ -138,6 +139,7 @@ class Notice(msgspec.Struct, frozen=True):
     conflict: ConflictId | None = None
     symbol: SymbolKey | None = None
     confidence: Confidence = Confidence.SURE
+    entry: EntryId | None = None  # of the queue, that came back
 
 
 class Lease(msgspec.Struct, frozen=True):

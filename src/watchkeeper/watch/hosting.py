@@ -73,7 +73,10 @@ class Hosting:
         repository: Path,
         version: str,
         clock: Callable[[], Millis],
+        beside: Callable[[], str] = str,
     ) -> None:
+        """``beside`` says what is wrong with what runs beside the watch, ``""`` where nothing is."""
+        self._beside = beside
         self._live = live
         self._attendance = attendance
         self._state = state
@@ -135,9 +138,22 @@ class Hosting:
             sessions=tuple(_session(each.id, state) for each in self._attendance.sessions),
             unanswered=tuple(each.conflict.id for each in open_conflicts(state) if each.unanswered),
             problems=tuple(
-                filter(None, (*statistics.problems, self.problem, self._attendance.problem, self._service.problem))
+                filter(
+                    None,
+                    (
+                        *statistics.problems,
+                        self.problem,
+                        self._attendance.problem,
+                        self._service.problem,
+                        self._queue_problem(),
+                    ),
+                )
             ),
         )
+
+    def _queue_problem(self) -> str:
+        problem = self._beside()
+        return f"the queue is not driven: {problem}" if problem else ""
 
     async def _serve_follow(self, _: Request, reply: Reply) -> None:
         """A line for each update, and how everything stands whenever it has changed, a few times a second at most."""

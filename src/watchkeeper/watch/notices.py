@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import permutations
 
 from watchkeeper.conflicts.lifecycle import ConflictState, NoticeState, State, Status
-from watchkeeper.conflicts.notice import notice_id, notice_text
+from watchkeeper.conflicts.notice import notice_id, notice_text, returned_id, returned_text
 from watchkeeper.model.agents import Heed, Notice, Session, SessionId
+from watchkeeper.model.changes import Source
 from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.events import Event, NoticeQueued, NoticeSettled
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis
@@ -16,16 +18,20 @@ Working = Mapping[ChangeId, Sequence[Session]]
 """The sessions at work on each change."""
 
 _SHOW = "watchkeeper conflicts"
+_SHOW_ENTRY = "watchkeeper queue"
 _AGAIN_MS = 60_000
+_WAVE_MS = 30_000
 
 
 def decide_notices(state: State, working: Working, least: Severity, now: Millis) -> tuple[Event, ...]:
     """What follows for notices from where everything stands.
 
     A session is told of a conflict of its change once, and again only where it has become graver. What is over, or has
-    become less, is settled.
+    become less, is settled. Of what has landed those concerned are told one after the other, the gravest first, so that
+    not all of them rebase at once; what is blocking is told at once.
     """
     told = _told(state, now)
+    due = _waves(state, working, least)
     queued = [
         NoticeQueued(_notice(each, change, session, working, now))
         for each in state.conflicts.values()
@@ -33,7 +39,9 @@ def decide_notices(state: State, working: Working, least: Severity, now: Millis)
         for change in each.conflict.changes
         for session in working.get(change, ())
         if told.get((session.id, each.conflict.id), -1) < each.severity.rank
+        and now >= due.get((session.id, each.conflict.id), 0)
     ]
+    queued += _returns(state, working)
     fresh = {(event.notice.session, event.notice.conflict) for event in queued}
     settled = [event for each in state.notices.values() if (event := _settle(each, state, fresh)) is not None]
     return (*settled, *queued)
@@ -94,12 +102,53 @@ def _notice(state: ConflictState, change: ChangeId, session: Session, working: W
     )
 
 
+def _waves(state: State, working: Working, least: Severity) -> dict[tuple[SessionId, ConflictId], Millis]:
+    """When each session may hear of each conflict with a landed change."""
+    concerned: dict[ChangeId, dict[SessionId, tuple[int, list[ConflictId]]]] = {}
+    for each in state.conflicts.values():
+        if each.status is not Status.OPEN or not least.rank <= each.severity.rank < Severity.BLOCKING.rank:
+            continue
+        for landed, change in permutations(each.conflict.changes, 2):
+            if state.changes.get(landed) is None or state.changes[landed].source is not Source.LANDED:
+                continue
+            for session in working.get(change, ()):
+                rank, conflicts = concerned.setdefault(landed, {}).get(session.id, (0, []))
+                concerned[landed][session.id] = (max(rank, each.severity.rank), [*conflicts, each.conflict.id])
+    due: dict[tuple[SessionId, ConflictId], Millis] = {}
+    for landed, sessions in concerned.items():
+        begins = state.changes[landed].landed_at or Millis(0)
+        order = sorted(sessions, key=lambda identity: (-sessions[identity][0], identity))
+        for place, identity in enumerate(order):
+            for conflict in sessions[identity][1]:
+                due[identity, conflict] = Millis(begins + place * _WAVE_MS)
+    return due
+
+
+def _returns(state: State, working: Working) -> list[NoticeQueued]:
+    """Who finished a change that came back from the queue is told so, once for each revision."""
+    found = []
+    for change, bounce in state.returned.items():
+        for session in working.get(change, ()):
+            identity = returned_id(session.id, bounce.id)
+            if identity not in state.notices:
+                text = returned_text(bounce, show_verb=f"{_SHOW_ENTRY} {bounce.id}")
+                found.append(NoticeQueued(Notice(identity, session.id, Severity.BLOCKING, text, entry=bounce.id)))
+    return found
+
+
+def _is_back(notice: Notice, state: State) -> bool:
+    """The entry that it speaks of is still the newest of its change, and came back."""
+    return any(bounce.id == notice.entry for bounce in state.returned.values())
+
+
 def _settle(each: NoticeState, state: State, fresh: set[tuple[SessionId, ConflictId | None]]) -> NoticeSettled | None:
     notice = each.notice
     if each.heed in (Heed.HEEDED, Heed.MOOT):
         return None
     is_delivered = each.delivered_at is not None
     over = _over(state.conflicts.get(notice.conflict), notice.severity) if notice.conflict is not None else None
+    if notice.entry is not None and not _is_back(notice, state):
+        over = "a newer revision was queued"
     if over is not None:
         return NoticeSettled(notice.id, Heed.HEEDED if is_delivered else Heed.MOOT, over)
     if not is_delivered and notice.conflict is not None and (notice.session, notice.conflict) in fresh:
