@@ -37,7 +37,8 @@ def render_kept(message: str, entries: Sequence[Entry], gate: str) -> str:
 
     Lines that look like trailers of ours are quoted (``> ``): nobody but us says what landed.
     """
-    return _message([_disarmed(message)], _trailers(entries, gate), keep_last=True)
+    kept = message if message.strip() else "(no message)"
+    return _message([_disarmed(kept)], _trailers(entries, gate), keep_last=True)
 
 
 def render_revert(title: str, entry: EntryId, landed: Sha) -> str:
@@ -116,4 +117,4 @@ def _is_trailer_block(paragraph: str) -> bool:
 
 def _disarmed(message: str) -> str:
     # What git and readers may take for the end of a line, too: only a line that begins after it could deceive.
-    return re.sub(r"(?im)(^|[\r\v\f\x1c-\x1e\x85\u2028\u2029])(\s*watchkeeper-[a-z]+\s*:)", r"\1> \2", message)
+    return re.sub(r"(?im)(^|[\r\v\f\x1c-\x1e\x85\u2028\u2029])([ \t]*watchkeeper-[a-z]+[ \t]*:)", r"\1> \2", message)
