@@ -84,7 +84,7 @@ class LocalBranch:
         self._repository = repository
         self._branch = branch
         self._ref = f"refs/heads/{branch}"
-        self._journal = hub.folder.parent / "moving.json"
+        self._journal = hub.folder.parent / f"moving-{repository.project}.json"
 
     def read_tip(self) -> Sha | None:
         return self._repository.find_commit(self._ref)
@@ -151,14 +151,19 @@ class LocalBranch:
         except InTheWayError as problem:
             outcome = _in_the_way(problem)
         finally:
-            try:
-                for worktree in worktrees if is_switching and not isinstance(outcome, Moved) else []:
-                    worktree.restore()
-                self._journal.unlink(missing_ok=True)
-            finally:
-                for worktree in worktrees:
-                    worktree.unlock()
+            # Not by the outcome: whatever ended this, the branch says whether it was moved.
+            self._end(worktrees, is_undone=is_switching and self.read_tip() != move.new)
         return outcome
+
+    def _end(self, worktrees: list[WorktreeMove], *, is_undone: bool) -> None:
+        """The journal goes last, and not at all where something could not be taken back."""
+        try:
+            for worktree in worktrees if is_undone else []:
+                worktree.restore()
+        finally:
+            for worktree in worktrees:
+                worktree.unlock()
+        self._journal.unlink(missing_ok=True)
 
     def _update_ref(self, folder: Path, move: _Move, held: Special) -> Outcome:
         """Where the branch is checked out in ``folder``, HEAD's own log is written too."""

@@ -39,7 +39,8 @@ class RemoteBranch:
     def read_tip(self) -> Sha | None:
         """Asks the remote, and fetches what it has, so that the hub can build on it. Raises: GitError."""
         now = self._ask()
-        if now is not None and self._hub.objects.find_info(now) is None:
+        # His store and not only the hub: what is pushed from there has to be complete there.
+        if now is not None and self._repository.find_commit(now) is None:
             self._fetch()
         return now
 
@@ -76,8 +77,8 @@ class RemoteBranch:
 
     def _ask(self) -> Sha | None:
         output = self._speak("ls-remote", "--refs", "--", self._remote, self._ref).output
-        tips = dict(reversed(line.split("\t", 1)) for line in decode_path(output).splitlines() if "\t" in line)
-        return Sha(tips[self._ref]) if self._ref in tips else None
+        lines = (line.partition("\t") for line in decode_path(output).splitlines())
+        return next((Sha(sha) for sha, _, ref in lines if ref == self._ref), None)
 
     def _fetch(self) -> None:
         self._speak(
@@ -90,7 +91,6 @@ class RemoteBranch:
             self._remote,
             self._ref,
         )
-        self._hub.objects.close()  # the reader may not look for packs that came since
 
     def _speak(self, *args: str, **limits: object) -> GitResult:
         return self._repository.git(*args, special=Special(network=True), timeout_s=self._timeout_s, **limits)

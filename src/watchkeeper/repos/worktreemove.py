@@ -45,7 +45,7 @@ class WorktreeMove:
         self._special = Special(variables={"GIT_INDEX_FILE": os.fspath(self._copy)}, held=held.held)
         self._changes = {_path(change): change for change in repository.diff(old, new, renames=False)}
 
-    def lock(self, timeout_s: float = 5.0) -> None:
+    def lock(self, timeout_s: float = 2.0) -> None:
         """Keep the user's git from the index. The lock says whose it is from its first moment on; again is harmless.
 
         Raises: InTheWayError where another git works there, or nothing can be written.
@@ -71,7 +71,7 @@ class WorktreeMove:
             self._lock.unlink(missing_ok=True)
 
     def check(self) -> None:
-        """Raises: InTheWayError where what has to change there is not as the branch has it, or is not tracked at all."""
+        """Raises: InTheWayError where what has to change there is not as the branch has it, or not tracked at all."""
         self._refuse_unfinished()
         self._take_copy()
         in_way = {*self._dirty(), *self._staged(), *self._untracked()}
@@ -124,6 +124,7 @@ class WorktreeMove:
                 raise InTheWayError(f"something is not finished in {self._shown()}: {name} is there")
 
     def _take_copy(self) -> None:
+        self._copy.with_name(f"{self._copy.name}.lock").unlink(missing_ok=True)  # a killed git's
         with suppress(FileNotFoundError):
             shutil.copy2(self._index, self._copy)
         self._git("update-index", "-q", "--refresh", allowed=(0, 1), timeout_s=300.0)
