@@ -1,0 +1,79 @@
+"""What follows from runs on one tree: a failure counts when it repeats, and a pass is stronger."""
+
+from __future__ import annotations
+
+from watchkeeper.landing.evidence import Evidence, Standing
+from watchkeeper.landing.line import judge
+from watchkeeper.model.landing import CAN_RUN, Verdict
+
+
+def evidence(*runs: tuple[tuple[str, ...], Verdict, tuple[str, ...]]) -> Evidence:
+    found = Evidence()
+    for tests, verdict, failing in runs:
+        found.add(tests, verdict, failing)
+    return found
+
+
+PASSED, FAILED, COULD_NOT = Verdict.PASSED, Verdict.FAILED, Verdict.COULD_NOT_RUN
+
+
+def test_a_tree_of_which_nobody_asked_everything_is_unknown() -> None:
+    assert evidence().standing() is Standing.UNKNOWN
+    assert evidence((("a",), PASSED, ())).standing() is Standing.UNKNOWN
+
+
+def test_one_run_in_which_everything_passes_is_enough() -> None:
+    assert evidence(((), PASSED, ())).standing() is Standing.PASSES
+
+
+def test_what_failed_once_is_suspected_only() -> None:
+    assert evidence(((), FAILED, ("a",))).standing() is Standing.SUSPECT
+
+
+def test_what_failed_twice_fails() -> None:
+    assert evidence(((), FAILED, ("a",)), (("a",), FAILED, ("a",))).standing() is Standing.FAILS
+
+
+def test_what_passes_the_second_time_is_flaky_and_the_tree_passes() -> None:
+    found = evidence(((), FAILED, ("a", "b")), (("a", "b"), PASSED, ()))
+
+    assert found.standing() is Standing.PASSES
+    assert found.flaky() == ("a", "b")
+
+
+def test_of_two_that_failed_one_that_failed_again_decides() -> None:
+    found = evidence(((), FAILED, ("a", "b")), (("a", "b"), FAILED, ("b",)))
+
+    assert found.standing() is Standing.FAILS
+    assert found.failing() == ("b",)
+
+
+def test_what_could_not_be_run_once_says_nothing() -> None:
+    assert evidence(((), COULD_NOT, ())).standing() is Standing.SUSPECT
+    assert evidence(((), COULD_NOT, ()), ((), PASSED, ())).standing() is Standing.PASSES
+
+
+def test_what_cannot_be_run_twice_fails_as_a_whole_and_only_the_commit_below_tells_whose_fault_that_is() -> None:
+    found = evidence(((), COULD_NOT, ()), ((), COULD_NOT, ()))
+
+    assert found.standing() is Standing.FAILS
+    assert found.failing() == (CAN_RUN,)
+    assert judge(found.failing(), evidence(((), PASSED, ()))).own == (CAN_RUN,)
+    assert judge(found.failing(), evidence(((), COULD_NOT, ()), ((), COULD_NOT, ()))).older == (CAN_RUN,)
+
+
+def test_a_failure_is_the_trees_own_only_where_it_passes_below() -> None:
+    below = evidence((("a", "b"), FAILED, ("b",)))
+
+    judged = judge(("a", "b", "c"), below)
+
+    assert judged.own == ("a",)
+    assert judged.unknown == ("b", "c")  # failed once below: asked again
+
+
+def test_after_a_pause_what_could_not_be_run_is_asked_as_if_for_the_first_time() -> None:
+    found = evidence(((), COULD_NOT, ()), ((), COULD_NOT, ()))
+
+    found.forget_what_could_not_run()
+
+    assert found.standing() is Standing.UNKNOWN
