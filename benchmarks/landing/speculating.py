@@ -68,6 +68,8 @@ class SubmitQueue(Foresight):
     """
 
     CHANCE = 0.9
+    LEAST = 0.01
+    """What is less likely is not built, though a slot be free: there are too many such paths."""
 
     def __init__(self, truth: Truth, accuracy: float | None = None) -> None:
         super().__init__(truth)
@@ -127,13 +129,11 @@ class SubmitQueue(Foresight):
         told = [each for each in self.pending if change in self.ahead[each]]
         for each in told:
             self.ahead[each].remove(change)
-            kept = set()
-            for key in self.keys[each]:
-                if (change in key[1]) != passes:
-                    self._forget(key)
-                    continue
-                kept.add(self._rename(key, (each, key[1] - {change})))
-            self.keys[each] = kept
+            wrong = {key for key in self.keys[each] if (change in key[1]) != passes}
+            for key in wrong:  # all of them before any is renamed: they may have the same name then
+                self._forget(key)
+            right = self.keys[each] - wrong
+            self.keys[each] = {self._rename(key, (each, key[1] - {change})) for key in right}
         return told
 
     def _rename(self, old: tuple[int, frozenset[int]], new: tuple[int, frozenset[int]]) -> tuple[int, frozenset[int]]:
@@ -164,7 +164,9 @@ class SubmitQueue(Foresight):
         heap = [(-math.exp(cost), change, assumed) for cost, assumed, change in heap]
         heapq.heapify(heap)
         while heap and self.machine.free:
-            _, change, assumed = heapq.heappop(heap)
+            chance, change, assumed = heapq.heappop(heap)
+            if -chance < self.LEAST:
+                return
             key = (change, assumed)
             if key not in self.keys[change]:
                 self._build(*key)

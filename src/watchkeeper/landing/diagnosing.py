@@ -24,9 +24,6 @@ from watchkeeper.model.landing import (
     SetConfirmed,
 )
 
-_TIMES = 2
-"""How often a set has to fail before anybody is sent back for it."""
-
 _MOST_TRIES = 3
 """A tree that could not be run so often is passed over: it is not what fails."""
 
@@ -79,13 +76,14 @@ class Questions:
         self._want(subset, tree, Purpose.SEARCH)
         return None
 
-    def fails_surely(self, subset: tuple[EntryId, ...]) -> bool | None:
-        """Whether it failed often enough; asked again where it failed less often."""
-        if not self.fails(subset):
-            return self.fails(subset)
+    def fails_surely(self, subset: tuple[EntryId, ...], times: int = 2) -> bool | None:
+        """Whether it failed so often; asked again where it failed less often."""
+        answer = self.fails(subset)
+        if not answer:
+            return answer
         tree = self.tree(subset)
         assert tree is not None
-        if self._queue.evidence_of(tree).fails(self._tests, _TIMES):
+        if self._queue.evidence_of(tree).fails(self._tests, times):
             return True
         self._want(subset, tree, Purpose.CONFIRM)
         return None
@@ -130,7 +128,7 @@ def _find_partners(queue: Queue, diagnosis: Diagnosis, prefix: tuple[EntryId, ..
     first = Questions(queue, diagnosis, diagnosis.onto, diagnosis.tests, only_failing=policy.only_failing)
     tests = first.failing(prefix)
     asked = Questions(queue, diagnosis, diagnosis.onto, tests, only_failing=policy.only_failing)
-    members = _confirm(prefix, asked, width)
+    members = _confirm(prefix, asked, width, queue.flakes.times(tests))
     if members is None:
         return asked.step()
     if not members:
@@ -149,15 +147,20 @@ def _find_partners(queue: Queue, diagnosis: Diagnosis, prefix: tuple[EntryId, ..
     return _name(queue, diagnosis, found or members, tests, root if len(found) > 1 else diagnosis.onto)
 
 
-def _confirm(sequence: tuple[EntryId, ...], asked: Questions, width: int) -> tuple[EntryId, ...] | None:
-    """The minimal set, confirmed; empty: it cannot be; None: more has to be asked."""
-    if asked.fails(sequence) is None:
-        return None
+def _confirm(sequence: tuple[EntryId, ...], asked: Questions, width: int, times: int = 1) -> tuple[EntryId, ...] | None:
+    """The minimal set, confirmed; empty: it cannot be; None: more has to be asked.
+
+    ``times`` it has to fail before its parts are looked at: of what is only flaky there are none.
+    """
+    alone = asked.fails(sequence[-1:])
+    surely = asked.fails_surely(sequence[-1:] if alone else sequence, times)
+    if alone is None or not surely:
+        return None if alone is None or surely is None else ()
     found = find_partners(sequence[:-1], sequence[-1], asked.fails, width)
     if not isinstance(found, Found):
         return None
     again = asked.fails_surely(found.members)
-    parts = [asked.fails(part) for part in without_one(found.members)]
+    parts = [asked.fails_surely(part) for part in without_one(found.members)]
     if again is None or None in parts:
         return None
     return found.members if again and not any(parts) else ()

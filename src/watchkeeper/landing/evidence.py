@@ -6,6 +6,7 @@ is looked at again before anything follows from it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
@@ -106,3 +107,39 @@ class Evidence:
         if not left:
             return Standing.PASSES
         return Standing.FAILS if len(self.fails(left, 2)) == len(left) else Standing.SUSPECT
+
+
+_LUCK = 1e-5
+"""How likely it may be that tests fail so often in a row only because they are flaky."""
+
+_FEWEST, _MOST = 2, 6
+_FIRST_RATE, _FIRST_RUNS = 0.02, 20
+_REMEMBERED = 1000
+"""So many runs and more weigh half of what they did."""
+
+
+class Flakes:
+    """How often tests fail that pass when the same tree is asked again."""
+
+    def __init__(self) -> None:
+        self.runs = 0.0
+        self.seen: dict[str, float] = {}
+
+    def add(self, *, is_whole: bool, found: Iterable[str]) -> None:
+        """A run ended; ``found`` are now known to be flaky on its tree, and were not before."""
+        self.runs += is_whole
+        for test in found:
+            self.seen[test] = self.seen.get(test, 0.0) + 1
+        if self.runs > _REMEMBERED:
+            self.runs /= 2
+            self.seen = {test: count / 2 for test, count in self.seen.items() if count > 0.1}
+
+    def rate(self, tests: Iterable[str]) -> float:
+        """The chance that one of ``tests`` fails for no reason: that of any test, or their own where it is higher."""
+        some = (sum(self.seen.values()) + _FIRST_RATE * _FIRST_RUNS) / (self.runs + _FIRST_RUNS)
+        own = max((self.seen.get(test, 0.0) / (self.runs + 1) for test in tests), default=0.0)
+        return min(0.9, max(some, own))
+
+    def times(self, tests: Iterable[str]) -> int:
+        """How often ``tests`` have to fail, and never pass, before anybody is sent back for it."""
+        return max(_FEWEST, min(_MOST, math.ceil(math.log(_LUCK) / math.log(self.rate(tests)))))

@@ -11,7 +11,7 @@ from typing import assert_never
 
 import msgspec
 
-from watchkeeper.landing.evidence import Evidence
+from watchkeeper.landing.evidence import Evidence, Flakes
 from watchkeeper.model.ids import Millis, Sha
 from watchkeeper.model.landing import (
     At,
@@ -148,6 +148,7 @@ class Queue:
         """The tip of a red branch of which it was looked for what broke it."""
         self.gate = ""
         self.rate = FIRST_RATE
+        self.flakes = Flakes()
         self.diagnosed_since_full = 0
 
     @property
@@ -316,9 +317,11 @@ class Queue:
         run = self.runs.pop(event.id, None)
         if run is None or event.verdict is Verdict.STOPPED or run.began.gate != self.gate:
             return
-        self.evidence.setdefault(run.began.tree, Evidence()).add(
-            run.began.tests, event.verdict, event.failing, event.details
-        )
+        evidence = self.evidence.setdefault(run.began.tree, Evidence())
+        known = evidence.flaky()
+        evidence.add(run.began.tests, event.verdict, event.failing, event.details)
+        found = [test for test in evidence.flaky() if test not in known]
+        self.flakes.add(is_whole=not run.began.tests and event.verdict is not Verdict.COULD_NOT_RUN, found=found)
 
     def _quarantine(self, event: SegmentQuarantined, at: At) -> None:
         self.diagnoses[event.id] = Diagnosis(event.id, event.onto, event.entries, event.tests, at.at)
