@@ -9,10 +9,10 @@ WORKERS ?= 2
 MINUTES ?= 10
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
-.PHONY: help setup demo test check bench accuracy soak nightly lock format clean
+.PHONY: help setup demo test check bench bench-landing accuracy soak nightly lock format clean
 
 help: ## what there is
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo 'next: make demo'
 
 setup: .venv/.ready ## make .venv with a working .venv/bin/watchkeeper
@@ -35,6 +35,9 @@ check: .venv/.ready ## format, lint, types, layers, fast tests (under 60 s)
 
 bench: .venv/.ready ## save -> event latency and cold start, beside a rival; writes benchmarks/results
 	$(BIN)/python benchmarks/bench.py
+
+bench-landing: .venv/.ready ## the landing queue beside others in virtual time (15 min; QUICK=--quick: 2)
+	PYTHONPATH=benchmarks $(BIN)/python -m landing $(QUICK)
 
 accuracy: .venv/.ready ## recall and false alarms on published pairs; CLONES="..." adds real conflicts
 	$(BIN)/python benchmarks/accuracy.py

@@ -145,7 +145,8 @@ def _ask(queue: Queue, policy: Policy, line: Sequence[Waiter], cuts: Sequence[Cu
         wanted += later[:1]
         later = later[1:]
     _fill(asks, wanted, running, free)
-    if not any(cut.standing is Standing.SUSPECT for cut in cuts) and free > len(asks):
+    is_waiting = bool(queue.diagnoses) and not policy.quarantines
+    if not is_waiting and not any(cut.standing is Standing.SUSPECT for cut in cuts) and free > len(asks):
         spine = cuts[-1].rest if cuts else ()
         more = next_cuts(queue, line, spine, policy, free - len(asks))
         builds = (*builds, *more.builds)

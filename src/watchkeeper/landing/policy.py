@@ -21,6 +21,7 @@ class Policy(msgspec.Struct, frozen=True):
     batch: int = 0
     lanes: bool = False
     names_partners: bool = True
+    quarantines: bool = True  # others go on while it is searched what makes some fail
     only_failing: bool = True  # searches ask the failing tests only, not everything
     wide_search: bool = True  # a search asks as many questions at once as there are slots
 
