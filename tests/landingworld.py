@@ -1,0 +1,184 @@
+"""A world for the planner: entries that break tests together, runs that end when the test says so. No git, no clock.
+
+It stands where git and the gate do, and keeps the contract of both: a tree is what is in it, in order, and a run says
+truly what fails in it, but for what was told to fail now and then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from watchkeeper.landing.plan import Ask
+from watchkeeper.landing.planner import plan
+from watchkeeper.landing.policy import Policy
+from watchkeeper.landing.queue import Queue
+from watchkeeper.model.ids import ChangeId, Millis, Sha
+from watchkeeper.model.landing import (
+    At,
+    Candidate,
+    CandidateBuilt,
+    CandidateClashed,
+    Entry,
+    EntryBounced,
+    EntryId,
+    EntryQueued,
+    LandingDone,
+    LandingEvent,
+    LandingIntended,
+    RunBegan,
+    RunEnded,
+    RunId,
+    TargetMoved,
+    Verdict,
+)
+
+GATE = "gate"
+_MOST_STEPS = 500
+
+
+class World:
+    """``queue`` is the product's; ``running`` are the runs that go on, with what each was asked."""
+
+    def __init__(self, policy: Policy | None = None) -> None:
+        self.policy = policy or Policy()
+        self.queue = Queue()
+        self.events: list[LandingEvent] = []
+        self.running: dict[RunId, Ask] = {}
+        self.asked: list[Ask] = []
+        self._broken: list[tuple[str, frozenset[EntryId]]] = []
+        self._clashes: list[frozenset[EntryId]] = []
+        self._flaky: dict[str, int] = {}
+        self._content: dict[Sha, tuple[EntryId, ...]] = {Sha("c0"): ()}
+        self._trees: dict[tuple[EntryId, ...], Sha] = {(): Sha("t0")}
+        self.record(TargetMoved(None, Sha("c0"), Sha("t0")))
+
+    def breaks(self, test: str, *entries: EntryId) -> None:
+        """``test`` fails wherever all of these are."""
+        self._broken.append((test, frozenset(entries)))
+
+    def clashes(self, *entries: EntryId) -> None:
+        """git cannot merge these with each other."""
+        self._clashes.append(frozenset(entries))
+
+    def fails_once(self, test: str, times: int = 1) -> None:
+        """``test`` fails in the next runs in which it is asked, whatever is in the tree."""
+        self._flaky[test] = times
+
+    def arrive(self, *names: EntryId) -> None:
+        """These are queued, begun from the branch as it is now."""
+        for name in names:
+            base = self.queue.tip
+            self.record(EntryQueued(Entry(name, ChangeId(name.rpartition("/")[0]), Sha(name), base)))
+
+    def record(self, *events: LandingEvent) -> None:
+        for event in events:
+            self.events.append(event)
+            self.queue.apply(At(len(self.events), Millis(len(self.events) * 1_000), event))
+
+    def move_past(self, adopted: tuple[Entry, ...], content: tuple[EntryId, ...]) -> None:
+        """Somebody moved the branch past the queue."""
+        new = Sha(f"c{len(self._content)}")
+        self._content[new] = content
+        self.record(TargetMoved(self.queue.tip, new, self._tree(content), adopted))
+
+    def content(self, commit: Sha) -> tuple[EntryId, ...]:
+        """What is in a commit of the branch."""
+        return self._content[commit]
+
+    @property
+    def main(self) -> tuple[EntryId, ...]:
+        """What is in the branch."""
+        return self._content[self.queue.tip or Sha("c0")]
+
+    @property
+    def bounced(self) -> dict[EntryId, EntryBounced]:
+        return {event.id: event for event in self.events if isinstance(event, EntryBounced)}
+
+    @property
+    def landings(self) -> list[tuple[EntryId, ...]]:
+        return [event.entries for event in self.events if isinstance(event, LandingIntended)]
+
+    def failing(self, content: tuple[EntryId, ...]) -> set[str]:
+        """What truly fails in a tree."""
+        return {test for test, entries in self._broken if entries <= set(content)}
+
+    def step(self) -> None:
+        """Perform plans until nothing is left but to wait for runs."""
+        for _ in range(_MOST_STEPS):
+            todo = plan(self.queue, self.policy)
+            assert todo == plan(self.queue, self.policy)
+            if todo.decisions:
+                self.record(*todo.decisions)
+            elif todo.land is not None:
+                self._land(todo.land.entries, todo.land.tree, todo.land.notes)
+            elif todo.stops or todo.builds:
+                for stop in todo.stops:
+                    del self.running[stop.run]
+                    self.record(RunEnded(stop.run, Verdict.STOPPED))
+                for build in todo.builds:
+                    self._build(build.candidate)
+            else:
+                for ask in todo.asks:
+                    self._begin(ask)
+                return
+        raise AssertionError("the plan does not come to an end")
+
+    def end(self, run: RunId | None = None) -> None:
+        """One run ends: the one that began first, or this one."""
+        run = run or next(iter(self.running))
+        ask = self.running.pop(run)
+        self.record(self._answer(run, ask))
+
+    def until(self, is_so: Callable[[], bool]) -> None:
+        """Go on, one run after the other, until it is so."""
+        for _ in range(_MOST_STEPS):
+            self.step()
+            if is_so():
+                return
+            assert self.running, "nothing goes on, and it is not so"
+            self.end()
+        raise AssertionError("it never is so")
+
+    def settle(self) -> None:
+        """Go on until nothing is left to do."""
+        self.until(lambda: not self.running)
+
+    def _begin(self, ask: Ask) -> None:
+        run = RunId(f"r{len(self.events)}")
+        self.running[run] = ask
+        self.asked.append(ask)
+        assert len(self.running) <= self.policy.slots
+        self.record(RunBegan(run, ask.candidate, ask.tree, ask.purpose, GATE, ask.tests, ask.diagnosis))
+
+    def _answer(self, run: RunId, ask: Ask) -> RunEnded:
+        content = next(key for key, tree in self._trees.items() if tree == ask.tree)
+        failed = self.failing(content)
+        for test in [test for test in self._flaky if not ask.tests or test in ask.tests]:
+            failed.add(test)
+            self._flaky[test] -= 1
+            if not self._flaky[test]:
+                del self._flaky[test]
+        if ask.tests:
+            failed &= set(ask.tests)
+        return RunEnded(run, Verdict.FAILED if failed else Verdict.PASSED, tuple(sorted(failed)))
+
+    def _build(self, candidate: Candidate) -> None:
+        below = self._content[candidate.onto]
+        for end in range(1, len(candidate.entries) + 1):
+            content = (*below, *candidate.entries[:end])
+            if any(each <= set(content) and candidate.entries[end - 1] in each for each in self._clashes):
+                self.record(CandidateClashed(Candidate(candidate.onto, candidate.entries[:end]), ("file",)))
+                return
+        self.record(CandidateBuilt(candidate, self._tree((*below, *candidate.entries))))
+
+    def _land(self, entries: tuple[EntryId, ...], tree: Sha, notes: tuple[LandingEvent, ...]) -> None:
+        old = self.queue.tip
+        assert old is not None
+        content = (*self._content[old], *entries)
+        assert self._tree(content) == tree, "what lands is not what was tested"
+        new = Sha(f"c{len(self._content)}")
+        self._content[new] = content
+        self.record(*notes, LandingIntended(entries, old, new, tree, GATE), LandingDone(new))
+
+    def _tree(self, content: tuple[EntryId, ...]) -> Sha:
+        return self._trees.setdefault(content, Sha(f"t{len(self._trees)}"))

@@ -1,0 +1,292 @@
+"""The plan: what is tested, what lands, who goes back."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from landingworld import World
+from watchkeeper.landing.policy import Policy, batch_size
+from watchkeeper.landing.search import without_one
+from watchkeeper.model.ids import ChangeId, Sha
+from watchkeeper.model.landing import (
+    Bounce,
+    Entry,
+    EntryId,
+    EntryMoved,
+    EntryQueued,
+    MonotonicityBroken,
+    Purpose,
+    QueueHalted,
+    RunEnded,
+    SetConfirmed,
+    Verdict,
+)
+
+A, B, C, D = (EntryId(f"{name}/1") for name in "abcd")
+
+
+def entries_asked(world: World) -> list[tuple[EntryId, ...]]:
+    return [ask.candidate.entries for ask in world.asked]
+
+
+def test_what_waits_is_tested_together_and_lands_together() -> None:
+    world = World()
+    world.arrive(A, B, C)
+
+    world.settle()
+
+    assert world.main == (A, B, C)
+    assert entries_asked(world) == [(A, B, C)]
+
+
+def test_with_many_slots_each_prefix_has_a_run_of_its_own() -> None:
+    world = World(Policy(slots=3))
+    world.arrive(A, B, C)
+
+    world.step()
+
+    assert [ask.candidate.entries for ask in world.running.values()] == [(A,), (A, B), (A, B, C)]
+
+
+def test_the_longest_that_passes_lands_at_once_and_shorter_runs_end() -> None:
+    world = World(Policy(slots=3))
+    world.arrive(A, B, C)
+    world.step()
+
+    world.end(list(world.running)[2])
+    world.step()
+
+    assert world.main == (A, B, C)
+    assert not world.running
+
+
+def test_what_a_run_of_an_older_tip_says_still_counts_for_the_rest() -> None:
+    world = World(Policy(slots=2))
+    world.arrive(A, B)
+    world.step()
+    world.end()
+    world.step()
+    assert world.main == (A,)
+
+    world.end()
+    world.step()
+
+    assert world.main == (A, B)
+    assert len(world.asked) == 2
+
+
+def test_the_culprit_goes_back_and_the_innocent_land() -> None:
+    world = World()
+    world.arrive(A, B, C)
+    world.breaks("test_b", B)
+
+    world.settle()
+
+    assert world.main == (A, C)
+    assert world.bounced[B].why is Bounce.ALONE
+    assert set(world.bounced) == {B}
+
+
+@pytest.mark.parametrize("members", [(A, C), (B, D), (A, B, D)])
+def test_a_minimal_set_is_named_and_its_last_member_goes_back(members: tuple[EntryId, ...]) -> None:
+    world = World()
+    world.arrive(A, B, C, D)
+    world.breaks("test_it", *members)
+
+    world.settle()
+
+    bounced = world.bounced
+    assert list(bounced) == [members[-1]]
+    assert bounced[members[-1]].partners == members[:-1]
+    assert set(world.main) == {A, B, C, D} - {members[-1]}
+
+
+def test_a_partner_that_landed_before_is_named_too() -> None:
+    world = World()
+    world.breaks("test_it", A, C)
+    base = world.queue.tip
+    world.arrive(A, B)
+    world.settle()
+
+    world.record(EntryQueued(Entry(C, ChangeId("c"), Sha(C), base)))
+    world.settle()
+
+    assert world.bounced[C].partners == (A,)
+    confirmed = next(event.set for event in world.events if isinstance(event, SetConfirmed))
+    assert confirmed.landed == (A,)
+
+
+def test_one_that_saw_the_other_before_it_began_breaks_alone() -> None:
+    world = World()
+    world.breaks("test_it", A, C)
+    world.arrive(A)
+    world.settle()
+
+    world.arrive(C)
+    world.settle()
+
+    assert world.bounced[C].why is Bounce.ALONE
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_test_that_fails_now_and_then_sends_nobody_back(times: int) -> None:
+    world = World()
+    world.arrive(A, B)
+    world.fails_once("test_flaky", times)
+
+    world.settle()
+
+    assert world.main == (A, B)
+    assert world.bounced == {}
+
+
+def test_what_fails_on_the_branch_itself_sends_nobody_back_but_stops_landing() -> None:
+    world = World()
+    world.breaks("test_old")  # with nothing at all
+    world.arrive(A)
+
+    world.settle()
+
+    assert world.bounced == {}
+    assert isinstance(world.queue.halted, QueueHalted)
+    assert "test_old" in world.queue.halted.reason
+
+
+def test_who_clashes_with_one_ahead_waits_and_goes_back_once_that_has_landed() -> None:
+    world = World()
+    world.clashes(A, B)
+    world.arrive(A, B, C)
+
+    world.step()
+    assert [ask.candidate.entries for ask in world.running.values()] == [(A, C)]
+    world.settle()
+
+    assert world.main == (A, C)
+    assert world.bounced[B].why is Bounce.CLASH
+
+
+def test_who_clashes_with_one_that_goes_back_lands() -> None:
+    world = World()
+    world.clashes(A, B)
+    world.breaks("test_a", A)
+    world.arrive(A, B)
+
+    world.settle()
+
+    assert world.main == (B,)
+    assert set(world.bounced) == {A}
+
+
+def test_one_that_jumps_ends_runs_without_it_and_lands_first() -> None:
+    world = World()
+    world.arrive(A, B)
+    world.step()
+    world.arrive(C)
+
+    world.record(EntryMoved(C, 1))
+    world.step()
+
+    assert [ask.candidate.entries[0] for ask in world.running.values()] == [C]
+
+
+def test_a_deeper_cut_that_passes_lands_although_a_shorter_one_fails_and_that_is_recorded() -> None:
+    world = World(Policy(slots=2))
+    world.arrive(A, B)
+    world.step()
+    one, two = world.running
+    world.running.pop(one)
+    world.record(RunEnded(one, Verdict.FAILED, ("test_a",)))
+    world.step()  # it is asked again
+    again = next(run for run, each in world.running.items() if each.purpose is Purpose.AGAIN)
+    world.running.pop(again)
+    world.record(RunEnded(again, Verdict.FAILED, ("test_a",)))
+    world.end(two)
+
+    world.step()
+
+    assert world.main == (A, B)
+    assert any(isinstance(event, MonotonicityBroken) for event in world.events)
+
+
+def test_what_cannot_be_run_at_all_halts_and_sends_nobody_back() -> None:
+    world = World()
+    world.arrive(A)
+    for _ in range(6):
+        world.step()
+        if not world.running:
+            break
+        run = next(iter(world.running))
+        world.running.pop(run)
+        world.record(RunEnded(run, Verdict.COULD_NOT_RUN, reason="no space left"))
+
+    assert world.queue.halted is not None
+    assert world.bounced == {}
+
+
+def test_what_came_past_the_queue_is_run_and_its_culprit_found() -> None:
+    world = World()
+    world.arrive(A)
+    world.settle()
+    adopted = [Entry(EntryId(f"past-{name}/1"), world.queue.entries[A].entry.change, Sha(name)) for name in "xy"]
+    world.breaks("test_it", adopted[0].id, adopted[1].id)
+    content = (*world.main, *(each.id for each in adopted))
+    world.move_past(tuple(adopted), content)
+
+    world.settle()
+
+    confirmed = next(event.set for event in world.events if isinstance(event, SetConfirmed))
+    assert confirmed.entries == (adopted[0].id, adopted[1].id)
+    assert world.queue.halted is not None
+    assert world.bounced == {}
+
+
+def test_a_batch_is_the_smaller_the_more_often_entries_go_back() -> None:
+    sizes = [batch_size(rate, Policy()) for rate in (0.0, 0.01, 0.05, 0.25, 1.0)]
+
+    assert sizes == [16, 10, 4, 2, 1]
+    assert batch_size(0.5, Policy(batch=7)) == 7
+
+
+NAMES = tuple(EntryId(f"e{number}/1") for number in range(8))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sets(st.sampled_from(NAMES), min_size=1, max_size=3), max_size=4),
+    st.lists(st.sets(st.sampled_from(NAMES), min_size=2, max_size=2), max_size=2),
+    st.integers(1, 4),
+    st.integers(0, 2**32),
+)
+def test_whatever_breaks_whatever_main_is_never_red_and_everybody_is_decided_once(
+    broken: list[set[EntryId]], clashing: list[set[EntryId]], slots: int, seed: int
+) -> None:
+    random = Random(seed)
+    world = World(Policy(slots=slots))
+    for number, entries in enumerate(broken):
+        world.breaks(f"test_{number}", *entries)
+    for pair in clashing:
+        world.clashes(*pair)
+    left = list(NAMES)
+    while left or world.running:
+        if left and random.random() < 0.5:
+            world.arrive(left.pop(0))
+        world.step()
+        assert not world.failing(world.main)
+        if world.running:
+            world.end(random.choice(sorted(world.running)))
+            world.step()
+        elif not left:
+            break
+    landed = [entry for entries in world.landings for entry in entries]
+    assert len(landed) == len(set(landed))
+    assert set(landed) | set(world.bounced) == set(NAMES)
+    for event in world.events:
+        if isinstance(event, SetConfirmed) and len(event.set.entries) > 1:
+            below = world.content(event.set.onto)
+            assert world.failing((*below, *event.set.entries)) >= set(event.set.tests)
+            for part in without_one(event.set.entries):
+                assert not world.failing((*below, *part)) & set(event.set.tests)
