@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchkeeper.conflicts.lifecycle import ConflictState, State, Status, fold_all
-from watchkeeper.conflicts.notice import MOST_WORDS, notice_text, quote
-from watchkeeper.model.agents import Channel, Heed, Session, SessionId
+from watchkeeper.conflicts.notice import MOST_WORDS, notice_text, outdated_text, quote
+from watchkeeper.model.agents import Channel, Heed, How, Seen, Session, SessionId
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.confidence import Confidence
 from watchkeeper.model.conflicts import Conflict, Evidence, Kind, Severity
@@ -29,7 +29,7 @@ from watchkeeper.model.events import (
     SessionBegan,
     SessionEnded,
 )
-from watchkeeper.model.ids import ChangeId, ConflictId, Millis, ProjectId, Seq, Sha
+from watchkeeper.model.ids import ChangeId, ConflictId, Millis, ProjectId, Seq, Sha, SymbolKey
 from watchkeeper.model.landing import Bounce, Entry, EntryBounced, EntryId, EntryQueued
 from watchkeeper.model.probing import Outcome, Proof
 from watchkeeper.watch.notices import decide_notices, waiting_for
@@ -213,6 +213,29 @@ def test_a_notice_says_who_what_where_and_one_next_step() -> None:
     assert "theirs: «engine/stages.py:55»" in text
     assert "Next: read the other side" in text
     assert "watchkeeper conflicts c-12345678" in text
+
+
+def test_of_a_landed_change_it_says_which_by_whom_how_long_ago_and_to_take_it_up() -> None:
+    landed = Change(
+        id=B, source=Source.LANDED, label="mirror stages (#12)", author="Ada", landed_at=Millis(600_000 - 300_000)
+    )
+    value = Conflict(**{**msgspec.structs.asdict(conflict(kind=Kind.STALE_READ)), "rule": "landed"})
+    text = notice_text(
+        opened(value), A, (), Millis(600_000), conflict_verb="watchkeeper conflicts", changes={B: landed}
+    )
+    assert "with the change «mirror stages (#12)» by «Ada», landed 5 min ago." in text
+    assert "The target branch has it already" in text
+    assert "Next: take up the target branch in yours" in text
+
+
+def test_of_a_version_that_is_past_it_says_the_contracts_by_whom_and_how_long_ago() -> None:
+    seen = Seen(SymbolKey("a.py", "f"), "old", How.DECLARED, Millis(0), "f(a)")
+    landed = Change(id=B, source=Source.LANDED, label="f anew (#12)", author="Ada", landed_at=Millis(0))
+    text = outdated_text(seen, "f(a, b)", landed, Millis(3 * 3_600_000))
+    assert "«a.py: f», which your work relies on, is not what you saw 3 h ago." in text
+    assert "Changed by «f anew (#12)» by «Ada», landed 3 h ago." in text
+    assert "«f(a)» -> «f(a, b)»" in text
+    assert "Changed by" not in outdated_text(seen, None, None, Millis(1))
 
 
 @given(st.text(), st.text(), st.sampled_from(Kind))

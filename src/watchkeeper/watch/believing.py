@@ -77,14 +77,12 @@ class Believing:
 
     def _notice(self, session: Session, outdated: Outdated, parties: Sequence[Party]) -> Notice:
         symbol, now = outdated.seen.symbol, outdated.now
-        by = next(
-            (
-                party.change.label
-                for party in parties
-                if party.is_landed and any(symbol in (write.key, write.successor) for write in party.footprint.writes)
-            ),
-            "",
+        landed = (
+            party.change
+            for party in parties
+            if party.is_landed and any(symbol in (write.key, write.successor) for write in party.footprint.writes)
         )
+        by = max(landed, key=lambda change: change.landed_at or 0, default=None)
         text = outdated_text(outdated.seen, now.contract if now is not None else None, by, self._clock())
         is_contract = now is None or now.contract != outdated.seen.contract
         return Notice(

@@ -8,7 +8,7 @@ from itertools import permutations
 from watchkeeper.conflicts.lifecycle import ConflictState, NoticeState, State, Status
 from watchkeeper.conflicts.notice import notice_id, notice_text, returned_id, returned_text
 from watchkeeper.model.agents import Heed, Notice, Session, SessionId
-from watchkeeper.model.changes import Source
+from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.events import Event, NoticeQueued, NoticeSettled
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis
@@ -33,7 +33,7 @@ def decide_notices(state: State, working: Working, least: Severity, now: Millis)
     told = _told(state, now)
     due = _waves(state, working, least)
     queued = [
-        NoticeQueued(_notice(each, change, session, working, now))
+        NoticeQueued(_notice(each, change, session, working, now=now, changes=state.changes))
         for each in state.conflicts.values()
         if each.status is Status.OPEN and each.severity.rank >= least.rank
         for change in each.conflict.changes
@@ -90,13 +90,21 @@ def _is_past(each: NoticeState, state: State, now: Millis) -> bool:
     return conflict.opened_at >= each.settled_at and now - each.settled_at >= _AGAIN_MS
 
 
-def _notice(state: ConflictState, change: ChangeId, session: Session, working: Working, now: Millis) -> Notice:
+def _notice(
+    state: ConflictState,
+    change: ChangeId,
+    session: Session,
+    working: Working,
+    *,
+    now: Millis,
+    changes: Mapping[ChangeId, Change],
+) -> Notice:
     others = [each for other in state.conflict.changes if other != change for each in working.get(other, ())]
     return Notice(
         id=notice_id(session.id, state),
         session=session.id,
         severity=state.severity,
-        text=notice_text(state, change, others, now, conflict_verb=_SHOW),
+        text=notice_text(state, change, others, now, conflict_verb=_SHOW, changes=changes),
         conflict=state.conflict.id,
         confidence=state.conflict.confidence,
     )
