@@ -10,6 +10,7 @@ import pytest
 
 from watchkeeper.agents.hooks import VENDORS, vendor
 from watchkeeper.agents.hooks.vendor import HookCall, PayloadError, Point, Said, decode_payload
+from watchkeeper.agents.patch import parse_patch
 from watchkeeper.agents.shimcopy import DEADLINE_S
 from watchkeeper.model.agents import Act, AgentEvent, Phase, TextEdit
 
@@ -513,3 +514,30 @@ def test_a_hook_gives_up_before_its_vendor_does(name: str) -> None:
 def test_a_name_that_no_vendor_has_is_none() -> None:
     assert vendor("nobody") is None
     assert vendor("") is None
+
+
+def test_of_a_patch_with_more_hunks_than_anybody_writes_only_the_files_are_read() -> None:
+    many = "*** Update File: a.py\n*** Move to: b.py\n" + "@@\n-x\n+y\n" * 5_001
+    files = parse_patch(f"*** Begin Patch\n{many}*** Add File: c.py\n+one\n+two\n*** End Patch")
+    assert [(each.path, each.edits) for each in files] == [("a.py", ()), ("b.py", ()), ("c.py", ())]
+
+
+def test_a_payload_of_millions_of_objects_is_refused_and_a_long_conversation_is_not() -> None:
+    with pytest.raises(PayloadError):
+        decode_payload(b'{"messages": [' + b"{}," * 1_000_000 + b"{}]}")
+    long = json.dumps({"messages": [{"role": "user", "content": "if (x) { y[0] }" * 5_000}] * 40}).encode()
+    assert len(long) > 2_000_000
+    assert decode_payload(long)
+
+
+def test_edits_that_together_are_larger_than_a_file_are_not_kept_but_the_file_is_known() -> None:
+    one = {"old_string": "x" * 1_000_000, "new_string": "y" * 1_000_000}
+
+    def edits(count: int) -> tuple[str, int]:
+        given = {"file_path": "/wt/a.py", "edits": [one] * count}
+        payload = {"session_id": "s", "hook_event_name": "PostToolUse", "tool_name": "MultiEdit", "tool_input": given}
+        (event,) = VENDORS["claude"].read(payload, "/wt").events
+        return event.path, len(event.edits)
+
+    assert edits(3) == ("/wt/a.py", 3)
+    assert edits(5) == ("/wt/a.py", 0)

@@ -8,6 +8,7 @@ with a space, ``-`` or ``+``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import msgspec
 
@@ -18,10 +19,12 @@ _BEGIN, _END = "*** Begin Patch", "*** End Patch"
 _ADD, _DELETE, _UPDATE, _MOVE = "*** Add File: ", "*** Delete File: ", "*** Update File: ", "*** Move to: "
 _SECTIONS = (_ADD, _DELETE, _UPDATE)
 _MAX_FILES = 2_000
+_MAX_HUNKS = 5_000
+"""No agent writes more by hand; of what has more only the files are read, for others wait meanwhile."""
 
 
 class FileEdit(msgspec.Struct, frozen=True):
-    """What a patch does to one file. Without edits: it is deleted, or moved away."""
+    """What a patch does to one file. Without edits: it is deleted, moved away, or has more of them than are read."""
 
     path: str
     edits: tuple[TextEdit, ...] = ()
@@ -40,8 +43,12 @@ def parse_patch(text: str) -> tuple[FileEdit, ...]:
     """The files of a patch in its order. Never raises; what is no patch gives none."""
     if _BEGIN not in text[:MAX_CONTENT]:
         return ()
-    sections = _sections(find_patch(text[:MAX_CONTENT]).split("\n")[1:])
-    return tuple(_with_paths(edit for section in sections for edit in _file_edits(section)))[:_MAX_FILES]
+    patch = find_patch(text[:MAX_CONTENT])
+    is_read = patch.count("\n@@") <= _MAX_HUNKS
+    sections = _sections(patch.split("\n")[1:])
+    read = _file_edits if is_read else _files
+    edits = (edit for section in sections for edit in read(section))
+    return tuple(islice(_with_paths(edits), _MAX_FILES))
 
 
 def _sections(lines: Iterable[str]) -> Iterator[list[str]]:
@@ -55,6 +62,11 @@ def _sections(lines: Iterable[str]) -> Iterator[list[str]]:
             section.append(line)
     if section:
         yield section
+
+
+def _files(section: list[str]) -> Iterator[FileEdit]:
+    """As ``_file_edits``, without what was edited: a cut would be a lie."""
+    return (FileEdit(edit.path) for edit in _file_edits(section[:2]))
 
 
 def _file_edits(section: list[str]) -> Iterator[FileEdit]:

@@ -73,7 +73,8 @@ def replaces(*path: str, old: str, new: str, many: str = "") -> Tool:
 
     def edits(fields: Fields) -> tuple[TextEdit, ...]:
         several = islice(find_objects(fields, many), _MAX_EDITS) if many else ()
-        return tuple(edit for each in several for edit in _edit(each, old, new)) or _edit(fields, old, new)
+        found = tuple(edit for each in several for edit in _edit(each, old, new)) or _edit(fields, old, new)
+        return found if sum(len(each.old or "") + len(each.new) for each in found) <= 2 * MAX_CONTENT else ()
 
     return _writes(path, edits)
 

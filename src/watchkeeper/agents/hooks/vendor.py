@@ -13,8 +13,11 @@ from watchkeeper.agents.untrusted import NotAnObjectError, read_object
 from watchkeeper.model.agents import AgentEvent
 from watchkeeper.model.errors import WatchkeeperError
 
-MAX_PAYLOAD = 64 * 1024 * 1024
-"""Bytes. A payload with a whole conversation of a million tokens is a tenth of it."""
+MAX_PAYLOAD = 32 * 1024 * 1024
+"""Bytes. A payload with a whole conversation of a million tokens is a fifth of it."""
+
+_MAX_BRACKETS = 1_000_000
+"""Millions of objects take seconds, in which no other agent is answered."""
 
 
 class Point(StrEnum):
@@ -92,6 +95,8 @@ def decode_payload(raw: bytes) -> Mapping[str, object]:
     """
     if len(raw) > MAX_PAYLOAD:
         raise _refused(f"it has {len(raw)} bytes, {MAX_PAYLOAD} are read")
+    if raw.count(b"{") + raw.count(b"[") > _MAX_BRACKETS:
+        raise _refused("it holds too many objects")
     try:
         return read_object(raw)
     except NotAnObjectError as error:
