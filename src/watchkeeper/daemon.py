@@ -129,23 +129,28 @@ def make_queue_keeper(place: Place) -> Keeper:
     return Keeper(command, place.home / "projects" / place.project / "landing.log", is_wanted)
 
 
-def make_adapter(agent: str) -> Adapter:
-    """What runs an agent by its name, with the user's own environment. Raises UsageError for one that nobody knows."""
+def make_adapter(agent: str, socket: Path) -> Adapter:
+    """What runs an agent by its name, with the user's own environment; what it asks for is judged at ``socket``.
+
+    Raises UsageError for one that nobody knows.
+    """
     from watchkeeper.agents.acp import AcpAdapter
     from watchkeeper.agents.codex_server import CodexAdapter
     from watchkeeper.agents.port import Launch
     from watchkeeper.agents.vendors import ACP_VENDORS
     from watchkeeper.model.errors import UsageError
+    from watchkeeper.watch.running import gate_of
 
+    gate = gate_of(agent, socket)
     if agent == "codex":
-        return CodexAdapter(Launch(("codex", "app-server")))
+        return CodexAdapter(Launch(("codex", "app-server")), gate=gate)
     if agent not in ACP_VENDORS:
         names = ", ".join(sorted({*ACP_VENDORS, "codex"}))
         raise UsageError(
             f"There is no agent {agent!r}", slug="unknown-agent", hint=f"use one of: {names}", facts={"agent": agent}
         )
     vendor = ACP_VENDORS[agent]
-    return AcpAdapter(vendor, Launch(vendor.command))
+    return AcpAdapter(vendor, Launch(vendor.command), gate=gate)
 
 
 def find_owners(place: Place) -> Owners:

@@ -14,12 +14,13 @@ import pytest
 
 from daemons import Daemon, daemon_of
 from gitrepo import GitRepo
-from watchkeeper.agents.port import Capabilities
+from watchkeeper.agents.port import Capabilities, Verdict
 from watchkeeper.agents.shimcopy import render_shim
-from watchkeeper.model.agents import Act, AgentEvent, Channel
+from watchkeeper.cli.main import run
+from watchkeeper.model.agents import Act, AgentEvent, Channel, Phase, TextEdit
 from watchkeeper.record.home import find_home
 from watchkeeper.watch.hosting import SessionStanding
-from watchkeeper.watch.running import Running
+from watchkeeper.watch.running import Running, gate_of
 
 PRICES = "RATE = 3\n\n\ndef price(n):\n    return n * RATE\n"
 Turn = Callable[[], Awaitable[None]]
@@ -109,6 +110,31 @@ def ran(daemon: Daemon, mine: GitRepo, turn: Callable[[], None]) -> list[str]:
         return agent.prompts
 
     return asyncio.run(work())
+
+
+def test_what_somebody_holds_is_kept_from_an_agent_that_asks_first(
+    git_repo: GitRepo, daemon: Daemon, trees: tuple[GitRepo, GitRepo]
+) -> None:
+    verdicts: list[Verdict] = []
+
+    def asked(path: str) -> Verdict:
+        event = AgentEvent(
+            "claude", "one", Act.WRITE, Phase.INTENT, path=str(trees[0].path / path),
+            edits=(TextEdit("    return n * RATE", "    return RATE * n"),),
+        )  # fmt: skip
+        return asyncio.run(gate_of("claude", daemon.socket)(event))
+
+    def turn() -> None:
+        assert run(["lease", "prices.py", "--to", "goose-1", "--repo", str(git_repo.path)]) == 0
+        daemon.until(lambda _: not asked("prices.py").allow, "the lease is heard of")
+        verdicts.extend((asked("prices.py"), asked("other.py")))
+
+    ran(daemon, trees[0], turn)
+
+    assert [each.allow for each in verdicts] == [False, True]
+    assert "goose-1" in verdicts[0].reason
+    daemon.kill()
+    assert asked("prices.py").allow, "without a daemon it goes on"
 
 
 def test_what_could_not_be_told_within_the_turn_begins_another_once(

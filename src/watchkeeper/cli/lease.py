@@ -45,8 +45,8 @@ def command(
     """Let one session, agent or person alone touch SUBJECT for a while; without SUBJECT, list the leases.
 
     SUBJECT is a symbol (its full name, or the end of it), a path or glob, or a resource such as a table. Agents whose
-    hooks are installed are kept from writing it, and told who holds it and for how long. Leases end by themselves. Exit
-    code 0.
+    hooks are installed, or that `run` started and that ask first, are kept from writing it, and told who holds it and
+    for how long. Leases end by themselves. Exit code 0.
     """
     place = find_place(folder, os.environ)
     if subject is not None:

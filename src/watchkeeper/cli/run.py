@@ -53,7 +53,7 @@ def command(*, agent: str, task: str, folder: Path, as_json: bool) -> int:
 async def _run(agent: str, task: str, socket: Path, cwd: Path, shown: _Lines | _Json) -> AgentEvent | None:
     from watchkeeper.watch.running import Running
 
-    running = Running(agent, make_adapter(agent), socket, cwd)
+    running = Running(agent, make_adapter(agent, socket), socket, cwd)
     loop, cancelling = asyncio.get_running_loop(), set[asyncio.Task[None]]()
     loop.add_signal_handler(signal.SIGINT, lambda: cancelling.add(loop.create_task(running.cancel())))
     return await running.run(task, shown.take)

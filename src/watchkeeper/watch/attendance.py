@@ -15,6 +15,7 @@ import msgspec
 
 from watchkeeper.agents.hooks.vendor import HookCall, HookVendor, Point, Said, decode_payload
 from watchkeeper.agents.lineage import Process, find_agent
+from watchkeeper.agents.port import Verdict
 from watchkeeper.conflicts.lifecycle import State
 from watchkeeper.model.agents import Act, AgentEvent, Channel, Heed, NoticeId, Phase, Session, SessionId
 from watchkeeper.model.changes import Change, Source
@@ -265,6 +266,15 @@ class Attendance:
         if (notice := NoticeId(request.arguments[2])) in waiting:
             await self._live.record([NoticeDelivered(notice, channels[request.arguments[3]])])
         await reply.write(encode_message(Heard(session.id)))
+
+    async def serve_judge(self, request: Request, reply: Reply) -> None:
+        """``judge AGENT SESSION``: may it do what this event (``AgentEvent``) intends? The answer is a ``Verdict``."""
+        session = await self._find_own(request) if len(request.arguments) == 2 else None
+        if session is not None:
+            event = decode_message(request.payload, AgentEvent)
+            call = HookCall(Point.BEFORE_TOOL, session.vendor_id, session.path, events=(event,), can_deny=True)
+            reason = await self._gatekeeper.judge(session, call, self._places(session, call))
+            await reply.write(encode_message(Verdict(reason is None, reason or "")))
 
     async def _find_own(self, request: Request) -> Session | None:
         """The session that is named first in the request, where it is the speaker's to speak for; else that is said."""

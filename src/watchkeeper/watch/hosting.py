@@ -89,6 +89,7 @@ class Hosting:
             "tell": attendance.serve_tell,
             "notices": attendance.serve_notices,
             "told": attendance.serve_told,
+            "judge": attendance.serve_judge,
             "ask": self._serve_ask,
             "follow": self._serve_follow,
         }

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from watchkeeper.agents.port import Adapter, AgentError
+from watchkeeper.agents.port import Adapter, AgentError, Gate, Verdict
 from watchkeeper.model.agents import Act, AgentEvent, Channel, Notice, NoticeId, SessionId
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.record.messages import decode_message, encode_message
@@ -17,6 +17,18 @@ from watchkeeper.watch.attendance import Heard, Told
 _AGAIN_S = 2.0
 _ANSWER_S = 10.0
 _BATCH = 200
+
+
+def gate_of(agent: str, socket: Path) -> Gate:
+    """What a person holds or owns is kept from the agent where its protocol asks first; without a daemon nothing is."""
+
+    async def judge(event: AgentEvent) -> Verdict:
+        with suppress(WatchkeeperError, OSError, ValueError, TimeoutError):
+            answer = await _request(socket, "judge", encode_message(event), agent, event.session)
+            return decode_message(answer, Verdict)
+        return Verdict(allow=True)
+
+    return judge
 
 
 class Running:
@@ -94,13 +106,13 @@ class Running:
 
     async def _find_waiting(self) -> list[Notice]:
         with suppress(WatchkeeperError, OSError, ValueError, TimeoutError):
-            lines = await self._request("notices", b"", self._agent, self._vendor_id, "now")
+            lines = await _request(self._socket, "notices", b"", self._agent, self._vendor_id, "now")
             return [decode_message(line, Notice) for line in lines.splitlines()]
         return []
 
     async def _confirm(self, notice: Notice, channel: Channel) -> None:
         with suppress(WatchkeeperError, TimeoutError):
-            await self._request("told", b"", self._agent, self._vendor_id, notice.id, channel.value)
+            await _request(self._socket, "told", b"", self._agent, self._vendor_id, notice.id, channel.value)
 
     async def _tell(self) -> None:
         """What the agent does, in its order; what no daemon heard is not told later: it would be of the past."""
@@ -113,13 +125,9 @@ class Running:
     async def _say(self, *events: AgentEvent) -> None:
         with suppress(WatchkeeperError, TimeoutError, ValueError):
             payload = encode_message(Told(events))
-            answer = await self._request("tell", payload, self._agent, self._vendor_id, str(self._cwd))
+            answer = await _request(self._socket, "tell", payload, self._agent, self._vendor_id, str(self._cwd))
             self.session = decode_message(answer, Heard).session if answer else self.session
             self._has_told_end = self._has_told_end or any(event.act is Act.END for event in events)
-
-    async def _request(self, verb: str, payload: bytes, *arguments: str) -> bytes:
-        async with asyncio.timeout(_ANSWER_S), open_request(self._socket, verb, payload, *arguments) as reader:
-            return await reader.read()
 
     async def _finish(self, beside: list[asyncio.Task[None]]) -> None:
         for task in beside:
@@ -130,3 +138,8 @@ class Running:
             left.append(AgentEvent(self._agent, self._vendor_id, Act.END, cwd=str(self._cwd)))
         if left:
             await self._say(*left)
+
+
+async def _request(socket: Path, verb: str, payload: bytes, *arguments: str) -> bytes:
+    async with asyncio.timeout(_ANSWER_S), open_request(socket, verb, payload, *arguments) as reader:
+        return await reader.read()
