@@ -37,8 +37,9 @@ def command(*, agent: str, task: str, folder: Path, as_json: bool) -> int:
     """Let AGENT do TASK in this worktree, and show what it does. Where a daemon runs, it takes part.
 
     A conflict is pushed into its running turn where its protocol can do that; else its hooks tell it, or it is asked
-    once more when its turn ends. Its programs, login and permissions are those of AGENT itself. Ctrl-C ends the turn.
-    Exit code 0 when the task came to its end, 1 when the agent failed.
+    once more when its turn ends. Its programs and login are those of AGENT itself. What it asks permission for is
+    allowed, but for what somebody else holds or owns. Ctrl-C ends the turn. Exit code 0 when the task came to its end,
+    1 when the agent failed.
     """
     place = find_place(folder, os.environ)
     where = place.repository.found_at or folder
