@@ -1,4 +1,4 @@
-"""The day of scripted agents: what each arm comes to, and how it is judged."""
+"""The days of scripted agents: what each arm comes to, how notices are judged, and how arms are compared."""
 
 from __future__ import annotations
 
@@ -7,10 +7,23 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from watchkeeper.cli import experiment_day
-from watchkeeper.cli.experiment import Span, answer
-from watchkeeper.cli.experiment_day import Arm, Figures, play_day
-from watchkeeper.cli.experiment_tasks import Day, Task, Work, apply_checks, apply_engine, make_day, write_application
+from watchkeeper.cli.experiment import report
+from watchkeeper.experiment.arms import LEASE_MIN, Arm, Figures
+from watchkeeper.experiment.comparison import Difference, compare, difference, summarise, verdict
+from watchkeeper.experiment.day import play_day
+from watchkeeper.experiment.playing import Setting, document, play_days, vary
+from watchkeeper.experiment.tasks import (
+    Day,
+    Task,
+    Work,
+    apply_checks,
+    apply_engine,
+    make_day,
+    write_application,
+)
+from watchkeeper.experiment.truth import Truth, commit, failing_checks, git
+
+SMALL = Setting(seeds=(1, 2), agents=3, tasks=6)
 
 
 def task(number: int, work: Work, read: float, fee: int = 0, desk: int = 0) -> Task:
@@ -24,32 +37,70 @@ def day_of(*tasks: Task, planted: tuple[tuple[int, int], ...] = ()) -> Day:
 PAIR = day_of(task(0, Work.SIGNATURE, 10.0), task(1, Work.CALLER, 20.0, desk=3), planted=((0, 1),))
 
 
-def played(folder: Path, day: Day, arm: Arm, agents: int = 2) -> Figures:
+def played(folder: Path, day: Day, arm: Arm, agents: int = 2, heeds: float = 1.0) -> Figures:
     folder.mkdir(parents=True)
-    return play_day(folder, day, agents, arm)
+    return play_day(folder, day, agents, arm, heeds)
 
 
 def without_arm(figures: Figures) -> Figures:
     return msgspec.structs.replace(figures, arm=Arm.ALONE)
 
 
+def figures(arm: Arm, seed: int, rework: float, escapes: int) -> Figures:
+    blank = msgspec.convert(dict.fromkeys(Figures.__struct_fields__, 0) | {"arm": arm, "escapes": []}, Figures)
+    escaped = msgspec.convert([{"earlier": None, "later": at, "seen": False} for at in range(escapes)], list)
+    return msgspec.convert(
+        msgspec.to_builtins(blank) | {"seed": seed, "rework": rework, "escapes": escaped, "landed": 4, "hours": 2.0},
+        Figures,
+    )
+
+
 def test_a_planted_pair_escapes_where_nobody_is_told_and_the_analysis_would_have_said_so(tmp_path: Path) -> None:
-    figures = played(tmp_path / "day", PAIR, Arm.ALONE)
-    assert [(each.earlier, each.later, each.seen) for each in figures.escapes] == [(0, 1, True)]
-    assert (figures.planted_escaped, figures.textual, figures.rework) == (1, 0, 30.0)
+    found = played(tmp_path / "day", PAIR, Arm.ALONE)
+    assert [(each.earlier, each.later, each.seen) for each in found.escapes] == [(0, 1, True)]
+    assert (found.planted_escaped, found.textual, found.rework, found.notices) == (1, 0, 30.0, 0)
 
 
-def test_a_planted_pair_does_not_escape_where_both_are_told_and_understand(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(experiment_day, "UNDERSTANDS", 1.0)
-    figures = played(tmp_path / "day", PAIR, Arm.NOTICES)
-    assert (figures.escapes, figures.notices > 0) == ((), True)
+def test_a_planted_pair_does_not_escape_where_both_are_told_and_heed(tmp_path: Path) -> None:
+    found = played(tmp_path / "day", PAIR, Arm.NOTICES)
+    assert (found.escapes, found.needless) == ((), 0)
+    assert found.notices > 0
+    assert found.rework == found.reading + 5.0
+
+
+def test_a_notice_that_nobody_heeds_costs_its_reading_and_prevents_nothing(tmp_path: Path) -> None:
+    found = played(tmp_path / "day", PAIR, Arm.NOTICES, heeds=0.0)
+    assert len(found.escapes) == 1
+    assert found.reading == 3.0 * found.notices > 0
+    assert found.rework == found.reading + 30.0
+
+
+def test_a_queue_sends_the_pair_back_before_it_lands_and_tells_nobody(tmp_path: Path) -> None:
+    found = played(tmp_path / "day", PAIR, Arm.QUEUE)
+    assert (found.escapes, found.sent_back, found.rework, found.notices) == ((), 1, 10.0, 0)
+
+
+def test_what_was_heeded_in_time_is_not_sent_back_by_a_queue(tmp_path: Path) -> None:
+    found = played(tmp_path / "day", PAIR, Arm.QUEUE_NOTICES)
+    assert (found.escapes, found.sent_back) == ((), 0)
+
+
+def test_a_textual_conflict_costs_the_same_whether_its_notice_was_heeded_or_not(tmp_path: Path) -> None:
+    day = day_of(task(0, Work.BODY, 10.0), task(1, Work.BODY, 12.0))
+    alone, told = (played(tmp_path / arm, day, arm) for arm in (Arm.ALONE, Arm.NOTICES))
+    assert (alone.textual, told.textual) == (1, 1)
+    assert told.rework - told.reading == alone.rework == 10.0
+
+
+def test_who_edits_again_may_be_overtaken_once_more(tmp_path: Path) -> None:
+    day = day_of(*(task(number, Work.BODY, 10.0 + 6 * number) for number in range(3)))
+    found = played(tmp_path / "day", day, Arm.ALONE, agents=3)
+    assert (found.landed, found.textual) == (3, 3)
 
 
 def test_a_pair_that_comes_one_after_the_other_does_not_escape(tmp_path: Path) -> None:
-    figures = played(tmp_path / "day", PAIR, Arm.ALONE, agents=1)
-    assert (figures.landed, figures.escapes) == (2, ())
+    found = played(tmp_path / "day", PAIR, Arm.ALONE, agents=1)
+    assert (found.landed, found.escapes) == (2, ())
 
 
 def test_a_call_that_does_not_meet_a_changed_contract_does_not_escape(tmp_path: Path) -> None:
@@ -60,23 +111,42 @@ def test_a_call_that_does_not_meet_a_changed_contract_does_not_escape(tmp_path: 
 def test_all_arms_are_equal_where_no_tasks_overlap(tmp_path: Path) -> None:
     day = make_day(3, 6, {Work.SOLO: 1})
     first, *others = [without_arm(played(tmp_path / arm, day, arm, agents=3)) for arm in Arm]
-    assert others == [first, first]
+    assert others == [first] * len(others)
     assert (first.landed, first.rework, first.waiting) == (6, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("arm", Arm)
 def test_the_same_seed_gives_the_same_figures_and_every_task_lands(tmp_path: Path, arm: Arm) -> None:
-    day = make_day(5, 10)
-    first = played(tmp_path / "first", day, arm, agents=4)
-    assert (first.landed, played(tmp_path / "again", make_day(5, 10), arm, agents=4)) == (10, first)
+    first = played(tmp_path / "first", make_day(5, 8), arm, agents=4)
+    assert (first.landed, played(tmp_path / "again", make_day(5, 8), arm, agents=4)) == (8, first)
+
+
+def test_planting_changes_the_planted_tasks_and_nothing_else() -> None:
+    planted, bare = make_day(4, 40), make_day(4, 40, every=0)
+    at = {number for pair in planted.planted for number in pair}
+    assert (len(planted.planted), bare.planted) == (4, ())
+    assert [each for each in planted.tasks if each.number not in at] == [
+        each for each in bare.tasks if each.number not in at
+    ]
+    assert [each.steps for each in planted.tasks] == [each.steps for each in bare.tasks]
 
 
 def test_two_never_hold_one_symbol_and_the_second_waits(tmp_path: Path) -> None:
     day = day_of(*(task(number, Work.BODY, 10.0) for number in range(4)))
     leased = played(tmp_path / "leases", day, Arm.LEASES)
-    assert (leased.landed, leased.most_holders, leased.textual, leased.waiting > 0) == (4, 1, 0, True)
+    assert (leased.landed, leased.most_holders, leased.textual, leased.expired) == (4, 1, 0, 0)
+    assert leased.waiting > 0
+    assert leased.put_off > 0
     alone = played(tmp_path / "alone", day, Arm.ALONE)
-    assert (alone.most_holders, alone.textual > 0, alone.waiting) == (0, True, 0.0)
+    assert (alone.most_holders, alone.put_off, alone.waiting) == (0, 0, 0.0)
+    assert alone.textual > 0
+
+
+def test_a_lease_that_ends_before_its_task_lets_the_next_begin(tmp_path: Path) -> None:
+    day = day_of(task(0, Work.BODY, 2 * LEASE_MIN), task(1, Work.BODY, 10.0))
+    found = played(tmp_path / "day", day, Arm.LEASES)
+    assert (found.expired, found.waiting, found.landed) == (1, LEASE_MIN, 2)
+    assert found.most_holders == 1
 
 
 @pytest.mark.parametrize("work", Work)
@@ -91,19 +161,74 @@ def test_an_edit_made_twice_is_made_once(tmp_path: Path, work: Work) -> None:
     assert texts[0] == texts[1]
 
 
-def spans(escapes: Span, throughput: Span) -> dict[str, Span]:
-    return {"escapes": escapes, "throughput": throughput, "rework": Span(10, 10, 10)}
+def application(root: Path) -> tuple[Path, str]:
+    write_application(root)
+    git(root, "init", "-q", "--initial-branch=main")
+    return root, commit(root, "first")
 
 
-def test_the_answer_is_yes_where_escapes_fall_beyond_the_range_of_seeds() -> None:
-    alone, told = spans(Span(6, 5, 7), Span(4, 4, 4)), spans(Span(1, 0, 2), Span(3, 3, 3))
-    said = answer({"alone": alone, "notices": told, "leases": alone})
-    assert "Yes: notices lower the escapes, at the price of throughput." in said
-    assert "escapes -83 %;" in said
+def task_on(root: Path, base: str, done: Task) -> str:
+    git(root, "checkout", "-q", "--detach", base)
+    apply_engine(root, done)
+    apply_checks(root, done)
+    return commit(root, done.issue)
 
 
-def test_the_answer_is_not_shown_where_the_difference_is_within_the_range_of_seeds() -> None:
-    alone, told = spans(Span(6, 1, 7), Span(4, 4, 4)), spans(Span(3, 2, 4), Span(4, 4, 4))
-    said = answer({"alone": alone, "notices": told, "leases": told})
-    assert "Not shown" in said
-    assert "escapes -50 % (within the range of seeds)" in said
+@pytest.mark.parametrize(
+    ("work", "fee", "breaks"),
+    [(Work.CALLER, 0, True), (Work.CALLER, 9, False), (Work.BODY, 0, False), (Work.SIGNATURE, 0, True)],
+)
+def test_a_notice_is_judged_by_merging_the_two_and_running_the_checks(
+    tmp_path: Path, work: Work, fee: int, breaks: bool
+) -> None:
+    root, base = application(tmp_path / "app")
+    one = task_on(root, base, task(1, Work.SIGNATURE, 1.0))
+    two = task_on(root, base, task(2, work, 1.0, fee=fee, desk=3))
+    assert Truth(root).breaks(one, two) is breaks
+    assert not failing_checks(root) or breaks
+
+
+def test_a_difference_is_that_of_the_same_days_with_the_interval_of_student() -> None:
+    found = difference([1.0, 2.0, 3.0])
+    assert (found.mean, found.low, found.high) == (2.0, -0.484, 4.484)
+    assert not found.is_apart
+    assert difference([2.0, 2.1, 1.9]).is_apart
+
+
+def test_days_that_differ_much_do_not_hide_a_difference_that_each_of_them_shows() -> None:
+    days = [figures(Arm.ALONE, seed, 100.0 * seed, 2 * seed) for seed in range(1, 6)]
+    told = [figures(Arm.NOTICES, seed, 100.0 * seed - 10 - seed / 10, 2 * seed - 1) for seed in range(1, 6)]
+    found = compare([*told, *reversed(days)], Arm.NOTICES, Arm.ALONE)
+    assert (found["escapes"].mean, found["escapes"].is_apart, found["lost"].is_apart) == (-1.0, True, True)
+    spans = summarise([*days, *told])
+    assert spans[Arm.ALONE]["rework"].most > spans[Arm.NOTICES]["rework"].least
+
+
+FEWER, MORE, NONE = Difference(-5, -6, -4), Difference(20, 10, 30), Difference(-5, -12, 2)
+
+
+@pytest.mark.parametrize(
+    ("escapes", "lost", "said"),
+    [
+        (FEWER, FEWER, "pays: -5.0 escapes a day, 5 min of agents saved a day."),
+        (FEWER, NONE, "pays: -5.0 escapes a day, no difference shown in agents' time."),
+        (FEWER, MORE, "buys fewer escapes with time: -5.0 escapes a day, 20 min of agents more lost a day."),
+        (NONE, FEWER, "pays: no difference shown in escapes, 5 min of agents saved a day."),
+        (NONE, NONE, "not shown to pay: no difference shown in escapes, no difference shown in agents' time."),
+        (NONE, MORE, "does not pay: no difference shown in escapes, 20 min of agents more lost a day."),
+        (MORE, FEWER, "does not pay: +20.0 escapes a day, 5 min of agents saved a day."),
+    ],
+)
+def test_what_is_said_of_an_arm_follows_from_the_intervals(escapes: Difference, lost: Difference, said: str) -> None:
+    words = verdict(Arm.NOTICES, Arm.ALONE, {"escapes": escapes, "lost": lost, "throughput": NONE})
+    assert words == f"notices against alone: {said}"
+
+
+def test_the_figures_of_two_days_are_told_to_people_and_programs_with_the_other_assumptions() -> None:
+    days = play_days(SMALL)
+    rows = vary(SMALL, days)
+    text, values = "\n".join(report(SMALL, days, rows)), document(SMALL, days, rows)
+    assert [(each.arm, each.seed) for each in days] == [(arm, seed) for seed in (1, 2) for arm in Arm]
+    assert [(each.heeds, each.planted_in) for each in rows] == [(0.2, 10), (0.5, 10), (0.8, 10), (1.0, 10), (0.8, 0)]
+    assert "heeded 0.8, none planted: escapes" in text
+    assert set(msgspec.to_builtins(values["arms"])) == {arm.value for arm in Arm}

@@ -1,20 +1,11 @@
-"""``watchkeeper experiment``: does prevention pay? The same day of scripted agents with and without being told.
-
-What is simulated and what is real is said in ``experiment_day`` and printed with the figures.
-"""
+"""``watchkeeper experiment``: does prevention pay? The same days of scripted agents with and without being told."""
 
 from __future__ import annotations
 
-import os
-import statistics
-import tempfile
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option
@@ -22,164 +13,105 @@ from watchkeeper.cli.output import show, show_document
 from watchkeeper.cli.verb import verb
 
 if TYPE_CHECKING:
-    from watchkeeper.cli.experiment_day import Arm, Figures
+    from watchkeeper.experiment.arms import Arm, Figures
+    from watchkeeper.experiment.comparison import Difference, Span
+    from watchkeeper.experiment.playing import Sensitivity, Setting
 
-SEEDS = 3
-_ARMS = ("alone", "notices", "leases")
-ASSUMPTIONS = (
-    "Real: the repository, worktrees, edits, merges, the analysis, the gate of leases, the checks after each landing.",
-    (
-        "Simulated: the clock; how long a step takes (triangular: read and edit 4-30 min each, mostly 10; checks and "
-        "verify 2-15, mostly 5); the agents, whose edits follow a script."
-    ),
-    "One task in ten begins a planted pair: it changes a contract, and the next task relies on it. The rest are drawn.",
-    "An agent takes the main branch as it is when it begins, and does not run the checks on the merge before it lands.",
-    "A textual conflict costs 5-25 min (mostly 10); then the task is done again on the main branch.",
-    (
-        "A check that fails on the main branch is an escape; mending it costs who landed last 15-60 min (mostly 30); "
-        "nobody else stops."
-    ),
-    (
-        "A notice costs 3 min of reading and is understood with a chance of 0.8; who has understood edits again "
-        "on the main branch before landing (3-15 min, mostly 6), where that has moved."
-    ),
-    (
-        "A lease is taken on all that a task edits of what stands, when it begins, until it landed; who may not "
-        "begin takes another task, or waits. What is only read needs no lease."
-    ),
+_TITLES = {
+    "throughput": "tasks an hour",
+    "lost": "lost, min",
+    "rework": "  rework",
+    "reading": "    reading",
+    "waiting": "  waiting",
+    "escapes": "escapes",
+    "planted_escaped": "  of planted pairs",
+    "seen": "  seen by analysis",
+    "textual": "textual conflicts",
+    "sent_back": "sent back by queue",
+    "notices": "notices",
+    "needless": "  needless",
+    "put_off": "tasks put off",
+    "expired": "leases that ended",
+}
+_WIDTH = 20
+
+
+@verb(
+    examples=("watchkeeper experiment", "watchkeeper experiment --days 3 --agents 12", "watchkeeper experiment --vary"),
+    then="watchkeeper watch",
 )
-
-
-class Span(msgspec.Struct, frozen=True):
-    """A figure over all seeds."""
-
-    mean: float
-    least: float
-    most: float
-
-
-_FIGURES: tuple[tuple[str, str, Callable[[Figures], float]], ...] = (
-    ("throughput", "tasks an hour", lambda each: each.throughput),
-    ("rework", "rework, min", lambda each: each.rework),
-    ("waiting", "waiting, min", lambda each: each.waiting),
-    ("textual", "textual conflicts", lambda each: each.textual),
-    ("escapes", "escapes", lambda each: len(each.escapes)),
-    ("seen", "  seen by analysis", lambda each: sum(escape.seen for escape in each.escapes)),
-    ("planted_escaped", "  of planted pairs", lambda each: each.planted_escaped),
-    ("notices", "notices", lambda each: each.notices),
-)
-
-
-@verb(examples=("watchkeeper experiment", "watchkeeper experiment --agents 12 --seed 7"), then="watchkeeper watch")
 @click.option("--agents", type=click.IntRange(1, 32), default=6, show_default=True, help="How many work at once.")
 @click.option("--tasks", type=click.IntRange(1, 500), default=60, show_default=True, help="How many tasks a day has.")
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The first of three days.")
+@click.option("--days", type=click.IntRange(2, 200), default=10, show_default=True, help="How many days are played.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The first of the days.")
+@click.option(
+    "--heeds", type=click.FloatRange(0, 1), default=0.8, show_default=True, help="Chance that a notice is heeded."
+)
+@click.option("--planted/--no-planted", default=True, show_default=True, help="Plant one pair in ten tasks.")
+@click.option("--vary", "is_varied", is_flag=True, help="Also with other chances, and without planted pairs.")
 @json_option
-def command(*, agents: int, tasks: int, seed: int, as_json: bool) -> int:
-    """Measure whether prevention pays: the same day of scripted agents alone, with notices, and with leases too.
+def command(
+    *, agents: int, tasks: int, days: int, seed: int, heeds: float, planted: bool, is_varied: bool, as_json: bool
+) -> int:
+    """Measure whether prevention pays: the same days of scripted agents alone, with notices, with leases, with a queue.
 
-    Three days are played, each three times, in temporary repositories and in simulated time: the repository, the edits,
-    the merges, the analysis and the checks are real; the clock and the agents are not. Takes under a minute; no key, no
-    server. Exit code 0.
+    Each day is played once in each arm, in temporary repositories and in simulated time: the repository, the edits, the
+    merges, the analysis and the checks are real; the clock and the agents are not. Your own day cannot be played: the
+    log has what collided, not what was typed. Takes minutes; no key, no server. Exit code 0.
     """
-    played = play_all(range(seed, seed + SEEDS), agents, tasks)
-    spans = {arm: summarise([each for each in played if each.arm == arm]) for arm in _ARMS}
+    from watchkeeper.experiment.arms import ASSUMPTIONS
+    from watchkeeper.experiment.playing import PLANTED_IN, Setting, document, play_days, vary
+
+    setting = Setting(tuple(range(seed, seed + days)), agents, tasks, heeds, PLANTED_IN if planted else 0)
+    played = play_days(setting)
+    rows = vary(setting, played) if is_varied else ()
     if as_json:
-        show_document(document(agents, tasks, played, spans))
+        show_document({**document(setting, played, rows), "assumptions": list(ASSUMPTIONS)})
     else:
-        lines = [f"{SEEDS} days of {tasks} tasks, {agents} agents; mean (least to most)", "", *table(spans), ""]
-        show([*lines, answer(spans), "", *(f"- {each}" for each in ASSUMPTIONS)], "watchkeeper watch")
+        show([*report(setting, played, rows), "", *(f"- {each}" for each in ASSUMPTIONS)], "watchkeeper watch")
     return Exit.NOTHING
 
 
-def play_all(seeds: Sequence[int], agents: int, tasks: int) -> tuple[Figures, ...]:
-    """All arms of all days, in the order of the seeds; as many at once as there are processors."""
-    from watchkeeper.cli.experiment_day import Arm
+def report(setting: Setting, played: Sequence[Figures], rows: Sequence[Sensitivity]) -> Iterator[str]:
+    """The figures for people: a table of the arms, the differences and what they say, and the other assumptions."""
+    from watchkeeper.experiment.comparison import compare, summarise, verdict
+    from watchkeeper.experiment.playing import QUESTIONS
 
-    runs = [(seed, arm, agents, tasks) for seed in seeds for arm in Arm]
-    with ProcessPoolExecutor(max_workers=min(len(runs), os.cpu_count() or 1)) as pool:
-        return tuple(pool.map(_play, runs))
-
-
-def summarise(figures: Sequence[Figures]) -> dict[str, Span]:
-    """Mean and range of each figure of one arm."""
-    spans = {}
-    for name, _, get in _FIGURES:
-        values = [get(each) for each in figures]
-        spans[name] = Span(round(statistics.fmean(values), 3), round(min(values), 3), round(max(values), 3))
-    return spans
-
-
-def table(spans: dict[str, dict[str, Span]]) -> list[str]:
-    """A line for each figure, a column for each arm."""
-    lines = [" " * 20 + "".join(f"{arm:>24}" for arm in spans)]
-    for name, title, _ in _FIGURES:
-        digits = 2 if name == "throughput" else 1
-        cells = [
-            f"{each[name].mean:.{digits}f} ({each[name].least:.{digits}f}-{each[name].most:.{digits}f})"
-            for each in spans.values()
-        ]
-        lines.append(f"{title:<20}" + "".join(f"{cell:>24}" for cell in cells))
-    return lines
+    planted = f"one pair planted in {setting.planted_in} tasks" if setting.planted_in else "no pair planted"
+    days = f"{len(setting.seeds)} days of {setting.tasks} tasks, {setting.agents} agents"
+    yield f"{days}; {planted}; notices heeded with a chance of {setting.heeds:g}; mean (least to most) a day"
+    yield ""
+    yield from _table(summarise(played))
+    yield ""
+    yield "Differences of the same days: mean (95 % interval, each by itself)"
+    for arm, against in QUESTIONS:
+        found = compare(played, arm, against)
+        yield f"{arm} less {against}: {_differences(found)}"
+        yield f"  {verdict(arm, against, found)}"
+    if rows:
+        yield ""
+        yield "notices less alone, where one assumption is another"
+    for row in rows:
+        said = f"heeded {row.heeds:g}, " + (f"one planted in {row.planted_in}" if row.planted_in else "none planted")
+        yield f"{said}: {_differences(row.against_alone)}"
 
 
-def answer(spans: dict[str, dict[str, Span]]) -> str:
-    """Whether prevention pays, from the figures alone."""
-    said = "; ".join(
-        f"{arm}: " + ", ".join(_compared(spans["alone"][name], spans[arm][name], words) for name, words in _JUDGED)
-        for arm in ("notices", "leases")
+def _table(spans: Mapping[Arm, Mapping[str, Span]]) -> Iterator[str]:
+    yield " " * _WIDTH + "".join(f"{arm:>{_WIDTH}}" for arm in spans)
+    for name, title in _TITLES.items():
+        digits = {"throughput": 2, "lost": 0, "rework": 0, "reading": 0, "waiting": 0}.get(name, 1)
+        cells = [_cell(each[name], digits) for each in spans.values()]
+        yield f"{title:<{_WIDTH}}" + "".join(f"{cell:>{_WIDTH}}" for cell in cells)
+
+
+def _cell(span: Span, digits: int) -> str:
+    spread = 0 if digits < 2 else digits
+    return f"{span.mean:.{digits}f} ({span.least:.{spread}f}-{span.most:.{spread}f})"
+
+
+def _differences(found: Mapping[str, Difference]) -> str:
+    words = (("escapes", "escapes", 1), ("lost", "lost min", 0), ("throughput", "tasks an hour", 2))
+    return "; ".join(
+        f"{title} {found[name].mean:+.{digits}f} ({found[name].low:+.{digits}f} to {found[name].high:+.{digits}f})"
+        for name, title, digits in words
     )
-    return f"Does prevention pay? {_verdict(spans)} Against alone, with {said}."
-
-
-_JUDGED = (("throughput", "throughput"), ("rework", "rework"), ("escapes", "escapes"))
-
-
-def _verdict(spans: dict[str, dict[str, Span]]) -> str:
-    paying = []
-    for arm in ("notices", "leases"):
-        alone, told = spans["alone"], spans[arm]
-        is_better = _is_apart(alone["escapes"], told["escapes"]) and told["escapes"].mean < alone["escapes"].mean
-        is_slower = (
-            _is_apart(alone["throughput"], told["throughput"]) and told["throughput"].mean < alone["throughput"].mean
-        )
-        if is_better:
-            paying.append(f"{arm} lower the escapes" + (", at the price of throughput" if is_slower else ""))
-    return (
-        f"Yes: {' and '.join(paying)}." if paying else "Not shown: no arm lowers the escapes beyond the range of seeds."
-    )
-
-
-def _is_apart(one: Span, other: Span) -> bool:
-    return one.most < other.least or other.most < one.least
-
-
-def _compared(alone: Span, told: Span, words: str) -> str:
-    if alone.mean == told.mean:
-        return f"{words} the same"
-    change = f"{100 * (told.mean / alone.mean - 1):+.0f} %" if alone.mean else f"{told.mean:+.1f}"
-    return f"{words} {change}" + ("" if _is_apart(alone, told) else " (within the range of seeds)")
-
-
-def document(
-    agents: int, tasks: int, played: Sequence[Figures], spans: dict[str, dict[str, Span]]
-) -> dict[str, object]:
-    """The figures for programs."""
-    days = [{**msgspec.to_builtins(each), "throughput": round(each.throughput, 3)} for each in played]
-    return {
-        "agents": agents,
-        "tasks": tasks,
-        "arms": msgspec.to_builtins(spans),
-        "days": days,
-        "answer": answer(spans),
-        "assumptions": list(ASSUMPTIONS),
-    }
-
-
-def _play(run: tuple[int, Arm, int, int]) -> Figures:
-    from watchkeeper.cli.experiment_day import play_day
-    from watchkeeper.cli.experiment_tasks import make_day
-
-    seed, arm, agents, tasks = run
-    with tempfile.TemporaryDirectory(prefix="watchkeeper-experiment-", ignore_cleanup_errors=True) as folder:
-        return play_day(Path(os.path.realpath(folder)), make_day(seed, tasks), agents, arm)

@@ -74,15 +74,15 @@ class Day(msgspec.Struct, frozen=True):
     planted: tuple[tuple[int, int], ...]
 
 
-def make_day(seed: int, tasks: int, shares: Mapping[Work, int] = SHARES) -> Day:
-    """The day of this seed; one pair in ten tasks is planted, where the shares have both kinds of work for it."""
+def make_day(seed: int, tasks: int, shares: Mapping[Work, int] = SHARES, *, every: int = 10) -> Day:
+    """The day of this seed. A pair is planted in ``every`` tasks, 0 for none; all else is the same with and without."""
     chance = random.Random(f"day {seed}")  # noqa: S311 - a day is drawn, no secret
     works = chance.choices(list(shares), list(shares.values()), k=tasks)
     fees = chance.choices(range(FEES), [1 / (rank + 3) for rank in range(FEES)], k=tasks)
-    planted = []
-    if shares.get(Work.CALLER) and shares.get(Work.SIGNATURE):
-        for at in range(4, tasks - 1, 10):
-            works[at : at + 2] = chance.choice((Work.SIGNATURE, Work.RATE)), Work.CALLER
+    planting, planted = random.Random(f"planted {seed}"), []  # noqa: S311 - a day is drawn, no secret
+    if every and shares.get(Work.CALLER) and shares.get(Work.SIGNATURE):
+        for at in range(every // 2 - 1, tasks - 1, every):
+            works[at : at + 2] = planting.choice((Work.SIGNATURE, Work.RATE)), Work.CALLER
             fees[at + 1] = fees[at]
             planted.append((at, at + 1))
     made = [_task(chance, number, work, fee) for number, (work, fee) in enumerate(zip(works, fees, strict=True))]
