@@ -12,7 +12,7 @@ LEASE_MIN = 60.0
 
 ASSUMPTIONS = (
     (
-        "Real: the repository, worktrees, edits, merges, the analysis that finds conflicts, the gate that keeps leases, "
+        "Real: repository, worktrees, edits, merges, the analysis that finds conflicts, the gate that keeps leases, "
         "the checks, run on the main branch after each landing."
     ),
     (
@@ -26,9 +26,9 @@ ASSUMPTIONS = (
         "checks on the merge; with a queue, what fails there comes back, and the queue itself costs no time."
     ),
     (
-        "Rework is minutes of agents: reading notices, editing again, mending. Of one task: a textual conflict, or what "
-        "the queue sends back, 5-25 (mostly 10); a heeded notice, once the other has landed, 3-15 (mostly 6); an escape "
-        "15-60 (mostly 30), of who landed last; nobody else stops for it. Main may move on meanwhile."
+        "Rework is minutes of agents: reading notices, editing again, mending. Of one task: a textual conflict, or "
+        "what the queue sends back, 5-25 (mostly 10); a heeded notice, once the other has landed, 3-15 (mostly 6); an "
+        "escape 15-60 (mostly 30), of who landed last; nobody else stops for it. Main may move on meanwhile."
     ),
     (
         f"A notice is told at major and above, arrives with the next step, costs {READING_MIN:.0f} min, and is heeded "

@@ -160,8 +160,7 @@ class _Simulation:
     def _end_of_lease(self) -> Iterator[float | None]:
         """Who waits tries again: a lease may have ended with nobody to release it."""
         self._wake()
-        return
-        yield
+        yield from ()
 
     def _release(self, agent: int) -> None:
         mine = [each for each in self._leases if each.holder == f"agent-{agent}"]
