@@ -95,6 +95,39 @@ def test_figures_in_the_readme_are_the_measured_ones() -> None:
         assert [int(each) for each in told] == [measured["pairs"], *counts]
 
 
+def test_figures_of_the_experiment_in_the_readme_are_the_measured_ones() -> None:
+    text = (ROOT / "README.md").read_text()
+    figures = json.loads((ROOT / "benchmarks/results/experiment.json").read_text())["figures"]
+    names = {"alone": "nothing", "notices": "notices", "leases": "leases and notices"}
+    names |= {"queue": "a merge queue", "queue-notices": "a merge queue and notices"}
+    rows = dict(
+        re.findall(r"^\| ([a-z ]+) \| (\d+\.\d\d \| \d+ \| \d+\.\d \| \d+\.\d \| \d+\.\d) \|$", text, re.MULTILINE)
+    )
+    measured = {
+        names[arm]: (
+            f"{each['throughput']['mean']:.2f} | {each['lost']['mean']:.0f} | {each['escapes']['mean']:.1f} | "
+            f"{each['notices']['mean']:.1f} | {each['needless']['mean']:.1f}"
+        )
+        for arm, each in figures["arms"].items()
+    }
+    assert rows == measured
+    assert len(figures["seeds"]) >= 10
+    for each in figures["compared"]:
+        said = f"{names[each['arm']]} against {names[each['against']]}: {_difference(each)}"
+        assert (said in text) is (each["against"] in ("alone", "queue")), said
+    for each in figures["sensitivity"]:
+        planted = "" if each["planted_in"] else ", nothing planted"
+        assert f"heeded {each['heeds']:g}{planted}: {_difference(each['against_alone'])}" in text
+
+
+def _difference(found: dict[str, dict[str, float]]) -> str:
+    escapes, lost = found["escapes"], found["lost"]
+    return (
+        f"escapes {escapes['mean']:+.1f} ({escapes['low']:+.1f} to {escapes['high']:+.1f}), "
+        f"minutes {lost['mean']:+.0f} ({lost['low']:+.0f} to {lost['high']:+.0f})"
+    )
+
+
 def test_latencies_in_the_readme_are_the_measured_ones() -> None:
     text = (ROOT / "README.md").read_text()
     told = {
