@@ -89,6 +89,7 @@ from watchkeeper.model.landing import (
 from watchkeeper.model.probing import Outcome, Proof
 from watchkeeper.record.codec import KINDS, LANDING_KINDS
 from watchkeeper.record.log import Log
+from watchkeeper.record.shelf import Shelf
 from watchkeeper.record.store import Store, open_file_store, open_url_store
 
 OpenStore = Callable[[], Store]
@@ -427,3 +428,56 @@ def test_the_first_of_its_kind_is_expected_after_none(log: Log) -> None:
 
     assert won is not None
     assert lost is None
+
+
+def test_what_is_kept_is_read_back_by_another_opening_and_the_newest_counts(open_store: OpenStore) -> None:
+    with open_store() as store:
+        Shelf(store, ONE, "parts").put({"a": b"1", "b": b"\0\xff", "c": b""})
+        Shelf(store, ONE, "parts").put({"a": b"2", "b": None, "never there": None})
+
+    with open_store() as store:
+        assert Shelf(store, ONE, "parts").read() == {"a": b"2", "c": b""}
+
+
+def test_shelves_and_projects_keep_apart(open_store: OpenStore) -> None:
+    with open_store() as store:
+        Shelf(store, ONE, "parts").put({"a": b"1"})
+        Shelf(store, ONE, "seen").put({"a": b"2"})
+        Shelf(store, OTHER, "parts").put({"a": b"3"})
+        Shelf(store, ONE, "seen").put({"a": None})
+
+        assert Shelf(store, ONE, "parts").read() == {"a": b"1"}
+        assert Shelf(store, ONE, "seen").read() == {}
+        assert Shelf(store, OTHER, "parts").read() == {"a": b"3"}
+
+
+def test_a_shelf_takes_thousands_at_once(open_store: OpenStore) -> None:
+    many = {f"name {number}": b"x" * number for number in range(1_700)}
+    with open_store() as store:
+        shelf = Shelf(store, ONE, "seen")
+        shelf.put(many)
+        shelf.put(dict.fromkeys(list(many)[:1_600]))
+
+        assert shelf.read() == {name: many[name] for name in list(many)[1_600:]}
+
+
+def test_what_cannot_be_kept_as_a_whole_is_not_kept_at_all(open_store: OpenStore) -> None:
+    with open_store() as store:
+        shelf = Shelf(store, ONE, "parts")
+        shelf.put({"a": b"1"})
+        with pytest.raises((WatchkeeperError, sa.exc.StatementError)):
+            shelf.put({"a": b"2", "b": 7})  # type: ignore[dict-item]
+
+        assert shelf.read() == {"a": b"1"}
+
+
+def test_a_record_of_before_the_shelves_gets_them_and_keeps_its_events(open_store: OpenStore) -> None:
+    with Log(open_store()) as log:
+        log.append(ONE, [WatchStopped()], NOON)
+    with open_store() as store, store.writing() as connection:
+        connection.execute(sa.text("DROP TABLE kept"))
+        connection.execute(sa.text("UPDATE watchkeeper_schema SET version_num = '0001'"))
+
+    with open_store() as store:
+        assert Shelf(store, ONE, "parts").read() == {}
+        assert [each.event for each in Log(store).read(ONE)] == [WatchStopped()]

@@ -126,3 +126,24 @@ def test_work_in_different_places_gives_each_exactly_his_own(one: Edit, two: Edi
         weave = weave.saved(laid_over(lines, (two, at[1])), "codex-1")
         assert weave.view("codex-1") == b"".join(lines)
         assert weave.view("claude-1") == laid_over(lines, (two, at[1]))
+
+
+@given(CONTENT, SAVES)
+def test_what_differs_from_a_text_stands_as_somebodys_and_what_is_the_same_as_nobodys(
+    base: bytes | None, saves: list[tuple[bytes | None, str]]
+) -> None:
+    weave = woven(base, saves)
+    standing = [author for author in weave.authors if weave.stands(author, base)]
+    assert bool(standing) == (weave.now != base)
+    assert not any(weave.stands(author, weave.now) for author in weave.authors)
+
+
+@given(CONTENT, SAVES, CONTENT)
+def test_what_is_committed_stands_no_more_and_what_is_written_after_it_does(
+    base: bytes | None, saves: list[tuple[bytes | None, str]], later: bytes | None
+) -> None:
+    committed = woven(base, saves)
+    weave = committed.saved(later, "gemini-1")
+    is_as_it_was = weave.view("gemini-1") == base  # he put back what others had changed
+    assert weave.stands("gemini-1", committed.now) or later == committed.now or is_as_it_was
+    assert not any(weave.stands(author, committed.now) for author in weave.authors if later == committed.now)

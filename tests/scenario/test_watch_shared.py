@@ -2,83 +2,23 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from gitrepo import GitRepo
 from lock_variants import ASSIGN, COUNT, HEAD, INSERT, SECOND, application
-from watching import Watched, numbered, watch
-from watchkeeper.conflicts.lifecycle import ConflictState
-from watchkeeper.model.agents import Act, AgentEvent, Phase, Session, SessionId, TextEdit
+from roommates import BASE, CLAUDE, CODEX, NAME, STAGES, Checkout, about, commit_now, early, late
+from watching import Watched, watch
+from watchkeeper.model.agents import Phase, SessionId
 from watchkeeper.model.changes import Source
 from watchkeeper.model.conflicts import Kind, Severity
 from watchkeeper.model.events import ChangeGone
 from watchkeeper.model.probing import Outcome
-
-CODEX, CLAUDE = SessionId("codex-1"), SessionId("claude-1")
-STAGES = "stages.py"
-NAME = "stages:update_stage_field"
-BASE = numbered("update_stage_field", 12, {})
-EARLY, LATE = "    mirror()\n", "    replicate()\n"
-
-
-def early(text: str) -> tuple[str, str, str]:
-    """The text with a line after its second step, and the edit that put it there."""
-    old = "    step_1()\n"
-    return text.replace(old, old + EARLY), old, old + EARLY
-
-
-def late(text: str) -> tuple[str, str, str]:
-    old = "    step_10()\n"
-    return text.replace(old, old + LATE), old, old + LATE
-
-
-class Checkout:
-    """The main checkout of a repository, and agents that work in it."""
-
-    def __init__(self, repo: GitRepo, watched: Watched) -> None:
-        self.repo = repo
-        self.watched = watched
-
-    async def enter(self, *sessions: SessionId) -> None:
-        known = [Session(each, each.partition("-")[0], f"id of {each}", str(self.repo.path)) for each in sessions]
-        await self.watched.live.set_sessions(self.repo.path, known)
-
-    async def tell(self, session: SessionId, old: str | None, new: str, path: str = STAGES) -> None:
-        told = AgentEvent(
-            "agent", f"id of {session}", Act.WRITE, path=path, edits=(TextEdit(old, new),), cwd=str(self.repo.path)
-        )
-        await self.watched.live.tell(self.repo.path, session, told)
-
-    async def edit(self, session: SessionId, old: str, new: str, path: str = STAGES) -> None:
-        """As agents do: the file is written, and then the hook says so."""
-        place = self.repo.path / path
-        place.write_text(place.read_text().replace(old, new, 1))
-        await self.tell(session, old, new, path)
-
-    async def run(self, session: SessionId, phase: Phase) -> None:
-        told = AgentEvent("agent", f"id of {session}", Act.RUN, phase, command="make generate", call="1")
-        await self.watched.live.tell(self.repo.path, session, told)
-
-    async def have(self, *changes: str) -> None:
-        await self.watched.until(lambda: self.watched.live_changes == set(changes), f"just {', '.join(changes)}")
 
 
 @pytest.fixture
 def repo(git_repo: GitRepo) -> GitRepo:
     git_repo.commit("base", {STAGES: BASE, "other.py": "value = 1\n"})
     return git_repo
-
-
-def commit_now(repo: GitRepo, *paths: str) -> None:
-    """Commit these files today: what landed long ago is not followed."""
-    when = {name: f"{int(time.time())} +0000" for name in ("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE")}
-    repo.git("commit", "-q", "-m", "mirror", *paths, env=when)
-
-
-def about(watched: Watched, *names: str) -> list[ConflictState]:
-    return [each for each in watched.conflicts if set(names) <= set(each.conflict.subjects)]
 
 
 def test_two_sessions_in_one_checkout_that_change_one_function_conflict(repo: GitRepo) -> None:
@@ -116,7 +56,9 @@ def test_the_same_edits_by_one_session_beside_an_idle_one_are_no_conflict(repo: 
     assert watched.opened == []
 
 
-def test_one_session_alone_leaves_the_checkout_one_change_and_a_second_finds_its_work(repo: GitRepo) -> None:
+def test_one_session_alone_leaves_the_checkout_one_change_and_a_second_finds_its_work_told_apart(
+    repo: GitRepo,
+) -> None:
     async def act(watched: Watched) -> None:
         room = Checkout(repo, watched)
         await room.enter(CODEX)
@@ -126,11 +68,26 @@ def test_one_session_alone_leaves_the_checkout_one_change_and_a_second_finds_its
         await watched.until(lambda: watched.live_changes == {"main@codex-1"})
         await room.edit(CLAUDE, *late(BASE)[1:])
         await watched.until(lambda: bool(about(watched, NAME)))
-        await room.enter(CLAUDE)
-        await watched.until(lambda: watched.live_changes == {"main"})
 
     watched = watch(repo.path, act)
-    assert watched.closed == watched.opened
+    assert watched.has_gone("main")
+    assert watched.live_changes == {"main@codex-1", "main@claude-1"}
+
+
+def test_sessions_that_work_one_after_the_other_leave_the_checkout_one_change(repo: GitRepo) -> None:
+    async def act(watched: Watched) -> None:
+        room = Checkout(repo, watched)
+        await room.enter(CODEX)
+        await room.edit(CODEX, *early(BASE)[1:])
+        await watched.until(lambda: watched.has_appeared("main"))
+        await room.enter()
+        await room.enter(CLAUDE)
+        await room.edit(CLAUDE, *late(BASE)[1:])
+        await room.enter()
+
+    watched = watch(repo.path, act)
+    assert watched.live_changes == {"main"}
+    assert watched.opened == []
 
 
 def test_a_save_that_no_session_told_of_is_called_unattributed(repo: GitRepo) -> None:

@@ -125,6 +125,33 @@ class Weave(msgspec.Struct, frozen=True):
             if line.by == author and not line.alive and line.is_out(other)
         )
 
+    def stands(self, author: Author, committed: bytes | None) -> bool:
+        """Whether anything of the author's is in the file as it is now that is not in ``committed``.
+
+        A line that he took out stands as taken out while ``committed`` has it.
+        """
+        if self.now == committed or author not in self.authors:
+            return False
+        if not self.is_woven or (committed is not None and _is_binary(committed)):
+            return author == self.writer
+        if self.now is None or (committed is None and not self.now):
+            return author == self.writer
+        if committed is None and author == self.writer:
+            return True
+        alive = [index for index, line in enumerate(self.lines) if line.alive]
+        for hunk in line_hunks(split_lines(committed or b""), [self.lines[index].text for index in alive]):
+            first, last = line_range(hunk.now_start, hunk.now_count)
+            low = alive[first - 1] + 1 if first else 0
+            high = alive[last] if last < len(alive) else len(self.lines)
+            gone = split_lines(committed or b"")[slice(*line_range(hunk.base_start, hunk.base_count))]
+            if any(line.by == author if line.alive else _is_gone(line, author, gone) for line in self.lines[low:high]):
+                return True
+        return False
+
+
+def _is_gone(line: Line, author: Author, texts: Collection[bytes]) -> bool:
+    return line.is_out(author) and line.text in texts
+
 
 class _Loom:
     """One save being woven in."""

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from watchkeeper.model.events import Event, Recorded
 from watchkeeper.model.ids import Millis, ProjectId, Seq
 from watchkeeper.record.codec import decode_event, encode_event, kind_of, storable, subject_of
+from watchkeeper.record.shelf import Shelf
 from watchkeeper.record.store import Store
 from watchkeeper.record.tables import EVENTS, LOG_HEAD
 
@@ -91,6 +92,10 @@ class Log:
         """The number of the newest event of the store; 0 where there is none."""
         with self._store.reading() as connection:
             return Seq(connection.execute(sa.select(LOG_HEAD.c.seq)).scalar_one())
+
+    def shelf(self, project: ProjectId, name: str) -> Shelf:
+        """What is kept beside the log, in the same store."""
+        return Shelf(self._store, project, name)
 
     def close(self) -> None:
         """Close the store as well."""

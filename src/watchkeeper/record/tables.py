@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """All migrations, the oldest first; a record at another one was written by a newer version."""
 
 METADATA = sa.MetaData()
@@ -29,4 +29,13 @@ EVENTS = sa.Table(
     sa.Column("payload", sa.Text, nullable=False),  # the event as JSON, its tag included
     sa.Index("events_of_project", "project", "seq"),
     sa.Index("events_of_subject", "project", "subject", "seq"),
+)
+
+KEPT = sa.Table(
+    "kept",
+    METADATA,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("shelf", sa.Text, primary_key=True),  # what sort of state it is
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.LargeBinary, nullable=False),
 )

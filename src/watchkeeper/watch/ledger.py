@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,6 +32,7 @@ class Ledger:
         self._lock = lock
         self._guard = threading.Lock()
         self._waiting: list[tuple[Millis, tuple[Event, ...]]] = []
+        self._unkept: dict[str, dict[str, bytes | None]] = {}
         self._read_to = Seq(0)
         self._state = State()
         self._judged = 0
@@ -73,10 +74,38 @@ class Ledger:
             try:
                 if self._lock.is_mine:
                     self._flush()
+                    self._keep()
                 return self._follow()
             except WatchkeeperError as error:
                 self.problem = error.message
                 return ()
+
+    def kept(self, shelf: str) -> Mapping[str, bytes]:
+        """What was kept there last, also by an earlier process; nothing where that cannot be read."""
+        try:
+            return self._log.shelf(self._project, shelf).read()
+        except WatchkeeperError as error:
+            self.problem = error.message
+            return {}
+
+    def keep(self, shelf: str, values: Mapping[str, bytes | None]) -> None:
+        """Keep these values, for as long as this process is the one that records (None: no longer).
+
+        What cannot be written waits. While another process records nothing waits: its values are the ones that count.
+        """
+        with self._guard:
+            if not self._lock.is_mine:
+                return
+            self._unkept.setdefault(shelf, {}).update(values)
+            try:
+                self._keep()
+            except WatchkeeperError as error:
+                self.problem = error.message
+
+    def _keep(self) -> None:
+        for shelf in list(self._unkept):
+            self._log.shelf(self._project, shelf).put(self._unkept[shelf])
+            del self._unkept[shelf]
 
     def judge_rules(self) -> tuple[Event, ...]:
         """What follows for the rules from what became of their conflicts, where that is new; by the recorder alone."""

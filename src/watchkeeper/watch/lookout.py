@@ -152,8 +152,7 @@ class Lookout:
         self._look_at_branches(survey)
         self._landings.renew_if_moved()
         self._troubles.pop("survey", None)
-        unsettled = tuple(root for root, followed in self.followed.items() if not followed.is_scanned)
-        return Step(self._pairs.events(), unsettled=unsettled)
+        return self._done()
 
     def touch(self, root: Path, paths: Iterable[str]) -> Step:
         """Look at these paths of a worktree again."""
@@ -170,7 +169,7 @@ class Lookout:
             return Step()
         followed.active_at = time.monotonic()
         self._renew_worktree(followed)
-        return Step(self._pairs.events(), touched=True)
+        return self._done(touched=True)
 
     def scan(self, root: Path) -> Step:
         """Look at a whole worktree again, also at where its HEAD is."""
@@ -182,7 +181,7 @@ class Lookout:
         if not self._scan(followed, worktree):
             return Step(needs_scan=True)
         self._renew_worktree(followed)
-        return Step(self._pairs.events(), touched=before != (followed.found.change.head, followed.files))
+        return self._done(touched=before != (followed.found.change.head, followed.files))
 
     def set_sessions(self, root: Path, sessions: Sequence[Session]) -> Step:
         """These sessions are at work in a worktree (one of ``followed``, or soon to be) now.
@@ -201,7 +200,7 @@ class Lookout:
         if not self._sharing.tell(root, session, event, at) or followed is None or not followed.is_scanned:
             return Step()
         self._renew_worktree(followed)
-        return Step(self._pairs.events(), touched=bool(followed.parts))
+        return self._done(touched=bool(followed.parts))
 
     def who_wrote(self, root: Path, path: str) -> tuple[Part, ...]:
         """Who made what of a file of a worktree in the last seconds, how that is known, and why."""
@@ -249,7 +248,7 @@ class Lookout:
         due = [followed for root in self._sharing.due(self._clock()) if (followed := self.followed.get(root))]
         for followed in due:
             self._renew_worktree(followed)
-        return Step(self._pairs.events() if due or self._pairs.has_unjudged else (), touched=bool(due))
+        return self._done(touched=bool(due)) if due or self._pairs.has_unjudged else Step()
 
     def expire_landed(self) -> Step:
         """Let go of what landed too long ago."""
@@ -266,6 +265,11 @@ class Lookout:
         self._suspects.close()
         for followed in self.followed.values():
             followed.checkout.close()
+
+    def _done(self, *, touched: bool = False) -> Step:
+        """All that follows from what was looked at, and what could not be because git was at work."""
+        unsettled = tuple(root for root, followed in self.followed.items() if not followed.is_scanned)
+        return Step(self._pairs.events(), touched=touched, unsettled=unsettled)
 
     def _compare(self, one: Party, two: Party) -> tuple[Conflict, ...]:
         return self._sides.compare(one, two)
@@ -356,15 +360,19 @@ class Lookout:
             self._board.renew(change, files, "its work is in the target branch")
 
     def _renew_worktree(self, followed: Followed) -> None:
-        root, change, state = followed.worktree.path, followed.found.change, followed.checkout.state
-        self._sharing.look(root, state, self._clock())
-        parts = self._sharing.parts(root, change)
+        root, change = followed.worktree.path, followed.found.change
+        base = self._sharing.base_of(root)
+        if self._sharing.look(root, followed.checkout.state, self._clock()):
+            self._landings.place_again()
+        if self._sharing.base_of(root) != base and not self._scan(followed, followed.worktree):
+            return  # it is one change again, from another base, and looked at once git is done
+        state, parts = followed.checkout.state, self._sharing.parts(root, change)
         if parts is None:
-            self._drop_parts(followed, "it is the only session in its checkout, or over")
+            self._drop_parts(followed, "nothing stands in its checkout of others who were at work at the same time")
             self._board.renew(change, state.files, "nothing differs from its base any more")
         else:
             self._board.drop(change.id, "several sessions work in it: each has a change of its own")
-            self._drop_parts(followed, "nothing of it differs from its base any more", {part.id for part, _ in parts})
+            self._drop_parts(followed, "nothing of it stands in the checkout any more", {part.id for part, _ in parts})
             followed.parts = frozenset(part.id for part, _ in parts)
             for part, files in parts:
                 self._board.renew_part(part, files)

@@ -24,12 +24,22 @@ UNATTRIBUTED = "unattributed"
 _MOST_WOVEN = 2_000_000
 _UNSEEN_MS = 2_000  # a file that is gone may have gone some time before that was seen
 
+Counts = Callable[[str, WovenFile], bool]
+"""Whether a file is to be looked at."""
+
 When = Callable[[str], Millis | None]
 """When a path of the checkout was last touched, as the file system says; None where there is nothing."""
 
 
+class Past(msgspec.Struct, frozen=True):
+    """A session that has ended, and when."""
+
+    session: Session
+    ended_at: Millis
+
+
 class Shared:
-    """One checkout since the first of its live sessions began, at the commit ``base``.
+    """One checkout since the first of its sessions began, at the commit ``base``.
 
     What was different then already, or is not known to be anybody's, is ``unattributed``. Not thread-safe.
     """
@@ -43,14 +53,34 @@ class Shared:
         self._files: dict[str, WovenFile] = {}
         self._origins: dict[str, str] = {}  # the paths of files that were moved, by their new ones
         self._sessions: dict[SessionId, Session] = {}
-        self._past: dict[SessionId, Session] = {}
+        self._past: dict[SessionId, Past] = {}
+        self._standing: frozenset[SessionId] = frozenset()
+        self._head = base
+        self._is_split = False
         self._seen: dict[str, tuple[str, ...] | None] = {}
         self._is_begun = False
 
     @property
     def is_split(self) -> bool:
-        """Two or more sessions work here: each has a change of its own."""
-        return len(self._sessions) > 1
+        """Two or more sessions were at work at the same time, and a part of one that ended, or both, are here still.
+
+        Each has a change of its own.
+        """
+        return self._is_split
+
+    @property
+    def is_over(self) -> bool:
+        """Nobody is at work, and nothing stands of those who were."""
+        return not (self._sessions or self._standing or self._is_undecided)
+
+    @property
+    def standing(self) -> frozenset[SessionId]:
+        """Those that have ended, and have work here that is not committed."""
+        return self._standing
+
+    @property
+    def _is_undecided(self) -> bool:
+        return any(file.is_undecided for file in self._files.values())
 
     @property
     def paths(self) -> frozenset[str]:
@@ -62,12 +92,28 @@ class Shared:
         now = {session.id: session for session in sessions}
         for identity in self._sessions.keys() - now.keys():
             self._attribution.end(identity, at)
-            self._past[identity] = self._sessions[identity]
+            self._past[identity] = Past(self._sessions[identity], at)
         self._sessions = now
+        self._is_split |= len(now) > 1
         self._past = {each: past for each, past in self._past.items() if each not in now}
         if not self._attribution.paths:  # else more may turn out to be theirs
             known = frozenset[SessionId]().union(*(file.authors for file in self._files.values()))
             self._past = {each: past for each, past in self._past.items() if each in known}
+        self.renew_standing(self._head)
+
+    def renew_standing(self, head: Sha | None) -> bool:
+        """HEAD is there: whose work stands, of those that have ended; whether that is news.
+
+        It does as long as any of its lines is in the checkout, and not in ``head``.
+        """
+        before, self._head = (self._standing, self._is_split), head
+        self._standing = frozenset(
+            each for each in self._past if any(self._stands(each, path, file) for path, file in self._files.items())
+        )
+        # While it is not decided whose the last saves are, they may be theirs.
+        is_held = self._is_split and bool(self._standing or (self._past and self._is_undecided))
+        self._is_split = len(self._sessions) > 1 or is_held
+        return (self._standing, self._is_split) != before
 
     def tell(self, session: SessionId, event: AgentEvent, path: str, at: Millis) -> bool:
         """A session of this checkout told something; whether that changed whose something is."""
@@ -92,7 +138,10 @@ class Shared:
 
     def is_due(self, now: Millis) -> bool:
         """Time passed, and so it is decided whose some file is, or nothing can change it any more."""
-        return bool(self._attribution.paths) and self._decide(now)
+        if not self._attribution.paths:
+            return False
+        is_news = self._decide(now)
+        return is_news or (bool(self._past) and not self._attribution.paths)
 
     def move(self, base: Sha | None, now: Millis) -> None:
         """Begin anew at another commit; ``lost`` are the files of which nobody knows any more who wrote what.
@@ -118,20 +167,48 @@ class Shared:
 
     def beyond(self, change: ChangeId, commit: Sha | None) -> tuple[WorkingFile, ...]:
         """A part's files that are not as in ``commit``: what somebody who has that commit does not have of it."""
-        return self._files_of(frozenset({_author_of(change)}), lambda path: self._entry(commit, path))
+        return self._files_of(
+            frozenset({_author_of(change)}), lambda path, file: _entry_of(file.now) != self._entry(commit, path)
+        )
 
-    def changes(self, whole: Change, head: Sha | None) -> tuple[tuple[Change, tuple[WorkingFile, ...]], ...]:
+    def changes(self, whole: Change) -> tuple[tuple[Change, tuple[WorkingFile, ...]], ...]:
         """Each session's part of the checkout's change, and what is unattributed; those without any are left out.
 
-        A session that ended has what differs from ``head`` still.
+        A session that ended has the files in which any of its work stands uncommitted.
         """
+        past = {identity: self._past[identity].session for identity in self._past if identity in self._standing}
         found = []
-        for identity, session in {**self._past, **self._sessions, NOBODY: None}.items():
-            committed = (lambda path: self._entry(head, path)) if identity in self._past else None
-            files = self._files_of(frozenset({identity}), committed)
+        for identity, session in {**past, **self._sessions, NOBODY: None}.items():
+            files = self._files_of(frozenset({identity}), self._standing_of(identity) if identity in past else None)
             if files:
                 found.append((_change(whole, identity, session, self.base), files))
         return tuple(found)
+
+    def covers(self, paths: Iterable[str]) -> bool:
+        """Whether all work in these files is some part's still: of nobody who has ended it is committed."""
+        known = [(path, self._files[path]) for path in paths if path in self._files]
+        return all(self._stands(each, path, file) for path, file in known for each in file.authors & self._past.keys())
+
+    def were_apart(self, one: ChangeId, other: ChangeId) -> bool:
+        """One of two sessions had ended before the other began, which so has found its lines there."""
+        first, second = _author_of(one), _author_of(other)
+        return self._has_found(first, second) or self._has_found(second, first)
+
+    def _has_found(self, late: SessionId, early: SessionId) -> bool:
+        past, ended = self._past.get(early), self._past.get(late)
+        session = ended.session if ended is not None else self._sessions.get(late)
+        return past is not None and session is not None and session.since >= past.ended_at
+
+    def _standing_of(self, author: SessionId) -> Counts:
+        return lambda path, file: self._stands(author, path, file)
+
+    def _stands(self, author: SessionId, path: str, file: WovenFile) -> bool:
+        if author not in file.authors or path in self._origins.values():
+            return False
+        there = self._entry(self._head, path)
+        if there == _entry_of(file.now):
+            return False
+        return file.stands(author, NowFile(there) if there is not None else None, self._text)
 
     def together(self, one: ChangeId, other: ChangeId) -> tuple[WorkingFile, ...]:
         """What two parts are in one tree: nobody has to merge them, for they were written into the same files."""
@@ -228,16 +305,14 @@ class Shared:
         if path in self._files:
             self._files[path].join(None)
 
-    def _files_of(
-        self, authors: frozenset[SessionId], committed: Callable[[str], TreeEntry | None] | None = None
-    ) -> tuple[WorkingFile, ...]:
-        """The part of these; without what is as ``committed``."""
+    def _files_of(self, authors: frozenset[SessionId], counts: Counts | None = None) -> tuple[WorkingFile, ...]:
+        """The part of these, in the files that count."""
         moved = set(self._origins.values())
         views: dict[str, NowFile | None] = {}
         for path, file in self._files.items():
             if path in moved or not authors & file.authors:
                 continue
-            if committed is not None and _entry_of(file.now) == committed(path):
+            if counts is not None and not counts(path, file):
                 continue
             place = path
             if path in self._origins:

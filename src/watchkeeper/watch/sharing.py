@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from watchkeeper.conflicts.pair import TextClash
@@ -29,7 +29,7 @@ Parts = tuple[tuple[Change, tuple[WorkingFile, ...]], ...]
 
 
 class Sharing:
-    """All checkouts in which a session is at work. Each is followed from its first session on.
+    """All checkouts in which a session is at work, or has left something. Each is followed from its first session on.
 
     Its base is where HEAD stood then. Commits made in it move nothing; where HEAD goes to other work (a switch, a
     rebase, a pull) it begins anew there, and of files that are others there nobody knows any more who wrote what.
@@ -48,16 +48,16 @@ class Sharing:
         """These sessions work in the checkout now; whether that is news."""
         if self._sessions.get(root, ()) == tuple(sessions):
             return False
-        if sessions:
-            self._sessions[root] = tuple(sessions)
-            if root in self._rooms:
-                self._rooms[root].set_sessions(sessions, at)
-        else:
+        self._sessions[root] = tuple(sessions)
+        room = self._rooms.get(root)
+        if room is not None:
+            room.set_sessions(sessions, at)
+        if not sessions and (room is None or room.is_over):
             self.forget(root)
         return True
 
     def forget(self, root: Path) -> None:
-        """The checkout is gone, or nobody works there any more."""
+        """The checkout is gone, or nothing of anybody's is there any more."""
         for table in (self._sessions, self._rooms, self._heads, self._looked):
             table.pop(root, None)
 
@@ -70,12 +70,12 @@ class Sharing:
         """The checkout is about to be looked at, with HEAD where it is; what is lost by HEAD's move, in a sentence."""
         root, at = worktree.path, (worktree.head, worktree.branch)
         sessions, room = self._sessions.get(root), self._rooms.get(root)
-        if not sessions:
+        if not sessions and room is None:
             return ""
         before = self._heads.get(root)
         if room is None:
             room = self._rooms[root] = Shared(worktree.head, self._objects, self._surveyor.history.object_format)
-            room.set_sessions(sessions, now)
+            room.set_sessions(sessions or (), now)
         elif before is not None and before != at and not self._is_own_move(worktree, room, before):
             room.move(worktree.head, now)
         self._heads[root] = at
@@ -86,11 +86,11 @@ class Sharing:
         room = self._rooms.get(root)
         return room.base if room is not None and room.is_split else None
 
-    def look(self, root: Path, state: CheckoutState, now: Millis) -> None:
-        """The checkout is like this now."""
+    def look(self, root: Path, state: CheckoutState, now: Millis) -> bool:
+        """The checkout is like this now; whether the parts of those that have ended, or the split, are others."""
         room = self._rooms.get(root)
         if room is None:
-            return
+            return False
         seen = _seen(state.files)
         paths = set(room.paths)
         if self._looked.get(root) != state.head:  # a commit: what it has may have been saved since the last look
@@ -105,11 +105,15 @@ class Sharing:
         }
         room.look(seen, renamed, lambda path: _touched(root, path), now)
         self._looked[root] = state.head
+        is_news = room.renew_standing(state.head)
+        if room.is_over:
+            self.forget(root)
+        return is_news
 
     def parts(self, root: Path, whole: Change) -> Parts | None:
         """The changes that a checkout is split into; None where it is one change."""
         room = self._rooms.get(root)
-        return room.changes(whole, whole.head) if room is not None and room.is_split else None
+        return room.changes(whole) if room is not None and room.is_split else None
 
     def due(self, now: Millis) -> tuple[Path, ...]:
         """Checkouts where time has decided something."""
@@ -134,14 +138,24 @@ class Sharing:
             return None
         return room.together(one.id, two.id)
 
-    def is_covered(self, commit: Sha, target: Target) -> bool:
-        """Whether this commit of the target branch was made in a split checkout: there it is some part's already."""
+    def is_covered(self, commit: Sha, paths: Collection[str], target: Target, other: Change) -> bool:
+        """Whether this commit of the target branch was made in a split checkout: there it is some part's already.
+
+        For the checkout's own parts always; for any ``other`` change as long as those parts are not over.
+        """
         since = self._surveyor.landed_since
         return any(
-            commit in since(room.base, target) and commit not in since(self._heads[root][0], target)
+            commit in since(room.base, target)
+            and commit not in since(self._heads[root][0], target)
+            and (self._room_of(other) is room or room.covers(paths))
             for root, room in self._rooms.items()
             if room.is_split
         )
+
+    def were_apart(self, one: Change, two: Change) -> bool:
+        """Two sessions of one checkout, of which one began after the other had ended."""
+        room = self._room_of(one)
+        return room is not None and room is self._room_of(two) and room.were_apart(one.id, two.id)
 
     def beyond(self, part: Change, other: Change) -> tuple[WorkingFile, ...] | None:
         """What of a part the other change does not have yet, where it is built on the checkout's later commits.

@@ -32,6 +32,8 @@ class Sides:
         """Their conflicts. Raises WatchkeeperError where git could not be asked."""
         if one.is_landed or two.is_landed:
             return self._analyst.compare(one, two) if self._could_meet(one, two) else ()
+        if self._sharing.were_apart(one.change, two.change):
+            return ()
         clashes = self._sharing.clashes(one.change, two.change)
         if clashes is not None:
             return self._analyst.compare(one, two, clashes=clashes)
@@ -44,7 +46,10 @@ class Sides:
             return self._landings.were_open_together(one.id, two.id)
         landed, live = (one.change, two.change) if one.is_landed else (two.change, one.change)
         target = self._landings.target
-        if target is None or landed.head is None or self._sharing.is_covered(landed.head, target):
+        if target is None or landed.head is None:
+            return False
+        paths = {path for file in self._board.files[landed.id] for path in (file.base_path, file.now_path) if path}
+        if self._sharing.is_covered(landed.head, paths, target, live):
             return False
         return landed.head in self._surveyor.landed_since(live.base, target)
 

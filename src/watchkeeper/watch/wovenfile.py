@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 
 from watchkeeper.code.weave import Weave
 from watchkeeper.model.agents import SessionId
+from watchkeeper.repos.trees import TreeEntry
 from watchkeeper.repos.working import NowFile
+from watchkeeper.watch.attribution import NOBODY, PENDING
 
 Text = Callable[[NowFile | None], bytes | None]
 """Gives the text of a file, read where it is kept."""
@@ -27,6 +29,7 @@ class WovenFile:
         self._woven: Weave | None = None
         self._origin: WovenFile | None = None
         self._maker: SessionId | None = None
+        self._stood: dict[tuple[SessionId, TreeEntry | None], bool] = {}
         self.views: dict[frozenset[SessionId], NowFile | None] = {}
 
     @property
@@ -48,6 +51,11 @@ class WovenFile:
         """The file in the base, wherever it was."""
         return self._origin.root if self._origin is not None else self.base
 
+    @property
+    def is_undecided(self) -> bool:
+        """It may yet turn out whose the last saves are."""
+        return any(author in (NOBODY, PENDING) for author, _ in self._open)
+
     def join(self, origin: WovenFile | None) -> None:
         """It is another file, moved; or not any more."""
         self._origin = origin
@@ -56,11 +64,13 @@ class WovenFile:
     def clear(self) -> None:
         """What it was made of is different."""
         self._woven = None
+        self._stood.clear()
         self.views.clear()
 
     def set_now(self, now: NowFile | None) -> None:
         """It is like this now."""
         self.now = now
+        self._stood.clear()
         self.views.clear()
 
     def set_open(self, saves: Sequence[Saved]) -> bool:
@@ -90,6 +100,13 @@ class WovenFile:
             begun = self._weave if self._weave is not None else _saved(self._begun(text), self._settled)
             self._woven = _saved(begun, self._open)
         return self._woven
+
+    def stands(self, author: SessionId, committed: NowFile | None, text: Text) -> bool:
+        """Whether anything of the author's is in the file as it is now, and not in the committed one."""
+        key = author, committed.entry if committed is not None else None
+        if key not in self._stood:
+            self._stood[key] = self.weave(text).stands(author, text(committed))
+        return self._stood[key]
 
     def _begun(self, text: Text) -> Weave:
         return self._origin.weave(text) if self._origin is not None else Weave.of(text(self.base))
