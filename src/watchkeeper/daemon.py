@@ -41,6 +41,7 @@ def open_watch(place: Place, clock: Callable[[], Millis] = now) -> Iterator[Part
     from watchkeeper.repos.hub import open_hub
     from watchkeeper.watch.analyst import Analyst
     from watchkeeper.watch.discovery import Surveyor, Wanted, find_clones
+    from watchkeeper.watch.keeper import Keeper
     from watchkeeper.watch.ledger import Ledger, RecorderLock
     from watchkeeper.watch.lookout import Lookout
     from watchkeeper.watch.merges import Merges
@@ -74,6 +75,7 @@ def open_watch(place: Place, clock: Callable[[], Millis] = now) -> Iterator[Part
             clock=clock,
             ignore=config.ignore,
             prover=prover,
+            keeper=Keeper(hub, ledger),
         )
         open_parts.callback(lookout.close)
         version = metadata.version("watchkeeper")

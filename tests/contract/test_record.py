@@ -461,16 +461,6 @@ def test_a_shelf_takes_thousands_at_once(open_store: OpenStore) -> None:
         assert shelf.read() == {name: many[name] for name in list(many)[1_600:]}
 
 
-def test_what_cannot_be_kept_as_a_whole_is_not_kept_at_all(open_store: OpenStore) -> None:
-    with open_store() as store:
-        shelf = Shelf(store, ONE, "parts")
-        shelf.put({"a": b"1"})
-        with pytest.raises((WatchkeeperError, sa.exc.StatementError)):
-            shelf.put({"a": b"2", "b": 7})  # type: ignore[dict-item]
-
-        assert shelf.read() == {"a": b"1"}
-
-
 def test_a_record_of_before_the_shelves_gets_them_and_keeps_its_events(open_store: OpenStore) -> None:
     with Log(open_store()) as log:
         log.append(ONE, [WatchStopped()], NOON)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from watchkeeper.code.weave import Weave
+from watchkeeper.model.ids import Sha
+from watchkeeper.record.wire import decode_message, encode_message
+from watchkeeper.watch.kept import KeptWeave, keep_weave, read_weave
 
 LINE = st.sampled_from([b"", b"a", b"b", b"    return x", b"}", b"c\r", b"\xff", b"    return y"])
 TEXT = st.lists(LINE, max_size=20).map(b"\n".join)
@@ -147,3 +151,37 @@ def test_what_is_committed_stands_no_more_and_what_is_written_after_it_does(
     is_as_it_was = weave.view("gemini-1") == base  # he put back what others had changed
     assert weave.stands("gemini-1", committed.now) or later == committed.now or is_as_it_was
     assert not any(weave.stands(author, committed.now) for author in weave.authors if later == committed.now)
+
+
+@given(CONTENT, SAVES)
+def test_a_weave_that_was_kept_is_the_same_again(base: bytes | None, saves: list[tuple[bytes | None, str]]) -> None:
+    weave = woven(base, saves)
+    texts: dict[Sha, bytes] = {}
+
+    def store(content: bytes) -> Sha:
+        sha = Sha(f"{len(texts)}")
+        texts[sha] = content
+        return sha
+
+    kept = decode_message(encode_message(keep_weave(weave, store)), KeptWeave)
+    assert read_weave(kept, base, texts.get) == weave
+    assert not any(line in encode_message(kept) for line in (b"return", b"yield")), "no contents"
+
+
+@given(CONTENT, SAVES)
+def test_a_weave_whose_text_is_gone_or_another_is_refused(
+    base: bytes | None, saves: list[tuple[bytes | None, str]]
+) -> None:
+    texts: dict[Sha, bytes] = {}
+
+    def store(content: bytes) -> Sha:
+        texts[Sha("text")] = content
+        return Sha("text")
+
+    kept = keep_weave(woven(base, saves), store)
+    if kept.text.sha is None:
+        return
+    with pytest.raises(LookupError):
+        read_weave(kept, base, {}.get)
+    with pytest.raises((LookupError, ValueError)):
+        read_weave(kept, base, lambda sha: texts[sha] + b"one line more\n")

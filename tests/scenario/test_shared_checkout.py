@@ -3,115 +3,15 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from gitrepo import GitRepo
-from watchkeeper.model.agents import Act, AgentEvent, Phase, Session, SessionId, TextEdit
-from watchkeeper.model.changes import Change, Source
-from watchkeeper.model.ids import ChangeId, Millis, Sha
-from watchkeeper.repos.checkout import Checkout
-from watchkeeper.repos.objects import Objects
-from watchkeeper.repos.repository import find_repository
-from watchkeeper.repos.working import WorkingFile, read_content
-from watchkeeper.watch.attribution import GRACE_MS, OPEN_MS
-from watchkeeper.watch.discovery import Surveyor, Wanted
-from watchkeeper.watch.sharing import Sharing
-
-CODEX, CLAUDE = SessionId("codex-1"), SessionId("claude-1")
-LINES = [f"line {number}\n" for number in range(12)]
-BASE = "".join(LINES)
-
-
-def with_line(text: str, after: int, line: str) -> str:
-    return text.replace(LINES[after], LINES[after] + line)
-
-
-class Room:
-    """Two sessions in a real checkout, and whoever knows what is whose there."""
-
-    def __init__(self, repo: GitRepo, objects: Objects) -> None:
-        self.repo = repo
-        repository = find_repository(repo.path)
-        self._objects = objects
-        self._worktree = lambda: next(tree for tree in repository.worktrees() if tree.is_main)
-        self._checkout = Checkout(repository, self._worktree(), objects)
-        self.sharing = Sharing(Surveyor(repository, repository, (), Wanted()), objects)
-        self.root = self._worktree().path
-        self.enter(CODEX, CLAUDE)
-        self.look()
-
-    def enter(self, *sessions: SessionId) -> None:
-        known = [Session(each, each.partition("-")[0], each, str(self.root)) for each in sessions]
-        self.sharing.set_sessions(self.root, known, self.clock)
-
-    @property
-    def clock(self) -> Millis:
-        return Millis(time.time_ns() // 1_000_000)
-
-    def look(self) -> str:
-        """Look at everything, and at what is lost meanwhile."""
-        worktree = self._worktree()
-        self._checkout.worktree = worktree
-        lost = self.sharing.begin(worktree, self.clock)
-        state = self._checkout.scan(self.sharing.base_of(self.root))
-        self.sharing.look(self.root, state, self.clock)
-        return lost
-
-    def later(self, millis: int = OPEN_MS) -> None:
-        """Have decided what is decided after this time."""
-        self.sharing.due(Millis(self.clock + millis))
-
-    def tell(self, session: SessionId, path: str, old: str | None, new: str, phase: Phase = Phase.DONE) -> None:
-        event = AgentEvent(
-            "agent", session, Act.WRITE, phase, path=path, edits=(TextEdit(old, new),), cwd=str(self.root)
-        )
-        self.sharing.tell(self.root, session, event, self.clock)
-
-    def run(self, session: SessionId, phase: Phase) -> None:
-        event = AgentEvent("agent", session, Act.RUN, phase, command="make", call="1")
-        self.sharing.tell(self.root, session, event, self.clock)
-
-    def save(self, session: SessionId, path: str, text: str) -> None:
-        """The session writes a whole file and tells of it; it is looked at between the two."""
-        self.repo.write(path, text)
-        self.look()
-        self.tell(session, path, None, text)
-
-    def files(self, author: str) -> dict[str, WorkingFile]:
-        parts = self.sharing.parts(self.root, self.whole)
-        assert parts is not None
-        return {file.path: file for part, files in parts if part.id == f"main@{author}" for file in files}
-
-    def texts(self, author: str) -> dict[str, str | None]:
-        """The author's files by where they are now in his change, with their text (None: he deleted them)."""
-        found: dict[str, str | None] = {}
-        for file in self.files(author).values():
-            content = read_content(file, self._objects)
-            found[file.now_path or file.path] = content.decode() if content is not None else None
-        return found
-
-    @property
-    def authors(self) -> set[str]:
-        return {part.id.partition("@")[2] for part, _ in self.sharing.parts(self.root, self.whole) or ()}
-
-    @property
-    def whole(self) -> Change:
-        return Change(ChangeId("main"), Source.WORKTREE, "main", head=self._worktree().head)
-
-    def close(self) -> None:
-        self._checkout.close()
-
-
-@contextmanager
-def opened(repo: GitRepo) -> Iterator[Room]:
-    with Objects(repo.path / ".git") as objects:
-        room = Room(repo, objects)
-        yield room
-        room.close()
+from onecheckout import BASE, CLAUDE, CODEX, LINES, Room, opened, with_line
+from watchkeeper.model.agents import Phase, SessionId
+from watchkeeper.model.ids import Sha
+from watchkeeper.watch.attribution import GRACE_MS
 
 
 @pytest.fixture

@@ -100,6 +100,7 @@ class Attendance:
         self._deciding = asyncio.Lock()
         self._due = asyncio.Event()
         self._seated: dict[str, tuple[Session, ...]] = {}
+        self._is_seated = False
         self.problem = ""
 
     @property
@@ -142,6 +143,10 @@ class Attendance:
 
     async def _seat(self) -> None:
         """Let the watch know who works where: what several do in one checkout it tells apart."""
+        if not self._is_seated:
+            self._is_seated = True  # who was at work when the last process ended may be so no more
+            known = await self._live.ask(lambda lookout: lookout.seated)
+            self._seated = {str(root): sessions for root, sessions in known.items()}
         now = by_path(self._sessions.live)
         for path in now.keys() | self._seated.keys():
             sessions = now.get(path, ())

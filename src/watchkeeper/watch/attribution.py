@@ -41,6 +41,7 @@ class Save(msgspec.Struct, frozen=True):
     after: bytes | None
     at: Millis
     since: Millis
+    is_unwatched: bool = False  # seen by a watch that was not there when it was done
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -70,11 +71,17 @@ class Attribution:
         self._settled_at: dict[str, Millis] = {}
         self._spent: set[int] = set()  # the edits that explain saves which are settled
         self._count = 0
+        self._unheard: set[SessionId] = set()
+        self._heard_at: dict[SessionId, Millis] = {}  # of those that were unheard once
 
     @property
     def paths(self) -> frozenset[str]:
         """Files with saves that are not settled."""
         return frozenset(self._open)
+
+    def resume(self, sessions: Iterable[SessionId]) -> None:
+        """These were at work before this process was: until they are heard, any of them may be running something."""
+        self._unheard |= set(sessions)
 
     def tell(self, session: SessionId, event: AgentEvent, path: str, at: Millis) -> bool:
         """A session told something; ``path`` is the event's in the checkout. Whether it can say whose a save was."""
@@ -85,12 +92,14 @@ class Attribution:
         elif event.act in (Act.IDLE, Act.END):
             self._end_turn(session, at)
         self._last[session] = at
+        self._hear(session, at)
         return event.act in (Act.WRITE, Act.RUN)
 
     def end(self, session: SessionId, at: Millis) -> None:
         """The session is over. What it told of its last saves still counts."""
         self._end_turn(session, at)
         self._last.pop(session, None)
+        self._hear(session, at)
 
     def note(self, save: Save) -> None:
         """A file was saved."""
@@ -182,9 +191,20 @@ class Attribution:
             author, how, why = PENDING, How.UNKNOWN, f"not decided yet: {why}"
         yield Part(author, save.after, how, why, save.at)
 
+    def _hear(self, session: SessionId, at: Millis) -> None:
+        if session in self._unheard:
+            self._unheard.discard(session)
+            self._heard_at[session] = at
+
     def _infer(self, save: Save) -> tuple[SessionId, How, str]:
         """Who else it can have been. Two who can have been it are nobody: half of all guesses would be wrong."""
+        if save.is_unwatched:
+            return NOBODY, How.UNKNOWN, "it was not watched: the watch began after it"
         busy = sorted(self._busy(save))
+        dark = (self._unheard | {each for each, at in self._heard_at.items() if save.since < at}) - set(busy)
+        if dark and busy:
+            why = f"{' and '.join(sorted(dark))} may have been at work too, and was not heard yet by this watch"
+            return NOBODY, How.UNKNOWN, why
         if len(busy) == 1:
             return busy[0], How.INFERRED, f"only {busy[0]} was at work on files at that moment"
         if busy:
@@ -258,6 +278,7 @@ class Attribution:
             if not runs:
                 del self._runs[session]
         self._settled_at = {path: at for path, at in self._settled_at.items() if at > oldest}
+        self._heard_at = {session: at for session, at in self._heard_at.items() if at > oldest}
         self._spent &= {each.number for told in self._told.values() for each in told}
 
 

@@ -27,6 +27,7 @@ from watchkeeper.watch.analyst import Analyst
 from watchkeeper.watch.attribution import Part
 from watchkeeper.watch.board import Board
 from watchkeeper.watch.discovery import Found, Survey, Surveyor, is_git_at_work
+from watchkeeper.watch.keeper import Keeper
 from watchkeeper.watch.landings import Landings
 from watchkeeper.watch.proving import Prover
 from watchkeeper.watch.sharing import Sharing
@@ -76,11 +77,13 @@ class Lookout:
         clock: Callable[[], Millis],
         ignore: Sequence[str] = (),
         prover: Prover | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
+        """``keeper`` is what shared checkouts are kept with over a restart; None: they are not."""
         self._surveyor = surveyor
         self._objects = objects
         self._clock = clock
-        self._sharing = Sharing(surveyor, objects)
+        self._sharing = Sharing(surveyor, objects, keeper)
         self._board = Board(analyst, self._compare, state, clock=clock, ignore=ignore)
         self._pairs = self._board.pairs
         self._landings = Landings(surveyor, self._board, clock)
@@ -202,6 +205,11 @@ class Lookout:
         self._renew_worktree(followed)
         return self._done(touched=bool(followed.parts))
 
+    @property
+    def seated(self) -> dict[Path, tuple[Session, ...]]:
+        """Who works where, as it was said last, also to an earlier process."""
+        return self._sharing.seated
+
     def who_wrote(self, root: Path, path: str) -> tuple[Part, ...]:
         """Who made what of a file of a worktree in the last seconds, how that is known, and why."""
         return self._sharing.who_wrote(root, path, self._clock())
@@ -212,6 +220,7 @@ class Lookout:
             self._landings.take_next()
         elif not self.is_complete:
             self.is_complete = True
+            self._sharing.forget_others(self.followed.keys())
             self._pairs.close_inherited()
         return Step(self._pairs.events())
 
@@ -258,7 +267,7 @@ class Lookout:
     def reconcile(self) -> Step:
         """Say all that is seen against a state that others wrote meanwhile."""
         self._pairs.reconcile()
-        return Step(self._pairs.events())
+        return Step(self._pairs.events(), unsettled=self._sharing.reload())
 
     def close(self) -> None:
         """End all processes."""
@@ -292,6 +301,7 @@ class Lookout:
             self.followed.pop(root).checkout.close()
             self._sharing.forget(root)
             self._troubles.pop(f"{root} lost", None)
+            self._troubles.pop(f"{root} kept", None)
             self._troubles.pop(str(root), None)
 
     def _look_at_worktrees(self, survey: Survey, moved: set[Path]) -> None:
@@ -366,6 +376,7 @@ class Lookout:
             self._landings.place_again()
         if self._sharing.base_of(root) != base and not self._scan(followed, followed.worktree):
             return  # it is one change again, from another base, and looked at once git is done
+        self._troubles[f"{root} kept"] = self._sharing.keep(root)
         state, parts = followed.checkout.state, self._sharing.parts(root, change)
         if parts is None:
             self._drop_parts(followed, "nothing stands in its checkout of others who were at work at the same time")

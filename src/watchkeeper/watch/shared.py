@@ -11,11 +11,13 @@ from watchkeeper.conflicts.pair import OVERWRITTEN, TextClash
 from watchkeeper.model.agents import AgentEvent, Session, SessionId
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.ids import ChangeId, Millis, Sha
+from watchkeeper.record.wire import encode_message
 from watchkeeper.repos.loose import object_id
 from watchkeeper.repos.objects import Objects
 from watchkeeper.repos.trees import EXECUTABLE, FILE, FOLDER, TreeEntry
 from watchkeeper.repos.working import NowFile, WorkingFile, combine, is_binary
 from watchkeeper.watch.attribution import NOBODY, Attribution, Part, Save
+from watchkeeper.watch.kept import KeptFile, KeptRoom, Past, Read, Store, texts_of
 from watchkeeper.watch.wovenfile import WovenFile
 
 UNATTRIBUTED = "unattributed"
@@ -29,13 +31,6 @@ Counts = Callable[[str, WovenFile], bool]
 
 When = Callable[[str], Millis | None]
 """When a path of the checkout was last touched, as the file system says; None where there is nothing."""
-
-
-class Past(msgspec.Struct, frozen=True):
-    """A session that has ended, and when."""
-
-    session: Session
-    ended_at: Millis
 
 
 class Shared:
@@ -59,6 +54,9 @@ class Shared:
         self._is_split = False
         self._seen: dict[str, tuple[str, ...] | None] = {}
         self._is_begun = False
+        self._is_resumed = False
+        self._kept: dict[str, bytes] = {}
+        self._texts: dict[str, frozenset[Sha]] = {}
 
     @property
     def is_split(self) -> bool:
@@ -115,6 +113,69 @@ class Shared:
         self._is_split = len(self._sessions) > 1 or is_held
         return (self._standing, self._is_split) != before
 
+    def take(self, kept: KeptRoom, files: Iterable[KeptFile], read: Read) -> None:
+        """Be what was kept of this checkout. Files whose texts are gone are ``lost``: nobody knows whose they are."""
+        lost, origins = [], dict(kept.origins)
+        for each in sorted(files, key=lambda file: file.path in origins):
+            self._kept[each.path] = b""
+            file = WovenFile(self._at_base(each.path), self._at_base(each.path))
+            old = origins.get(each.path)
+            if old is not None and old in self._files:
+                file.join(self._files[old])
+                self._origins[each.path] = old
+            try:
+                file.take(each, read, self._text, self._format)
+            except (LookupError, ValueError):
+                lost.append(each.path)
+                file = WovenFile(self._at_base(each.path), self._at_base(each.path))
+            self._files[each.path] = file
+        self.lost = tuple(lost)
+        self._sessions = {session.id: session for session in kept.sessions}
+        self._past = {past.session.id: past for past in kept.past}
+        self._attribution.resume(self._sessions)
+        self._is_split, self._head = kept.is_split, kept.head
+        self._is_begun = self._is_resumed = True
+
+    def keep(self, root: str, branch: str, store: Store) -> dict[str, bytes | None]:
+        """What is to be kept of it that was not yet, by path; ``""`` is the checkout itself."""
+        found: dict[str, bytes | None] = dict.fromkeys(self._kept.keys() - self._files.keys() - {""})
+        for path, file in self._files.items():
+            if file.is_fresh:
+                kept = file.keep(path, store, self._text)
+                found[path] = encode_message(kept) if kept is not None else None
+                self._texts[path] = frozenset(texts_of(kept)) if kept is not None else frozenset()
+        room = KeptRoom(
+            root=root,
+            base=self.base,
+            head=self._head,
+            branch=branch,
+            sessions=tuple(self._sessions.values()),
+            past=tuple(self._past.values()),
+            is_split=self._is_split,
+            origins=tuple(self._origins.items()),
+        )
+        found[""] = encode_message(room)
+        return {path: value for path, value in found.items() if value != self._kept.get(path)}
+
+    def note_kept(self, values: Mapping[str, bytes | None]) -> None:
+        """These are kept now."""
+        for path, value in values.items():
+            if value is not None:
+                self._kept[path] = value
+            else:
+                self._kept.pop(path, None)
+                self._texts.pop(path, None)
+
+    @property
+    def kept_paths(self) -> frozenset[str]:
+        """The files of which something is kept."""
+        return frozenset(path for path in self._kept if path)
+
+    @property
+    def texts(self) -> frozenset[Sha]:
+        """The texts that what is kept needs."""
+        return frozenset[Sha]().union(*self._texts.values())
+
     def tell(self, session: SessionId, event: AgentEvent, path: str, at: Millis) -> bool:
         """A session of this checkout told something; whether that changed whose something is."""
         if session not in self._sessions or not self._attribution.tell(session, event, path, at):
@@ -128,12 +189,15 @@ class Shared:
         there before: nobody's.
         """
         changed = [path for path, file in seen.items() if self._is_news(path, file)]
+        if self._is_resumed:  # what is kept knows the file by what matters; the disk has all of it
+            for path in self._files.keys() & seen.keys() - set(changed):
+                self._files[path].set_now(seen[path])
         for path in changed:
             self._take(path, seen[path], when(path), now)
             self._seen[path] = _identity(seen[path])  # only now: where git fails, it is looked at again
         if changed:
             self._join(moved)
-        self._is_begun = True
+        self._is_begun, self._is_resumed = True, False
         return self._decide(now) or bool(changed)
 
     def is_due(self, now: Millis) -> bool:
@@ -254,7 +318,8 @@ class Shared:
             file.settle([(NOBODY, after)], self._text)  # also where only its mode is another
         elif before != after:
             at = Millis(min(touched, seen_at)) if touched is not None else seen_at
-            self._attribution.note(Save(path, before, after, at, at if touched else Millis(seen_at - _UNSEEN_MS)))
+            since = at if touched else Millis(seen_at - _UNSEEN_MS)
+            self._attribution.note(Save(path, before, after, at, since, self._is_resumed))
 
     def _decide(self, now: Millis) -> bool:
         """Hold the open saves against what was told by now; whether that gave something else than before."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from watchkeeper.conflicts.pair import TextClash
 from watchkeeper.model.agents import AgentEvent, Session, SessionId
 from watchkeeper.model.changes import Change, Source
+from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.footprint import TouchKind
 from watchkeeper.model.ids import Millis, Sha
 from watchkeeper.repos.checkout import CheckoutState
@@ -20,6 +21,7 @@ from watchkeeper.repos.trees import FOLDER
 from watchkeeper.repos.working import NowFile, WorkingFile
 from watchkeeper.watch.attribution import Part
 from watchkeeper.watch.discovery import Surveyor
+from watchkeeper.watch.keeper import Keeper
 from watchkeeper.watch.shared import Shared, local_path_of
 
 _OWN_MOVES = frozenset({"commit", "commit (amend)", "commit (initial)", "cherry-pick", "revert", "reset", "am"})
@@ -35,14 +37,23 @@ class Sharing:
     rebase, a pull) it begins anew there, and of files that are others there nobody knows any more who wrote what.
     """
 
-    def __init__(self, surveyor: Surveyor, objects: Objects) -> None:
+    def __init__(self, surveyor: Surveyor, objects: Objects, keeper: Keeper | None = None) -> None:
+        """With a ``keeper`` what an earlier process knew is taken up again."""
         self._surveyor = surveyor
         self._objects = objects
+        self._keeper = keeper
+        self._kept = keeper.read() if keeper is not None else {}
         self._sessions: dict[Path, tuple[Session, ...]] = {}
         self._rooms: dict[Path, Shared] = {}
         self._heads: dict[Path, tuple[Sha | None, str]] = {}
         self._looked: dict[Path, Sha | None] = {}
         self._between: dict[tuple[Sha, Sha], tuple[str, ...]] = {}
+
+    @property
+    def seated(self) -> dict[Path, tuple[Session, ...]]:
+        """Who works in each of the checkouts, as it was said last; also before this process was."""
+        kept = {root: room.sessions for root, (room, _) in self._kept.items()}
+        return {root: sessions for root, sessions in {**kept, **self._sessions}.items() if sessions}
 
     def set_sessions(self, root: Path, sessions: Sequence[Session], at: Millis) -> bool:
         """These sessions work in the checkout now; whether that is news."""
@@ -58,8 +69,39 @@ class Sharing:
 
     def forget(self, root: Path) -> None:
         """The checkout is gone, or nothing of anybody's is there any more."""
+        room = self._rooms.get(root)
         for table in (self._sessions, self._rooms, self._heads, self._looked):
             table.pop(root, None)
+        kept = self._kept.pop(root, None)
+        if self._keeper is not None and (room is not None or kept is not None):
+            self._keeper.drop(root, room.kept_paths if room is not None else kept[1] if kept is not None else ())
+
+    def forget_others(self, roots: Collection[Path]) -> None:
+        """All checkouts were looked at: what is kept of others is of the past."""
+        for root in self._kept.keys() - set(roots):
+            self.forget(root)
+
+    def reload(self) -> tuple[Path, ...]:
+        """Another process has kept what counts until now: take it up; these checkouts have to be looked at again."""
+        roots = tuple(self._rooms)
+        for table in (self._sessions, self._rooms, self._heads, self._looked):
+            table.clear()
+        self._kept = self._keeper.read() if self._keeper is not None else {}
+        return (*roots, *(self._kept.keys() - set(roots)))
+
+    def keep(self, root: Path) -> str:
+        """Keep what is known of the checkout by now; why it could not be kept, in a sentence."""
+        room, keeper = self._rooms.get(root), self._keeper
+        if room is None or keeper is None or not keeper.keeps:
+            return ""
+        try:
+            values = room.keep(str(root), self._heads[root][1], keeper.store)
+            if values:
+                keeper.put(root, values, room.texts)
+                room.note_kept(values)
+        except WatchkeeperError as error:
+            return f"who wrote what in {root} would not outlive a restart: {error.message}"
+        return ""
 
     def tell(self, root: Path, session: SessionId, event: AgentEvent, at: Millis) -> bool:
         """A session told something; whether that changed whose something is."""
@@ -70,8 +112,10 @@ class Sharing:
         """The checkout is about to be looked at, with HEAD where it is; what is lost by HEAD's move, in a sentence."""
         root, at = worktree.path, (worktree.head, worktree.branch)
         sessions, room = self._sessions.get(root), self._rooms.get(root)
-        if not sessions and room is None:
+        if not sessions and room is None and root not in self._kept:
             return ""
+        if room is None and (taken := self._take_up(root, now)) is not None:
+            room, sessions = taken, self._sessions.get(root)
         before = self._heads.get(root)
         if room is None:
             room = self._rooms[root] = Shared(worktree.head, self._objects, self._surveyor.history.object_format)
@@ -80,6 +124,25 @@ class Sharing:
             room.move(worktree.head, now)
         self._heads[root] = at
         return _said_lost(worktree, room)
+
+    def _take_up(self, root: Path, now: Millis) -> Shared | None:
+        """The checkout as it was kept; None where nothing is, or its base is gone."""
+        kept = self._kept.pop(root, None)
+        if kept is None or self._keeper is None:
+            return None
+        seen, files = kept
+        if seen.base is not None and self._objects.find_info(seen.base) is None:
+            self._keeper.drop(root, files)
+            return None
+        room = self._rooms[root] = Shared(seen.base, self._objects, self._surveyor.history.object_format)
+        room.take(seen, files.values(), self._keeper.find)
+        self._heads[root] = seen.head, seen.branch
+        self._looked[root] = seen.head
+        if root in self._sessions:
+            room.set_sessions(self._sessions[root], now)
+        else:
+            self._sessions[root] = seen.sessions
+        return room
 
     def base_of(self, root: Path) -> Sha | None:
         """From where a checkout that is split is looked at; None for all others."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from watchkeeper.model.errors import NotARepositoryError, WatchkeeperError
+from watchkeeper.model.errors import GitError, NotARepositoryError, WatchkeeperError
 from watchkeeper.model.events import Event, Recorded, WatchStarted, WatchStopped
 from watchkeeper.watch.agenda import Agenda, Chore
 from watchkeeper.watch.lookout import Lookout, Step
@@ -19,6 +20,7 @@ from watchkeeper.watch.thread import WorkThread
 _T = TypeVar("_T")
 _UNITE_S = 3.0
 _RETRY_S = 2.0
+_FIRST_PAUSES_S = (0.1, 0.3, 1.0)
 
 
 class Steps:
@@ -46,6 +48,13 @@ class Steps:
 
     async def begin(self) -> None:
         """The first look. Raises WatchkeeperError where that is not possible."""
+        for pause in _FIRST_PAUSES_S:
+            try:
+                self._publish(await self._thread.do(self._first_look), None)
+            except GitError:  # it may be amid something: a worktree that is half made cannot be listed
+                await asyncio.sleep(pause)
+            else:
+                return
         self._publish(await self._thread.do(self._first_look), None)
 
     async def end(self) -> None:

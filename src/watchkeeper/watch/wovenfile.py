@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 
 from watchkeeper.code.weave import Weave
 from watchkeeper.model.agents import SessionId
-from watchkeeper.repos.trees import TreeEntry
+from watchkeeper.model.ids import Sha
+from watchkeeper.repos.loose import object_id
+from watchkeeper.repos.trees import FILE, TreeEntry
 from watchkeeper.repos.working import NowFile
 from watchkeeper.watch.attribution import NOBODY, PENDING
+from watchkeeper.watch.kept import KeptFile, Read, Store, keep_text, keep_weave, read_text, read_weave
 
 Text = Callable[[NowFile | None], bytes | None]
 """Gives the text of a file, read where it is kept."""
@@ -29,6 +33,7 @@ class WovenFile:
         self._woven: Weave | None = None
         self._origin: WovenFile | None = None
         self._maker: SessionId | None = None
+        self.is_fresh = True  # not kept yet as it is now
         self._stood: dict[tuple[SessionId, TreeEntry | None], bool] = {}
         self.views: dict[frozenset[SessionId], NowFile | None] = {}
 
@@ -63,6 +68,7 @@ class WovenFile:
 
     def clear(self) -> None:
         """What it was made of is different."""
+        self.is_fresh = True
         self._woven = None
         self._stood.clear()
         self.views.clear()
@@ -85,14 +91,47 @@ class WovenFile:
         """These are decided for good, and come before what is open."""
         self.clear()
         self._maker = self._maker or (saves[0][0] if saves else None)
+        self._settled, self._weave = self._after(saves, text)
+
+    def keep(self, path: str, store: Store, text: Text) -> KeptFile | None:
+        """What is to be kept: all that is decided, and what follows it as long as somebody is named; None: nothing."""
+        named = list(takewhile(lambda saved: saved[0] not in (NOBODY, PENDING), self._open))
+        settled, weave = self._after(named, text)
+        self.is_fresh = False
+        if not settled and weave is None:
+            return None
+        author, after = settled[0] if settled else (NOBODY, None)
+        return KeptFile(
+            path=path,
+            mode=self.now.entry.mode if self.now is not None else FILE,
+            alone=(author, keep_text(after, store)) if settled else None,
+            weave=keep_weave(weave, store) if weave is not None else None,
+            maker=self._maker or (named[0][0] if named else None),
+        )
+
+    def take(self, kept: KeptFile, read: Read, text: Text, object_format: str) -> None:
+        """Be what was kept, over this file's base. Raises LookupError or ValueError where that cannot be had."""
+        if kept.weave is not None:
+            self._weave = read_weave(kept.weave, text(self.root), read)
+            after = self._weave.now
+        elif kept.alone is not None:
+            author, after = kept.alone[0], read_text(kept.alone[1], read)
+            self._settled = [(author, after)]
+        else:
+            raise ValueError("neither woven nor alone")
+        self._maker = kept.maker
+        self.set_now(_file_of(after, kept.mode, object_format))
+
+    def _after(self, saves: Sequence[Saved], text: Text) -> tuple[list[Saved], Weave | None]:
+        settled, weave = list(self._settled), self._weave
         for author, after in saves:
-            if self._weave is not None:
-                self._weave = self._weave.saved(after, author)
-            elif self._settled and self._settled[-1][0] != author:
-                self._weave = _saved(self._begun(text), [*self._settled, (author, after)])
-                self._settled = []
+            if weave is not None:
+                weave = weave.saved(after, author)
+            elif settled and settled[-1][0] != author:
+                weave, settled = _saved(self._begun(text), [*settled, (author, after)]), []
             else:
-                self._settled = [(author, after)]
+                settled = [(author, after)]
+        return settled, weave
 
     def weave(self, text: Text) -> Weave:
         """All saves, woven."""
@@ -119,6 +158,16 @@ class WovenFile:
         if known <= authors:
             return text(self.now)
         return self.weave(text).together(authors)
+
+
+def _file_of(content: bytes | None, mode: str, object_format: str) -> NowFile | None:
+    """The file with this content; one that is no text is known by its name alone."""
+    if content is None:
+        return None
+    if not content.startswith(b"\0"):
+        return NowFile(TreeEntry(mode, object_id("blob", content, object_format)), content)
+    named_mode, sha, stamp = content[1:].decode("utf-8", "surrogateescape").split(" ", 2)
+    return NowFile(TreeEntry(named_mode, Sha(sha)), unknown="it is kept by its name alone", stamp=stamp)
 
 
 def _saved(weave: Weave, saves: Sequence[Saved]) -> Weave:
