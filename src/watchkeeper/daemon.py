@@ -177,6 +177,7 @@ def make_hosting(live: LiveWatch, parts: Parts, place: Place, keeper: Keeper | N
     from watchkeeper.agents.lineage import find_agent, find_lineage, is_alive
     from watchkeeper.watch.attendance import Attendance, Outside
     from watchkeeper.watch.hosting import Hosting
+    from watchkeeper.watch.pages import Pages
 
     def state() -> State:
         return parts.ledger.state
@@ -189,6 +190,7 @@ def make_hosting(live: LiveWatch, parts: Parts, place: Place, keeper: Keeper | N
         parts.clock,
         least=place.config.notice_severity,
         owners=find_owners(place),
+        pages=Pages(parts.ledger),
         explain=parts.explain,
     )
     return Hosting(

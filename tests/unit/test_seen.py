@@ -56,6 +56,27 @@ def test_what_is_only_inferred_does_not_take_the_place_of_what_was_read() -> Non
     assert [each.digest for each in beliefs.seen(ONE)] == ["old"]
 
 
+def test_what_was_seen_anew_is_given_by_file_once() -> None:
+    beliefs = Beliefs()
+    beliefs.read(ONE, {PRICE: OLD, TOTAL: OLD}, How.DECLARED, Millis(1))
+    beliefs.read(ONE, {SymbolKey("other.py", "f"): OLD}, How.DECLARED, Millis(1))
+
+    assert {path: len(seen) for (_, path), seen in beliefs.take_fresh().items()} == {"prices.py": 2, "other.py": 1}
+    assert beliefs.take_fresh() == {}
+
+    beliefs.read(ONE, {PRICE: NEW}, How.DECLARED, Millis(2))
+    assert [each.digest for each in beliefs.take_fresh()[ONE, "prices.py"]] == ["old", "new"]
+
+
+def test_what_is_taken_up_never_takes_the_place_of_what_was_seen_since() -> None:
+    before, after = Beliefs(), Beliefs()
+    before.read(ONE, {PRICE: OLD, TOTAL: OLD}, How.DECLARED, Millis(1))
+    after.read(ONE, {PRICE: NEW}, How.INFERRED, Millis(2))
+    after.take_up(ONE, before.seen(ONE))
+
+    assert {each.symbol: each.digest for each in after.seen(ONE)} == {PRICE: "new", TOTAL: "old"}
+
+
 def test_memory_is_bounded_and_who_looked_at_nothing_for_longest_is_forgotten() -> None:
     beliefs = Beliefs()
     many = {SymbolKey("a.py", f"f{number}"): OLD for number in range(MOST_SEEN + 10)}

@@ -29,6 +29,7 @@ from watchkeeper.watch.engine import LiveWatch
 from watchkeeper.watch.gatekeeping import Gatekeeper
 from watchkeeper.watch.gates import Owners, writes_of
 from watchkeeper.watch.notices import decide_notices, standing_for, waiting_for
+from watchkeeper.watch.pages import Pages
 from watchkeeper.watch.picture import Update, as_error
 from watchkeeper.watch.service import Peer, Reply, Request
 from watchkeeper.watch.sessions import Sessions, by_path
@@ -79,9 +80,13 @@ class Attendance:
         *,
         least: Severity,
         owners: Owners | None = None,
+        pages: Pages | None = None,
         explain: Callable[[Exception], WatchkeeperError] = as_error,
     ) -> None:
-        """``least`` is what an agent is told of; ``owners`` say who may write where; ``explain`` faults of our own."""
+        """``least`` is what an agent is told of; ``owners`` say who may write where; ``explain`` faults of our own.
+
+        What sessions read is kept in ``pages``.
+        """
         self._live = live
         self._state = state
         self._outside = outside
@@ -93,7 +98,7 @@ class Attendance:
             live, state, self._sessions, outside, root_of=self._root_of, working=self._working, decide=self.decide
         )
         self._gatekeeper = Gatekeeper(live, state, clock, owners)
-        self._believing = Believing(live, state, clock)
+        self._believing = Believing(live, state, clock, pages)
         self._moved: set[ChangeId] = set()
         self._steered: set[SessionId] = set()
         self._decided = asyncio.Condition()
@@ -102,6 +107,7 @@ class Attendance:
         self._seated: dict[str, tuple[Session, ...]] = {}
         self._is_seated = False
         self.problem = ""
+        live.listen(self._take)  # from the first look on: what moved while nobody watched is told by that
 
     @property
     def sessions(self) -> tuple[Session, ...]:
@@ -110,7 +116,7 @@ class Attendance:
 
     async def run(self) -> None:
         """Tell whom it concerns as things happen, until cancelled."""
-        self._live.listen(self._take)
+        self._believing.resume()
         self._due.set()
         while True:
             with suppress(asyncio.TimeoutError):

@@ -16,17 +16,28 @@ from watchkeeper.model.ids import Millis, SymbolKey
 from watchkeeper.model.reading import Span
 from watchkeeper.watch.engine import LiveWatch
 from watchkeeper.watch.looking import symbols_at, versions_of
+from watchkeeper.watch.pages import Pages
 from watchkeeper.watch.seen import Beliefs, Outdated, Version
 
 
 class Believing:
     """Belongs to the loop in which the watch runs."""
 
-    def __init__(self, live: LiveWatch, state: Callable[[], State], clock: Callable[[], Millis]) -> None:
+    def __init__(
+        self, live: LiveWatch, state: Callable[[], State], clock: Callable[[], Millis], pages: Pages | None = None
+    ) -> None:
+        """``pages`` is where what was seen is kept over a restart; None: it is not."""
         self._live = live
+        self._pages = pages
         self._state = state
         self._clock = clock
         self._beliefs = Beliefs()
+
+    def resume(self) -> None:
+        """Take up what was seen before this process was."""
+        if self._pages is not None:
+            for session, seen in self._pages.read(self._state().sessions, self._clock()):
+                self._beliefs.take_up(session, seen)
 
     async def take(
         self, session: Session, events: Sequence[AgentEvent], places: Mapping[str, tuple[Path, str]]
@@ -41,6 +52,7 @@ class Believing:
             how = How.INFERRED if event.command else How.DECLARED
             self._beliefs.read(session.id, found, how, self._clock())
             read |= found
+        await self._keep()
         return tuple(self._refreshed(session, read))
 
     async def infer(self, session: Session, party: Party, paths: AbstractSet[str]) -> None:
@@ -55,6 +67,7 @@ class Believing:
             root = Path(session.path)
             now = await self._live.ask(lambda lookout: versions_of(root, unseen, lookout.read))
             self._beliefs.read(session.id, now, How.INFERRED, self._clock())
+            await self._keep()
 
     async def check(self, session: Session, party: Party) -> tuple[Event, ...]:
         """The ground under the session's work has moved: what it believes of what it relies on is compared with it."""
@@ -64,6 +77,12 @@ class Believing:
         parties = await self._live.ask(lambda lookout: lookout.parties) if outdated else ()
         notices = [self._notice(session, each, parties) for each in outdated]
         return tuple(NoticeQueued(each) for each in notices if each.id not in self._state().notices)
+
+    async def _keep(self) -> None:
+        """In the thread of the watch: the disk may be slow."""
+        fresh, pages = self._beliefs.take_fresh(), self._pages
+        if fresh and pages is not None:
+            await self._live.ask(lambda _: pages.keep(fresh))
 
     async def _read(self, root: Path, path: str, lines: Span | None) -> Mapping[SymbolKey, Version]:
         return await self._live.ask(lambda lookout: symbols_at(root, path, lines, lookout.read))

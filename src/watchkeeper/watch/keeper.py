@@ -71,4 +71,4 @@ def _row(room: str, path: str) -> str:
 
 def _name(text: str) -> str:
     """A name that every engine and file system takes, whatever the path is."""
-    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()

@@ -14,7 +14,7 @@ from watchkeeper.code.linediff import split_lines
 from watchkeeper.code.weave import Author, Line, Weave
 from watchkeeper.model.agents import Session, SessionId
 from watchkeeper.model.ids import Millis, Sha
-from watchkeeper.record.wire import decode_message
+from watchkeeper.record.messages import decode_message
 
 FORMAT = 1
 

@@ -19,6 +19,10 @@ MOST_SESSIONS = 200
 """Of those that are done too, for they may be taken up again; who looked at nothing for longest is forgotten."""
 
 
+Page = tuple[SessionId, str]
+"""What a session has seen of a file."""
+
+
 class Version(NamedTuple):
     """A symbol as it is somewhere: a digest of its text, and its contract in words (``""``: it has none)."""
 
@@ -38,6 +42,7 @@ class Beliefs:
 
     def __init__(self) -> None:
         self._seen: dict[SessionId, dict[SymbolKey, Seen]] = {}
+        self._fresh: set[Page] = set()
 
     def read(self, session: SessionId, symbols: Mapping[SymbolKey, Version], how: How, at: Millis) -> None:
         """The session has these before its eyes. What is inferred never takes the place of what was declared."""
@@ -48,10 +53,14 @@ class Beliefs:
                 continue
             known.pop(symbol, None)
             known[symbol] = Seen(symbol, version.digest, how, at, version.contract)
+            self._fresh.add((session, symbol.path))
         while len(known) > MOST_SEEN:
-            del known[next(iter(known))]
+            oldest = next(iter(known))
+            del known[oldest]
+            self._fresh.add((session, oldest.path))
         while len(self._seen) > MOST_SESSIONS:
-            del self._seen[next(iter(self._seen))]
+            longest_idle = next(iter(self._seen))
+            self._fresh |= {(longest_idle, symbol.path) for symbol in self._seen.pop(longest_idle)}
 
     def wrote(self, session: SessionId, symbols: Mapping[SymbolKey, Version], at: Millis) -> None:
         """The session's own work is as it is now."""
@@ -65,6 +74,22 @@ class Beliefs:
         """Those of which no version is known that the session has seen."""
         known = self._seen.get(session, {})
         return tuple(symbol for symbol in dict.fromkeys(symbols) if symbol not in known)
+
+    def take_fresh(self) -> dict[Page, tuple[Seen, ...]]:
+        """What sessions have seen of files, where that is other than when this was asked last; nothing: all is gone."""
+        fresh, self._fresh = self._fresh, set()
+        found: dict[Page, list[Seen]] = {page: [] for page in fresh}
+        for session in {session for session, _ in fresh}:
+            for symbol, seen in self._seen.get(session, {}).items():
+                if (session, symbol.path) in found:
+                    found[session, symbol.path].append(seen)
+        return {page: tuple(seen) for page, seen in found.items()}
+
+    def take_up(self, session: SessionId, seen: Iterable[Seen]) -> None:
+        """An earlier process knew this of a session."""
+        known = self._seen.setdefault(session, {})
+        for each in sorted(seen, key=lambda each: each.at):
+            known.setdefault(each.symbol, each)
 
     def outdated(
         self, session: SessionId, relies_on: Iterable[SymbolKey], now: Callable[[SymbolKey], Version | None]

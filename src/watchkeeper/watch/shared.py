@@ -11,7 +11,7 @@ from watchkeeper.conflicts.pair import OVERWRITTEN, TextClash
 from watchkeeper.model.agents import AgentEvent, Session, SessionId
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.ids import ChangeId, Millis, Sha
-from watchkeeper.record.wire import encode_message
+from watchkeeper.record.messages import encode_message
 from watchkeeper.repos.loose import object_id
 from watchkeeper.repos.objects import Objects
 from watchkeeper.repos.trees import EXECUTABLE, FILE, FOLDER, TreeEntry
