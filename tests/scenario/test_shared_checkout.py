@@ -259,3 +259,56 @@ def test_random_work_by_two_gives_each_exactly_his_own(room: Room, seed: int) ->
         own = {name: text({author: half[author], other: base[other]}) for name, half in halves.items()}
         assert room.texts(author) == {name: said for name, said in own.items() if said != text(base)}
     assert room.authors <= {CODEX, CLAUDE}
+
+
+def test_of_who_has_ended_a_move_stands_until_it_is_committed_and_committed_lines_do_not(room: Room) -> None:
+    room.save(CODEX, "a.txt", with_line(BASE, 1, "codex\n"))
+    room.repo.git("commit", "-q", "-am", "codex's line")
+    room.look()
+    room.repo.git("mv", "a.txt", "moved.txt")
+    room.look()
+    room.tell(CLAUDE, "moved.txt", None, with_line(BASE, 1, "codex\n"))
+    room.later()
+    room.enter()
+    room.look()
+    assert room.authors == {CLAUDE}
+    room.repo.git("commit", "-q", "-am", "the move")
+    room.look()
+    assert room.sharing.parts(room.root, room.whole) is None
+
+
+def test_part_of_a_file_that_is_committed_leaves_the_other_authors_part_standing(room: Room) -> None:
+    first = with_line(BASE, 1, "codex\n")
+    room.save(CODEX, "a.txt", first)
+    room.repo.git("commit", "-q", "-am", "codex's line")
+    room.look()
+    room.save(CLAUDE, "a.txt", with_line(first, 9, "claude\n"))
+    room.enter()
+    room.look()
+    assert room.authors == {CLAUDE}
+
+
+def test_a_line_that_was_taken_out_stands_as_taken_out_until_that_is_committed(room: Room) -> None:
+    room.save(CODEX, "a.txt", BASE.replace(LINES[4], ""))
+    room.save(CLAUDE, "b.txt", "b\nof claude\n")
+    room.enter(CLAUDE)
+    room.look()
+    assert room.authors == {CODEX, CLAUDE}
+    room.repo.git("commit", "-q", "-m", "without it", "a.txt")
+    room.look()
+    assert room.sharing.parts(room.root, room.whole) is None, "one is left, and is all of the checkout's change"
+
+
+def test_a_deleted_file_stands_as_deleted_until_that_is_committed(room: Room) -> None:
+    room.run(CODEX, Phase.INTENT)
+    (room.root / "b.txt").unlink()
+    room.look()
+    room.later()
+    room.run(CODEX, Phase.DONE)
+    room.save(CLAUDE, "a.txt", with_line(BASE, 9, "claude\n"))
+    room.enter(CLAUDE)
+    room.look()
+    assert CODEX in room.authors
+    room.repo.git("commit", "-q", "-m", "without it", "b.txt")
+    room.look()
+    assert room.sharing.parts(room.root, room.whole) is None

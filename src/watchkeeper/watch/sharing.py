@@ -22,7 +22,8 @@ from watchkeeper.repos.working import NowFile, WorkingFile
 from watchkeeper.watch.attribution import Part
 from watchkeeper.watch.discovery import Surveyor
 from watchkeeper.watch.keeper import Keeper
-from watchkeeper.watch.shared import Shared, local_path_of
+from watchkeeper.watch.localpath import local_path_of
+from watchkeeper.watch.shared import Shared
 
 _OWN_MOVES = frozenset({"commit", "commit (amend)", "commit (initial)", "cherry-pick", "revert", "reset", "am"})
 """Moves of HEAD by which no work of others comes in: what differs on disk afterwards was done in this checkout."""
