@@ -110,8 +110,10 @@ def read_text(kept: Text, read: Read) -> bytes | None:
 def keep_weave(weave: Weave, store: Store) -> KeptWeave:
     """A weave, its texts in the hub."""
     texts = [line.text for line in weave.lines]
-    endless = tuple(index for index, text in enumerate(texts) if not text.endswith(b"\n"))
-    whole = b"".join(text if text.endswith(b"\n") else text + b"\n" for text in texts)
+    endless = tuple(index for index, text in enumerate(texts) if text[-1:] != b"\n")
+    for index in endless:
+        texts[index] += b"\n"
+    whole = b"".join(texts)
     is_plain = weave.is_woven and weave.now is not None
     return KeptWeave(
         now=Text(piece=b"") if is_plain else keep_text(weave.now, store),
@@ -172,8 +174,13 @@ def _runs(lines: Sequence[Line]) -> Iterator[Run]:
 
 
 def _goes_on(line: Line, following: Line) -> bool:
-    same = (line.by, line.out, line.alive, line.over) == (following.by, following.out, following.alive, following.over)
-    return same and following.id == line.id + 1 and not line.over
+    return (
+        following.id == line.id + 1
+        and following.by == line.by
+        and following.alive is line.alive
+        and following.out == line.out
+        and not (line.over or following.over)
+    )
 
 
 def _lines(runs: Iterable[Run], texts: Sequence[bytes]) -> Iterator[Line]:

@@ -12,7 +12,7 @@ from watchkeeper.repos.loose import object_id
 from watchkeeper.repos.trees import FILE, TreeEntry
 from watchkeeper.repos.working import NowFile
 from watchkeeper.watch.attribution import NOBODY, PENDING
-from watchkeeper.watch.kept import KeptFile, Read, Store, keep_text, keep_weave, read_text, read_weave
+from watchkeeper.watch.kept import KeptFile, KeptWeave, Read, Store, keep_text, keep_weave, read_text, read_weave
 
 Text = Callable[[NowFile | None], bytes | None]
 """Gives the text of a file, read where it is kept."""
@@ -30,9 +30,11 @@ class WovenFile:
         self._settled: list[Saved] = []  # at most one, else they are woven
         self._weave: Weave | None = None
         self._open: list[Saved] = []
-        self._woven: Weave | None = None
+        self._start: Weave | None = None  # all that is settled, woven
+        self._steps: list[Weave] = []  # after each of the open saves, as far as that was asked
         self._origin: WovenFile | None = None
         self._maker: SessionId | None = None
+        self._last_kept: tuple[Weave, KeptWeave] | None = None
         self.is_fresh = True  # not kept yet as it is now
         self._stood: dict[tuple[SessionId, TreeEntry | None], bool] = {}
         self.views: dict[frozenset[SessionId], NowFile | None] = {}
@@ -68,8 +70,11 @@ class WovenFile:
 
     def clear(self) -> None:
         """What it was made of is different."""
+        self._start, self._steps = None, []
+        self._renew()
+
+    def _renew(self) -> None:
         self.is_fresh = True
-        self._woven = None
         self._stood.clear()
         self.views.clear()
 
@@ -83,20 +88,32 @@ class WovenFile:
         """What is not settled; whether that is something else than before."""
         if list(saves) == self._open:
             return False
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(saves, self._open, strict=False)))
         self._open = list(saves)
-        self.clear()
+        del self._steps[same:]
+        self._renew()
         return True
 
     def settle(self, saves: Sequence[Saved], text: Text) -> None:
         """These are decided for good, and come before what is open."""
-        self.clear()
         self._maker = self._maker or (saves[0][0] if saves else None)
-        self._settled, self._weave = self._after(saves, text)
+        rest = self._open[len(saves) :]
+        if list(saves) == self._open[: len(saves)] and self._is_woven(saves):
+            weave, steps = self._woven_to(len(saves), text), self._steps[len(saves) :]
+            self.clear()
+            self._settled, self._weave = [], weave
+            self._open, self._steps = rest, steps
+        else:
+            self.clear()
+            self._settled, self._weave = self._after(saves, text)
 
     def keep(self, path: str, store: Store, text: Text) -> KeptFile | None:
         """What is to be kept: all that is decided, and what follows it as long as somebody is named; None: nothing."""
         named = list(takewhile(lambda saved: saved[0] not in (NOBODY, PENDING), self._open))
-        settled, weave = self._after(named, text)
+        if self._is_woven(named):
+            settled, weave = list[Saved](), self._woven_to(len(named), text)
+        else:
+            settled, weave = [*self._settled, *named][-1:], None
         self.is_fresh = False
         if not settled and weave is None:
             return None
@@ -105,9 +122,14 @@ class WovenFile:
             path=path,
             mode=self.now.entry.mode if self.now is not None else FILE,
             alone=(author, keep_text(after, store)) if settled else None,
-            weave=keep_weave(weave, store) if weave is not None else None,
+            weave=self._keep_weave(weave, store) if weave is not None else None,
             maker=self._maker or (named[0][0] if named else None),
         )
+
+    def _keep_weave(self, weave: Weave, store: Store) -> KeptWeave:
+        if self._last_kept is None or self._last_kept[0] is not weave:
+            self._last_kept = weave, keep_weave(weave, store)
+        return self._last_kept[1]
 
     def take(self, kept: KeptFile, read: Read, text: Text, object_format: str) -> None:
         """Be what was kept, over this file's base. Raises LookupError or ValueError where that cannot be had."""
@@ -135,10 +157,21 @@ class WovenFile:
 
     def weave(self, text: Text) -> Weave:
         """All saves, woven."""
-        if self._woven is None:
-            begun = self._weave if self._weave is not None else _saved(self._begun(text), self._settled)
-            self._woven = _saved(begun, self._open)
-        return self._woven
+        return self._woven_to(len(self._open), text)
+
+    def _is_woven(self, saves: Sequence[Saved]) -> bool:
+        """With these after what is settled it is not one author's alone."""
+        return self._weave is not None or len({author for author, _ in [*self._settled, *saves]}) > 1
+
+    def _woven_to(self, count: int, text: Text) -> Weave:
+        """With the first ``count`` of the open saves. What was woven before is not woven again."""
+        if self._start is None:
+            self._start = self._weave if self._weave is not None else _saved(self._begun(text), self._settled)
+        while len(self._steps) < count:
+            before = self._steps[-1] if self._steps else self._start
+            author, after = self._open[len(self._steps)]
+            self._steps.append(before.saved(after, author))
+        return self._steps[count - 1] if count else self._start
 
     def stands(self, author: SessionId, committed: NowFile | None, text: Text) -> bool:
         """Whether anything of the author's is in the file as it is now, and not in the committed one."""
