@@ -106,7 +106,9 @@ def test_parts_of_sessions_that_ended_are_kept_too(restarts: Restarts) -> None:
     room = begun(restarts)
     room.enter()
     room.look()
+    room.sharing.hold()
     room = restarts.room()
+    assert len(restarts.hub.pins()) == 1
     assert room.authors == {CODEX, CLAUDE}
     assert room.sharing.seated == {}
     restarts.repo.git("commit", "-q", "-am", "all of it")
@@ -200,6 +202,19 @@ def content_of(restarts: Restarts, file: Path) -> bytes:
     return restarts.repo.git_bytes(
         "--git-dir", str(restarts.hub.folder), "cat-file", "-p", file.parent.name + file.name
     )
+
+
+def test_what_the_hub_holds_for_it_outlives_its_tidying(restarts: Restarts) -> None:
+    room = begun(restarts)
+    room.sharing.hold()
+    restarts.hub.tidy(keep_days=0)
+    known = room.texts(CODEX)
+    restarts.kill()
+    restarts.repo.write("a.txt", BASE)
+    room = restarts.room()
+    restarts.repo.write("a.txt", BOTH)
+    room.look()
+    assert room.texts(CODEX) == known, "all its lines were read from the hub"
 
 
 def test_no_line_of_anybody_is_in_the_record(restarts: Restarts, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import msgspec
 
 from watchkeeper.repos.follow import FollowBatch
 from watchkeeper.watch.discovery import is_git_at_work, is_in_rebase
-from watchkeeper.watch.lookout import Followed
+from watchkeeper.watch.followed import Followed
 from watchkeeper.watch.settling import Unrest, is_burst, wait_before_scan
 
 _SURVEY_S = 0.12

@@ -13,7 +13,7 @@ from watchkeeper.repos.followplan import (
     read_watch_budget,
 )
 from watchkeeper.repos.repository import Repository
-from watchkeeper.watch.lookout import Followed
+from watchkeeper.watch.followed import Followed
 
 
 class Coverage:

@@ -48,15 +48,22 @@ class Keeper:
         """A text of the hub; None where it is gone."""
         return self._hub.objects.read(sha) if self._hub.objects.find_info(sha) is not None else None
 
-    def put(self, root: Path, values: Mapping[str, bytes | None], texts: Iterable[Sha]) -> None:
-        """Keep what is new of a checkout: by path, ``""`` for the checkout itself; ``texts`` are all that it needs.
+    def put(self, root: Path, values: Mapping[str, bytes | None]) -> None:
+        """Keep what is new of a checkout, by path, ``""`` for the checkout itself; its texts are stored already.
 
-        The texts are held before they are named: a kill between the two leaves what was kept before, whole.
+        A kill between the two leaves what was kept before, whole.
+        """
+        room = _name(str(root))
+        self._ledger.keep(SHELF, {_row(room, path): value for path, value in values.items()})
+
+    def hold(self, root: Path, texts: Iterable[Sha]) -> None:
+        """Have the hub keep these texts of a checkout for as long as it is kept; others of it may go.
+
+        Not with each save: it costs three files, and what is younger than days is not tidied away in any case.
         """
         room = _name(str(root))
         entries: dict[str, TreeEntry | None] = {sha: TreeEntry(FILE, sha) for sha in texts}
         self._hub.pin(f"{SHELF}/{room}", self._hub.commit(self._hub.write_tree(None, entries)))
-        self._ledger.keep(SHELF, {_row(room, path): value for path, value in values.items()})
 
     def drop(self, root: Path, paths: Iterable[str]) -> None:
         """The checkout, and these files of it, are kept no longer."""

@@ -22,11 +22,12 @@ from watchkeeper.repos.checkout import Checkout
 from watchkeeper.repos.objects import Objects
 from watchkeeper.repos.repository import Worktree
 from watchkeeper.repos.target import Target
-from watchkeeper.repos.working import WorkingFile, read_branch_files
+from watchkeeper.repos.working import read_branch_files
 from watchkeeper.watch.analyst import Analyst
 from watchkeeper.watch.attribution import Part
 from watchkeeper.watch.board import Board
 from watchkeeper.watch.discovery import Found, Survey, Surveyor, is_git_at_work
+from watchkeeper.watch.followed import Followed
 from watchkeeper.watch.keeper import Keeper
 from watchkeeper.watch.landings import Landings
 from watchkeeper.watch.proving import Prover
@@ -45,19 +46,6 @@ class Step(msgspec.Struct, frozen=True):
     needs_scan: bool = False
     needs_survey: bool = False
     unsettled: tuple[Path, ...] = ()  # worktrees that git was changing
-
-
-class Followed:
-    """A worktree that is followed, with its checkout and the change, or the changes, that it is at the moment."""
-
-    def __init__(self, found: Found, worktree: Worktree, checkout: Checkout) -> None:
-        self.found = found
-        self.worktree = worktree
-        self.checkout = checkout
-        self.files: tuple[WorkingFile, ...] = ()
-        self.parts: frozenset[ChangeId] = frozenset()  # the sessions' changes, where it is split into those
-        self.is_scanned = False
-        self.active_at = 0.0
 
 
 class Lookout:
@@ -221,6 +209,7 @@ class Lookout:
         elif not self.is_complete:
             self.is_complete = True
             self._sharing.forget_others(self.followed.keys())
+            self._troubles["hub"] = self._sharing.hold()
             self._pairs.close_inherited()
         return Step(self._pairs.events())
 
@@ -260,7 +249,8 @@ class Lookout:
         return self._done(touched=bool(due)) if due or self._pairs.has_unjudged else Step()
 
     def expire_landed(self) -> Step:
-        """Let go of what landed too long ago."""
+        """Let go of what landed too long ago, and hold on to what is needed still."""
+        self._troubles["hub"] = self._sharing.hold()
         self._landings.renew()
         return Step(self._pairs.events())
 

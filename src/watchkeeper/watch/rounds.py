@@ -10,7 +10,8 @@ from pathlib import Path
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.watch.agenda import Agenda, Chore
 from watchkeeper.watch.coverage import Coverage
-from watchkeeper.watch.lookout import Followed, Lookout
+from watchkeeper.watch.followed import Followed
+from watchkeeper.watch.lookout import Lookout
 from watchkeeper.watch.measures import Stopwatch
 from watchkeeper.watch.settling import Turn, choose_turn, is_burst, pause_after_sweep
 from watchkeeper.watch.steps import Steps

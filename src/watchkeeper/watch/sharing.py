@@ -48,6 +48,7 @@ class Sharing:
         self._rooms: dict[Path, Shared] = {}
         self._heads: dict[Path, tuple[Sha | None, str]] = {}
         self._looked: dict[Path, Sha | None] = {}
+        self._held: dict[Path, frozenset[Sha]] = {}
         self._between: dict[tuple[Sha, Sha], tuple[str, ...]] = {}
 
     @property
@@ -71,7 +72,7 @@ class Sharing:
     def forget(self, root: Path) -> None:
         """The checkout is gone, or nothing of anybody's is there any more."""
         room = self._rooms.get(root)
-        for table in (self._sessions, self._rooms, self._heads, self._looked):
+        for table in (self._sessions, self._rooms, self._heads, self._looked, self._held):
             table.pop(root, None)
         kept = self._kept.pop(root, None)
         if self._keeper is not None and (room is not None or kept is not None):
@@ -85,7 +86,7 @@ class Sharing:
     def reload(self) -> tuple[Path, ...]:
         """Another process has kept what counts until now: take it up; these checkouts have to be looked at again."""
         roots = tuple(self._rooms)
-        for table in (self._sessions, self._rooms, self._heads, self._looked):
+        for table in (self._sessions, self._rooms, self._heads, self._looked, self._held):
             table.clear()
         self._kept = self._keeper.read() if self._keeper is not None else {}
         return (*roots, *(self._kept.keys() - set(roots)))
@@ -98,7 +99,7 @@ class Sharing:
         try:
             values = room.keep(str(root), self._heads[root][1], keeper.store)
             if values:
-                keeper.put(root, values, room.texts)
+                keeper.put(root, values)
                 room.note_kept(values)
         except WatchkeeperError as error:
             return f"who wrote what in {root} would not outlive a restart: {error.message}"
@@ -125,6 +126,20 @@ class Sharing:
             room.move(worktree.head, now)
         self._heads[root] = at
         return _said_lost(worktree, room)
+
+    def hold(self) -> str:
+        """Have the hub keep the texts of what is kept; why it could not, in a sentence."""
+        keeper = self._keeper
+        if keeper is None or not keeper.keeps:
+            return ""
+        try:
+            for root, room in self._rooms.items():
+                if self._held.get(root) != room.texts:
+                    keeper.hold(root, room.texts)
+                    self._held[root] = room.texts
+        except WatchkeeperError as error:
+            return f"the lines of shared checkouts cannot be held: {error.message}"
+        return ""
 
     def _take_up(self, root: Path, now: Millis) -> Shared | None:
         """The checkout as it was kept; None where nothing is, or its base is gone."""
