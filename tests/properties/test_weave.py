@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from watchkeeper.record.messages import decode_message, encode_message
 
 from watchkeeper.code.weave import Weave
 from watchkeeper.model.ids import Sha
+from watchkeeper.record.messages import decode_message, encode_message
 from watchkeeper.watch.kept import KeptWeave, keep_weave, read_weave
 
 LINE = st.sampled_from([b"", b"a", b"b", b"    return x", b"}", b"c\r", b"\xff", b"    return y"])
