@@ -73,7 +73,8 @@ class Session:
         now = time.monotonic()
         self.calls.append(now)
         starts = [*_CONFLICT.finditer(said)]
-        for found, end in zip(starts, [*(each.start() for each in starts[1:]), len(said)], strict=True):
+        ends = [*(each.start() for each in starts), len(said)][1:]
+        for found, end in zip(starts, ends, strict=False):
             self.told.append((now, found[1], found[2], said[found.start() : end]))
 
     def tool(self, kind: str, fields: dict[str, Any]) -> None:
@@ -82,7 +83,9 @@ class Session:
                  "codex": {"run": "Bash", "read": "Bash", "edit": "apply_patch"}}  # fmt: skip
         plain = {"run": "Bash", "read": "Read", "edit": "Edit"}
         event = "AfterTool" if self.agent == "gemini" else "PostToolUse"
-        self.hook(event, tool_name=names.get(self.agent, plain)[kind], tool_input=fields, tool_use_id=str(len(self.calls)))
+        self.hook(
+            event, tool_name=names.get(self.agent, plain)[kind], tool_input=fields, tool_use_id=str(len(self.calls))
+        )
 
     def run(self) -> None:
         with self.lock:
@@ -253,7 +256,9 @@ def soak(root: Path, options: argparse.Namespace) -> dict[str, Any]:
         cpu, memory = [family_cpu_s(d.pid) for d in daemons], [family_memory_mb(d.pid) for d in daemons]
         began = time.monotonic()
         threads = [threading.Thread(target=work, args=(s, stop, options.seed + i)) for i, s in enumerate(sessions)]
-        threads += [threading.Thread(target=meet, args=(g, stop, options.seed + i, meetings)) for i, g in enumerate(groups)]
+        threads += [
+            threading.Thread(target=meet, args=(g, stop, options.seed + i, meetings)) for i, g in enumerate(groups)
+        ]
         for each in threads:
             each.start()
         stop.wait(options.minutes * 60)
