@@ -43,8 +43,9 @@ accuracy: .venv/.ready ## recall and false alarms on published pairs; CLONES="..
 	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/real_conflicts.py $(CLONES)
 
-soak: .venv/.ready ## random edits, truncations and noise over real sources for MINUTES
+soak: .venv/.ready ## random edits, truncations and noise over real sources, then scripted sessions, for MINUTES each
 	$(BIN)/python benchmarks/soak.py --minutes $(MINUTES)
+	$(BIN)/python benchmarks/notice_soak.py --minutes $(MINUTES)
 	$(BIN)/python benchmarks/kill_storm.py
 
 nightly: .venv/.ready ## real agents of every vendor that installs here, pinned; writes benchmarks/results

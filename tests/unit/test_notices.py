@@ -173,13 +173,41 @@ def test_a_notice_that_was_not_delivered_before_the_end_of_the_conflict_is_moot(
     assert waiting_for(book.state, ONE.id) == ()
 
 
-def test_a_session_that_is_done_leaves_it_unanswered_and_may_yet_be_proved_right(book: Book) -> None:
+def test_a_session_that_is_done_leaves_it_unanswered_whatever_others_do_afterwards(book: Book) -> None:
     book.add(ConflictOpened(conflict()))
     book.decide()
     book.deliver(ONE)
     book.add(SessionEnded(ONE.id, "it said so"))
     assert settled(book.decide()) == [Heed.UNANSWERED]
     assert book.decide() == ()
+    book.add(ConflictClosed(ID, CloseReason.RESOLVED))
+    assert settled(book.decide()) == [Heed.MOOT], "the other's, who was not told"
+
+
+def test_what_ended_after_the_session_was_not_heeded_by_it_also_where_both_come_at_once(book: Book) -> None:
+    book.add(ConflictOpened(conflict()))
+    book.decide()
+    book.deliver(ONE)
+    book.deliver(TWO)
+    book.add(SessionEnded(ONE.id, "it said so"), ConflictClosed(ID, CloseReason.GONE))
+    assert sorted(settled(book.decide())) == [Heed.HEEDED, Heed.UNANSWERED]
+    assert [each.notice.session for each in book.state.notices.values()] == [TWO.id]
+
+
+def test_what_a_session_saw_closed_before_it_was_done_it_heeded(book: Book) -> None:
+    book.add(ConflictOpened(conflict()))
+    book.decide()
+    book.deliver(ONE)
+    book.add(ConflictClosed(ID, CloseReason.RESOLVED), SessionEnded(ONE.id, "it said so"))
+    assert sorted(settled(book.decide())) == [Heed.HEEDED, Heed.MOOT]
+
+
+def test_a_turn_that_ended_may_yet_be_followed_by_one_that_heeds(book: Book) -> None:
+    book.add(ConflictOpened(conflict()))
+    book.decide()
+    book.deliver(ONE)
+    told = [each.notice.id for each in book.state.notices.values() if each.notice.session == ONE.id]
+    book.add(*(NoticeSettled(each, Heed.UNANSWERED, "the turn ended") for each in told))
     book.add(ConflictClosed(ID, CloseReason.RESOLVED))
     assert sorted(settled(book.decide())) == [Heed.HEEDED, Heed.MOOT]
 

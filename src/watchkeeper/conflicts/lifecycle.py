@@ -195,12 +195,13 @@ def _apply(recorded: Recorded, draft: _Draft) -> None:
         case ConflictClosed() | ConflictDismissed() | ConflictProbed():
             if event.id in conflicts:
                 conflicts[event.id] = _moved_on(conflicts[event.id], event, recorded)
+                _forget_over(event.id, draft)
         case RuleDemoted() | RuleRestored():
             _mark_rule(draft, event.rule, is_demoted=isinstance(event, RuleDemoted))
         case SessionBegan() | SessionEnded() | IntentDeclared():
             _apply_session(event, recorded.at, draft.sessions)
             if isinstance(event, SessionEnded):
-                _forget_settled(event.id, draft.notices)
+                _forget_settled(event.id, draft)
         case NoticeQueued() | NoticeDelivered() | NoticeSettled():
             _apply_notice(event, recorded.at, draft)
         case LeaseTaken() | LeaseReleased():
@@ -267,7 +268,7 @@ def _apply_notice(event: NoticeQueued | NoticeDelivered | NoticeSettled, at: Mil
         _mark_answer(before.notice, event.heed, draft.conflicts)
         session = draft.sessions.get(before.notice.session)
         if session is not None and session.ended_at is not None:
-            _forget_settled(before.notice.session, notices)
+            _forget_settled(before.notice.session, draft)
     elif before.delivered_at is None:
         notices[event.id] = msgspec.structs.replace(before, delivered_at=at, channel=event.channel)
 
@@ -280,11 +281,25 @@ def _mark_answer(notice: Notice, heed: Heed, conflicts: dict[ConflictId, Conflic
         conflicts[state.conflict.id] = msgspec.structs.replace(state, unanswered=now)
 
 
-def _forget_settled(session: SessionId, notices: dict[NoticeId, NoticeState]) -> None:
-    """Of a session that is done, what came of its notices is in the log; only what may yet change is kept here."""
-    over = (Heed.HEEDED, Heed.MOOT)
-    for identity in [key for key, each in notices.items() if each.notice.session == session and each.heed in over]:
-        del notices[identity]
+def _forget_over(conflict: ConflictId, draft: _Draft) -> None:
+    """Sessions that are done left a conflict unanswered: where it is closed nobody has to be told of that any more."""
+    if draft.conflicts[conflict].status is Status.CLOSED:
+        for session in {each.notice.session for each in draft.notices.values() if each.notice.conflict == conflict}:
+            if (known := draft.sessions.get(session)) is not None and known.ended_at is not None:
+                _forget_settled(session, draft)
+
+
+def _forget_settled(session: SessionId, draft: _Draft) -> None:
+    """Of a session that is done, what came of its notices is in the log; only what still stands is kept here."""
+    for identity, each in list(draft.notices.items()):
+        if each.notice.session == session and _is_past(each, draft):
+            del draft.notices[identity]
+
+
+def _is_past(each: NoticeState, draft: _Draft) -> bool:
+    conflict = draft.conflicts.get(each.notice.conflict) if each.notice.conflict is not None else None
+    is_closed = conflict is not None and conflict.status is Status.CLOSED
+    return each.heed in (Heed.HEEDED, Heed.MOOT) or (each.heed is Heed.UNANSWERED and is_closed)
 
 
 def _seen(conflict: Conflict, draft: _Draft, recorded: Recorded) -> ConflictState:

@@ -125,7 +125,7 @@ class Heed(StrEnum):
     """What became of a notice."""
 
     HEEDED = "heeded"  # the conflict closed, was cleared, or the overlap shrank, before the session was done
-    UNANSWERED = "unanswered"  # the session was done, and the conflict stands
+    UNANSWERED = "unanswered"  # the turn or the session was done, and the conflict stood
     MOOT = "moot"  # it was over before the notice was delivered
 
 

@@ -140,7 +140,7 @@ class NoticeDelivered(msgspec.Struct, frozen=True, tag="notice-delivered"):
 
 
 class NoticeSettled(msgspec.Struct, frozen=True, tag="notice-settled"):
-    """What became of a notice. What was unanswered is for a person; it may yet be heeded."""
+    """What became of a notice. What was unanswered is for a person; in a later turn it may yet be heeded."""
 
     id: NoticeId
     heed: Heed

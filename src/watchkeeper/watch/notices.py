@@ -151,25 +151,34 @@ def _is_back(notice: Notice, state: State) -> bool:
 
 def _settle(each: NoticeState, state: State, fresh: set[tuple[SessionId, ConflictId | None]]) -> NoticeSettled | None:
     notice = each.notice
-    if each.heed in (Heed.HEEDED, Heed.MOOT):
+    ended_at = _ended_at(state, notice.session)
+    if each.heed in (Heed.HEEDED, Heed.MOOT) or (each.heed is Heed.UNANSWERED and ended_at is not None):
         return None
     is_delivered = each.delivered_at is not None
-    over = _over(state.conflicts.get(notice.conflict), notice.severity) if notice.conflict is not None else None
+    over = (
+        _over(state.conflicts.get(notice.conflict), notice.severity, ended_at) if notice.conflict is not None else None
+    )
     if notice.entry is not None and not _is_back(notice, state):
         over = "a newer revision was queued"
     if over is not None:
         return NoticeSettled(notice.id, Heed.HEEDED if is_delivered else Heed.MOOT, over)
     if not is_delivered and notice.conflict is not None and (notice.session, notice.conflict) in fresh:
         return NoticeSettled(notice.id, Heed.MOOT, "it has become graver, and is told so")
-    session = state.sessions.get(notice.session)
-    if each.heed is None and session is not None and session.ended_at is not None:
+    if each.heed is None and ended_at is not None:
         why = "the session was done" if is_delivered else "the session was done before it could be told"
         return NoticeSettled(notice.id, Heed.UNANSWERED, why)
     return None
 
 
-def _over(conflict: ConflictState | None, told: Severity) -> str | None:
-    """Why there is nothing left to answer; None where there is."""
+def _ended_at(state: State, session: SessionId) -> Millis | None:
+    known = state.sessions.get(session)
+    return known.ended_at if known is not None else None
+
+
+def _over(conflict: ConflictState | None, told: Severity, ended_at: Millis | None) -> str | None:
+    """Why there is nothing left to answer; None where there is, or was when the session was done."""
+    if conflict is not None and ended_at is not None and conflict.changed_at >= ended_at:
+        return None
     if conflict is None or conflict.status is Status.CLOSED:
         return "the conflict is closed"
     if conflict.status is Status.DISMISSED:

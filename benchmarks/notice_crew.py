@@ -1,0 +1,460 @@
+"""The sessions of one repository, and what is done to them: planned meetings, near misses, ends, crashes, strangers."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import notice_plans as plans_of
+from measured_daemon import MeasuredDaemon
+from notice_plans import ANCHOR, FIRST, MEETINGS, NOT_HERE, OTHERS, Expected, Plan, Sides
+from notice_strangers import Stranger
+from notice_truth import WITHIN_S
+from scratch import commit_all, create_repository, git
+from scripted_agent import VENDORS, Agent, Step, apply
+from watchkeeper.app import find_place, open_log
+from watchkeeper.model.agents import SessionId
+from watchkeeper.model.events import Recorded, SessionBegan, SessionEnded
+from watchkeeper.model.ids import Seq
+
+PACE_S = (0.8, 4.0)
+"""Between two tool calls of a session; a real one thinks longer."""
+PAUSE_S = (0.5, 3.0)
+TURNOVER_S = (8.0, 20.0)
+STRANGER_S = (3.0, 8.0)
+_A_MINUTE = 20
+"""So many plans a minute there are numbers for."""
+
+
+class Crew:
+    """One repository with its daemon and its sessions."""
+
+    def __init__(
+        self, root: Path, number: int, *, shared: int, worktrees: int, minutes: float, shim: Path,
+        env: dict[str, str], dice: random.Random,
+    ) -> None:  # fmt: skip
+        self.number, self.shared, self.worktrees = number, shared, worktrees
+        self.repo = root / f"r{number}"
+        self.plans: list[Plan] = []
+        self.agents: list[Agent] = []
+        self.counts: Counter[str] = Counter()
+        self.failures: list[str] = []
+        self.leaked = 0
+        self.is_dry = False
+        self._root, self._shim, self._env, self._dice = root, shim, env, dice
+        self._guard = threading.RLock()
+        self._working: list[threading.Thread] = []
+        self._stop = threading.Event()
+        self._is_up = threading.Event()
+        self._trees = 0
+        self._read_to = Seq(0)
+        self._at_work: dict[SessionId, str] = {}
+        count = 5 * (10 + round(minutes * _A_MINUTE / 2))
+        create_repository(self.repo)
+        plans_of.write_project(self.repo, count)
+        commit_all(self.repo, "base")
+        numbers = range(FIRST, FIRST + count)
+        self._functions = iter([each for each in numbers if plans_of.is_function(each)])
+        self._sequences = iter([each for each in numbers if plans_of.is_sequence(each)])
+        self.daemon = MeasuredDaemon(self.repo, env)
+
+    @property
+    def live(self) -> list[Agent]:
+        return [each for each in self.agents if not each.is_over]
+
+    def start(self) -> None:
+        """The daemon, the worktrees, and a first session in each place."""
+        trees = [self._new_tree() for _ in range(self.worktrees)]
+        self.daemon.start(1 + len(trees))
+        self._is_up.set()
+        for tree in [self.repo] * self.shared + trees:
+            self._come(tree)
+
+    def threads(self, stop: threading.Event) -> Iterator[Callable[[], None]]:
+        """What goes on beside each other until ``stop``."""
+        self._stop = stop
+        for each in self.live:
+            self._let_work(each)
+        yield lambda: self._again(self._plant, PAUSE_S)
+        yield lambda: self._again(self._turn_over, TURNOVER_S)
+        yield lambda: self._again(self._let_strangers_speak, STRANGER_S)
+
+    def join(self) -> None:
+        for each in self._working:
+            each.join(60)
+
+    def restart(self, *, kill: bool) -> None:
+        """End the daemon, with all sessions at work, and start it anew after a moment without.
+
+        A kill comes between two calls: who was just being told may be told again after one, by design.
+        """
+        self._is_up.clear()
+        with ExitStack() as held:
+            for each in self.live if kill else ():
+                held.enter_context(each.lock)
+            self.daemon.end(kill=kill)
+        self.counts["daemon killed" if kill else "daemon restarted"] += 1
+        time.sleep(1.0)
+        self.daemon.start(1)
+        now = time.monotonic()
+        for plan in self.plans:
+            for each in plan.expected:
+                if not plan.over and plan.told(each.agent) is None:
+                    each.due, each.is_timed = max(now, each.due), False
+        self._is_up.set()
+
+    def end_sessions(self) -> None:
+        """All are done. Those in one checkout die together: the last of them is no longer one of several."""
+        for agent in self.live:
+            self._note_end(agent)
+        for agent in self.live:
+            if agent.is_sharing:
+                agent.kill()
+            else:
+                agent.end()
+
+    def wait_settled(self, within_s: float) -> None:
+        """Until all sessions have ended for the daemon, and what it was told last is recorded."""
+        ends = time.monotonic() + within_s
+        while time.monotonic() < ends and (standing := self.daemon.standing) is not None and standing.sessions:
+            time.sleep(0.2)
+        time.sleep(1.0)
+
+    def stop(self) -> None:
+        self.daemon.end()
+
+    def close(self) -> None:
+        """Nothing that was started is left."""
+        self._stop.set()
+        for agent in self.live:
+            agent.kill()
+        self.daemon.close()
+
+    def read_log(self) -> tuple[Recorded, ...]:
+        place = find_place(self.repo, self._env)
+        with open_log(place.home) as log:
+            return tuple(log.read(place.project))
+
+    # Sessions
+
+    def _come(self, tree: Path) -> Agent:
+        number = len(self.agents)
+        vendor = VENDORS[(number + self.number) % len(VENDORS)]
+        is_sharing = tree == self.repo
+        agent = Agent(f"r{self.number}x{number}", vendor, tree, self._shim, self._env, is_sharing=is_sharing)
+        agent.is_busy = True  # until it has begun
+        with self._guard:
+            self.agents.append(agent)
+            self._succeed(agent)
+        self._until(lambda: self._is_followed(agent), f"{agent.name} is heard of")
+        agent.edit(Step(agent.own, "", f'"""What {agent.name} makes."""\n\nSTEPS = 0\n\n\n{ANCHOR}'))
+        agent.is_busy = False
+        return agent
+
+    def _is_followed(self, agent: Agent) -> bool:
+        """Of a new worktree the daemon may not know yet: who works there says so until he is heard."""
+        agent.hook("SessionStart", source="startup")
+        return self._is_at_work(agent)
+
+    def _is_at_work(self, agent: Agent) -> bool:
+        """Whether it is, for the daemon."""
+        place = find_place(self.repo, self._env)
+        with self._guard, open_log(place.home) as log:
+            for each in log.read(place.project, after=self._read_to):
+                self._read_to = each.seq
+                if isinstance(each.event, SessionBegan):
+                    self._at_work[each.event.session.id] = each.event.session.vendor_id
+                elif isinstance(each.event, SessionEnded):
+                    self._at_work.pop(each.event.id, None)
+            return agent.name in self._at_work.values()
+
+    def _succeed(self, agent: Agent) -> None:
+        """Who comes to a worktree has to hear of what stands there."""
+        if agent.is_sharing:
+            return
+        for plan in self.plans:
+            if plan.is_meeting and not plan.over and agent.tree in plan.seats:
+                mine = next((each for each in plan.expected if each.agent.tree == agent.tree), None)
+                if mine is not None:
+                    now = time.monotonic()
+                    plan.expected.append(Expected(agent, mine.others, now, now, is_timed=False))
+                    for each in plan.expected:
+                        if mine.agent in each.others:
+                            each.others.append(agent)
+                            break
+
+    def _let_work(self, agent: Agent) -> None:
+        thread = threading.Thread(target=lambda: self._again(lambda: self._act(agent), PACE_S, agent))
+        self._working.append(thread)
+        thread.start()
+
+    def _act(self, agent: Agent) -> None:
+        """One of the many things that concern nobody else."""
+        if agent.is_silent:
+            return
+        with agent.lock:
+            match self._dice.randrange(10):
+                case 0 | 1 | 2:
+                    agent.read(plans_of.area_of(FIRST + self._dice.randrange(40)))
+                case 3 | 4:
+                    agent.run()
+                case 5:
+                    agent.hook("Stop")
+                    agent.hook("UserPromptSubmit", prompt="go on")
+                case _:
+                    line = next(each for each in _read(agent).splitlines(True) if each.startswith("STEPS"))
+                    agent.edit(Step(agent.own, line, f"STEPS = {int(line.split('=')[1]) + 1}\n"))
+
+    # Meetings
+
+    def _plant(self) -> None:
+        kind = self._dice.random()
+        if kind < 0.10 and self.shared:
+            self._plant_unattributed()
+        else:
+            self._plant_pair(is_meeting=kind < 0.75)
+
+    def _plant_pair(self, *, is_meeting: bool) -> None:
+        with self._taken(2) as pair:
+            if len(pair) < 2:
+                return
+            one, two = pair
+            is_here = one.tree == two.tree
+            rules = MEETINGS if is_meeting else OTHERS
+            rule = self._dice.choice([each for each in rules if not (is_here and each in NOT_HERE)])
+            number = self._number(rule)
+            if number is None:
+                return
+            sides = plans_of.sides_of(rule, number, plans_of.use_of(number, two, self._dice))
+            if is_here:
+                sides = plans_of.in_one_checkout(sides)
+            numbers = (number, number + 1) if plans_of.is_function(number) else (number,)
+            name = f"{rule}, one checkout" if is_here else rule
+            plan = Plan(self.number, name, numbers, sides.severities, seats=(one.tree, two.tree))
+            if is_meeting:
+                self._meet(plan, sides, one, two)
+            else:
+                self.plans.append(plan)
+                self._do(one, sides.one)
+                self._do(two, sides.two)
+
+    def _meet(self, plan: Plan, sides: Sides, one: Agent, two: Agent) -> None:
+        """The second makes the conflict, and both are told; then one of them takes back what it did, or nobody."""
+        self._do(one, sides.one)
+        is_silent = self._dice.random() < 0.08
+        one.is_silent = is_silent
+        plan.expected = [Expected(one, [two]), Expected(two, [one], is_saver=True)]
+        self._begin(plan)
+        through_shell = two.is_sharing and self._dice.random() < 0.25
+        self._save(plan, lambda: self._do(two, sides.two, through_shell=through_shell))
+        if through_shell:
+            plan.expected[1].is_saver = False  # whose it is comes out later
+        if is_silent:
+            self._wait_told(plan, [two])
+            plan.expected[0].since, plan.expected[0].is_timed = plan.made, False
+            self._rest(*TURNOVER_S)
+            plan.expected[0].due = time.monotonic()
+            one.is_silent = False
+            self.counts["session fell silent"] += 1
+        self._wait_told(plan, [one, two])
+        self._rest(0.2, 1.5)
+        if plan.rule == "text, one checkout":
+            who = (two, sides.two)
+        else:
+            who = self._dice.choice([(one, sides.one), (two, sides.two)])
+        if self._dice.random() < 0.7:
+            self._take_back(plan, *who)
+
+    def _plant_unattributed(self) -> None:
+        """Somebody changes a file without telling; who has changed it too has to hear of that, nobody else."""
+        number = self._number("")
+        if number is None:
+            return
+        plan = Plan(self.number, "past the hooks, alone", (number,), (), seats=(self.repo,), is_unattributed=True)
+        if self._dice.random() < 0.3:
+            self.plans.append(plan)
+            self._edit_unseen(plans_of.person_edit(number))
+            return
+        with self._taken(1) as found:
+            if not found:
+                return
+            agent = found[0]
+            plan.rule = "past the hooks, one checkout" if agent.is_sharing else "past the hooks"
+            plan.severities, plan.seats = ("major",), (self.repo, agent.tree)
+            first = plans_of.first_edit(number)
+            self._do(agent, (first,))
+            plan.expected = [Expected(agent, [])]
+            self._begin(plan)
+            self._save(plan, lambda: self._edit_unseen(plans_of.person_edit(number)))
+            plan.expected[0].is_timed = False  # nobody is named before some time has passed
+            self._wait_told(plan, [agent])
+            if self._dice.random() < 0.7:
+                self._take_back(plan, agent, (first,))
+
+    def _begin(self, plan: Plan) -> None:
+        """From here on it may be told of."""
+        plan.made, plan.made_wall = time.monotonic(), time.time()
+        for each in plan.expected:
+            each.since = each.due = plan.made
+        with self._guard:
+            self.plans.append(plan)
+
+    def _save(self, plan: Plan, save: Callable[[], float]) -> None:
+        saved = save()
+        plan.made_wall += saved - plan.made
+        plan.made = saved
+        for each in plan.expected:
+            each.due = saved
+            each.is_timed = each.is_timed and self._is_up.is_set()
+
+    def _take_back(self, plan: Plan, agent: Agent, steps: Sequence[Step]) -> None:
+        self._do(agent, [each.undone for each in reversed(steps)])
+        with self._guard:
+            plan.over = time.monotonic()
+            for each in plan.expected:
+                if each.agent not in plan.heed and plan.told(each.agent) is not None:
+                    plan.heed[each.agent] = "heeded"
+
+    def _do(self, agent: Agent, steps: Sequence[Step], *, through_shell: bool = False) -> float:
+        """Make the edits; one through a shell in a shared checkout while nobody else is at work there."""
+        saved = time.monotonic()
+        with ExitStack() as held:
+            for each in self._sharers() if through_shell else ():
+                held.enter_context(each.lock)
+            for step in steps:
+                saved = agent.edit(step, through_shell=through_shell)
+            if through_shell:
+                self.counts["edit through a shell"] += 1
+        return saved
+
+    def _edit_unseen(self, step: Step) -> float:
+        """Somebody saves, while no session of the checkout is at work."""
+        with ExitStack() as held:
+            for each in self._sharers():
+                held.enter_context(each.lock)
+            time.sleep(0.2)
+            saved = time.monotonic()
+            apply(self.repo, step)
+            time.sleep(0.2)
+        self.counts["edit past the hooks"] += 1
+        return saved
+
+    def _sharers(self) -> list[Agent]:
+        return sorted((each for each in self.live if each.is_sharing), key=lambda each: each.name)
+
+    def _wait_told(self, plan: Plan, agents: Sequence[Agent]) -> None:
+        """As long as it may take. Goes on where somebody is not told: that is counted."""
+
+        def is_late() -> bool:
+            due = max(each.due for each in plan.expected)
+            return self._is_up.is_set() and time.monotonic() - due > WITHIN_S + 1.0
+
+        while not is_late() and not all(plan.told(each) is not None for each in agents):
+            time.sleep(0.05)
+
+    # What happens to sessions
+
+    def _turn_over(self) -> None:
+        """A session ends or dies, and another comes: to the same place, or to a new worktree."""
+        if not self._is_up.is_set():
+            return
+        with self._taken(1) as found:
+            if not found:
+                return
+            agent = found[0]
+            is_kill, is_fresh = self._dice.random() < 0.4, not agent.is_sharing and self._dice.random() < 0.5
+            with self._guard, agent.lock:
+                self._note_end(agent)
+                if is_kill:
+                    agent.kill()
+                else:
+                    agent.end()
+            self.counts["session killed" if is_kill else "session ended"] += 1
+            if self._is_up.is_set():
+                self._until(lambda: not self._is_at_work(agent), f"{agent.name} is over")
+        tree = agent.tree
+        if is_fresh:
+            tree = self._new_tree()
+            self._remove_tree(agent.tree)
+            self.counts["worktree removed, another made"] += 1
+        self._let_work(self._come(tree))
+
+    def _note_end(self, agent: Agent) -> None:
+        """Of what stands and it was told, nothing came before it was done."""
+        for plan in self.plans:
+            if plan.is_meeting and not plan.over and plan.told(agent) is not None:
+                plan.heed[agent] = "unanswered"
+
+    def _remove_tree(self, tree: Path) -> None:
+        git(self.repo, "worktree", "remove", "--force", str(tree))
+        git(self.repo, "branch", "-q", "-D", tree.name)
+        with self._guard:
+            for plan in self.plans:
+                if plan.is_meeting and not plan.over and tree in plan.seats:
+                    plan.over = time.monotonic()
+                    for each in plan.expected:
+                        if each.agent not in plan.heed and plan.told(each.agent) is not None:
+                            plan.heed[each.agent] = "heeded"
+
+    def _new_tree(self) -> Path:
+        self._trees += 1
+        tree = self._root / f"r{self.number}-w{self._trees}"
+        git(self.repo, "worktree", "add", "-q", "-b", tree.name, str(tree), "main")
+        return tree
+
+    def _let_strangers_speak(self) -> None:
+        with self._taken(1) as found:  # one whose process is alive all the time: else its session may be taken up
+            for victim in found:
+                with Stranger(self._shim, self._env, victim, self.daemon.socket) as stranger:
+                    self.counts["garbage calls"] += stranger.send_garbage(self._dice)
+                    self.counts["forged calls"] += stranger.speak_as_victim()
+                    self.leaked += stranger.heard
+
+    # In general
+
+    @contextmanager
+    def _taken(self, count: int) -> Iterator[list[Agent]]:
+        """So many sessions that nothing else is done with meanwhile; none where there are too few."""
+        with self._guard:
+            free = [each for each in self.live if not each.is_busy]
+            taken = self._dice.sample(free, count) if len(free) >= count else []
+            for each in taken:
+                each.is_busy = True
+        try:
+            yield taken
+        finally:
+            for each in taken:
+                each.is_busy = False
+
+    def _number(self, rule: str) -> int | None:
+        found = next(self._sequences if rule == "resource" else self._functions, None)
+        self.is_dry |= found is None
+        return found
+
+    def _rest(self, least: float, most: float) -> None:
+        self._stop.wait(self._dice.uniform(least, most))
+
+    def _again(self, work: Callable[[], None], pause: tuple[float, float], agent: Agent | None = None) -> None:
+        while not self._stop.wait(self._dice.uniform(*pause)) and not (agent is not None and agent.is_over):
+            try:
+                work()
+            except Exception:  # noqa: BLE001 - a script that fails is counted, and the others go on
+                self.failures.append(traceback.format_exc())
+                print(self.failures[-1], flush=True)
+
+    def _until(self, condition: Callable[[], bool], what: str) -> None:
+        ends = time.monotonic() + 40.0
+        while not condition():
+            if time.monotonic() > ends:
+                raise RuntimeError(f"never: {what}")
+            time.sleep(0.1)
+
+
+def _read(agent: Agent) -> str:
+    return (agent.tree / agent.own).read_text()
