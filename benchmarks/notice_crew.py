@@ -50,7 +50,7 @@ class Crew:
         self._root, self._shim, self._env, self._dice = root, shim, env, dice
         self._guard = threading.RLock()
         self._working: list[threading.Thread] = []
-        self._stop = threading.Event()
+        self._stop, self._rest_of_work = threading.Event(), threading.Event()
         self._is_up = threading.Event()
         self._trees = 0
         self._read_to = Seq(0)
@@ -86,6 +86,8 @@ class Crew:
         yield lambda: self._again(self._let_strangers_speak, STRANGER_S)
 
     def join(self) -> None:
+        """Nothing more is planned: the sessions end their work."""
+        self._rest_of_work.set()
         for each in self._working:
             each.join(60)
 
@@ -132,6 +134,7 @@ class Crew:
     def close(self) -> None:
         """Nothing that was started is left."""
         self._stop.set()
+        self._rest_of_work.set()
         for agent in self.live:
             agent.kill()
         self.daemon.close()
@@ -441,7 +444,8 @@ class Crew:
         self._stop.wait(self._dice.uniform(least, most))
 
     def _again(self, work: Callable[[], None], pause: tuple[float, float], agent: Agent | None = None) -> None:
-        while not self._stop.wait(self._dice.uniform(*pause)) and not (agent is not None and agent.is_over):
+        stop = self._stop if agent is None else self._rest_of_work
+        while not stop.wait(self._dice.uniform(*pause)) and not (agent is not None and agent.is_over):
             try:
                 work()
             except Exception:  # noqa: BLE001 - a script that fails is counted, and the others go on

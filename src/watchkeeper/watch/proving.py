@@ -19,7 +19,10 @@ from watchkeeper.watch.pairs import PairKey
 
 About = Callable[[PairKey], tuple[Sequence[Conflict], Sequence[Change]]]
 """What is suspected of changes at the moment, and those of them that are live."""
+TreeOf = Callable[[ChangeId], Sha | None]
+"""The tree of a live change as it is now; None where it is gone."""
 _MOST_PREPARED = 2
+_MOST_ASKED = 4
 _Standing = tuple[tuple[Sha, ...], tuple[ConflictId, ...]]
 
 
@@ -61,6 +64,7 @@ class Proving:
         self._state = state
         self._waiting: dict[PairKey, None] = {}
         self._standing: dict[PairKey, _Standing] = {}
+        self._asked: dict[PairKey, dict[frozenset[Sha], tuple[Conflict, ...]]] = {}
         self._united: frozenset[tuple[ChangeId, Sha]] = frozenset()
         self._awaited: set[PairKey] = set()
         self.proofs = 0
@@ -104,15 +108,19 @@ class Proving:
         self._standing[key] = standing
         self.proofs += 1
         self._awaited.add(key)
+        self._remember(key, frozenset(standing[0]), suspicions)
         self._prover.prove([live for _, live in pair], suspicions)
         return ()
 
-    def take_finished(self, about: About) -> tuple[Event, ...]:
-        """What came out in the background. Of trees that have moved on since, only what they broke together."""
+    def take_finished(self, about: About, tree_of: TreeOf) -> tuple[Event, ...]:
+        """What came out in the background. Of trees that have moved on since, only what they broke together.
+
+        What was suspected when it was begun and is over by now is nothing new.
+        """
         events: list[Event] = []
         for proof in self._prover.finished():
             if isinstance(proof, UnionProof):
-                events += self._follow_union(proof, about)
+                events += self._follow_union(proof, about, tree_of)
                 continue
             key = frozenset(proof.changes)
             standing = self._standing.get(key)
@@ -126,7 +134,7 @@ class Proving:
                 events += self._follow(proof, suspicions, changes, self._state())
             elif proof.outcome is Outcome.PROVED and suspicions:
                 past = msgspec.structs.replace(proof, is_past=True)
-                emergent = make_emergent(past, suspicions, changes)
+                emergent = make_emergent(past, [*self._suspected_then(proof), *suspicions], changes)
                 events += _told(past, suspicions, emergent, self._state())
         return tuple(events)
 
@@ -137,8 +145,22 @@ class Proving:
             self._united = now
             self._prover.unite(changes)
 
-    def _follow_union(self, union: UnionProof, about: About) -> list[Event]:
-        """Sets of two are said of the pair; larger ones are conflicts of their own, closed when they are not found."""
+    def _remember(self, pair: PairKey, trees: frozenset[Sha], suspicions: Sequence[Conflict]) -> None:
+        asked = self._asked.setdefault(pair, {})
+        asked.pop(trees, None)
+        asked[trees] = tuple(suspicions)
+        while len(asked) > _MOST_ASKED:
+            del asked[next(iter(asked))]
+
+    def _suspected_then(self, proof: Proof) -> tuple[Conflict, ...]:
+        """What was suspected of these trees when their merge was asked for."""
+        return self._asked.get(frozenset(proof.changes), {}).get(frozenset(proof.trees), ())
+
+    def _follow_union(self, union: UnionProof, about: About, tree_of: TreeOf) -> list[Event]:
+        """Sets of two are said of the pair; larger ones are conflicts of their own, closed when they are not found.
+
+        Of a set in which somebody saved meanwhile nothing is said: it may be over, and nobody would take it back.
+        """
         is_past = self._united != frozenset(zip(union.changes, union.trees, strict=True))
         self.unions += 1
         known, events, kept = self._state(), list[Event](), set[ConflictId]()
@@ -148,7 +170,8 @@ class Proving:
             if len(changes) == len(proof.changes):
                 emergent = make_emergent(proof, suspicions, changes)
                 kept |= {conflict.id for conflict in emergent}
-                events += _told_emergent(emergent, proof, known)
+                if all(tree_of(change) == tree for change, tree in zip(proof.changes, proof.trees, strict=True)):
+                    events += _told_emergent(emergent, proof, known)
         if is_past:
             return events  # a newer union will say what is over
         members = frozenset(union.changes)
@@ -163,6 +186,7 @@ class Proving:
         """Nobody suspects the pair any more, or one of its changes is gone."""
         self._waiting.pop(pair, None)
         self._awaited.discard(pair)
+        self._asked.pop(pair, None)
         if self._standing.pop(pair, None) is not None:
             self._prover.cancel(pair)
 
@@ -177,7 +201,8 @@ class Proving:
     def _follow(
         self, proof: Proof, suspicions: Sequence[Conflict], changes: Sequence[Change], known: State
     ) -> tuple[Event, ...]:
-        emergent = make_emergent(proof, suspicions, changes) if proof.outcome is Outcome.PROVED else ()
+        named = [*self._suspected_then(proof), *suspicions]
+        emergent = make_emergent(proof, named, changes) if proof.outcome is Outcome.PROVED else ()
         events = _told(proof, suspicions, emergent, known)
         kept = frozenset(conflict.id for conflict in emergent)
         return (*events, *self._closed(frozenset(proof.changes), known, kept, CloseReason.RESOLVED))

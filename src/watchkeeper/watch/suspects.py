@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import msgspec
 
 from watchkeeper.conflicts.lifecycle import State
 from watchkeeper.model.changes import Change
 from watchkeeper.model.conflicts import Conflict, Kind
+from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.events import Event
+from watchkeeper.model.ids import ChangeId, Sha
 from watchkeeper.model.probing import LiveTree
 from watchkeeper.watch.board import Board
 from watchkeeper.watch.pairs import PairKey
@@ -69,7 +72,7 @@ class Suspects:
 
     def take_finished(self) -> tuple[Event, ...]:
         """What came of the merges that ran in the background."""
-        return self._proving.take_finished(self._suspected) if self._proving is not None else ()
+        return self._proving.take_finished(self._suspected, self._tree_of) if self._proving is not None else ()
 
     def close(self) -> None:
         """End what runs."""
@@ -81,6 +84,13 @@ class Suspects:
 
     def _tree(self, change: Change) -> LiveTree:
         return self._board.analyst.live_tree(change, self._board.files[change.id])
+
+    def _tree_of(self, identity: ChangeId) -> Sha | None:
+        """The change's tree as it is now; None where it is gone, or cannot be made."""
+        party, files = self._board.parties.get(identity), self._board.files.get(identity)
+        with suppress(WatchkeeperError):
+            return self._board.analyst.live_tree(party.change, files).tree if party and files else None
+        return None
 
     def _live_trees(self, changes: Sequence[Change]) -> list[tuple[Change, LiveTree]]:
         trees = [self._tree(change) for change in changes]
