@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import notice_plans as plans_of
 from measured_daemon import MeasuredDaemon
 from notice_plans import ANCHOR, FIRST, MEETINGS, NOT_HERE, OTHERS, Expected, Plan, Sides
 from notice_strangers import Stranger
-from notice_truth import WITHIN_S
 from scratch import commit_all, create_repository, git
 from scripted_agent import VENDORS, Agent, Step, apply
 from watchkeeper.app import find_place, open_log
@@ -23,11 +23,20 @@ from watchkeeper.model.agents import SessionId
 from watchkeeper.model.events import Recorded, SessionBegan, SessionEnded
 from watchkeeper.model.ids import Seq
 
-PACE_S = (0.8, 4.0)
-"""Between two tool calls of a session; a real one thinks longer."""
-PAUSE_S = (0.5, 3.0)
-TURNOVER_S = (8.0, 20.0)
-STRANGER_S = (3.0, 8.0)
+Span = tuple[float, float]
+
+
+class Pace(NamedTuple):
+    """Seconds, least and most: between two tool calls of a session (a real one thinks longer), between two plans, until
+    the next session ends, between two strangers. ``within`` is how long a session may wait to be told."""
+
+    call: Span = (0.8, 4.0)
+    plan: Span = (0.5, 3.0)
+    turnover: Span = (8.0, 20.0)
+    stranger: Span = (3.0, 8.0)
+    within: float = 10.0
+
+
 _A_MINUTE = 20
 """So many plans a minute there are numbers for."""
 
@@ -36,7 +45,7 @@ class Crew:
     """One repository with its daemon and its sessions."""
 
     def __init__(
-        self, root: Path, number: int, *, shared: int, worktrees: int, minutes: float, shim: Path,
+        self, root: Path, number: int, *, shared: int, worktrees: int, minutes: float, pace: Pace, shim: Path,
         env: dict[str, str], dice: random.Random,
     ) -> None:  # fmt: skip
         self.number, self.shared, self.worktrees = number, shared, worktrees
@@ -47,6 +56,7 @@ class Crew:
         self.failures: list[str] = []
         self.leaked = 0
         self.is_dry = False
+        self._pace = pace
         self._root, self._shim, self._env, self._dice = root, shim, env, dice
         self._guard = threading.RLock()
         self._working: list[threading.Thread] = []
@@ -55,7 +65,7 @@ class Crew:
         self._trees = 0
         self._read_to = Seq(0)
         self._at_work: dict[SessionId, str] = {}
-        count = 5 * (10 + round(minutes * _A_MINUTE / 2))
+        count = 5 * (10 + round(minutes * _A_MINUTE / pace.plan[0] / 4))
         create_repository(self.repo)
         plans_of.write_project(self.repo, count)
         commit_all(self.repo, "base")
@@ -81,9 +91,9 @@ class Crew:
         self._stop = stop
         for each in self.live:
             self._let_work(each)
-        yield lambda: self._again(self._plant, PAUSE_S)
-        yield lambda: self._again(self._turn_over, TURNOVER_S)
-        yield lambda: self._again(self._let_strangers_speak, STRANGER_S)
+        yield lambda: self._again(self._plant, self._pace.plan)
+        yield lambda: self._again(self._turn_over, self._pace.turnover)
+        yield lambda: self._again(self._let_strangers_speak, self._pace.stranger)
 
     def join(self) -> None:
         """Nothing more is planned: the sessions end their work."""
@@ -112,14 +122,15 @@ class Crew:
         self._is_up.set()
 
     def end_sessions(self) -> None:
-        """All are done. Those in one checkout die together: the last of them is no longer one of several."""
+        """All are done. Those in one checkout die together: the last of them would no longer be one of several."""
+        for agent in self.live:
+            if not agent.is_sharing:
+                self._note_end(agent)
+                agent.end()
         for agent in self.live:
             self._note_end(agent)
         for agent in self.live:
-            if agent.is_sharing:
-                agent.kill()
-            else:
-                agent.end()
+            agent.kill()
 
     def wait_settled(self, within_s: float) -> None:
         """Until all sessions have ended for the daemon, and what it was told last is recorded."""
@@ -193,7 +204,7 @@ class Crew:
                             break
 
     def _let_work(self, agent: Agent) -> None:
-        thread = threading.Thread(target=lambda: self._again(lambda: self._act(agent), PACE_S, agent))
+        thread = threading.Thread(target=lambda: self._again(lambda: self._act(agent), self._pace.call, agent))
         self._working.append(thread)
         thread.start()
 
@@ -261,7 +272,7 @@ class Crew:
         if is_silent:
             self._wait_told(plan, [two])
             plan.expected[0].since, plan.expected[0].is_timed = plan.made, False
-            self._rest(*TURNOVER_S)
+            self._rest(*self._pace.turnover)
             plan.expected[0].due = time.monotonic()
             one.is_silent = False
             self.counts["session fell silent"] += 1
@@ -356,7 +367,7 @@ class Crew:
 
         def is_late() -> bool:
             due = max(each.due for each in plan.expected)
-            return self._is_up.is_set() and time.monotonic() - due > WITHIN_S + 1.0
+            return self._is_up.is_set() and time.monotonic() - due > self._pace.within + 1.0
 
         while not is_late() and not all(plan.told(each) is not None for each in agents):
             time.sleep(0.05)

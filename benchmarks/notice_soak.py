@@ -27,13 +27,14 @@ from pathlib import Path
 from typing import Any
 
 from figures import record_figures
-from notice_crew import Crew
+from notice_crew import Crew, Pace
 from notice_truth import FAULTS, Story, Verdict, judge, spread
 from scratch import ROOT
 
 SHARING = 2
 """So many repositories have sessions that share a checkout."""
 _SETTLE_S = 20.0
+_PACE = Pace()
 
 
 def main(arguments: list[str]) -> int:
@@ -44,7 +45,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="notice-soak-") as folder:
-        figures, verdict = soak(Path(folder), options)
+        figures, verdict = soak(
+            Path(folder), minutes=options.minutes, repositories=options.repositories, sessions=options.sessions,
+            seed=options.seed,
+        )  # fmt: skip
     print(json.dumps(figures, indent=1))
     for sentence in verdict.sentences[:50]:
         print(sentence)
@@ -58,21 +62,31 @@ def is_right(figures: dict[str, Any]) -> bool:
     return not any(figures["faults"].values()) and not figures["idle"] and bool(figures["meetings"])
 
 
-def soak(root: Path, options: argparse.Namespace) -> tuple[dict[str, Any], Verdict]:
+def soak(
+    root: Path, *, minutes: float, repositories: int, sessions: int, seed: int, pace: Pace = _PACE
+) -> tuple[dict[str, Any], Verdict]:
     """All of it; whatever was started has ended when it returns."""
     from watchkeeper.agents.shimcopy import render_shim
 
     home = root / "home"
     env = {**os.environ, "WATCHKEEPER_HOME": str(home), "PYTHONPATH": str(ROOT / "src")}
-    os.environ["WATCHKEEPER_HOME"] = str(home)
     shim = root / "shim.py"
     shim.write_bytes(render_shim(home, 20.0))
     crews: list[Crew] = []
     try:
-        crews.extend(_crew(root, number, options, shim, env) for number in range(options.repositories))
+        for number in range(repositories):
+            seats = sessions // repositories
+            shared = max(3, seats // 2) if number < SHARING else 0
+            dice = random.Random(f"{seed} {number}")
+            crews.append(
+                Crew(
+                    root, number, shared=shared, worktrees=max(seats - shared, 2), minutes=minutes, pace=pace,
+                    shim=shim, env=env, dice=dice,
+                )
+            )  # fmt: skip
         for crew in crews:
             crew.start()
-        lasted = _run(crews, options.minutes * 60)
+        lasted = _run(crews, minutes * 60)
         end = time.monotonic()
         for crew in crews:
             crew.end_sessions()
@@ -84,17 +98,8 @@ def soak(root: Path, options: argparse.Namespace) -> tuple[dict[str, Any], Verdi
         for crew in crews:
             crew.close()
     plans = [plan for crew in crews for plan in crew.plans]
-    verdict = judge(plans, [(crew.agents, Story(crew.read_log())) for crew in crews], end)
+    verdict = judge(plans, [(crew.agents, Story(crew.read_log())) for crew in crews], end, within_s=pace.within)
     return _figures(crews, verdict, lasted), verdict
-
-
-def _crew(root: Path, number: int, options: argparse.Namespace, shim: Path, env: dict[str, str]) -> Crew:
-    seats = options.sessions // options.repositories
-    shared = max(3, seats // 2) if number < min(SHARING, options.repositories) else 0
-    return Crew(
-        root, number, shared=shared, worktrees=max(seats - shared, 2), minutes=options.minutes, shim=shim, env=env,
-        dice=random.Random(f"{options.seed} {number}"),
-    )  # fmt: skip
 
 
 def _run(crews: list[Crew], seconds: float) -> float:

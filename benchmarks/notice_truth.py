@@ -20,19 +20,20 @@ from watchkeeper.model.events import (
     SessionForged,
 )
 
-WITHIN_S = 10.0
-"""So long after the save that made the conflict a session that makes calls is told, or has been missed."""
 SWEPT_S = 5.0
 """So long after its process is gone a session may still count as being at work."""
-GRACE_S = 2.0
-"""So long after the save that mended it a notice may still be on its way."""
 FAULTS = ("missed", "duplicate", "wrong_party", "wrong_words", "wrong_heed", "unrecorded", "unheard", "blamed")
 
 
 @dataclass
 class Verdict:
-    """Counts of faults by kind, each with a sentence; and how long it took, in milliseconds."""
+    """Counts of faults by kind, each with a sentence; and how long it took, in milliseconds.
 
+    ``within_s`` after the save that made a conflict a session that makes calls is told, or has been missed; for a fifth
+    of it a notice may still be on its way after the save that mended it.
+    """
+
+    within_s: float = 10.0
     faults: Counter[str] = field(default_factory=Counter)
     sentences: list[str] = field(default_factory=list)
     saver_ms: list[float] = field(default_factory=list)
@@ -81,9 +82,11 @@ class Story:
                 pass
 
 
-def judge(plans: Sequence[Plan], crews: Sequence[tuple[Sequence[Agent], Story]], end: float) -> Verdict:
+def judge(
+    plans: Sequence[Plan], crews: Sequence[tuple[Sequence[Agent], Story]], end: float, *, within_s: float
+) -> Verdict:
     """Everything that was told and not told until ``end``; ``crews`` are the sessions and the record of each daemon."""
-    verdict = Verdict()
+    verdict = Verdict(within_s)
     for number, (agents, story) in enumerate(crews):
         own = [plan for plan in plans if plan.repository == number]
         by_number = {each: plan for plan in own for each in plan.numbers}
@@ -107,7 +110,7 @@ def _judge_told(agent: Agent, plans: dict[int, Plan], story: Story, verdict: Ver
             continue
         plan = next(iter(about.values()))
         expected = _find_expected(plan, agent)
-        if expected is None or told.at < expected.since or (plan.over and told.at > plan.over + GRACE_S):
+        if expected is None or told.at < expected.since or (plan.over and told.at > plan.over + verdict.within_s / 5):
             verdict.note("wrong_party", f"{agent.name} is told of {_named(plan)} at {told.at:.1f}: {told.text[:400]!r}")
             continue
         _judge_words(told, plan, expected, story, verdict)
@@ -145,10 +148,10 @@ def _judge_plan(plan: Plan, story: Story, verdict: Verdict, end: float) -> None:
         told = plan.told(each.agent)
         until = min(plan.over or end, each.agent.ended, end)
         if told is None:
-            if until - each.due >= WITHIN_S:
+            if until - each.due >= verdict.within_s:
                 verdict.note("missed", f"{each.agent.name} ({each.agent.vendor}) is not told of {_named(plan)}")
             continue
-        if told - each.due > WITHIN_S:
+        if told - each.due > verdict.within_s:
             verdict.note("missed", f"{each.agent.name} is told of {_named(plan)} only after {told - each.due:.1f} s")
         if each.is_timed:
             (verdict.saver_ms if each.is_saver else verdict.other_ms).append((told - plan.made) * 1000)

@@ -75,9 +75,8 @@ class Agent:
         self.is_busy = self.is_silent = self.is_over = False
         self.began, self.ended = time.monotonic(), float("inf")
         self.own = f"work/{name}.py"
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _RUNNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env
-        )
+        self._env = env
+        self._process: subprocess.Popen[str] | None = None
 
     def hook(self, event: str, **fields: object) -> None:
         """One call of the shim; what it is told is kept with the moment at which it came."""
@@ -93,6 +92,10 @@ class Agent:
 
     def send(self, payload: str) -> str:
         """What the hook prints for anything at all."""
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _RUNNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=self._env
+            )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps([str(self.shim), self.vendor, str(self.tree), payload]) + "\n")
@@ -153,16 +156,19 @@ class Agent:
         return {"file_path": place, "old_string": step.old, "new_string": step.new, "content": step.new}
 
     def _close(self, *, kill: bool) -> None:
-        if not self.is_over:
-            self.is_over, self.ended = True, time.monotonic()
-            if kill:
-                self._process.kill()
-            else:
-                self._process.communicate()
-            self._process.wait(30)
-            for pipe in (self._process.stdin, self._process.stdout):
-                if pipe is not None:
-                    pipe.close()
+        if self.is_over:
+            return
+        self.is_over, self.ended = True, time.monotonic()
+        if self._process is None:
+            return
+        if kill:
+            self._process.kill()
+        else:
+            self._process.communicate()
+        self._process.wait(30)
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
 
 
 def apply(tree: Path, step: Step) -> None:
