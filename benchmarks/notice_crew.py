@@ -1,4 +1,4 @@
-"""The sessions of one repository, and what is done to them: planned meetings, near misses, ends, crashes, strangers."""
+"""The sessions of one repository at work, and what happens to them: ends, crashes, new ones, strangers, no daemon."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import notice_plans as plans_of
 from measured_daemon import MeasuredDaemon
-from notice_plans import ANCHOR, FIRST, MEETINGS, NOT_HERE, OTHERS, Expected, Plan, Sides
+from notice_plans import ANCHOR, FIRST, Expected, Plan
+from notice_planter import Planter
 from notice_strangers import Stranger
 from scratch import commit_all, create_repository, git
-from scripted_agent import VENDORS, Agent, Step, apply
+from scripted_agent import VENDORS, Agent, Step
 from watchkeeper.app import find_place, open_log
 from watchkeeper.model.agents import SessionId
 from watchkeeper.model.events import Recorded, SessionBegan, SessionEnded
@@ -56,12 +57,12 @@ class Crew:
         self.failures: list[str] = []
         self.leaked = 0
         self.is_dry = False
-        self._pace = pace
-        self._root, self._shim, self._env, self._dice = root, shim, env, dice
-        self._guard = threading.RLock()
+        self.pace = pace
+        self._root, self._shim, self._env, self.dice = root, shim, env, dice
+        self.guard = threading.RLock()
         self._working: list[threading.Thread] = []
         self._stop, self._rest_of_work = threading.Event(), threading.Event()
-        self._is_up = threading.Event()
+        self.is_up = threading.Event()
         self._trees = 0
         self._read_to = Seq(0)
         self._at_work: dict[SessionId, str] = {}
@@ -82,7 +83,7 @@ class Crew:
         """The daemon, the worktrees, and a first session in each place."""
         trees = [self._new_tree() for _ in range(self.worktrees)]
         self.daemon.start(1 + len(trees))
-        self._is_up.set()
+        self.is_up.set()
         for tree in [self.repo] * self.shared + trees:
             self._come(tree)
 
@@ -91,9 +92,9 @@ class Crew:
         self._stop = stop
         for each in self.live:
             self._let_work(each)
-        yield lambda: self._again(self._plant, self._pace.plan)
-        yield lambda: self._again(self._turn_over, self._pace.turnover)
-        yield lambda: self._again(self._let_strangers_speak, self._pace.stranger)
+        yield lambda: self._again(Planter(self).plant, self.pace.plan)
+        yield lambda: self._again(self._turn_over, self.pace.turnover)
+        yield lambda: self._again(self._let_strangers_speak, self.pace.stranger)
 
     def join(self) -> None:
         """Nothing more is planned: the sessions end their work."""
@@ -106,7 +107,7 @@ class Crew:
 
         A kill comes between two calls: who was just being told may be told again after one, by design.
         """
-        self._is_up.clear()
+        self.is_up.clear()
         with ExitStack() as held:
             for each in self.live if kill else ():
                 held.enter_context(each.lock)
@@ -119,7 +120,7 @@ class Crew:
             for each in plan.expected:
                 if not plan.over and plan.told(each.agent) is None:
                     each.due, each.is_timed = max(now, each.due), False
-        self._is_up.set()
+        self.is_up.set()
 
     def end_sessions(self) -> None:
         """All are done. Those in one checkout die together: the last of them would no longer be one of several."""
@@ -163,7 +164,7 @@ class Crew:
         is_sharing = tree == self.repo
         agent = Agent(f"r{self.number}x{number}", vendor, tree, self._shim, self._env, is_sharing=is_sharing)
         agent.is_busy = True  # until it has begun
-        with self._guard:
+        with self.guard:
             self.agents.append(agent)
             self._succeed(agent)
         self._until(lambda: self._is_followed(agent), f"{agent.name} is heard of")
@@ -179,7 +180,7 @@ class Crew:
     def _is_at_work(self, agent: Agent) -> bool:
         """Whether it is, for the daemon."""
         place = find_place(self.repo, self._env)
-        with self._guard, open_log(place.home) as log:
+        with self.guard, open_log(place.home) as log:
             for each in log.read(place.project, after=self._read_to):
                 self._read_to = each.seq
                 if isinstance(each.event, SessionBegan):
@@ -204,7 +205,7 @@ class Crew:
                             break
 
     def _let_work(self, agent: Agent) -> None:
-        thread = threading.Thread(target=lambda: self._again(lambda: self._act(agent), self._pace.call, agent))
+        thread = threading.Thread(target=lambda: self._again(lambda: self._act(agent), self.pace.call, agent))
         self._working.append(thread)
         thread.start()
 
@@ -213,11 +214,15 @@ class Crew:
         if agent.is_silent:
             return
         with agent.lock:
-            match self._dice.randrange(10):
+            match self.dice.randrange(10):
                 case 0 | 1 | 2:
-                    agent.read(plans_of.area_of(FIRST + self._dice.randrange(40)))
+                    agent.read(plans_of.area_of(FIRST + self.dice.randrange(40)))
                 case 3 | 4:
                     agent.run()
+                case 5 if not agent.is_sharing and self.dice.random() < 0.5:
+                    with agent.tool("run", {"command": "git commit -qam work"}):
+                        commit_all(agent.tree, "work")
+                    self.counts["commit"] += 1
                 case 5:
                     agent.hook("Stop")
                     agent.hook("UserPromptSubmit", prompt="go on")
@@ -225,172 +230,27 @@ class Crew:
                     line = next(each for each in _read(agent).splitlines(True) if each.startswith("STEPS"))
                     agent.edit(Step(agent.own, line, f"STEPS = {int(line.split('=')[1]) + 1}\n"))
 
-    # Meetings
-
-    def _plant(self) -> None:
-        kind = self._dice.random()
-        if kind < 0.10 and self.shared:
-            self._plant_unattributed()
-        else:
-            self._plant_pair(is_meeting=kind < 0.75)
-
-    def _plant_pair(self, *, is_meeting: bool) -> None:
-        with self._taken(2) as pair:
-            if len(pair) < 2:
-                return
-            one, two = pair
-            is_here = one.tree == two.tree
-            rules = MEETINGS if is_meeting else OTHERS
-            rule = self._dice.choice([each for each in rules if not (is_here and each in NOT_HERE)])
-            number = self._number(rule)
-            if number is None:
-                return
-            sides = plans_of.sides_of(rule, number, plans_of.use_of(number, two, self._dice))
-            if is_here:
-                sides = plans_of.in_one_checkout(sides)
-            numbers = (number, number + 1) if plans_of.is_function(number) else (number,)
-            name = f"{rule}, one checkout" if is_here else rule
-            plan = Plan(self.number, name, numbers, sides.severities, seats=(one.tree, two.tree))
-            if is_meeting:
-                self._meet(plan, sides, one, two)
-            else:
-                self.plans.append(plan)
-                self._do(one, sides.one)
-                self._do(two, sides.two)
-
-    def _meet(self, plan: Plan, sides: Sides, one: Agent, two: Agent) -> None:
-        """The second makes the conflict, and both are told; then one of them takes back what it did, or nobody."""
-        self._do(one, sides.one)
-        is_silent = self._dice.random() < 0.08
-        one.is_silent = is_silent
-        plan.expected = [Expected(one, [two]), Expected(two, [one], is_saver=True)]
-        self._begin(plan)
-        through_shell = two.is_sharing and self._dice.random() < 0.25
-        self._save(plan, lambda: self._do(two, sides.two, through_shell=through_shell))
-        if through_shell:
-            plan.expected[1].is_saver = False  # whose it is comes out later
-        if is_silent:
-            self._wait_told(plan, [two])
-            plan.expected[0].since, plan.expected[0].is_timed = plan.made, False
-            self._rest(*self._pace.turnover)
-            plan.expected[0].due = time.monotonic()
-            one.is_silent = False
-            self.counts["session fell silent"] += 1
-        self._wait_told(plan, [one, two])
-        self._rest(0.2, 1.5)
-        if plan.rule == "text, one checkout":
-            who = (two, sides.two)
-        else:
-            who = self._dice.choice([(one, sides.one), (two, sides.two)])
-        if self._dice.random() < 0.7:
-            self._take_back(plan, *who)
-
-    def _plant_unattributed(self) -> None:
-        """Somebody changes a file without telling; who has changed it too has to hear of that, nobody else."""
-        number = self._number("")
-        if number is None:
-            return
-        plan = Plan(self.number, "past the hooks, alone", (number,), (), seats=(self.repo,), is_unattributed=True)
-        if self._dice.random() < 0.3:
-            self.plans.append(plan)
-            self._edit_unseen(plans_of.person_edit(number))
-            return
-        with self._taken(1) as found:
-            if not found:
-                return
-            agent = found[0]
-            plan.rule = "past the hooks, one checkout" if agent.is_sharing else "past the hooks"
-            plan.severities, plan.seats = ("major",), (self.repo, agent.tree)
-            first = plans_of.first_edit(number)
-            self._do(agent, (first,))
-            plan.expected = [Expected(agent, [])]
-            self._begin(plan)
-            self._save(plan, lambda: self._edit_unseen(plans_of.person_edit(number)))
-            plan.expected[0].is_timed = False  # nobody is named before some time has passed
-            self._wait_told(plan, [agent])
-            if self._dice.random() < 0.7:
-                self._take_back(plan, agent, (first,))
-
-    def _begin(self, plan: Plan) -> None:
-        """From here on it may be told of."""
-        plan.made, plan.made_wall = time.monotonic(), time.time()
-        for each in plan.expected:
-            each.since = each.due = plan.made
-        with self._guard:
-            self.plans.append(plan)
-
-    def _save(self, plan: Plan, save: Callable[[], float]) -> None:
-        saved = save()
-        plan.made_wall += saved - plan.made
-        plan.made = saved
-        for each in plan.expected:
-            each.due = saved
-            each.is_timed = each.is_timed and self._is_up.is_set()
-
-    def _take_back(self, plan: Plan, agent: Agent, steps: Sequence[Step]) -> None:
-        self._do(agent, [each.undone for each in reversed(steps)])
-        with self._guard:
-            plan.over = time.monotonic()
-            for each in plan.expected:
-                if each.agent not in plan.heed and plan.told(each.agent) is not None:
-                    plan.heed[each.agent] = "heeded"
-
-    def _do(self, agent: Agent, steps: Sequence[Step], *, through_shell: bool = False) -> float:
-        """Make the edits; one through a shell in a shared checkout while nobody else is at work there."""
-        saved = time.monotonic()
-        with ExitStack() as held:
-            for each in self._sharers() if through_shell else ():
-                held.enter_context(each.lock)
-            for step in steps:
-                saved = agent.edit(step, through_shell=through_shell)
-            if through_shell:
-                self.counts["edit through a shell"] += 1
-        return saved
-
-    def _edit_unseen(self, step: Step) -> float:
-        """Somebody saves, while no session of the checkout is at work."""
-        with ExitStack() as held:
-            for each in self._sharers():
-                held.enter_context(each.lock)
-            time.sleep(0.2)
-            saved = time.monotonic()
-            apply(self.repo, step)
-            time.sleep(0.2)
-        self.counts["edit past the hooks"] += 1
-        return saved
-
-    def _sharers(self) -> list[Agent]:
-        return sorted((each for each in self.live if each.is_sharing), key=lambda each: each.name)
-
-    def _wait_told(self, plan: Plan, agents: Sequence[Agent]) -> None:
-        """As long as it may take. Goes on where somebody is not told: that is counted."""
-
-        def is_late() -> bool:
-            due = max(each.due for each in plan.expected)
-            return self._is_up.is_set() and time.monotonic() - due > self._pace.within + 1.0
-
-        while not is_late() and not all(plan.told(each) is not None for each in agents):
-            time.sleep(0.05)
-
     # What happens to sessions
 
     def _turn_over(self) -> None:
         """A session ends or dies, and another comes: to the same place, or to a new worktree."""
-        if not self._is_up.is_set():
+        if not self.is_up.is_set():
             return
-        with self._taken(1) as found:
+        with self.taken(1) as found:
             if not found:
                 return
             agent = found[0]
-            is_kill, is_fresh = self._dice.random() < 0.4, not agent.is_sharing and self._dice.random() < 0.5
-            with self._guard, agent.lock:
+            is_kill, is_fresh = self.dice.random() < 0.4, not agent.is_sharing and self.dice.random() < 0.5
+            with self.guard, agent.lock:
                 self._note_end(agent)
                 if is_kill:
                     agent.kill()
                 else:
                     agent.end()
             self.counts["session killed" if is_kill else "session ended"] += 1
-            if self._is_up.is_set():
+            if is_kill and not is_fresh and self.dice.random() < 0.3:
+                self.counts["session started anew at once"] += 1
+            elif self.is_up.is_set():
                 self._until(lambda: not self._is_at_work(agent), f"{agent.name} is over")
         tree = agent.tree
         if is_fresh:
@@ -408,13 +268,10 @@ class Crew:
     def _remove_tree(self, tree: Path) -> None:
         git(self.repo, "worktree", "remove", "--force", str(tree))
         git(self.repo, "branch", "-q", "-D", tree.name)
-        with self._guard:
+        with self.guard:
             for plan in self.plans:
                 if plan.is_meeting and not plan.over and tree in plan.seats:
-                    plan.over = time.monotonic()
-                    for each in plan.expected:
-                        if each.agent not in plan.heed and plan.told(each.agent) is not None:
-                            plan.heed[each.agent] = "heeded"
+                    plan.end(time.monotonic())
 
     def _new_tree(self) -> Path:
         self._trees += 1
@@ -423,21 +280,24 @@ class Crew:
         return tree
 
     def _let_strangers_speak(self) -> None:
-        with self._taken(1) as found:  # one whose process is alive all the time: else its session may be taken up
+        with self.taken(1) as found:  # one whose process is alive all the time: else its session may be taken up
             for victim in found:
                 with Stranger(self._shim, self._env, victim, self.daemon.socket) as stranger:
-                    self.counts["garbage calls"] += stranger.send_garbage(self._dice)
+                    self.counts["garbage calls"] += stranger.send_garbage(self.dice)
                     self.counts["forged calls"] += stranger.speak_as_victim()
                     self.leaked += stranger.heard
 
     # In general
 
     @contextmanager
-    def _taken(self, count: int) -> Iterator[list[Agent]]:
-        """So many sessions that nothing else is done with meanwhile; none where there are too few."""
-        with self._guard:
-            free = [each for each in self.live if not each.is_busy]
-            taken = self._dice.sample(free, count) if len(free) >= count else []
+    def taken(self, count: int, *, sharing: bool | None = None) -> Iterator[list[Agent]]:
+        """So many sessions that nothing else is done with meanwhile; none where there are too few.
+
+        ``sharing``: of those in the main checkout alone, or of the others.
+        """
+        with self.guard:
+            free = [each for each in self.live if not each.is_busy and sharing in (None, each.is_sharing)]
+            taken = self.dice.sample(free, count) if len(free) >= count else []
             for each in taken:
                 each.is_busy = True
         try:
@@ -446,17 +306,22 @@ class Crew:
             for each in taken:
                 each.is_busy = False
 
-    def _number(self, rule: str) -> int | None:
+    def number_for(self, rule: str) -> int | None:
+        """One that no plan had yet; None where all are used up, which is a fault of the soak's own."""
         found = next(self._sequences if rule == "resource" else self._functions, None)
         self.is_dry |= found is None
         return found
 
-    def _rest(self, least: float, most: float) -> None:
-        self._stop.wait(self._dice.uniform(least, most))
+    def sharers(self) -> list[Agent]:
+        """Those at work in the main checkout, in an order in which nobody waits for another."""
+        return sorted((each for each in self.live if each.is_sharing), key=lambda each: each.name)
+
+    def rest(self, least: float, most: float) -> None:
+        self._stop.wait(self.dice.uniform(least, most))
 
     def _again(self, work: Callable[[], None], pause: tuple[float, float], agent: Agent | None = None) -> None:
         stop = self._stop if agent is None else self._rest_of_work
-        while not stop.wait(self._dice.uniform(*pause)) and not (agent is not None and agent.is_over):
+        while not stop.wait(self.dice.uniform(*pause)) and not (agent is not None and agent.is_over):
             try:
                 work()
             except Exception:  # noqa: BLE001 - a script that fails is counted, and the others go on

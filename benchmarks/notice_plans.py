@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -22,8 +23,8 @@ _NUMBER = re.compile(r"_(\d{3,6})(?!\d)")
 class Sides(NamedTuple):
     """What each of two does; ``severity`` is that of their conflict, empty where there is none."""
 
-    one: tuple[Step, ...]
-    two: tuple[Step, ...]
+    one: Sequence[Step]
+    two: Sequence[Step]
     severities: tuple[str, ...] = ()
 
 
@@ -67,6 +68,13 @@ class Plan:
     def told(self, agent: Agent) -> float | None:
         """When it was first told."""
         return next((told.at for told in list(agent.told) if set(self.numbers) & set(numbers_in(told.text))), None)
+
+    def end(self, at: float) -> None:
+        """It is over: who was told, and still is at work, has heeded that."""
+        self.over = at
+        for each in self.expected:
+            if each.agent not in self.heed and self.told(each.agent) is not None:
+                self.heed[each.agent] = "heeded"
 
 
 def numbers_in(text: str) -> tuple[int, ...]:
@@ -117,7 +125,7 @@ def is_sequence(number: int) -> bool:
     return number % 5 == 0
 
 
-MEETINGS = ("text", "write-write", "stale-read contract", "stale-read behaviour", "deleted", "resource")
+MEETINGS = ("text", "write-write", "stale-read contract", "stale-read behaviour", "deleted", "resource", "write-skew")
 OTHERS = ("docstring", "comment", "independent", "same edit", "fitting call", "neighbours")
 NOT_HERE = frozenset({"resource", "same edit"})
 """Those that two sessions of one checkout can not do: a file is there already, or there is nothing left to edit."""
@@ -132,8 +140,7 @@ def sides_of(rule: str, n: int, use: Step) -> Sides:
         case "write-write":  # git merges it
             return Sides((part,), (whole,), ("major",))
         case "stale-read contract":
-            new = f"def rate_{n}(amount_{n}, *, tax_{n}):\n"
-            return Sides((_line(n, "def", new),), (use,), ("blocking",))
+            return Sides((contract_edit(n),), (use,), ("blocking",))
         case "stale-read behaviour":
             return Sides((whole,), (use,), ("major",))
         case "deleted":
@@ -144,6 +151,12 @@ def sides_of(rule: str, n: int, use: Step) -> Sides:
             folder = f"shop_{n}/migrations"
             one, two = Step(f"{folder}/0002_blue.py", "", blue), Step(f"{folder}/0002_red.py", "", red)
             return Sides((one,), (two,), ("blocking",))
+        case "write-skew":  # each changes what the other newly relies on
+            skewed = [
+                _line(mine, "whole", f"    whole_{mine} = step_{mine} * 7 + rate_{other}(1)[0]\n")
+                for mine, other in ((n, n + 1), (n + 1, n))
+            ]
+            return Sides(skewed[:1], skewed[1:], ("major",))
         case "docstring":
             said = f'    """What an amount of kind {n} comes to, taxes included."""\n'
             return Sides((whole,), (_line(n, "doc", said),))
@@ -187,6 +200,11 @@ def _migration(number: int, parent: str, name: str) -> str:
 def person_edit(number: int) -> Step:
     """What somebody changes in a function without telling of it."""
     return _line(number, "whole", f"    whole_{number} = step_{number} * 9\n")
+
+
+def contract_edit(number: int) -> Step:
+    """A parameter more, which every call has to give."""
+    return _line(number, "def", f"def rate_{number}(amount_{number}, *, tax_{number}):\n")
 
 
 def first_edit(number: int) -> Step:

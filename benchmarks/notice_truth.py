@@ -194,11 +194,13 @@ def _judge_record(agent: Agent, story: Story, verdict: Verdict) -> None:
 
 
 def _judge_unattributed(plan: Plan, story: Story, verdict: Verdict) -> None:
-    """What nobody told of is nobody's: no conflict that names it is between sessions alone."""
+    """What nobody told of is no session's: none but who met it is a side of a conflict that names it."""
+    own = {story.names.get(each.agent.name) for each in plan.expected}
     for event in story.conflicts:
         texts = " ".join([*event.conflict.subjects, *(each.text for each in event.conflict.evidence)])
-        is_about = bool(set(plan.numbers) & set(numbers_in(texts)))
-        if is_about and not any(change.endswith("@unattributed") for change in event.conflict.changes):
+        sides = [change.partition("@")[2] for change in event.conflict.changes]
+        blamed = [each for each in sides if each and each != "unattributed" and each not in own]
+        if blamed and set(plan.numbers) & set(numbers_in(texts)):
             verdict.note("blamed", f"{_named(plan)}: {event.conflict.summary} {event.conflict.changes}")
 
 
