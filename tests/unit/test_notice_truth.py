@@ -159,12 +159,12 @@ def call_it_less(scene: Scene) -> None:
 
 def blame_a_session_for_what_nobody_told_of(scene: Scene) -> None:
     scene.plan.is_unattributed = True
-    seen = Evidence(ChangeId("main@claude-0"), "pkg/area5.py", 1, "    whole_101 = step_101 * 9")
+    seen = Evidence(ChangeId("main@claude-2"), "pkg/area5.py", 1, "    whole_101 = step_101 * 9")
     scene.events.append((MADE, ConflictOpened(_conflict(seen))))
 
 
 def _conflict(seen: Evidence) -> Conflict:
-    changes = (ChangeId("main@claude-0"), ChangeId("w1"))
+    changes = (ChangeId("main@claude-2"), ChangeId("w1"))
     return Conflict(
         ConflictId("c-9"), Kind.WRITE_WRITE, "write-write", Severity.MAJOR, Confidence.SURE, changes, ("rate_101",), "",
         "", (seen,), "", "f",
