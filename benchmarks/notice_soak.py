@@ -23,6 +23,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--repositories", type=int, default=5)
     parser.add_argument("--sessions", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="an empty folder for all that is made, to look at")
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="notice-soak-") as folder:
+    kept = nullcontext(str(options.keep)) if options.keep else tempfile.TemporaryDirectory(prefix="notice-soak-")
+    with kept as folder:
         figures, verdict = soak(
             Path(folder), minutes=options.minutes, repositories=options.repositories, sessions=options.sessions,
             seed=options.seed,

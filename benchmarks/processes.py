@@ -35,13 +35,20 @@ def find_running(marker: str, program: str) -> Iterator[int]:
 
 def _family(pid: int) -> Iterator[int]:
     yield pid
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+    for task in _tasks(pid):
         try:
-            children = task.read_text().split()
+            children = (task / "children").read_text().split()
         except OSError:
             continue
         for child in children:
             yield from _family(int(child))
+
+
+def _tasks(pid: int) -> list[Path]:
+    try:
+        return list(Path(f"/proc/{pid}/task").iterdir())
+    except OSError:  # it has ended
+        return []
 
 
 def _cpu_s(pid: int, *, ended: bool = True) -> float:

@@ -250,3 +250,29 @@ def test_text_that_is_no_text_and_floods_of_events_do_no_harm(room: Room) -> Non
         room.run(CODEX, 90_000 + number, Phase.INTENT, call=str(number))
     room.save(BASE + b"\xff\n")
     assert room.authors() == [(CODEX, "inferred")]
+
+
+def again(room: Room, at: int) -> tuple[bytes, bytes]:
+    """Saved through a shell, undone two seconds and more before ``at``, and announced again then."""
+    before, after = BASE, BASE.replace(b"two()", b"two(2)")
+    room.run(CODEX, 99_900, Phase.INTENT)
+    room.save(after, at=100_000)
+    room.run(CODEX, 100_100, Phase.DONE)
+    room.write(CODEX, ("    two(2)", "    two()"), at=102_000, phase=Phase.INTENT, call="1")
+    room.save(before, after, at=102_010)
+    room.write(CODEX, ("    two(2)", "    two()"), at=102_020, call="1")
+    room.write(CODEX, ("    two()", "    two(2)"), at=at, phase=Phase.INTENT, call="2")
+    return before, after
+
+
+def test_an_edit_that_is_announced_later_did_not_make_an_earlier_save_like_it(room: Room) -> None:
+    before, after = again(room, 104_000)
+    room.save(after, before, at=104_010)
+    room.write(CODEX, ("    two()", "    two(2)"), at=104_020, call="2")
+    assert room.authors(106_000) == [(CODEX, "inferred"), (CODEX, "declared"), (CODEX, "declared")]
+
+
+def test_an_edit_that_is_told_late_when_it_is_done_explains_the_save(room: Room) -> None:
+    room.save(BASE.replace(b"two()", b"two(2)"))
+    room.write(CODEX, ("    two()", "    two(2)"), at=104_000)
+    assert room.authors(106_000) == [(CODEX, "declared")]

@@ -27,6 +27,7 @@ _DONE_BEFORE_MS = 30_000  # a save may be seen late
 _JOINED_MS = 2_000
 _COARSE_MS = 20  # the times of files lag behind the clock; no event is heard before it happened
 _WRITING_MS = 2_000
+_ANNOUNCED_MS = 2_000  # what an agent only means to do so long after a save is of a later one
 _MOST_TOLD = 200
 _MOST_RUNS = 50
 _MOST_OPEN = 200
@@ -177,6 +178,7 @@ class Attribution:
             and told.number not in spent
             and save.since - _TOLD_BEFORE_MS <= told.at <= save.at + OPEN_MS
             and (told.done_at is None or told.done_at >= done_from)
+            and not (told.is_announced and told.at > save.at + _ANNOUNCED_MS)
         ]
         return sorted(found, key=lambda told: (told.at, told.number))
 
@@ -239,7 +241,7 @@ class Attribution:
         self._count += 1
         # Where only the end is told, it began shortly before.
         since = at if done_at is None else max(self._last.get(session, Millis(0)), Millis(at - _WRITING_MS))
-        told.append(Told(session, path, event.edits, at, since, done_at, event.call, self._count))
+        told.append(Told(session, path, event.edits, at, since, done_at, event.call, self._count, done_at is None))
         del told[:-_MOST_TOLD]
 
     def _tell_run(self, session: SessionId, event: AgentEvent, at: Millis) -> None:

@@ -18,7 +18,7 @@ _MOST_CANDIDATES = 24
 class Told(msgspec.Struct, frozen=True):
     """A write that a session told of: ``at`` when it was first heard of, under way from ``since`` to ``done_at``.
 
-    ``number`` is its own; ``call`` the id of the agent's tool call.
+    ``number`` is its own; ``call`` the id of the agent's tool call. ``is_announced``: it was told before it was done.
     """
 
     session: SessionId
@@ -29,6 +29,7 @@ class Told(msgspec.Struct, frozen=True):
     done_at: Millis | None = None
     call: str = ""
     number: int = 0
+    is_announced: bool = False
 
 
 class Explained(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from contextlib import suppress
 import msgspec
 
 from watchkeeper.conflicts.lifecycle import State
-from watchkeeper.model.changes import Change
+from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.conflicts import Conflict, Kind
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.events import Event
@@ -72,7 +72,7 @@ class Suspects:
 
     def take_finished(self) -> tuple[Event, ...]:
         """What came of the merges that ran in the background."""
-        return self._proving.take_finished(self._suspected, self._tree_of) if self._proving is not None else ()
+        return self._proving.take_finished(self._about, self._tree_of) if self._proving is not None else ()
 
     def close(self) -> None:
         """End what runs."""
@@ -105,9 +105,11 @@ class Suspects:
 
     def _suspected(self, pair: PairKey) -> tuple[Sequence[Conflict], Sequence[Change]]:
         """What is suspected of a pair of live changes that git can merge; fewer than two changes where one is gone."""
-        known = self._board.parties
-        parties = [known[each] for each in sorted(pair) if each in known]
-        suspicions = self._board.pairs.suspicions(pair)
-        if any(party.is_landed for party in parties) or any(each.kind is Kind.TEXT for each in suspicions):
-            suspicions = ()
-        return suspicions, [party.change for party in parties]
+        suspicions, changes = self._about(pair)
+        is_live = not any(change.source is Source.LANDED for change in changes)
+        return suspicions if is_live and all(each.kind is not Kind.TEXT for each in suspicions) else (), changes
+
+    def _about(self, pair: PairKey) -> tuple[Sequence[Conflict], Sequence[Change]]:
+        """All that is suspected of a pair, also of one whose merge is not run: it is nothing new when it comes out."""
+        parties = [self._board.parties[each] for each in sorted(pair) if each in self._board.parties]
+        return self._board.pairs.suspicions(pair), [party.change for party in parties]
