@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from notice_crew import Pace
 from notice_soak import is_right, soak
 
@@ -11,6 +13,7 @@ SHORT = Pace(call=(0.2, 1.0), plan=(0.1, 0.4), turnover=(2.0, 4.0), stranger=(1.
 """Patient, for the machine may be busy."""
 
 
+@pytest.mark.timeout(600)  # fifteen seconds, where the machine has nothing else to do
 def test_scripted_sessions_are_told_what_concerns_them_once_and_nobody_else_is(tmp_path: Path) -> None:
     figures, verdict = soak(tmp_path, minutes=0.15, repositories=1, sessions=6, seed=7, pace=SHORT)
 
