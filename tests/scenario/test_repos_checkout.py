@@ -106,6 +106,29 @@ def test_a_file_staged_and_deleted_on_disk_is_deleted(work: Seen) -> None:
     assert work.scan()["a.py"].kind is TouchKind.DELETED
 
 
+def test_a_file_that_has_just_become_empty_is_left_to_a_scan_for_its_save_may_be_half_done(work: Seen) -> None:
+    work.scan()
+    work.repo.write("a.py", "")
+    work.repo.write("new.py", "n\n")
+    assert work.update("a.py") is None
+    assert work.update("new.py") is not None
+    assert work.update("new.py", "a.py") is None
+
+    files = work.scan()
+    assert work.content(files["a.py"]) == b"", "it stayed so"
+    again = work.update("a.py")
+    assert again is not None
+    assert work.content(again["a.py"]) == b""
+
+
+def test_a_file_that_is_new_and_empty_is_seen_at_once(work: Seen) -> None:
+    work.scan()
+    work.repo.write("new.py", "")
+    seen = work.update("new.py")
+    assert seen is not None
+    assert seen["new.py"].kind is TouchKind.ADDED
+
+
 def test_single_paths_are_followed_like_a_scan(work: Seen) -> None:
     work.scan()
     work.repo.write("a.py", "one\n")

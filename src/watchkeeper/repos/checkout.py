@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from watchkeeper.repos.judges import (
     file_stamp,
     read_conversion,
 )
+from watchkeeper.repos.loose import object_id
 from watchkeeper.repos.objects import Objects
 from watchkeeper.repos.repository import Repository, Worktree
 from watchkeeper.repos.status import STATUS_ARGS, Status, StatusEntry, parse_status
@@ -61,6 +63,7 @@ class Checkout:
         self._committed: tuple[PathChange, ...] = ()
         self._overrides: dict[str, NowFile | None] = {}
         self._staged: dict[str, bool] = {}
+        self._empty = object_id("blob", b"", repository.object_format)
 
     @property
     def state(self) -> CheckoutState:
@@ -101,7 +104,9 @@ class Checkout:
         return self._combined(status.head, base, status.branch)
 
     def update(self, paths: Iterable[str]) -> CheckoutState | None:
-        """Look at these paths again; None where only a scan can tell (a folder went, or too many paths).
+        """Look at these paths again; None where only a scan, a moment later, can tell.
+
+        That is: a folder went, there are too many paths, or a file has just become empty: half of a save in place.
 
         Between scans HEAD, index and merge base are taken to be as they were: on a move of those, scan.
         """
@@ -111,6 +116,8 @@ class Checkout:
             if found is None or len(files) > MOST_PATHS:
                 return None
             files.update(dict.fromkeys(found))
+        if any(self._is_just_emptied(path) for path in files):
+            return None
         for path in files:
             self._look(path)
         return self._combined(self._state.head, self._state.base, self._state.branch)
@@ -251,6 +258,17 @@ class Checkout:
             self._overrides.pop(path, None)
         else:
             self._overrides[path] = now
+
+    def _is_just_emptied(self, path: str) -> bool:
+        try:
+            info = local_path(self.worktree.path, path).lstat()
+        except (OSError, ValueError):
+            return False
+        if info.st_size or not stat.S_ISREG(info.st_mode):
+            return False
+        known = self._overrides[path] if path in self._overrides else self._find(self._state.head, path)
+        entry = known.entry if isinstance(known, NowFile) else known
+        return entry is not None and entry.sha != self._empty
 
     def _is_foreign(self, path: str) -> bool:
         """It is in a repository inside the worktree (a submodule, another worktree), or in ``.git`` itself."""
