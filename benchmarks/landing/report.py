@@ -46,9 +46,7 @@ def _to_best(names: Sequence[str]) -> Callable[[dict[str, Figures]], float]:
     return lambda it: (it[OURS].p95 or 0) / min(it[name].p95 or 1 for name in names)
 
 
-def _at_most(
-    words: str, most: float, played: Sequence[Played], value: Callable[[dict[str, Figures]], float]
-) -> Demand:
+def _at_most(words: str, most: float, played: Sequence[Played], value: Callable[[dict[str, Figures]], float]) -> Demand:
     worst = max(played, key=lambda each: value(each.figures))
     found = value(worst.figures)
     return Demand(f"{words}: at most {most:g}", f"{found:.3g} ({name_of(worst.cell.setting)})", found <= most)
@@ -125,4 +123,3 @@ def document(played: Sequence[Played]) -> list[dict[str, object]]:
         }
         for each in played
     ]
-
