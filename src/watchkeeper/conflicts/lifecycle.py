@@ -348,7 +348,7 @@ def _mark_rule(draft: _Draft, rule: str, *, is_demoted: bool) -> None:
 
 def _closed(before: ConflictState, reason: CloseReason, recorded: Recorded) -> ConflictState:
     return msgspec.structs.replace(
-        before, status=Status.CLOSED, closed=reason, changed_at=recorded.at, seq=recorded.seq
+        before, status=Status.CLOSED, closed=reason, changed_at=recorded.at, seq=recorded.seq, unanswered=()
     )
 
 
