@@ -13,7 +13,7 @@ import pytest
 from gitrepo import GitRepo, contents_of
 from landingrepo import LINES, LandingRepo, changed
 from watchkeeper.model.ids import Sha
-from watchkeeper.repos.moving import LocalBranch, Moved, Refused
+from watchkeeper.repos.moving import LocalBranch, LostRace, Moved, Refused
 from watchkeeper.repos.trees import EXECUTABLE, FILE, SYMLINK, TreeEntry
 
 Files = dict[str, str | None]
@@ -251,6 +251,55 @@ def test_what_a_sparse_checkout_leaves_out_stays_out(landing: LandingRepo) -> No
     assert status(landing.repo) == ""
     assert not (landing.repo.path / "pkg").exists()
     assert not (landing.repo.path / "fresh").exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--split-index",), ("--index-version", "4"), ("--untracked-cache",)],
+    ids=lambda options: options[0][2:],
+)
+def test_every_kind_of_index_moves_along(landing: LandingRepo, options: tuple[str, ...]) -> None:
+    landing.repo.git("update-index", *options)
+    landing.repo.write("b.py", "mine\n")
+    landing.repo.git("add", "b.py")
+
+    for files in (NEW, {"a.py": changed(3), "fresh/deep.py": None}):
+        assert isinstance(land(landing, files), Moved)
+        assert status(landing.repo) == "M  b.py"
+    landing.repo.git("fsck", "--connectivity-only", "--no-dangling")
+
+
+def test_a_submodule_that_the_branch_moves_is_left_to_its_user_as_git_does(
+    landing: LandingRepo, tmp_path: Path
+) -> None:
+    inner = GitRepo.create(tmp_path / "inner")
+    first = inner.commit("first", {"x.py": "x\n"})
+    second = inner.commit("second", {"x.py": "xx\n"})
+    landing.repo.git("submodule", "add", "-q", str(inner.path), "sub")
+    GitRepo(landing.repo.path / "sub").git("checkout", "-q", first)
+    landing.repo.commit("with a submodule")
+    tree = landing.hub.write_tree(landing.hub.objects.tree_of(landing.main), {"sub": TreeEntry("160000", Sha(second))})
+    new = landing.hub.commit(tree, [landing.main], "landing")
+
+    assert LocalBranch(landing.hub, landing.repository, "main").move(landing.main, new, "land") == Moved(new)
+
+    assert landing.repo.git("ls-files", "-s", "sub").split()[1] == second
+    assert GitRepo(landing.repo.path / "sub").head == first
+
+
+def test_a_branch_that_moves_while_its_worktree_is_on_the_way_loses_nothing(landing: LandingRepo) -> None:
+    """A filter that commits elsewhere to the branch while files are written: the last compare-and-swap fails."""
+    landing.repo.commit("attributes", {".gitattributes": "z.slow filter=slow\n"})
+    other = landing.repo.git("commit-tree", "-p", "main", "-m", "other", "main^{tree}")
+    landing.repo.git("config", "filter.slow.smudge", f"git update-ref refs/heads/main {other} && cat")
+    new = above(landing, {"a.py": changed(2), "z.slow": "x\n"})
+
+    outcome = LocalBranch(landing.hub, landing.repository, "main").move(landing.main, new, "land")
+
+    assert outcome == LostRace(Sha(other))
+    assert landing.main == other
+    assert status(landing.repo) == ""
+    assert (landing.repo.path / "a.py").read_text() == LINES
 
 
 def test_files_with_names_that_are_no_text_move_along(landing: LandingRepo) -> None:
