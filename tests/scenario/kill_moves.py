@@ -45,7 +45,7 @@ def main(place: Path, state: Path, count: int, seed: int) -> None:
         began = time.monotonic()
         run_and_kill(place, state, (old, new), killed_after_s, whole_group=chance.random() < 0.8)
         within_s = within_s or time.monotonic() - began
-        end = check(place, state, old, new)
+        end = check(place, state, number, old, new)
         within_s *= 0.85 if end == "new" else 1.15
         ends[end] += 1
     git(place, "fsck", "--connectivity-only", "--no-dangling")
@@ -92,10 +92,12 @@ def os_wait(child: int) -> None:
         os.waitpid(child, 0)
 
 
-def check(place: Path, state: Path, old: Sha, new: Sha) -> str:
+def check(place: Path, state: Path, number: int, old: Sha, new: Sha) -> str:
     """After the next call the branch is old or new, and the worktree what the branch is, beside his own work."""
     with open_hub(find_repository(place), state) as hub:
-        problem = LocalBranch(hub, find_repository(place), "main").repair()
+        branch = LocalBranch(hub, find_repository(place), "main")
+        problem = branch.repair() if number % 2 else None
+        assert branch.read_tip() in {old, new}
     reap()
     assert problem is None, problem
     tip = git(place, "rev-parse", "main")

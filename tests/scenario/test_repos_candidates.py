@@ -146,6 +146,23 @@ def test_what_was_built_once_is_not_asked_of_git_again(landing: LandingRepo, mon
     assert landing.builder.build(Sha(landing_tip(landing)), [one, two]) == built
 
 
+def test_what_tidying_may_have_deleted_is_built_again(landing: LandingRepo) -> None:
+    one = landing.branch("one", {"a.py": changed(2)})
+    landing.repo.commit("main moves", {"a.py": changed(20)})
+    now = [0.0]
+    builder = Builder(landing.hub, lambda: now[0])
+    built = builder.build(landing.main, [one])
+    landing.hub.tidy(keep_days=0)
+    landing.hub.close()
+    with pytest.raises(GitError):
+        landing.hub.objects.tree_entries(built.tree)
+
+    now[0] += 2 * 86_400
+
+    assert builder.build(landing.main, [one]) == built
+    assert landing.hub.objects.tree_entries(built.tree)
+
+
 def landing_tip(landing: LandingRepo) -> str:
     return (landing.repo.path / ".git/refs/heads/main").read_text().strip()
 

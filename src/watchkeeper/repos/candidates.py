@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -14,6 +15,8 @@ from watchkeeper.repos.hub import Hub
 from watchkeeper.repos.merging import Clash, ClashKind, MergeOutcome
 
 MOST_REMEMBERED = 4096
+LONGEST_REMEMBERED_S = 86_400.0
+"""Less than tidying spares: what is built of a remembered tree must still be in the hub."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -47,9 +50,10 @@ class Clashed(msgspec.Struct, frozen=True):
 class Builder:
     """Builds candidates in a hub. What was built once is remembered; a new one costs about 10 ms for each entry."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, clock: Callable[[], float] = time.time) -> None:
         self._hub = hub
-        self._known: OrderedDict[tuple[Sha, Sha, Sha | None, bool], MergeOutcome] = OrderedDict()
+        self._clock = clock
+        self._known: OrderedDict[tuple[Sha, Sha, Sha | None, bool], tuple[float, MergeOutcome]] = OrderedDict()
 
     def build(self, onto: Sha, entries: Sequence[Entry]) -> Built | Clashed:
         """The tree of a candidate, or the first entry that git cannot merge; deterministic.
@@ -72,14 +76,15 @@ class Builder:
 
     def _merge(self, onto: Step, entry: Entry) -> MergeOutcome:
         key = (onto.commit, entry.head, entry.base, entry.is_picked)
-        known = self._known.get(key)
-        if known is None:
-            known = self._ask([onto], entry)[0]
-            self._known[key] = known
+        now = self._clock()
+        at, outcome = self._known.get(key, (0.0, None))
+        if outcome is None or now - at > LONGEST_REMEMBERED_S:
+            outcome = self._ask([onto], entry)[0]
+            self._known[key] = (now, outcome)
             if len(self._known) > MOST_REMEMBERED:
                 self._known.popitem(last=False)
         self._known.move_to_end(key)
-        return known
+        return outcome
 
     def _ask(self, places: Sequence[Step], entry: Entry) -> tuple[MergeOutcome, ...]:
         """The entry on each of these places."""

@@ -87,6 +87,11 @@ class LocalBranch:
         self._journal = hub.folder.parent / f"moving-{repository.project}.json"
 
     def read_tip(self) -> Sha | None:
+        """Its commit now. Repairs what a kill left: until then locks of ours keep the user's git from his index."""
+        if self._journal.exists():
+            with exclusive(self._hub, 0.0) as lock:
+                if lock is not None:  # else a move is on its way
+                    self._repair(Special(held=(lock,)))
         return self._repository.find_commit(self._ref)
 
     def move(self, old: Sha, new: Sha, message: str) -> Outcome:
@@ -105,7 +110,10 @@ class LocalBranch:
             return self._move(_Move(self._ref, old, new, one_line(message, 200)), held)
 
     def repair(self) -> Refused | None:
-        """Finish or take back what a kill interrupted; every move begins with it. None: all is well."""
+        """Finish or take back what a kill interrupted; every move begins with it. None: all is well.
+
+        Raises: WatchkeeperError (a full disk); the next call goes on.
+        """
         with exclusive(self._hub) as lock:
             if lock is None:
                 return Refused(f"another move of {self._branch} takes too long", slug="branch-locked")
