@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 
 from gitrepo import GitRepo
@@ -15,7 +16,7 @@ from watchkeeper.model.errors import GitError, WatchkeeperError
 from watchkeeper.model.ids import Sha
 from watchkeeper.repos.hub import open_hub
 from watchkeeper.repos.landingcommits import Method
-from watchkeeper.repos.moving import LocalBranch, LostRace, Moved, Outcome, Refused, TargetBranch
+from watchkeeper.repos.moving import LocalBranch, LostRace, Moved, Outcome, Refused, TargetBranch, Unknown
 from watchkeeper.repos.remotebranch import RemoteBranch
 from watchkeeper.repos.repository import find_repository
 from watchkeeper.repos.trees import FILE, TreeEntry
@@ -208,6 +209,66 @@ def test_a_remote_that_does_not_answer_moves_nothing(target: Target) -> None:
     assert refused.slug == "remote-unreachable"
     with pytest.raises(GitError):
         target.branch.read_tip()
+
+
+@pytest.mark.parametrize("target", ["remote"], indirect=True)
+def test_a_remote_over_ssh_is_reached_as_the_users_git_reaches_it(
+    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The program in place of ssh runs the command here; git speaks to it as to any ssh."""
+    ssh = tmp_path / "ssh.sh"
+    ssh.write_text('#!/bin/sh\nwhile [ "$1" != host.example ]; do shift; done\nshift\nexec sh -c "$*"\n')
+    ssh.chmod(0o755)
+    monkeypatch.setenv("GIT_SSH_COMMAND", str(ssh))
+    target.landing.repo.git("remote", "set-url", "origin", f"host.example:{target.holder.path}")
+    new = target.landing_commit("one", 3)
+
+    assert target.branch.move(Sha(target.tip), new, "land one") == Moved(new)
+    assert target.tip == new
+
+
+@pytest.mark.parametrize("target", ["remote"], indirect=True)
+def test_a_remote_that_hangs_is_given_up_and_nothing_of_it_runs_on(
+    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ssh = tmp_path / "ssh.sh"
+    ssh.write_text(f'#!/bin/sh\necho $$ > "{tmp_path}/pid"\nexec sleep 600\n')
+    ssh.chmod(0o755)
+    monkeypatch.setenv("GIT_SSH_COMMAND", str(ssh))
+    target.landing.repo.git("remote", "set-url", "origin", "host.example:/x")
+    branch = RemoteBranch(target.landing.hub, target.landing.repository, "origin", "main", timeout_s=2.0)
+
+    refused = branch.move(Sha(target.tip), target.landing_commit("one", 3), "land one")
+
+    assert isinstance(refused, Refused)
+    assert refused.slug == "remote-unreachable"
+    assert not is_running(int((tmp_path / "pid").read_text()))
+
+
+def is_running(process: int) -> bool:
+    """Killed and not yet buried by init counts as ended; so does one whose end is a moment away."""
+    try:
+        psutil.Process(process).wait(10)
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.TimeoutExpired:
+        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+@pytest.mark.parametrize("target", ["remote"], indirect=True)
+def test_a_remote_that_goes_away_after_the_push_leaves_the_outcome_open_until_it_answers(target: Target) -> None:
+    hidden = target.holder.path.with_name("hidden.git")
+    hook = target.holder.path / "hooks" / "post-update"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\nmv '{target.holder.path}' '{hidden}'\n")
+    hook.chmod(0o755)
+    old, new = Sha(target.tip), target.landing_commit("one", 3)
+
+    assert isinstance(target.branch.move(old, new, "land one"), Unknown)
+
+    hidden.rename(target.holder.path)
+    assert target.branch.read_tip() == new
 
 
 @pytest.mark.parametrize("target", ["remote"], indirect=True)
