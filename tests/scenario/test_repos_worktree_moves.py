@@ -14,7 +14,7 @@ from gitrepo import GitRepo, contents_of
 from landingrepo import LINES, LandingRepo, changed
 from watchkeeper.model.ids import Sha
 from watchkeeper.repos.moving import LocalBranch, LostRace, Moved, Refused
-from watchkeeper.repos.trees import EXECUTABLE, FILE, SYMLINK, TreeEntry
+from watchkeeper.repos.trees import EXECUTABLE, FILE, SYMLINK, TreeEntry, render_tree
 
 Files = dict[str, str | None]
 
@@ -308,6 +308,47 @@ def test_files_with_names_that_are_no_text_move_along(landing: LandingRepo) -> N
     assert status(landing.repo) == ""
     assert isinstance(land(landing, {name: None}), Moved)
     assert status(landing.repo) == ""
+
+
+@pytest.mark.parametrize("names", [(b".git", b"hooks"), (b"..", b"victim"), (b".GIT", b"config"), (b"pkg", b"..")])
+def test_a_tree_that_reaches_out_of_the_checkout_is_refused_and_nothing_outside_is_touched(
+    landing: LandingRepo, names: tuple[bytes, bytes]
+) -> None:
+    victim = landing.repo.path.parent / "victim"
+    victim.write_text("")
+    blob = landing.hub.store(b"evil\n")
+    inner = landing.hub._write("tree", render_tree({names[1]: TreeEntry(FILE, blob)}))
+    entries = landing.hub.objects.tree_entries(landing.hub.objects.tree_of(landing.main))
+    root = landing.hub._write("tree", render_tree({**entries, names[0]: TreeEntry("40000", inner)}))
+    new = landing.hub.commit(root, [landing.main], "evil")
+
+    outcome = LocalBranch(landing.hub, landing.repository, "main").move(landing.main, new, "land")
+
+    assert isinstance(outcome, Refused)
+    assert outcome.slug == "worktree-in-the-way"
+    assert victim.read_text() == ""
+    assert status(landing.repo) == ""
+
+
+def test_a_folder_that_became_a_link_is_a_folder_again_where_the_move_is_taken_back(
+    landing: LandingRepo, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "one.py").write_text("theirs\n")
+    landing.repo.commit("attributes", {".gitattributes": "z.bad filter=bad\n"})
+    landing.repo.git("config", "filter.bad.smudge", "false")
+    landing.repo.git("config", "filter.bad.required", "true")
+    link = TreeEntry(SYMLINK, landing.hub.store(os.fsencode(outside)))
+    files = {"d/one.py": None, "d/two.py": None, "d": link, "z.bad": TreeEntry(FILE, landing.hub.store(b"x"))}
+    new = landing.hub.commit(
+        landing.hub.write_tree(landing.hub.objects.tree_of(landing.main), files), [landing.main], "landing"
+    )
+
+    assert isinstance(LocalBranch(landing.hub, landing.repository, "main").move(landing.main, new, "land"), Refused)
+
+    assert status(landing.repo) == ""
+    assert (outside / "one.py").read_text() == "theirs\n"
 
 
 def test_a_write_that_fails_half_way_is_taken_back(landing: LandingRepo) -> None:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from watchkeeper.model.ids import Sha
+from watchkeeper.repos.confined import is_forbidden
 from watchkeeper.repos.git import GitResult, Special, decode_path, encode_path, local_path, run_git, show_path
 from watchkeeper.repos.repository import Repository, Worktree
 from watchkeeper.repos.trees import SUBMODULE, SYMLINK, PathChange, TreeEntry, parse_raw_diff
@@ -73,6 +74,9 @@ class WorktreeMove:
     def check(self) -> None:
         """Raises: InTheWayError where what has to change there is not as the branch has it, or not tracked at all."""
         self._refuse_unfinished()
+        outside = [path for path in self._changes if any(is_forbidden(step) for step in encode_path(path).split(b"/"))]
+        if outside:  # git would refuse them too, but taking back what it did not do must not reach them either
+            raise InTheWayError("the landing has paths that no checkout may hold", outside)
         self._take_copy()
         in_way = {*self._dirty(), *self._staged(), *self._untracked()}
         if in_way:
@@ -96,15 +100,18 @@ class WorktreeMove:
         self._take_copy()
         indexed = self._indexed()
         free = [change for path, change in self._changes.items() if indexed.get(path) in {change.old, change.new}]
-        ours = [change for change in free if self._is_ours(change)]
-        # What goes, goes first: a file may have become a folder.
+        # What goes, goes first: a file may have become a folder, or a folder a link that leads elsewhere.
         free.sort(key=lambda change: change.old is not None)
         lines = [self._index_line(change) for change in free if indexed[_path(change)] != change.old]
         self._git("update-index", "-z", "--index-info", stdin=b"".join(lines))
-        for change in ours:
+        back: list[bytes] = []
+        for change in free:
+            if not self._is_ours(change):
+                continue
             if change.old is None:
                 self._delete(_path(change))
-        back = [encode_path(_path(change)) + b"\0" for change in ours if change.old and change.old.mode != SUBMODULE]
+            elif change.old.mode != SUBMODULE:
+                back.append(encode_path(_path(change)) + b"\0")
         self._git("checkout-index", "-f", "-u", "-q", "-z", "--stdin", stdin=b"".join(back), allowed=range(256))
         self._git("update-index", "-q", "--refresh", allowed=(0, 1), timeout_s=300.0)
         self._put_in_place()
@@ -189,10 +196,11 @@ class WorktreeMove:
         place = local_path(self.path, _path(change))
         if change.new is None or not os.path.lexists(place):
             return not os.path.lexists(place)
+        if place.is_symlink() or change.new.mode == SYMLINK:
+            is_link = place.is_symlink() and change.new.mode == SYMLINK
+            return is_link and self._blob(change.new.sha) == os.fsencode(place.readlink())
         if change.new.mode == SUBMODULE or place.is_dir():
             return False
-        if place.is_symlink() or change.new.mode == SYMLINK:
-            return place.is_symlink() and self._blob(change.new.sha) == os.fsencode(place.readlink())
         written = self._git("cat-file", "--filters", f"--path={_path(change)}", change.new.sha).output
         return written.startswith(place.read_bytes())
 
