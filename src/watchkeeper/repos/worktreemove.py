@@ -199,10 +199,10 @@ class WorktreeMove:
         if place.is_symlink() or change.new.mode == SYMLINK:
             is_link = place.is_symlink() and change.new.mode == SYMLINK
             return is_link and self._blob(change.new.sha) == os.fsencode(place.readlink())
-        if change.new.mode == SUBMODULE or place.is_dir():
+        if change.new.mode == SUBMODULE or not place.is_file():
             return False
-        written = self._git("cat-file", "--filters", f"--path={_path(change)}", change.new.sha).output
-        return written.startswith(place.read_bytes())
+        shown = self._git("cat-file", "--filters", f"--path={_path(change)}", change.new.sha, allowed=range(256))
+        return not shown.code and shown.output.startswith(place.read_bytes())
 
     def _blob(self, sha: Sha) -> bytes:
         return self._git("cat-file", "blob", sha).output
