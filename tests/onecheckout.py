@@ -138,6 +138,15 @@ class Restarts:
         self._rooms.append(room)
         return room
 
+    def onlooker(self) -> Ledger:
+        """That of a second process, which does not record."""
+        log = self._open.enter_context(Log(open_file_store(self._home)))
+        lock = RecorderLock(self._home / "project")
+        lock.acquire()
+        assert not lock.is_mine
+        self._open.callback(lock.release)
+        return Ledger(log, find_repository(self.repo.path).project, lock)
+
     def kill(self) -> None:
         if self._rooms:
             self._rooms[-1].close()

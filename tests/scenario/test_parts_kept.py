@@ -13,6 +13,7 @@ from gitrepo import GitRepo
 from onecheckout import BASE, CLAUDE, CODEX, LINES, Restarts, Room, with_line
 from watchkeeper.model.agents import Phase, SessionId
 from watchkeeper.record.store import RECORD_FILE
+from watchkeeper.watch.keeper import Keeper
 
 FIRST = with_line(BASE, 1, "codex\n")
 BOTH = with_line(FIRST, 9, "claude\n")
@@ -215,6 +216,32 @@ def test_what_the_hub_holds_for_it_outlives_its_tidying(restarts: Restarts) -> N
     restarts.repo.write("a.txt", BOTH)
     room.look()
     assert room.texts(CODEX) == known, "all its lines were read from the hub"
+
+
+def test_who_does_not_record_sees_what_is_kept_and_neither_changes_nor_drops_it(restarts: Restarts) -> None:
+    room = begun(restarts)
+    room.sharing.hold()
+    rows, pins = restarts.ledger.kept("parts"), restarts.hub.pins()
+    other = Room(restarts.repo, restarts.hub.objects, Keeper(restarts.hub, restarts.onlooker()), begins=False)
+    assert other.texts(CODEX) == room.texts(CODEX)
+    other.enter()
+    other.look()
+    other.sharing.hold()
+    other.sharing.forget(other.root)
+    other.close()
+    assert (restarts.ledger.kept("parts"), restarts.hub.pins()) == (rows, pins)
+
+
+def test_who_takes_over_the_recording_goes_by_what_the_one_before_it_kept(restarts: Restarts) -> None:
+    room = begun(restarts)
+    other = Room(restarts.repo, restarts.hub.objects, Keeper(restarts.hub, restarts.onlooker()), begins=False)
+    room.save(CODEX, "a.txt", with_line(BOTH, 5, "later\n"))
+    other.look()
+    assert other.texts(CODEX) == {"a.txt": FIRST}, "nobody told it"
+    assert other.sharing.reload() == (other.root,)
+    other.look()
+    assert other.texts(CODEX) == {"a.txt": with_line(FIRST, 5, "later\n")}
+    other.close()
 
 
 def test_no_line_of_anybody_is_in_the_record(restarts: Restarts, tmp_path: Path) -> None:

@@ -67,6 +67,8 @@ class Keeper:
 
     def drop(self, root: Path, paths: Iterable[str]) -> None:
         """The checkout, and these files of it, are kept no longer."""
+        if not self.keeps:
+            return
         room = _name(str(root))
         self._ledger.keep(SHELF, dict.fromkeys(_row(room, path) for path in ("", *paths)))
         self._hub.unpin(f"{SHELF}/{room}")

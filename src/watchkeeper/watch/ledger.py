@@ -74,11 +74,12 @@ class Ledger:
             try:
                 if self._lock.is_mine:
                     self._flush()
-                    self._keep()
-                return self._follow()
+                news = self._follow()
             except WatchkeeperError as error:
                 self.problem = error.message
                 return ()
+            self._keep()
+            return news
 
     def kept(self, shelf: str) -> Mapping[str, bytes]:
         """What was kept there last, also by an earlier process; nothing where that cannot be read."""
@@ -97,15 +98,17 @@ class Ledger:
             if not self._lock.is_mine:
                 return
             self._unkept.setdefault(shelf, {}).update(values)
-            try:
-                self._keep()
-            except WatchkeeperError as error:
-                self.problem = error.message
+            self._keep()
 
     def _keep(self) -> None:
-        for shelf in list(self._unkept):
-            self._log.shelf(self._project, shelf).put(self._unkept[shelf])
-            del self._unkept[shelf]
+        if not self._lock.is_mine:
+            self._unkept.clear()
+        try:
+            for shelf in list(self._unkept):
+                self._log.shelf(self._project, shelf).put(self._unkept[shelf])
+                del self._unkept[shelf]
+        except WatchkeeperError as error:
+            self.problem = error.message
 
     def judge_rules(self) -> tuple[Event, ...]:
         """What follows for the rules from what became of their conflicts, where that is new; by the recorder alone."""

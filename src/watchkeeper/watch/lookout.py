@@ -257,7 +257,10 @@ class Lookout:
     def reconcile(self) -> Step:
         """Say all that is seen against a state that others wrote meanwhile."""
         self._pairs.reconcile()
-        return Step(self._pairs.events(), unsettled=self._sharing.reload())
+        for root in self._sharing.reload():
+            if root in self.followed:  # until it is looked at again nobody knows what its parts are
+                self.followed[root].is_scanned = False
+        return self._done()
 
     def close(self) -> None:
         """End all processes."""

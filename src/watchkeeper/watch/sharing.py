@@ -59,13 +59,13 @@ class Sharing:
 
     def set_sessions(self, root: Path, sessions: Sequence[Session], at: Millis) -> bool:
         """These sessions work in the checkout now; whether that is news."""
-        if self._sessions.get(root, ()) == tuple(sessions):
+        if self.seated.get(root, ()) == tuple(sessions):
             return False
         self._sessions[root] = tuple(sessions)
         room = self._rooms.get(root)
         if room is not None:
             room.set_sessions(sessions, at)
-        if not sessions and (room is None or room.is_over):
+        if not sessions and root not in self._kept and (room is None or room.is_over):
             self.forget(root)
         return True
 
