@@ -168,4 +168,7 @@ def test_agents_in_one_checkout_are_told_before_their_next_edit(goose: Path, cod
     here = stage.repo.path
     run_both(stage, (goose, codex), (here, here))
     assert_told(stage, here / FILE)
-    assert "main@goose-1" in stage.watchkeeper("log"), "each has a change of its own"
+    log = stage.watchkeeper("log")
+    assert "goose-1 in main appeared" in log, "each has a change of its own"
+    assert "main@" not in log, "and it stands, though both have ended: none is gone"
+    assert "closed" not in log
