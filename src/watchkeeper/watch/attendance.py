@@ -131,6 +131,7 @@ class Attendance:
             await self._live.record(self._sessions.sweep())
             await self._seat()
             await self._check_beliefs()
+            await self._believing.forget_past()
             await self.decide()
         except WatchkeeperError as error:
             self.problem = error.message

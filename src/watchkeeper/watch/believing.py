@@ -16,7 +16,7 @@ from watchkeeper.model.ids import Millis, SymbolKey
 from watchkeeper.model.reading import Span
 from watchkeeper.watch.engine import LiveWatch
 from watchkeeper.watch.looking import symbols_at, versions_of
-from watchkeeper.watch.pages import Pages
+from watchkeeper.watch.pages import Pages, is_past
 from watchkeeper.watch.seen import Beliefs, Outdated, Version
 
 
@@ -77,6 +77,14 @@ class Believing:
         parties = await self._live.ask(lambda lookout: lookout.parties) if outdated else ()
         notices = [self._notice(session, each, parties) for each in outdated]
         return tuple(NoticeQueued(each) for each in notices if each.id not in self._state().notices)
+
+    async def forget_past(self) -> None:
+        """Of sessions that will not be resumed nothing is kept."""
+        sessions, now = self._state().sessions, self._clock()
+        for each in self._beliefs.sessions:
+            if is_past(sessions.get(each), now):
+                self._beliefs.forget(each)
+        await self._keep()
 
     async def _keep(self) -> None:
         """In the thread of the watch: the disk may be slow."""

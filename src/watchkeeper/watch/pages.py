@@ -46,8 +46,7 @@ class Pages:
         old: list[str] = []
         for name, value in self._ledger.kept(SHELF).items():
             page = _decoded(value)
-            session = sessions.get(page.session) if page is not None else None
-            if page is None or session is None or (session.ended_at is not None and now - session.ended_at > KEPT_MS):
+            if page is None or is_past(sessions.get(page.session), now):
                 old.append(name)
             else:
                 yield page.session, [_seen(page.path, line) for line in page.lines]
@@ -58,6 +57,11 @@ class Pages:
         """These are as they are now; empty ones are kept no longer."""
         if pages:
             self._ledger.keep(SHELF, {_name(page): _encoded(page, seen) for page, seen in pages.items()})
+
+
+def is_past(session: SessionState | None, now: Millis) -> bool:
+    """The session ended too long ago to be resumed, or nobody knows it."""
+    return session is None or (session.ended_at is not None and now - session.ended_at > KEPT_MS)
 
 
 def _encoded(page: Page, seen: Sequence[Seen]) -> bytes | None:

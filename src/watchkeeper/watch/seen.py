@@ -44,6 +44,11 @@ class Beliefs:
         self._seen: dict[SessionId, dict[SymbolKey, Seen]] = {}
         self._fresh: set[Page] = set()
 
+    @property
+    def sessions(self) -> frozenset[SessionId]:
+        """Those that have seen anything."""
+        return frozenset(self._seen)
+
     def read(self, session: SessionId, symbols: Mapping[SymbolKey, Version], how: How, at: Millis) -> None:
         """The session has these before its eyes. What is inferred never takes the place of what was declared."""
         known = self._seen[session] = self._seen.pop(session, {})
