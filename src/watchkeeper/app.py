@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from watchkeeper.conflicts.lifecycle import State, fold_all
-from watchkeeper.landing.view import Outcome
-from watchkeeper.model.errors import NotARepositoryError, UsageError
+from watchkeeper.model.changes import Change, WorkNotCounted
+from watchkeeper.model.errors import NotARepositoryError, UsageError, WatchkeeperError
 from watchkeeper.model.ids import Millis, ProjectId
 from watchkeeper.record.cache import CACHE_FILE, ReadingCache
 from watchkeeper.record.config import PROJECT_FILE, Config, Settings, find_user_file, load_settings
@@ -22,6 +22,7 @@ from watchkeeper.record.home import find_home, make_home
 from watchkeeper.record.lock import ProcessLock
 from watchkeeper.repos.repository import Repository, find_repository
 from watchkeeper.repos.target import Target, find_target
+from watchkeeper.risk.points import Risk
 
 if TYPE_CHECKING:
     # Imported where it is used: SQLAlchemy takes a fifth of a second that only those pay who read the record.
@@ -63,6 +64,14 @@ class Place(msgspec.Struct, frozen=True):
     @property
     def config(self) -> Config:
         return self.settings.config
+
+
+class RiskReport(msgspec.Struct, frozen=True):
+    """A change and its risk; and work beside it that nobody asked for."""
+
+    change: Change
+    risk: Risk
+    not_counted: tuple[WorkNotCounted, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -167,6 +176,24 @@ def check(repo: Path, changes: Sequence[str], *, base: str | None = None, place:
     where = place or find_place(repo, os.environ)
     with open_analysis(where) as analysis:
         return check_changes(analysis.analyst, _gather(where, analysis, changes, base, repo))
+
+
+def assess_change(
+    repo: Path, name: str, *, base: str | None = None, place: Place | None = None, asked: str = ""
+) -> RiskReport:
+    """What ``watchkeeper risk`` finds of the change that ``name`` means. Raises WatchkeeperError."""
+    from watchkeeper.risk.assess import assess
+    from watchkeeper.risk.of_change import facts_of
+    from watchkeeper.watch.hubtrees import HubTrees
+
+    where = place or find_place(repo, os.environ)
+    with open_analysis(where) as analysis:
+        (gathered,) = _gather(where, analysis, [name], base, repo)
+        change = gathered.party.change
+        tree = HubTrees(analysis.objects, analysis.readings, analysis.analyst).base(change.base)
+        files = analysis.analyst.changed_files(change, gathered.files)
+        facts = facts_of(files, gathered.party.footprint, tree, intent=asked)
+        return RiskReport(change, assess(facts), gathered.not_counted)
 
 
 def prove(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from watchkeeper.code.globs import matches
 from watchkeeper.model.agents import Act, AgentEvent, Lease, Phase, Session, SessionId
 from watchkeeper.model.ids import Millis
 from watchkeeper.watch.gates import (
     Intention,
     Owners,
     covers,
-    matches,
     owners_of,
     read_owners,
     reason_to_deny,

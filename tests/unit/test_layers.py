@@ -10,7 +10,7 @@ import pytest
 import watchkeeper
 
 SOURCE = Path(watchkeeper.__file__).parent
-PURE = sorted(path for band in ("model", "code", "conflicts") for path in (SOURCE / band).rglob("*.py"))
+PURE = sorted(path for band in ("model", "code", "conflicts", "risk") for path in (SOURCE / band).rglob("*.py"))
 STARTERS = {"create_subprocess_exec", "create_subprocess_shell", "subprocess_exec", "subprocess_shell"}
 
 

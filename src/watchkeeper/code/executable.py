@@ -9,6 +9,8 @@ from types import CodeType
 
 import msgspec
 
+from watchkeeper.code.linediff import hunks
+
 
 class Executable(msgspec.Struct, frozen=True):
     """``lines`` are those that a tracer can see, 1-based.
@@ -42,6 +44,21 @@ def read_executable(source: bytes) -> Executable | None:
         found.update(_lines_of(block))
         waiting += [constant for constant in block.co_consts if isinstance(constant, CodeType)]
     return Executable(frozenset(found), _standing(tree, source, frozenset(found)))
+
+
+def find_lines_to_try(before: bytes, now: bytes, executable: Executable) -> frozenset[int]:
+    """What has to be executed to try what differs from ``before``; ``executable`` is of ``now``.
+
+    Where lines were only taken away, the next line that is executed stands for them.
+    """
+    ordered = sorted(executable.lines)
+    found: set[int] = set()
+    for hunk in hunks(before, now):
+        for line in range(hunk.now_start, hunk.now_start + hunk.now_count):
+            found |= executable.needed_for(line)
+        if not hunk.now_count:
+            found.update([line for line in ordered if line > hunk.now_start][:1])
+    return frozenset(found)
 
 
 def _lines_of(block: CodeType) -> set[int]:

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePosixPath
 
 import msgspec
 
-from watchkeeper.code.executable import Executable, read_executable
-from watchkeeper.code.linediff import hunks
+from watchkeeper.code.documentation import is_documentation
+from watchkeeper.code.executable import find_lines_to_try, read_executable
 from watchkeeper.code.tree import SourceTree
 
 Lines = Mapping[str, frozenset[int]]
 """Line numbers by path."""
-
-_PROSE = frozenset({".md", ".markdown", ".rst", ".adoc"})
-_PLACES_OF_PROSE = frozenset(
-    {"doc", "docs", "documentation", "changelog", "changelog.d", "changes", "news", "newsfragments", ".github"}
-)
-_NAMES_OF_PROSE = frozenset(
-    {"readme", "license", "licence", "copying", "notice", "authors", "contributors", "contributing", "maintainers",
-     "changelog", "changes", "history", "news", "security", "code_of_conduct", "codeowners", "citation", "todo"}
-)  # fmt: skip
 
 
 class Gap(msgspec.Struct, frozen=True):
@@ -60,22 +50,8 @@ def changed_lines(merged: SourceTree, others: SourceTree, paths: Iterable[str]) 
         if executable is None:
             blind.append(Gap("", path, reason="it does not compile with this Python"))
             continue
-        found[path] = frozenset(_touched(before or b"", now, executable))
+        found[path] = find_lines_to_try(before or b"", now, executable)
     return found, tuple(blind)
-
-
-def is_documentation(path: str) -> bool:
-    """Whether a file is for people alone: no program behaves otherwise for it.
-
-    Prose among the code is none: programs read prompts, templates and fixtures.
-    """
-    place = PurePosixPath(path)
-    name, suffix = place.name.lower(), place.suffix.lower()
-    stem = name.removesuffix(suffix)
-    if suffix in _PROSE:
-        folders = {folder.lower() for folder in place.parts[:-1]}
-        return not folders or bool(folders & _PLACES_OF_PROSE) or stem.split("-")[0] in _NAMES_OF_PROSE
-    return suffix in {"", ".txt"} and stem.split("-")[0] in _NAMES_OF_PROSE
 
 
 def find_gaps(change: str, wanted: Lines, blind: Sequence[Gap], executed: Lines) -> tuple[Gap, ...]:
@@ -96,13 +72,3 @@ def describe_gaps(gaps: Sequence[Gap]) -> str:
         return f"{gap.change}: {gap.path}: {gap.reason}{more}"
     lines = str(gap.lines[0]) if len(gap.lines) == 1 else f"{gap.lines[0]}-{gap.lines[-1]}"
     return f"{gap.change}: {gap.path}:{lines} was not executed by any test that ran{more}"
-
-
-def _touched(before: bytes, now: bytes, executable: Executable) -> Iterable[int]:
-    ordered = sorted(executable.lines)
-    for hunk in hunks(before, now):
-        if hunk.now_count:
-            for line in range(hunk.now_start, hunk.now_start + hunk.now_count):
-                yield from executable.needed_for(line)
-        else:
-            yield from [line for line in ordered if line > hunk.now_start][:1]

@@ -81,7 +81,7 @@ class Analyst:
     def footprint(self, change: Change, files: Sequence[WorkingFile]) -> Footprint:
         """What the change writes and relies on, given how its files differ from its merge base."""
         tree = self.base_tree(change.base)
-        changed = [self._changed_file(change.id, file) for file in files]
+        changed = self.changed_files(change, files)
         deltas = [self._delta(file) for file in changed]
 
         def bodies(path: str) -> Reading | None:
@@ -97,6 +97,10 @@ class Analyst:
         return build_footprint(
             change.id, changed, deltas, tree.index, bodies=bodies, memory=memory, resources=resources
         )
+
+    def changed_files(self, change: Change, files: Sequence[WorkingFile]) -> tuple[ChangedFile, ...]:
+        """The change's files with both contents and what they say."""
+        return tuple(self._changed_file(change.id, file) for file in files)
 
     def compare(
         self,

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import msgspec
 
+from watchkeeper.code.globs import matches
 from watchkeeper.conflicts.notice import quote
 from watchkeeper.model.agents import Act, AgentEvent, Lease, Phase, Session
 from watchkeeper.model.ids import Millis
@@ -99,21 +100,6 @@ def read_owners(text: str) -> Owners:
 def owners_of(lines: Sequence[str]) -> Owners:
     """The lines of a project's configuration: a glob, then who may write there."""
     return read_owners("\n".join(lines))
-
-
-def matches(pattern: str, path: str) -> bool:
-    """Whether a glob of CODEOWNERS means the path: without a slash at any depth, a folder means all that is in it."""
-    return _glob(pattern).match(path) is not None
-
-
-@lru_cache(maxsize=512)
-def _glob(pattern: str) -> re.Pattern[str]:
-    whole = pattern.strip("/")
-    anywhere = "" if pattern.startswith("/") or "/" in whole else "(?:.*/)?"
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", whole)
-    signs = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    body = "".join(signs.get(part, re.escape(part)) for part in parts)
-    return re.compile(f"{anywhere}{body}(?:/.*)?$" if not whole.endswith("*") else f"{anywhere}{body}$")
 
 
 @lru_cache(maxsize=512)

@@ -33,6 +33,10 @@ class HubTrees:
         self._trees: OrderedDict[tuple[Sha, Sha | None], _HubTree] = OrderedDict()
         self._guard = threading.Lock()
 
+    def base(self, base: Sha | None) -> SourceTree:
+        """The tree of a merge base; None: an empty one. Raises: GitError."""
+        return _HubTree(self._analyst.base_tree(base), {}, self._contents, self._readings)
+
     def source_tree(self, tree: Sha, base: Sha | None) -> SourceTree:
         """The tree, laid over ``base``'s. Raises: GitError for a tree that is not in the hub."""
         with self._guard:

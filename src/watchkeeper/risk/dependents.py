@@ -1,0 +1,178 @@
+"""Altered symbols -> who relies on them in the base, and whether the change saw to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+
+import msgspec
+
+from watchkeeper.code.footprint import is_test_path
+from watchkeeper.code.resolve import Resolver
+from watchkeeper.code.tree import SourceTree
+from watchkeeper.model.confidence import Confidence
+from watchkeeper.model.footprint import Aspect, Edit, Footprint, Write
+from watchkeeper.model.ids import SymbolKey
+from watchkeeper.model.reading import Form, Parameter, ParameterKind, Reading, Reference, Signature, SymbolKind
+from watchkeeper.risk.facts import AlteredSymbol, Grade, Place
+from watchkeeper.risk.public import is_public
+
+_MOST_NAMES = 150
+_MOST_FILES = 400
+_UNSEEN = frozenset({Form.IMPORT, Form.ANNOTATION})
+_STEP = re.compile(r"\.?([A-Za-z_$][\w$]*)$")
+
+
+class _Use(msgspec.Struct, frozen=True):
+    """One place that refers to an altered symbol: the symbol that holds it."""
+
+    holder: SymbolKey
+    line: int
+
+
+def altered_symbols(footprint: Footprint, base: SourceTree) -> tuple[tuple[AlteredSymbol, ...], tuple[str, ...]]:
+    """The symbols that are not what they were, with who relies on them; and what was not looked at, in words."""
+    writes = {write.key: write for write in footprint.writes if _matters(write)}
+    searched = list(writes)[:_MOST_NAMES]
+    uses, missed = _find_uses({key: writes[key] for key in searched}, base)
+    if len(writes) > _MOST_NAMES:
+        missed = (*missed, f"who relies on {len(writes) - _MOST_NAMES} more of the {len(writes)} altered symbols")
+    changed = {write.key for write in footprint.writes}
+    return tuple(_altered(write, uses.get(key, ()), changed) for key, write in writes.items()), missed
+
+
+def _matters(write: Write) -> bool:
+    if write.is_test or write.imports or write.kind is SymbolKind.MODULE or write.edit is Edit.ADDED:
+        return False
+    if write.edit is Edit.MODIFIED:
+        return bool(write.aspects - {Aspect.ANNOTATIONS})
+    return not write.reachable
+
+
+def _find_uses(
+    writes: Mapping[SymbolKey, Write], base: SourceTree
+) -> tuple[dict[SymbolKey, list[_Use]], tuple[str, ...]]:
+    names = {_called(key) for key in writes}
+    paths, missed = _files_with(names, {key.path for key in writes}, base)
+    resolver = Resolver(base.index)
+    uses: dict[SymbolKey, list[_Use]] = {}
+    for path in paths:
+        reading = base.reading(path)
+        for holder, reference in _references(reading, names) if reading is not None else ():
+            for target in resolver.resolve(path, holder, reference.chain, reference.form).targets:
+                own = SymbolKey(path, holder)
+                is_sure = target.confidence is not Confidence.POSSIBLE and not target.absent
+                if is_sure and target.key in writes and own != target.key:
+                    if reference.form in _UNSEEN and writes[target.key].edit is Edit.MODIFIED:
+                        continue
+                    uses.setdefault(target.key, []).append(_Use(own, reference.line))
+    return uses, missed
+
+
+def _called(key: SymbolKey) -> str:
+    """The name by which others refer to it: a constructor is called by its class's."""
+    owner, _, name = key.qualname.rpartition(".")
+    return owner.rpartition(".")[2] if name in ("__init__", "__new__", "constructor") and owner else name
+
+
+def _files_with(names: AbstractSet[str], own: AbstractSet[str], base: SourceTree) -> tuple[list[str], tuple[str, ...]]:
+    """The files of the base that have one of the names; those that define them first."""
+    wide = [name.encode() for name in names if base.index.fan_in(name) > 1]
+    found = [path for path in sorted(own) if path in base.index.paths]
+    for path in sorted(base.index.paths - own) if wide else ():
+        source = base.source(path) if base.index.find_table(path) is not None else None
+        if source is not None and any(name in source for name in wide):
+            found.append(path)
+    if len(found) <= _MOST_FILES:
+        return found, ()
+    left = len(found) - _MOST_FILES
+    return found[:_MOST_FILES], (f"who relies on the altered symbols in {left} more files that name one of them",)
+
+
+def _references(reading: Reading, names: AbstractSet[str]) -> Iterator[tuple[str, Reference]]:
+    wanted = names | {item.local for item in reading.imports if item.name in names}
+    for symbol in reading.symbols:
+        for reference in symbol.references:
+            if any(_is_step(step, wanted) for step in reference.chain[-2:]):
+                yield symbol.qualname, reference
+
+
+def _is_step(step: str, names: AbstractSet[str]) -> bool:
+    found = _STEP.search(step)
+    return found is not None and found[1] in names
+
+
+def _altered(write: Write, uses: Sequence[_Use], changed: AbstractSet[SymbolKey]) -> AlteredSymbol:
+    code = {use.holder: use for use in reversed(uses) if not is_test_path(use.holder.path)}
+    left = sorted(Place(use.holder.path, use.line) for holder, use in code.items() if holder not in changed)
+    is_gone = write.edit is not Edit.MODIFIED
+    return AlteredSymbol(
+        name=write.name,
+        place=Place(write.path, write.line),
+        callers=len(code),
+        files=len({holder.path for holder in code}),
+        tests=len({use.holder for use in uses if is_test_path(use.holder.path)}),
+        unchanged=tuple(left),
+        grade=Grade.BREAKING if is_gone else _grade(write),
+        detail=write.detail,
+        is_public=is_public(write.key),
+        is_gone=is_gone,
+    )
+
+
+def _grade(write: Write) -> Grade | None:
+    """What the change of contract means; None where the contract is the same."""
+    found = {_GRADES[aspect] for aspect in write.aspects if aspect in _GRADES}
+    old, new = write.old_signature, write.new_signature
+    if Aspect.PARAMETERS in write.aspects and old is not None and new is not None:
+        found.add(Grade.BREAKING if _narrows(old, new) else Grade.WIDER)
+    elif Aspect.PARAMETERS in write.aspects:
+        found.add(Grade.BREAKING)
+    return next((grade for grade in Grade if grade in found), None)
+
+
+_GRADES = {
+    Aspect.ASYNC: Grade.BREAKING,
+    Aspect.KIND: Grade.BREAKING,
+    Aspect.DEFAULTS: Grade.BEHAVIOUR,
+    Aspect.RETURNS: Grade.BEHAVIOUR,
+    Aspect.BASES: Grade.BEHAVIOUR,
+    Aspect.DECORATORS: Grade.BEHAVIOUR,
+    Aspect.RAISES: Grade.STRICTER,
+}
+
+
+def _narrows(old: Signature, new: Signature) -> bool:
+    """Whether some call that fitted the old parameters may not fit the new ones."""
+    kinds = {parameter.kind for parameter in new.parameters}
+    after = {parameter.name: parameter for parameter in new.parameters}
+    for before in old.parameters:
+        now = after.get(before.name)
+        if before.kind in _STARS:
+            if before.kind not in kinds:
+                return True
+        elif now is None or _is_stricter(before, now):
+            return True
+    known = {parameter.name for parameter in old.parameters}
+    if any(p.name not in known and not p.default and p.kind not in _STARS for p in new.parameters):
+        return True
+    places = [p.name for p in _by_place(old.parameters)]
+    return [p.name for p in _by_place(new.parameters)][: len(places)] != places
+
+
+def _is_stricter(before: Parameter, now: Parameter) -> bool:
+    by_place = before.kind is not ParameterKind.KEYWORD_ONLY
+    by_name = before.kind is not ParameterKind.POSITIONAL_ONLY
+    return (
+        (bool(before.default) and not now.default)
+        or (by_place and now.kind is ParameterKind.KEYWORD_ONLY)
+        or (by_name and now.kind is ParameterKind.POSITIONAL_ONLY)
+    )
+
+
+def _by_place(parameters: Iterable[Parameter]) -> Iterator[Parameter]:
+    return (p for p in parameters if p.kind in (ParameterKind.NORMAL, ParameterKind.POSITIONAL_ONLY))
+
+
+_STARS = frozenset({ParameterKind.VAR_POSITIONAL, ParameterKind.VAR_KEYWORD})

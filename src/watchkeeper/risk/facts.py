@@ -1,0 +1,127 @@
+"""What is known of one change before it is weighed. Made by ``risk.of_change``, weighed by ``risk.assess``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from watchkeeper.model.footprint import TouchKind
+from watchkeeper.risk.points import PointKind
+
+
+class Role(StrEnum):
+    """What a file is for: how much a changed line of it weighs."""
+
+    CODE = "code"
+    TEST = "test"
+    DATA = "data"  # configuration, templates, styles: read by programs
+    PROSE = "prose"  # for people alone
+    GENERATED = "generated"  # by a tool, lock files among them
+
+
+class FileFacts(msgspec.Struct, frozen=True):
+    """One changed file. ``changed`` counts lines, added and removed, that say something and did not merely move.
+
+    ``share`` is the part of the base's telling lines that went, ``base_lines`` how many there were.
+    """
+
+    path: str
+    kind: TouchKind
+    role: Role
+    changed: int = 0
+    share: float = 0.0
+    base_lines: int = 0
+    is_moved: bool = False
+
+
+class Grade(StrEnum):
+    """What a change of contract means for those who call."""
+
+    BREAKING = "breaking"  # calls that were right may fail
+    BEHAVIOUR = "behaviour"  # the same call gives something else
+    STRICTER = "stricter"  # it may raise what it did not
+    WIDER = "wider"  # all that was right is right
+
+
+class Place(msgspec.Struct, frozen=True, order=True):
+    """A line of a file."""
+
+    path: str
+    line: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}" if self.line else self.path
+
+
+class AlteredSymbol(msgspec.Struct, frozen=True):
+    """A symbol of the base that is not what it was, and who relies on it. Tests are counted apart.
+
+    ``callers`` are the symbols that refer to it; ``unchanged`` those among them that the change left as they were, as
+    places. ``grade`` is None where the contract is the same. ``is_gone``: deleted, or no longer at its old name.
+    """
+
+    name: str
+    place: Place
+    callers: int = 0
+    files: int = 0
+    tests: int = 0
+    unchanged: tuple[Place, ...] = ()
+    grade: Grade | None = None
+    detail: str = ""
+    is_public: bool = True
+    is_gone: bool = False
+
+
+class Untested(msgspec.Struct, frozen=True):
+    """The changed lines of a file that no test executed, of ``of`` that could be."""
+
+    path: str
+    lines: tuple[int, ...]
+    of: int
+
+
+class Touched(msgspec.Struct, frozen=True):
+    """A sensitive area that one file of the change touches. ``what`` is a clause: ``it names password``.
+
+    ``grade`` 1: by its name; 2: by what the changed code names; 3: by what the change does, or undoes.
+    """
+
+    kind: PointKind
+    place: Place
+    what: str
+    grade: int = 1
+
+
+class Weakened(msgspec.Struct, frozen=True):
+    """A test that says less than it did. ``what`` is a whole sentence."""
+
+    kind: PointKind
+    place: Place
+    what: str
+    count: int = 1
+    is_mild: bool = False  # what it tested is gone as well, or it was merely written anew
+
+
+class SurfaceChange(msgspec.Struct, frozen=True):
+    """A thing that others may use, which is new or gone."""
+
+    kind: PointKind
+    name: str
+    place: Place
+
+
+class RiskFacts(msgspec.Struct, frozen=True):
+    """All that is known of one change. ``untested`` is None where nobody knows which lines tests execute.
+
+    ``intent`` is what the change was asked to do; a thing that it names weighs half.
+    """
+
+    files: tuple[FileFacts, ...] = ()
+    altered: tuple[AlteredSymbol, ...] = ()
+    untested: tuple[Untested, ...] | None = None
+    touched: tuple[Touched, ...] = ()
+    weakened: tuple[Weakened, ...] = ()
+    surface: tuple[SurfaceChange, ...] = ()
+    intent: str = ""
+    could_not: tuple[str, ...] = ()

@@ -1,0 +1,134 @@
+"""A change -> what is known of it: everything that ``risk.assess`` weighs. Pure, and total: whatever cannot be looked
+at is said in ``could_not``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from watchkeeper.code.changed_file import ChangedFile
+from watchkeeper.code.resources.dependencies import is_lock
+from watchkeeper.code.tree import SourceTree
+from watchkeeper.model.footprint import Edit, Footprint
+from watchkeeper.risk.claims import TestFile
+from watchkeeper.risk.dependents import altered_symbols
+from watchkeeper.risk.facts import FileFacts, RiskFacts, Role
+from watchkeeper.risk.files import file_facts, role_of
+from watchkeeper.risk.python_tests import read_python_tests
+from watchkeeper.risk.script_tests import read_script_tests
+from watchkeeper.risk.sensitive import Globs, find_touched
+from watchkeeper.risk.surface import find_surface
+from watchkeeper.risk.untested import Executed, find_untested
+from watchkeeper.risk.weakened import Surroundings, TestVersions, find_weakened
+
+_MOST_PLACES = 5
+
+
+def facts_of(
+    files: Sequence[ChangedFile],
+    footprint: Footprint,
+    base: SourceTree,
+    *,
+    executed: Executed | None = None,
+    sensitive: Globs | None = None,
+    intent: str = "",
+) -> RiskFacts:
+    """The facts of one change.
+
+    ``files`` are the changed files with both contents, ``footprint`` what they come to, ``base`` the tree of the merge
+    base. ``executed``: the lines of the change's text that tests executed; None where none ran. ``sensitive``: areas
+    of the user's own, as globs. ``intent``: what the change was asked to do.
+    """
+    files = _without_spared(files, footprint)
+    facts = file_facts(files, footprint)
+    both = list(zip(files, facts, strict=True))
+    altered, unsearched = altered_symbols(footprint, base)
+    untested, untraced = find_untested(both, executed) if executed is not None else (None, ())
+    versions, unread = _tests(files)
+    missed = [*_unread(footprint, both), *unread, *unsearched, *untraced, *_unnamed(footprint)]
+    if executed is None and any(each.role is Role.CODE and each.changed for each in facts):
+        missed.append("which changed lines tests execute: no tests were run for this")
+    return RiskFacts(
+        files=facts,
+        altered=altered,
+        untested=untested,
+        touched=find_touched(both, footprint, sensitive or {}),
+        weakened=find_weakened(versions, _surroundings(footprint)),
+        surface=find_surface(files, footprint, base),
+        intent=intent,
+        could_not=tuple(dict.fromkeys(missed)),
+    )
+
+
+def _without_spared(files: Sequence[ChangedFile], footprint: Footprint) -> Sequence[ChangedFile]:
+    """Those that the footprint knows of: both come from one look at the change."""
+    known = {touch.now_path for touch in footprint.files}
+    return [file for file in files if file.place in known]
+
+
+def _surroundings(footprint: Footprint) -> Surroundings:
+    renamed, deleted, altered = {}, set(), set()
+    for write in footprint.writes:
+        old = write.key.qualname.rpartition(".")[2]
+        if not old or write.is_test:
+            continue
+        altered.add(old)
+        new = write.successor.qualname.rpartition(".")[2] if write.successor is not None else old
+        if write.edit is Edit.RENAMED and new != old:
+            renamed[old] = new
+        elif write.edit is Edit.DELETED and not write.reachable:
+            deleted.add(old)
+    added = {w.key.qualname.rpartition(".")[2] for w in footprint.writes if w.edit is Edit.ADDED and not w.is_test}
+    return Surroundings(renamed, frozenset(deleted - added), frozenset(altered | added))
+
+
+# -- tests ---------------------------------------------------------------------------------------------------------
+
+
+def _tests(files: Sequence[ChangedFile]) -> tuple[list[TestVersions], list[str]]:
+    found, missed = [], []
+    for file in files:
+        if file.is_binary or role_of(file.place, file.now) is not Role.TEST or file.base == file.now:
+            continue
+        sides = [_read(path, text) for path, text in ((file.base_path, file.base), (file.now_path, file.now))]
+        wanted = [source is not None for source in (file.base, file.now)]
+        if file.unknown or any(want and side is None for want, side in zip(wanted, sides, strict=True)):
+            if _reader(file.place) is not None or file.place.endswith((".go", ".rs", ".rb", ".java", ".kt", ".php")):
+                missed.append(f"whether the tests of {file.place} say less than they did: it could not be read")
+            continue
+        found.append(TestVersions(file.base_path or file.place, file.now_path or file.place, *sides))
+    return found, missed
+
+
+def _read(path: str | None, source: bytes | None) -> TestFile | None:
+    reader = _reader(path) if path is not None else None
+    return reader(path, source) if reader is not None and path is not None and source is not None else None
+
+
+def _reader(path: str):  # type: ignore[no-untyped-def]
+    if path.endswith(".py"):
+        return read_python_tests
+    return read_script_tests if path.endswith((".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts")) else None
+
+
+# -- what could not be looked at -----------------------------------------------------------------------------------
+
+
+def _unread(footprint: Footprint, files: Sequence[tuple[ChangedFile, FileFacts]]) -> Iterator[str]:
+    told = {touch.now_path: touch for touch in footprint.files}
+    for file, facts in files:
+        touch = told[file.place]
+        if touch.unknown:
+            yield f"what {file.place} changes: {touch.unknown}"
+        elif file.is_binary and facts.role is not Role.PROSE:
+            yield f"what {file.place} changes: it is binary"
+        elif facts.role in (Role.CODE, Role.TEST) and facts.changed and not touch.language:
+            yield f"what {file.place} changes: no language reads it, only its lines were counted"
+
+
+def _unnamed(footprint: Footprint) -> Iterator[str]:
+    places = [(path, place) for path, place in footprint.not_analysed if not is_lock(path)]
+    for path, place in places[:_MOST_PLACES]:
+        yield f"which {place.kind.value} {path}:{place.line} touches: {place.reason}"
+    if len(places) > _MOST_PLACES:
+        yield f"what {len(places) - _MOST_PLACES} more places touch outside the code"

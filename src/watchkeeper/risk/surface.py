@@ -1,0 +1,146 @@
+"""What a change adds to what others may use, and what it takes away from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from watchkeeper.code.changed_file import ChangedFile
+from watchkeeper.code.footprint import is_test_path
+from watchkeeper.code.resources.dependencies import is_lock
+from watchkeeper.code.tree import SourceTree
+from watchkeeper.model.footprint import Edit, Footprint, Write
+from watchkeeper.model.ids import SymbolKey
+from watchkeeper.model.reading import SymbolKind
+from watchkeeper.model.resources import AccessMode, Resource, ResourceKind, ResourceTouch
+from watchkeeper.risk.facts import Place, SurfaceChange
+from watchkeeper.risk.options import Offer, offers_of
+from watchkeeper.risk.points import PointKind
+from watchkeeper.risk.public import is_aside, is_public
+
+_NEW = {
+    ResourceKind.TABLE: PointKind.NEW_TABLE,
+    ResourceKind.ROUTE: PointKind.NEW_ROUTE,
+    ResourceKind.ENVIRONMENT: PointKind.NEW_ENVIRONMENT,
+    ResourceKind.DEPENDENCY: PointKind.NEW_DEPENDENCY,
+}
+_GONE = {
+    ResourceKind.TABLE: PointKind.REMOVED_TABLE,
+    ResourceKind.ROUTE: PointKind.REMOVED_ROUTE,
+    ResourceKind.ENVIRONMENT: PointKind.REMOVED_ENVIRONMENT,
+    ResourceKind.SETTING: PointKind.REMOVED_SETTING,
+}
+_KINDS = frozenset({SymbolKind.FUNCTION, SymbolKind.CLASS, SymbolKind.METHOD, SymbolKind.PROPERTY, SymbolKind.ENUM,
+                    SymbolKind.INTERFACE, SymbolKind.TYPE})  # fmt: skip
+
+
+def find_surface(files: Sequence[ChangedFile], footprint: Footprint, base: SourceTree) -> tuple[SurfaceChange, ...]:
+    """All that is new, and all that is gone without a replacement. Tests and lock files offer nothing."""
+    return (*_resources(files, footprint, base), *_symbols(footprint), *_offers(files))
+
+
+# -- resources -----------------------------------------------------------------------------------------------------
+
+
+def _resources(files: Sequence[ChangedFile], footprint: Footprint, base: SourceTree) -> Iterator[SurfaceChange]:
+    touches = [t for t in footprint.resources if not is_test_path(t.path) and not is_lock(t.path)]
+    after = {t.access.resource for t in touches if t.is_new and t.access.mode is not AccessMode.REMOVE}
+    before = {t.access.resource for t in touches if not t.is_new or t.is_kept}
+    elsewhere = _Elsewhere(files, base)
+    told: set[Resource] = set()
+    for touch in touches:
+        resource = touch.access.resource
+        if resource in told:
+            continue
+        kind = _what(touch, before, after, elsewhere)
+        if kind is not None:
+            told.add(resource)
+            yield SurfaceChange(kind, resource.name, Place(touch.path, touch.access.line))
+
+
+def _what(touch: ResourceTouch, before: set[Resource], after: set[Resource], elsewhere: _Elsewhere) -> PointKind | None:
+    access, kind = touch.access, touch.access.resource.kind
+    if access.mode is AccessMode.REMOVE and touch.is_new and not touch.is_kept:
+        return _GONE.get(kind)
+    if touch.is_new and not touch.is_kept and access.resource not in before:
+        is_defined = access.mode is AccessMode.DEFINE or kind is ResourceKind.ENVIRONMENT
+        is_known = is_defined and kind in _NEW and elsewhere.had(access.resource)
+        return _NEW.get(kind) if is_defined and not is_known else None
+    if not touch.is_new and access.resource not in after:
+        is_defined = access.mode is AccessMode.DEFINE or kind is ResourceKind.ENVIRONMENT
+        is_kept = is_defined and kind in _GONE and elsewhere.has(access.resource)
+        return _GONE.get(kind) if is_defined and not is_kept else None
+    return None
+
+
+class _Elsewhere:
+    """Whether other files know a name: a variable that is read in one more place is not new."""
+
+    def __init__(self, files: Sequence[ChangedFile], base: SourceTree) -> None:
+        self._files = files
+        self._base = base
+        self._changed = {path for file in files for path in (file.base_path, file.now_path) if path}
+        self._known: dict[str, bool] = {}
+
+    def had(self, resource: Resource) -> bool:
+        """Whether the base knew it, in any file."""
+        return self._stands(resource, [file.base for file in self._files])
+
+    def has(self, resource: Resource) -> bool:
+        """Whether the change's tree still knows it."""
+        return self._stands(resource, [file.now for file in self._files if not is_test_path(file.place)])
+
+    def _stands(self, resource: Resource, sources: Sequence[bytes | None]) -> bool:
+        if resource.kind is not ResourceKind.ENVIRONMENT:
+            return False
+        word = resource.name.encode()
+        return any(source is not None and word in source for source in sources) or self._in_base(resource.name)
+
+    def _in_base(self, name: str) -> bool:
+        if name not in self._known:
+            paths = (p for p in self._base.index.paths - self._changed if self._base.index.find_table(p) is not None)
+            is_there = self._base.index.fan_in(name) > 1 and any(
+                name.encode() in (self._base.source(path) or b"") for path in paths if not is_test_path(path)
+            )
+            self._known[name] = is_there
+        return self._known[name]
+
+
+# -- symbols -------------------------------------------------------------------------------------------------------
+
+
+def _symbols(footprint: Footprint) -> Iterator[SurfaceChange]:
+    gone = {w.key for w in footprint.writes if _is_gone(w)}
+    new = {SymbolKey(w.path, w.key.qualname) for w in footprint.writes if w.edit is Edit.ADDED and not w.imports}
+    bound = {(w.path, w.key.qualname) for w in footprint.writes if w.imports and w.edit is not Edit.DELETED}
+    replaced = {w.successor for w in footprint.writes if w.successor is not None}
+    for write in footprint.writes:
+        if write.imports or write.is_test or write.kind not in _KINDS or not is_public(write.key):
+            continue
+        owner = SymbolKey(write.key.path, write.key.qualname.rpartition(".")[0])
+        if write.edit is Edit.ADDED and SymbolKey(write.path, write.key.qualname) not in replaced:
+            if SymbolKey(write.path, owner.qualname) not in new:
+                yield SurfaceChange(PointKind.NEW_PUBLIC, write.name, Place(write.path, write.line))
+        elif write.key in gone and owner not in gone and (write.key.path, write.key.qualname) not in bound:
+            yield SurfaceChange(PointKind.REMOVED_PUBLIC, write.name, Place(write.path, write.line))
+
+
+def _is_gone(write: Write) -> bool:
+    return write.edit is Edit.DELETED and not write.reachable and not write.imports
+
+
+# -- the command line ----------------------------------------------------------------------------------------------
+
+
+def _offers(files: Sequence[ChangedFile]) -> Iterator[SurfaceChange]:
+    before: dict[Offer, Place] = {}
+    after: dict[Offer, Place] = {}
+    for file in files:
+        if file.is_binary or is_aside(file.place):
+            continue
+        if file.base is not None and file.base_path:
+            before |= offers_of(file.base_path, file.base)
+        if file.now is not None and file.now_path:
+            after |= offers_of(file.now_path, file.now)
+    for offer, place in before.items():
+        if offer not in after:
+            yield SurfaceChange(offer[0], offer[1], place)
