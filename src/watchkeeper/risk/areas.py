@@ -81,7 +81,10 @@ _DELETES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(rimraf|rmSync|unlinkSync|fs(\.promises)?\.(rm|rmdir|unlink))\s*\("), "removes files"),
     (re.compile(r"(?:^|[\s\"'`;&|(])rm\s+-\w*[rf]\w*\s"), "runs rm -r or -f"),
     (re.compile(r"\bDELETE\s+FROM\b"), "deletes rows"),
-    (re.compile(r"\bDROP\s+(TABLE|COLUMN|DATABASE|SCHEMA|INDEX|CONSTRAINT)\b", re.IGNORECASE), "drops a part of the database"),
+    (
+        re.compile(r"\bDROP\s+(TABLE|COLUMN|DATABASE|SCHEMA|INDEX|CONSTRAINT)\b", re.IGNORECASE),
+        "drops a part of the database",
+    ),
     (re.compile(r"\bTRUNCATE\s+(TABLE\s+)?\w+", re.IGNORECASE), "empties a table"),
     (
         re.compile(r"\b(RemoveField|DeleteModel)\s*\(|\bop\.(drop_table|drop_column)\s*\("),

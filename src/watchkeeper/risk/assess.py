@@ -31,7 +31,7 @@ def assess(facts: RiskFacts) -> Risk:
         *_contracts(facts),
         *_untested(facts.untested or ()),
         *(_sensitive(each) for each in facts.touched),
-        *(_weakened(each) for each in facts.weakened),
+        *(_weakened(each) for each in _joined(facts.weakened)),
         *_surface(facts),
     ]
     points = [point for point in points if point.weight > 0]
@@ -117,6 +117,22 @@ def _sensitive(each: Touched) -> RiskPoint:
     weight = {1: least, 2: (2 * least + most) // 3}.get(each.grade, most)
     reason = f"{each.place.path} {each.what}"
     return RiskPoint(each.kind, weight, reason, each.place.path, each.place.line)
+
+
+def _joined(found: Sequence[Weakened]) -> Iterator[Weakened]:
+    """Tests of one file that expect something else are told together: a new message changes a dozen of them."""
+    groups: dict[tuple[str, bool], list[Weakened]] = {}
+    for each in found:
+        if each.kind is PointKind.EXPECTATION_CHANGED:
+            groups.setdefault((each.place.path, each.is_mild), []).append(each)
+        else:
+            yield each
+    for group in groups.values():
+        first, more = group[0], sum(each.count for each in group[1:])
+        what = (
+            first.what if not more else f"{first.what}; and so in {count_of(more, 'more place')} of {first.place.path}"
+        )
+        yield Weakened(first.kind, first.place, what, first.count + more, first.is_mild)
 
 
 def _weakened(each: Weakened) -> RiskPoint:

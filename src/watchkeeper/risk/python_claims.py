@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from watchkeeper.code.resources.python_values import dotted
 from watchkeeper.risk.claims import Claim, Strength
@@ -41,12 +41,13 @@ _RAISES = frozenset({"raises", "warns", "deprecated_call", "assertRaises", "asse
 _MATCHES = frozenset({"fnmatch_lines", "no_fnmatch_line", "fnmatch_lines_random", "re_match_lines", "assert_outcomes",
                       "no_re_match_line", "assertoutcome"})  # fmt: skip
 _BROAD = frozenset({"Exception", "BaseException"})
+_MOST_TEXT = 120
 _ASSERTS = re.compile(r"assert[A-Z_]\w*$")
 
 
-def claims_of(function: ast.FunctionDef | ast.AsyncFunctionDef, masks: Masks, lines: Sequence[str]) -> Iterator[Claim]:
+def claims_of(function: ast.FunctionDef | ast.AsyncFunctionDef, masks: Masks) -> Iterator[Claim]:
     """All assertions of the function, those of functions within it included."""
-    reader = _Reader(masks, lines)
+    reader = _Reader(masks)
     for statement in function.body:
         for node in ast.walk(statement):
             if isinstance(node, ast.Assert):
@@ -60,9 +61,8 @@ def claims_of(function: ast.FunctionDef | ast.AsyncFunctionDef, masks: Masks, li
 
 
 class _Reader:
-    def __init__(self, masks: Masks, lines: Sequence[str]) -> None:
+    def __init__(self, masks: Masks) -> None:
         self._masks = masks
-        self._lines = lines
 
     def condition(self, test: ast.expr, line: int, sense: str = "true") -> Iterator[Claim]:
         """What ``assert test`` says: each part of an ``and`` is a claim of its own."""
@@ -101,7 +101,8 @@ class _Reader:
                 masked = self._masks.text(node.body[0])
                 told = ", ".join(self._masks.plain(each) for each in [*call.args, *call.keywords])
                 subject = self._masks.plain(node.body[0])
-                yield Claim(subject, masked, name, told, strength, node.lineno, self._line(node.lineno))
+                text = f"{name}({told}) of {subject.partition(chr(10))[0]}"
+                yield Claim(subject, masked, name, told, strength, node.lineno, text[:_MOST_TEXT])
 
     def _strength_of_error(self, call: ast.Call) -> Strength:
         is_broad = any(dotted(each).rpartition(".")[2] in _BROAD for each in call.args[:1])
@@ -119,11 +120,11 @@ class _Reader:
         elif name in _CALLED and isinstance(call.func, ast.Attribute):
             told = ", ".join(self._masks.plain(each) for each in [*call.args, *call.keywords])
             subject = self._masks.plain(call.func.value), self._masks.text(call.func.value)
-            yield Claim(*subject, "called", f"{name} {told}", _CALLED[name], line, self._line(line))
+            yield Claim(*subject, "called", f"{name} {told}", _CALLED[name], line, self._text(call))
         elif name in _RAISES or name in _MATCHES or _ASSERTS.match(name):
             told = ", ".join(self._masks.plain(each) for each in [*call.args, *call.keywords])
             subject = self._masks.plain(call.func), self._masks.text(call.func)
-            yield Claim(*subject, name, told, Strength.EXACT, line, self._line(line))
+            yield Claim(*subject, name, told, Strength.EXACT, line, self._text(call))
 
     def _method(self, name: str, call: ast.Call) -> Claim:
         sense, strength = _METHODS[name]
@@ -142,13 +143,15 @@ class _Reader:
         return claim
 
     def _claim(self, subject: ast.expr, sense: str, expected: ast.expr | None, strength: Strength, line: int) -> Claim:
+        plain = self._masks.plain(subject)
         told = self._masks.plain(expected) if expected is not None else ""
-        return Claim(
-            self._masks.plain(subject), self._masks.text(subject), sense, told, strength, line, self._line(line)
-        )
+        is_turned = sense in ("in", "not in")
+        text = f"{told} {sense} {plain}" if is_turned else f"{plain} {sense} {told}" if told else plain
+        text = f"not {text}" if sense == "false" else text
+        return Claim(plain, self._masks.text(subject), sense, told, strength, line, text[:_MOST_TEXT])
 
-    def _line(self, number: int) -> str:
-        return self._lines[number - 1].strip()[:120] if 0 < number <= len(self._lines) else ""
+    def _text(self, call: ast.Call) -> str:
+        return self._masks.plain(call)[:_MOST_TEXT]
 
 
 def _is_rough(expected: ast.expr) -> bool:

@@ -24,8 +24,7 @@ def read_python_tests(path: str, source: bytes) -> TestFile | None:
     parsed = parse_source(source)
     if parsed.tree is None:
         return None
-    lines = source.decode("utf-8", "replace").splitlines()
-    cases = tuple(_cases(path, parsed.tree.body, "", lines, ()))
+    cases = tuple(_cases(path, parsed.tree.body, "", ()))
     return TestFile(cases, tuple(_module_skips(parsed.tree)))
 
 
@@ -39,24 +38,22 @@ def _module_skips(tree: ast.Module) -> Iterator[tuple[str, int]]:
                 yield name, getattr(node, "lineno", 0)
 
 
-def _cases(
-    path: str, body: Sequence[ast.stmt], owner: str, lines: Sequence[str], skips: tuple[tuple[str, int], ...]
-) -> Iterator[TestCase]:
+def _cases(path: str, body: Sequence[ast.stmt], owner: str, skips: tuple[tuple[str, int], ...]) -> Iterator[TestCase]:
     for node in body:
         if isinstance(node, ast.ClassDef):
             inner = (*skips, *_skip_marks(node.decorator_list))
-            yield from _cases(path, node.body, f"{owner}{node.name}.", lines, inner)
+            yield from _cases(path, node.body, f"{owner}{node.name}.", inner)
         elif isinstance(node, _Function):
-            case = _case(path, node, owner, lines, skips)
+            case = _case(path, node, owner, skips)
             if case.is_test or case.claims:
                 yield case
         elif isinstance(node, ast.If | ast.Try | ast.With):
-            yield from _cases(path, node.body, owner, lines, skips)
+            yield from _cases(path, node.body, owner, skips)
 
 
-def _case(path: str, node: _Function, owner: str, lines: Sequence[str], skips: tuple[tuple[str, int], ...]) -> TestCase:
+def _case(path: str, node: _Function, owner: str, skips: tuple[tuple[str, int], ...]) -> TestCase:
     masks = Masks(node)
-    claims = tuple(claims_of(node, masks, lines))
+    claims = tuple(claims_of(node, masks))
     nodes = [each for statement in node.body for each in ast.walk(statement)]
     is_fixture = any("fixture" in dotted(_called(mark)) for mark in node.decorator_list)
     return TestCase(

@@ -10,7 +10,7 @@ from watchkeeper.risk.points import PointKind, RiskPoint
 from watchkeeper.risk.weights import WEIGHTS
 from watchkeeper.risk.words import count_of
 
-_SIZES = ((3000, 30), (1500, 24), (700, 18), (350, 13), (150, 8), (60, 4), (20, 2))
+_SIZES = ((3000, 30), (1500, 24), (700, 18), (350, 13), (150, 8), (60, 4), (20, 2), (1, 1))
 _SPREADS = ((60, 12), (25, 9), (12, 6), (6, 3), (4, 2))
 _WORTH = {Role.CODE: 4, Role.DATA: 2, Role.TEST: 1, Role.PROSE: 0, Role.GENERATED: 0}
 """Quarters: a changed line of a test is read, but breaks nobody."""
@@ -32,9 +32,9 @@ def _size(files: list[FileFacts]) -> Iterator[RiskPoint]:
     weight = next((weight for least, weight in _SIZES if lines >= least), 0)
     if weight:
         counts = {role: sum(each.changed for each in files if each.role is role) for role in Role}
-        parts = [f"{counts[Role.CODE] + counts[Role.DATA]} changed lines"]
-        parts += [f"{counts[Role.TEST]} of tests"] if counts[Role.TEST] else []
-        yield RiskPoint(PointKind.SIZE, weight, " and ".join(parts) + f" in {count_of(len(files), 'file')}")
+        told = count_of(counts[Role.CODE] + counts[Role.DATA], "changed line")
+        tests = f" and {counts[Role.TEST]} of tests" if counts[Role.TEST] else ""
+        yield RiskPoint(PointKind.SIZE, weight, f"{told}{tests} in {count_of(len(files), 'file')}")
 
 
 def _spread(files: list[FileFacts]) -> Iterator[RiskPoint]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from watchkeeper.code.changed_file import ChangedFile
 from watchkeeper.code.footprint import is_test_path
-from watchkeeper.code.resources.dependencies import is_lock
 from watchkeeper.code.tree import SourceTree
 from watchkeeper.model.footprint import Edit, Footprint, Write
 from watchkeeper.model.ids import SymbolKey
 from watchkeeper.model.reading import SymbolKind
 from watchkeeper.model.resources import AccessMode, Resource, ResourceKind, ResourceTouch
-from watchkeeper.risk.facts import Place, SurfaceChange
+from watchkeeper.risk.facts import Place, Role, SurfaceChange
+from watchkeeper.risk.files import role_of
 from watchkeeper.risk.options import Offer, offers_of
 from watchkeeper.risk.points import PointKind
 from watchkeeper.risk.public import is_aside, is_public
@@ -42,7 +43,9 @@ def find_surface(files: Sequence[ChangedFile], footprint: Footprint, base: Sourc
 
 
 def _resources(files: Sequence[ChangedFile], footprint: Footprint, base: SourceTree) -> Iterator[SurfaceChange]:
-    touches = [t for t in footprint.resources if not is_test_path(t.path) and not is_lock(t.path)]
+    roles = {file.place: role_of(file.place, file.now) for file in files}
+    spared = (Role.TEST, Role.GENERATED, Role.PROSE)
+    touches = [t for t in footprint.resources if roles.get(t.path) not in spared and not _is_of_a_tool(t)]
     after = {t.access.resource for t in touches if t.is_new and t.access.mode is not AccessMode.REMOVE}
     before = {t.access.resource for t in touches if not t.is_new or t.is_kept}
     elsewhere = _Elsewhere(files, base)
@@ -55,6 +58,18 @@ def _resources(files: Sequence[ChangedFile], footprint: Footprint, base: SourceT
         if kind is not None:
             told.add(resource)
             yield SurfaceChange(kind, resource.name, Place(touch.path, touch.access.line))
+
+
+def _is_of_a_tool(touch: ResourceTouch) -> bool:
+    """A key of a tool that the project is made with: nobody who uses the project sets it."""
+    return touch.access.resource.kind is ResourceKind.SETTING and _TOOLS.search(touch.path) is not None
+
+
+_TOOLS = re.compile(
+    r"(^|/)(\.[^/]+(/.*)?|pyproject\.toml|setup\.cfg|tox\.ini|pytest\.ini|mypy\.ini|package\.json|Cargo\.toml|Pipfile"
+    r"|[jt]sconfig[\w.-]*\.json|[\w-]+\.config\.\w+|(mkdocs|readthedocs|codecov|appveyor)\.ya?ml|renovate\.json"
+    r"|lerna\.json|(azure-pipelines|docker-compose)[\w.-]*\.ya?ml)$"
+)
 
 
 def _what(touch: ResourceTouch, before: set[Resource], after: set[Resource], elsewhere: _Elsewhere) -> PointKind | None:

@@ -22,7 +22,7 @@ class Weight(NamedTuple):
 
 
 WEIGHTS: Mapping[PointKind, Weight] = {
-    PointKind.SIZE: Weight(2, 30, "defects found by review fall as a change grows; nobody reads 1,000 lines well"),
+    PointKind.SIZE: Weight(1, 30, "defects found by review fall as a change grows; nobody reads 1,000 lines well"),
     PointKind.SPREAD: Weight(2, 12, "a change in many places has many neighbours that its author did not read"),
     PointKind.REWRITE: Weight(8, 20, "what a module learned in years of mending goes with its lines"),
     PointKind.DEPENDENTS: Weight(3, 20, "an error in a hub is an error in everything that relies on it"),
