@@ -15,6 +15,7 @@ from watchkeeper.cli.exits import Exit
 VERBS: Mapping[str, str] = {
     "watch": "Show which changes conflict, live, while they are typed.",
     "check": "Say once which of the given changes conflict.",
+    "risk": "Say how risky a change is, and why.",
     "prove": "Run the merge of the given changes, and say what is wrong only there.",
     "replay": "Judge the tool on this repository's own history.",
     "conflicts": "List the open conflicts, or show one of them.",

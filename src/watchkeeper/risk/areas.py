@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 import msgspec
 
@@ -35,13 +36,13 @@ AREAS: tuple[Area, ...] = (
             " refresh_token bearer_token auth_token session_cookie user_session session_key login_required is_staff"
             " is_superuser is_admin privilege impersonate"
         ),
-        _words("token session role scope cookie nonce signature admin grant"),
+        _words("token session role scope cookie nonce signature grant"),
     ),
     Area(
         PointKind.MONEY,
         _words(
-            "payment payout invoice billing refund currency price pricing salary iban vat stripe paypal paddle checkout_session"
-            " credit_card tax_rate subscription_fee exchange_rate ledger payroll"
+            "payment payout invoice billing refund currency price pricing salary iban vat stripe paypal paddle"
+            " checkout_session credit_card tax_rate subscription_fee exchange_rate ledger payroll"
         ),
         _words("amount balance charge fee discount tax total cent subscription coupon wallet transfer"),
     ),
@@ -65,8 +66,8 @@ PATHS: tuple[tuple[PointKind, re.Pattern[str]], ...] = (
         r"(^|/)(migrations|alembic/versions|db/migrate|migrate/versions|prisma/migrations)/(?!__init__)[^/]+"
         r"(/[^/]+)?\.(py|sql|[cm]?[jt]s|rb)$")),
     (PointKind.SECRETS, re.compile(
-        r"(^|/)(\.env(?!\.(example|sample|template|dist))(\.[\w-]+)?|id_(rsa|ed25519|ecdsa)|[^/]*\.(pem|key|p12|pfx|jks|keystore)"
-        r"|\.htpasswd|\.netrc|credentials(\.json|\.ya?ml)?|secrets?\.(json|ya?ml|toml|py|env))$")),
+        r"(^|/)(\.env(?!\.(example|sample|template|dist))(\.[\w-]+)?|id_(rsa|ed25519|ecdsa)|[^/]*\.(pem|key|p12|pfx|jks"
+        r"|keystore)|\.htpasswd|\.netrc|credentials(\.json|\.ya?ml)?|secrets?\.(json|ya?ml|toml|py|env))$")),
     (PointKind.DELIVERY, re.compile(
         r"(^|/)(\.github/(workflows|actions)/.*|\.gitlab-ci\.yml|\.circleci/.*|Jenkinsfile|azure-pipelines[^/]*|\.travis\.yml"
         r"|([\w-]+\.)?Dockerfile(\.[\w-]+)?|docker-compose[^/]*|[^/]*\.tf|CODEOWNERS|\.buildkite/.*|fly\.toml"
@@ -119,7 +120,7 @@ _PART = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 def words_of(name: str) -> list[str]:
     """``getAccessTokens`` -> ``get access token get_access access_token``: its words and pairs of words."""
     words = [_singular(part.lower()) for part in _PART.findall(name)]
-    return [*words, *(f"{one}_{two}" for one, two in zip(words, words[1:], strict=False))]
+    return [*words, *(f"{one}_{two}" for one, two in pairwise(words))]
 
 
 def _singular(word: str) -> str:

@@ -20,6 +20,7 @@ __all__ = ["PointKind", "Risk", "RiskFacts", "RiskPoint", "assess", "score_of"]
 _HUB = 3
 """Callers from which on a symbol's dependents are worth a word."""
 _STEPS = ((100, 20), (40, 15), (15, 10), (6, 6), (_HUB, 3))
+_SLIGHT = 2
 _MOST_POINTS = 60
 
 
@@ -66,6 +67,8 @@ def _dependents(facts: RiskFacts) -> Iterator[RiskPoint]:
 
 def _contracts(facts: RiskFacts) -> Iterator[RiskPoint]:
     removed = {each.name for each in facts.surface if each.kind is PointKind.REMOVED_PUBLIC}
+    slight: dict[str, list[str]] = {}
+    first: dict[str, AlteredSymbol] = {}
     for each in facts.altered:
         if each.grade is None or (each.is_gone and (each.name in removed or not each.unchanged)):
             continue
@@ -74,11 +77,17 @@ def _contracts(facts: RiskFacts) -> Iterator[RiskPoint]:
             weight = (weight + 1) // 2
         left = ""
         if each.unchanged and each.grade is not Grade.WIDER:
-            first = each.unchanged[0]
             are = "place that relies on it is" if len(each.unchanged) == 1 else "places that rely on it are"
-            left = f"; {len(each.unchanged)} {are} as before, first {first}"
+            left = f"; {len(each.unchanged)} {are} as before, first {each.unchanged[0]}"
         detail = each.detail or "its contract changed"
-        yield _point(PointKind.CONTRACT, weight, f"{each.name}: {detail}{left}", each)
+        if weight > _SLIGHT:
+            yield _point(PointKind.CONTRACT, weight, f"{each.name}: {detail}{left}", each)
+        elif weight:
+            slight.setdefault(each.place.path, []).append(f"{each.name}: {detail}{left}")
+            first.setdefault(each.place.path, each)
+    for path, told in slight.items():
+        more = f", and slight changes of {count_of(len(told) - 1, 'more contract')} there" if len(told) > 1 else ""
+        yield _point(PointKind.CONTRACT, min(5, 1 + len(told) // 2), told[0] + more, first[path])
 
 
 def _contract_weight(each: AlteredSymbol) -> int:
@@ -88,9 +97,11 @@ def _contract_weight(each: AlteredSymbol) -> int:
         case Grade.BREAKING:
             return most if is_used and each.is_public else 14 if is_used else 8 if each.is_public else 2
         case Grade.BEHAVIOUR:
-            return 8 if is_used else 5 if each.is_public else 1
+            return 8 if is_used else 5 if each.is_public else 0
         case Grade.STRICTER:
-            return 3 if is_used else 2 if each.is_public else least
+            return 3 if is_used else 2 if each.is_public else 0
+        case Grade.SHAPE:
+            return 4 if is_used else 2 if each.is_public else 0
         case _:
             return least if each.is_public else 0
 
@@ -114,7 +125,7 @@ def _untested(files: Sequence[Untested]) -> Iterator[RiskPoint]:
 
 def _sensitive(each: Touched) -> RiskPoint:
     least, most, _ = WEIGHTS[each.kind]
-    weight = {1: least, 2: (2 * least + most) // 3}.get(each.grade, most)
+    weight = {1: least, 2: (5 * least + most) // 6, 3: (2 * least + most) // 3}.get(each.grade, most)
     reason = f"{each.place.path} {each.what}"
     return RiskPoint(each.kind, weight, reason, each.place.path, each.place.line)
 
@@ -166,8 +177,10 @@ def _surface(facts: RiskFacts) -> Iterator[RiskPoint]:
             together.setdefault((each.kind, each.place.path), []).append(each)
             continue
         least, most, _ = WEIGHTS[each.kind]
-        weight = most if callers.get(each.name) else (least + most) // 2
+        weight = most if callers.get(each.name) else (least + most) // 2 if each.is_sure else least
         reason = _SAID[each.kind].format(each.name)
+        if not each.is_sure:
+            reason += ", unless a base class that cannot be read here offers it"
         if callers.get(each.name):
             reason += f", and {count_of(callers[each.name], 'place')} that the change left as before still rely on it"
         weight = (weight + 1) // 2 if is_asked_for(each.name, facts.intent) else weight

@@ -14,12 +14,24 @@ from watchkeeper.code.tree import SourceTree
 from watchkeeper.model.confidence import Confidence
 from watchkeeper.model.footprint import Aspect, Edit, Footprint, Write
 from watchkeeper.model.ids import SymbolKey
-from watchkeeper.model.reading import Form, Parameter, ParameterKind, Reading, Reference, Signature, SymbolKind
+from watchkeeper.model.reading import (
+    CALLABLES,
+    Form,
+    Parameter,
+    ParameterKind,
+    Reading,
+    Reference,
+    Signature,
+    SymbolKind,
+)
 from watchkeeper.risk.facts import AlteredSymbol, Grade, Place
+from watchkeeper.risk.inheritance import Inheritance
 from watchkeeper.risk.public import is_public
 
 _MOST_NAMES = 150
 _MOST_FILES = 400
+_COMMON = 40
+"""Files from which on a name says little by itself."""
 _UNSEEN = frozenset({Form.IMPORT, Form.ANNOTATION})
 _STEP = re.compile(r"\.?([A-Za-z_$][\w$]*)$")
 
@@ -33,13 +45,37 @@ class _Use(msgspec.Struct, frozen=True):
 
 def altered_symbols(footprint: Footprint, base: SourceTree) -> tuple[tuple[AlteredSymbol, ...], tuple[str, ...]]:
     """The symbols that are not what they were, with who relies on them; and what was not looked at, in words."""
-    writes = {write.key: write for write in footprint.writes if _matters(write)}
+    within = _assigned_within(footprint)
+    writes = {w.key: w for w in footprint.writes if _matters(w) and w.key not in within}
     searched = list(writes)[:_MOST_NAMES]
     uses, missed = _find_uses({key: writes[key] for key in searched}, base)
     if len(writes) > _MOST_NAMES:
         missed = (*missed, f"who relies on {len(writes) - _MOST_NAMES} more of the {len(writes)} altered symbols")
     changed = {write.key for write in footprint.writes}
-    return tuple(_altered(write, uses.get(key, ()), changed) for key, write in writes.items()), missed
+    inheritance = Inheritance(base)
+    inherited = {k for k, w in writes.items() if w.edit is Edit.DELETED and inheritance.offers(k) is not False}
+    return tuple(_altered(w, uses.get(key, ()), changed, inherited) for key, w in writes.items()), missed
+
+
+def _assigned_within(footprint: Footprint) -> set[SymbolKey]:
+    """Fields that are set in a function which is altered itself, and classes that are only called as their altered
+    constructor is: one thing, told once."""
+    altered = {w.key: w for w in footprint.writes if w.edit is Edit.MODIFIED and w.aspects}
+    functions = [w for w in altered.values() if w.kind in CALLABLES]
+    found = set()
+    for write in altered.values():
+        own = SymbolKey(write.key.path, write.key.qualname)
+        maker = next((k for n in _MAKERS if (k := SymbolKey(own.path, f"{own.qualname}.{n}")) in altered), None)
+        if maker is not None and write.detail in ("", altered[maker].detail):
+            found.add(write.key)
+        elif write.kind in (SymbolKind.FIELD, SymbolKind.VARIABLE) and any(
+            each.path == write.path and first <= write.line <= last for each in functions for first, last in each.after
+        ):
+            found.add(write.key)
+    return found
+
+
+_MAKERS = ("__init__", "__new__", "constructor")
 
 
 def _matters(write: Write) -> bool:
@@ -54,7 +90,7 @@ def _find_uses(
     writes: Mapping[SymbolKey, Write], base: SourceTree
 ) -> tuple[dict[SymbolKey, list[_Use]], tuple[str, ...]]:
     names = {_called(key) for key in writes}
-    paths, missed = _files_with(names, {key.path for key in writes}, base)
+    paths, missed = _files_with(writes, base)
     resolver = Resolver(base.index)
     uses: dict[SymbolKey, list[_Use]] = {}
     for path in paths:
@@ -73,21 +109,33 @@ def _find_uses(
 def _called(key: SymbolKey) -> str:
     """The name by which others refer to it: a constructor is called by its class's."""
     owner, _, name = key.qualname.rpartition(".")
-    return owner.rpartition(".")[2] if name in ("__init__", "__new__", "constructor") and owner else name
+    return owner.rpartition(".")[2] if name in _MAKERS and owner else name
 
 
-def _files_with(names: AbstractSet[str], own: AbstractSet[str], base: SourceTree) -> tuple[list[str], tuple[str, ...]]:
-    """The files of the base that have one of the names; those that define them first."""
-    wide = [name.encode() for name in names if base.index.fan_in(name) > 1]
+def _files_with(writes: Iterable[SymbolKey], base: SourceTree) -> tuple[list[str], tuple[str, ...]]:
+    """The files of the base that may mean one of the symbols; those that define them first."""
+    own = {key.path for key in writes}
+    needles = {_needles(key, base) for key in writes if base.index.fan_in(_called(key)) > 1}
     found = [path for path in sorted(own) if path in base.index.paths]
-    for path in sorted(base.index.paths - own) if wide else ():
+    for path in sorted(base.index.paths - own) if needles else ():
         source = base.source(path) if base.index.find_table(path) is not None else None
-        if source is not None and any(name in source for name in wide):
+        if source is not None and any(name in source and (not near or near in source) for name, near in needles):
             found.append(path)
     if len(found) <= _MOST_FILES:
         return found, ()
     left = len(found) - _MOST_FILES
     return found[:_MOST_FILES], (f"who relies on the altered symbols in {left} more files that name one of them",)
+
+
+def _needles(key: SymbolKey, base: SourceTree) -> tuple[bytes, bytes]:
+    """What a file has to name: the symbol, and where half the tree uses that word, its class or module as well, without
+    which nobody could tell whose ``get`` it is."""
+    name = _called(key)
+    if base.index.fan_in(name) <= _COMMON:
+        return name.encode(), b""
+    owner = key.qualname.rpartition(".")[0].rpartition(".")[2]
+    stem = key.path.rpartition(".")[0].removesuffix("/__init__").removesuffix("/index").rpartition("/")[2]
+    return name.encode(), (owner if owner and owner != name else stem).encode()
 
 
 def _references(reading: Reading, names: AbstractSet[str]) -> Iterator[tuple[str, Reference]]:
@@ -103,10 +151,12 @@ def _is_step(step: str, names: AbstractSet[str]) -> bool:
     return found is not None and found[1] in names
 
 
-def _altered(write: Write, uses: Sequence[_Use], changed: AbstractSet[SymbolKey]) -> AlteredSymbol:
+def _altered(
+    write: Write, uses: Sequence[_Use], changed: AbstractSet[SymbolKey], inherited: AbstractSet[SymbolKey]
+) -> AlteredSymbol:
     code = {use.holder: use for use in reversed(uses) if not is_test_path(use.holder.path)}
     left = sorted(Place(use.holder.path, use.line) for holder, use in code.items() if holder not in changed)
-    is_gone = write.edit is not Edit.MODIFIED
+    is_gone = write.edit is not Edit.MODIFIED and write.key not in inherited
     return AlteredSymbol(
         name=write.name,
         place=Place(write.path, write.line),
@@ -114,8 +164,8 @@ def _altered(write: Write, uses: Sequence[_Use], changed: AbstractSet[SymbolKey]
         files=len({holder.path for holder in code}),
         tests=len({use.holder for use in uses if is_test_path(use.holder.path)}),
         unchanged=tuple(left),
-        grade=Grade.BREAKING if is_gone else _grade(write),
-        detail=write.detail,
+        grade=Grade.BREAKING if is_gone else Grade.SHAPE if write.key in inherited else _grade(write),
+        detail="no longer overrides what it inherits" if write.key in inherited else write.detail,
         is_public=is_public(write.key),
         is_gone=is_gone,
     )
@@ -129,16 +179,26 @@ def _grade(write: Write) -> Grade | None:
         found.add(Grade.BREAKING if _narrows(old, new) else Grade.WIDER)
     elif Aspect.PARAMETERS in write.aspects:
         found.add(Grade.BREAKING)
+    if Aspect.RETURNS in write.aspects and old is not None and new is not None:
+        found.add(Grade.SHAPE if _gives_the_same(old, new) else Grade.BEHAVIOUR)
     return next((grade for grade in Grade if grade in found), None)
+
+
+def _gives_the_same(old: Signature, new: Signature) -> bool:
+    """Whether only the annotation says something else, and not that there may be nothing."""
+    is_same = (old.returns_value, old.arity) == (new.returns_value, new.arity)
+    return is_same and ("None" in old.returns or "Optional" in old.returns or not _OR_NOTHING.search(new.returns))
+
+
+_OR_NOTHING = re.compile(r"\bNone\b|\bOptional\b|\bundefined\b|\bnull\b")
 
 
 _GRADES = {
     Aspect.ASYNC: Grade.BREAKING,
     Aspect.KIND: Grade.BREAKING,
     Aspect.DEFAULTS: Grade.BEHAVIOUR,
-    Aspect.RETURNS: Grade.BEHAVIOUR,
-    Aspect.BASES: Grade.BEHAVIOUR,
-    Aspect.DECORATORS: Grade.BEHAVIOUR,
+    Aspect.BASES: Grade.SHAPE,
+    Aspect.DECORATORS: Grade.SHAPE,
     Aspect.RAISES: Grade.STRICTER,
 }
 

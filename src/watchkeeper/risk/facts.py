@@ -40,7 +40,8 @@ class Grade(StrEnum):
 
     BREAKING = "breaking"  # calls that were right may fail
     BEHAVIOUR = "behaviour"  # the same call gives something else
-    STRICTER = "stricter"  # it may raise what it did not
+    STRICTER = "stricter"  # it may raise what it did not, or raises no more what callers may wait for
+    SHAPE = "shape"  # it is made otherwise, or says otherwise what it gives
     WIDER = "wider"  # all that was right is right
 
 
@@ -84,7 +85,8 @@ class Untested(msgspec.Struct, frozen=True):
 class Touched(msgspec.Struct, frozen=True):
     """A sensitive area that one file of the change touches. ``what`` is a clause: ``it names password``.
 
-    ``grade`` 1: by its name; 2: by what the changed code names; 3: by what the change does, or undoes.
+    ``grade`` 1: by where it lies; 2: by what changed lines name; 3: by the name of a symbol that is altered; 4: by what
+    the change does, or undoes.
     """
 
     kind: PointKind
@@ -109,6 +111,7 @@ class SurfaceChange(msgspec.Struct, frozen=True):
     kind: PointKind
     name: str
     place: Place
+    is_sure: bool = True  # False: a base class that nobody can read may still offer it
 
 
 class RiskFacts(msgspec.Struct, frozen=True):

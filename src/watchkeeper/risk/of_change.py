@@ -122,7 +122,7 @@ def _unread(footprint: Footprint, files: Sequence[tuple[ChangedFile, FileFacts]]
             yield f"what {file.place} changes: {touch.unknown}"
         elif file.is_binary and facts.role is not Role.PROSE:
             yield f"what {file.place} changes: it is binary"
-        elif facts.role in (Role.CODE, Role.TEST) and facts.changed and not touch.language:
+        elif facts.role is Role.CODE and facts.changed and not touch.language:
             yield f"what {file.place} changes: no language reads it, only its lines were counted"
 
 

@@ -103,9 +103,9 @@ def _swallows(nodes: Sequence[ast.AST]) -> Iterator[int]:
         elif isinstance(node, ast.With | ast.AsyncWith):
             for item in node.items:
                 call = item.context_expr
-                if isinstance(call, ast.Call) and dotted(call.func).rpartition(".")[2] == "suppress":
-                    if any(map(_is_broad, call.args)):
-                        yield node.lineno
+                is_suppress = isinstance(call, ast.Call) and dotted(call.func).rpartition(".")[2] == "suppress"
+                if is_suppress and isinstance(call, ast.Call) and any(map(_is_broad, call.args)):
+                    yield node.lineno
 
 
 def _is_broad(caught: ast.expr | None) -> bool:

@@ -61,7 +61,7 @@ def _named_by_user(facts: FileFacts, globs: Globs) -> Iterator[Touched]:
     for area, patterns in globs.items():
         for pattern in patterns:
             if matches(pattern, facts.path):
-                yield Touched(PointKind.SENSITIVE, Place(facts.path), f"is of {area} ({pattern})", 3)
+                yield Touched(PointKind.SENSITIVE, Place(facts.path), f"is of {area} ({pattern})", 4)
                 break
 
 
@@ -69,7 +69,7 @@ def _keys(file: ChangedFile, facts: FileFacts) -> Iterator[Touched]:
     for number, line in new_lines(file).items() if facts.role is not Role.GENERATED else ():
         if has_secret(line):
             what = "has what looks like a key that a service gave out"
-            yield Touched(PointKind.SECRETS, Place(facts.path, number), what, 3)
+            yield Touched(PointKind.SECRETS, Place(facts.path, number), what, 4)
             return
 
 
@@ -78,10 +78,10 @@ def _by_path(file: ChangedFile, facts: FileFacts) -> Iterator[Touched]:
         if not pattern.search(facts.path):
             continue
         if kind is PointKind.SECRETS:
-            yield Touched(kind, Place(facts.path), "is a place of secrets", 3)
+            yield Touched(kind, Place(facts.path), "is a place of secrets", 4)
         elif kind is PointKind.MIGRATION:
             is_new = file.base is None
-            yield Touched(kind, Place(facts.path), "is a migration" + ("" if is_new else " that may have run"), 3)
+            yield Touched(kind, Place(facts.path), "is a migration" + ("" if is_new else " that may have run"), 4)
         elif kind is PointKind.DELIVERY:
             yield Touched(kind, Place(facts.path), "decides how this is built, tested or sent out")
         else:
@@ -98,7 +98,10 @@ def _by_names(file: ChangedFile, footprint: Footprint) -> Iterator[Touched]:
         held = next(((w, word) for w in symbols for word in _told(w.key.qualname, words)), None)
         if held is not None:
             write, word = held
-            yield Touched(area.kind, Place(file.place, write.line), f"alters {write.name}, by its name of {word}", 2)
+            grade = 3 if word in area.strong else 2
+            yield Touched(
+                area.kind, Place(file.place, write.line), f"alters {write.name}, by its name of {word}", grade
+            )
             continue
         used = [(number, word) for number, text in lines for name in names_in(text) for word in _told(name, words)]
         if used and (any(word in area.strong for _, word in used) or len(used) >= _MANY):
@@ -130,12 +133,12 @@ def _guards(file: ChangedFile) -> Iterator[Touched]:
     for guard in (before - after).keys() if sum(before.values()) > sum(after.values()) else ():
         number = next(n for n, text in gone.items() if guard in guards_in(text))
         if file.now is not None:  # a file that is gone as a whole opens no way in
-            yield Touched(PointKind.AUTH, Place(file.place, number), f"no longer checks {guard}", 3)
+            yield Touched(PointKind.AUTH, Place(file.place, number), f"no longer checks {guard}", 4)
         return
     for number, text in new.items():
         off = switched_off_in(text)
         if off is not None and not any(switched_off_in(old) == off for old in gone.values()):
-            yield Touched(PointKind.AUTH, Place(file.place, number), f"switches a protection off: {off}", 3)
+            yield Touched(PointKind.AUTH, Place(file.place, number), f"switches a protection off: {off}", 4)
             return
 
 
@@ -147,7 +150,7 @@ def _deletions(file: ChangedFile) -> Iterator[Touched]:
             continue
         known[what] -= 1
         if known[what] < 0:
-            yield Touched(PointKind.DELETION, Place(file.place, number), f"{what} in a new place: {text[:80]}", 3)
+            yield Touched(PointKind.DELETION, Place(file.place, number), f"{what} in a new place: {text[:80]}", 4)
             return
 
 
@@ -161,7 +164,7 @@ def _migrations(footprint: Footprint, known: set[str]) -> Iterator[Touched]:
             and touch.path not in known
         ):
             known.add(touch.path)
-            yield Touched(PointKind.MIGRATION, Place(touch.path, access.line), "is a migration", 3)
+            yield Touched(PointKind.MIGRATION, Place(touch.path, access.line), "is a migration", 4)
 
 
 def _strongest(found: Sequence[Touched]) -> Iterator[Touched]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+import msgspec
+
 from watchkeeper.code.changed_file import ChangedFile
 from watchkeeper.code.footprint import is_test_path
 from watchkeeper.code.tree import SourceTree
@@ -14,6 +16,7 @@ from watchkeeper.model.reading import SymbolKind
 from watchkeeper.model.resources import AccessMode, Resource, ResourceKind, ResourceTouch
 from watchkeeper.risk.facts import Place, Role, SurfaceChange
 from watchkeeper.risk.files import role_of
+from watchkeeper.risk.inheritance import Inheritance
 from watchkeeper.risk.options import Offer, offers_of
 from watchkeeper.risk.points import PointKind
 from watchkeeper.risk.public import is_aside, is_public
@@ -36,7 +39,7 @@ _KINDS = frozenset({SymbolKind.FUNCTION, SymbolKind.CLASS, SymbolKind.METHOD, Sy
 
 def find_surface(files: Sequence[ChangedFile], footprint: Footprint, base: SourceTree) -> tuple[SurfaceChange, ...]:
     """All that is new, and all that is gone without a replacement. Tests and lock files offer nothing."""
-    return (*_resources(files, footprint, base), *_symbols(footprint), *_offers(files))
+    return (*_resources(files, footprint, base), *_symbols(footprint, base), *_offers(files))
 
 
 # -- resources -----------------------------------------------------------------------------------------------------
@@ -46,6 +49,8 @@ def _resources(files: Sequence[ChangedFile], footprint: Footprint, base: SourceT
     roles = {file.place: role_of(file.place, file.now) for file in files}
     spared = (Role.TEST, Role.GENERATED, Role.PROSE)
     touches = [t for t in footprint.resources if roles.get(t.path) not in spared and not _is_of_a_tool(t)]
+    moves = [(f.base_path, f.now_path) for f in files if f.base_path and f.now_path and f.base_path != f.now_path]
+    touches = [_moved(touch, moves) for touch in touches]
     after = {t.access.resource for t in touches if t.is_new and t.access.mode is not AccessMode.REMOVE}
     before = {t.access.resource for t in touches if not t.is_new or t.is_kept}
     elsewhere = _Elsewhere(files, base)
@@ -58,6 +63,16 @@ def _resources(files: Sequence[ChangedFile], footprint: Footprint, base: SourceT
         if kind is not None:
             told.add(resource)
             yield SurfaceChange(kind, resource.name, Place(touch.path, touch.access.line))
+
+
+def _moved(touch: ResourceTouch, moves: Sequence[tuple[str, str]]) -> ResourceTouch:
+    """The touch with the present places of files in its name: a route of a file that moved is the same route."""
+    kind, name = touch.access.resource
+    for old, new in moves if not touch.is_new else ():
+        name = name.replace(old, new)
+    if name == touch.access.resource.name:
+        return touch
+    return msgspec.structs.replace(touch, access=msgspec.structs.replace(touch.access, resource=Resource(kind, name)))
 
 
 def _is_of_a_tool(touch: ResourceTouch) -> bool:
@@ -87,6 +102,12 @@ def _what(touch: ResourceTouch, before: set[Resource], after: set[Resource], els
     return None
 
 
+_MANIFEST = re.compile(
+    r"(^|/)(requirements[\w./-]*\.(txt|in)|constraints[\w.-]*\.txt|pyproject\.toml|setup\.(cfg|py)|tox\.ini|Pipfile(\.lock)?"
+    r"|(uv|poetry|pdm|yarn|Cargo)\.lock|package(-lock)?\.json|pnpm-lock\.yaml|Cargo\.toml|go\.(mod|sum)|environment\.ya?ml)$"
+)
+
+
 class _Elsewhere:
     """Whether other files know a name: a variable that is read in one more place is not new."""
 
@@ -105,10 +126,20 @@ class _Elsewhere:
         return self._stands(resource, [file.now for file in self._files if not is_test_path(file.place)])
 
     def _stands(self, resource: Resource, sources: Sequence[bytes | None]) -> bool:
+        if resource.kind is ResourceKind.DEPENDENCY:
+            return self._is_required(resource.name)
         if resource.kind is not ResourceKind.ENVIRONMENT:
             return False
         word = resource.name.encode()
         return any(source is not None and word in source for source in sources) or self._in_base(resource.name)
+
+    def _is_required(self, name: str) -> bool:
+        """Whether some manifest or lock file of the base names the package already."""
+        word = re.compile(
+            rf"(?<![\w-]){re.escape(name.partition(':')[2])}(?![\w-])".replace("\\-", "[-_.]"), re.IGNORECASE
+        )
+        texts = (self._base.source(path) or b"" for path in self._base.index.paths if _MANIFEST.search(path))
+        return any(word.search(text.decode("utf-8", "replace")) for text in texts)
 
     def _in_base(self, name: str) -> bool:
         if name not in self._known:
@@ -123,7 +154,8 @@ class _Elsewhere:
 # -- symbols -------------------------------------------------------------------------------------------------------
 
 
-def _symbols(footprint: Footprint) -> Iterator[SurfaceChange]:
+def _symbols(footprint: Footprint, base: SourceTree) -> Iterator[SurfaceChange]:
+    inheritance = Inheritance(base)
     gone = {w.key for w in footprint.writes if _is_gone(w)}
     new = {SymbolKey(w.path, w.key.qualname) for w in footprint.writes if w.edit is Edit.ADDED and not w.imports}
     bound = {(w.path, w.key.qualname) for w in footprint.writes if w.imports and w.edit is not Edit.DELETED}
@@ -136,7 +168,10 @@ def _symbols(footprint: Footprint) -> Iterator[SurfaceChange]:
             if SymbolKey(write.path, owner.qualname) not in new:
                 yield SurfaceChange(PointKind.NEW_PUBLIC, write.name, Place(write.path, write.line))
         elif write.key in gone and owner not in gone and (write.key.path, write.key.qualname) not in bound:
-            yield SurfaceChange(PointKind.REMOVED_PUBLIC, write.name, Place(write.path, write.line))
+            offered = inheritance.offers(write.key)
+            if offered is not True:
+                place = Place(write.path, write.line)
+                yield SurfaceChange(PointKind.REMOVED_PUBLIC, write.name, place, offered is False)
 
 
 def _is_gone(write: Write) -> bool:
