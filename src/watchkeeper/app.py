@@ -179,7 +179,7 @@ def check(repo: Path, changes: Sequence[str], *, base: str | None = None, place:
 
 
 def assess_change(
-    repo: Path, name: str, *, base: str | None = None, place: Place | None = None, asked: str = ""
+    repo: Path, name: str, *, base: str | None = None, place: Place | None = None, intent: str = ""
 ) -> RiskReport:
     """What ``watchkeeper risk`` finds of the change that ``name`` means. Raises WatchkeeperError."""
     from watchkeeper.risk.assess import assess
@@ -192,7 +192,7 @@ def assess_change(
         change = gathered.party.change
         tree = HubTrees(analysis.objects, analysis.readings, analysis.analyst).base(change.base)
         files = analysis.analyst.changed_files(change, gathered.files)
-        facts = facts_of(files, gathered.party.footprint, tree, intent=asked)
+        facts = facts_of(files, gathered.party.footprint, tree, intent=intent)
         return RiskReport(change, assess(facts), gathered.not_counted)
 
 

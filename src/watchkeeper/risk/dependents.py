@@ -53,8 +53,15 @@ def altered_symbols(footprint: Footprint, base: SourceTree) -> tuple[tuple[Alter
         missed = (*missed, f"who relies on {len(writes) - _MOST_NAMES} more of the {len(writes)} altered symbols")
     changed = {write.key for write in footprint.writes}
     inheritance = Inheritance(base)
-    inherited = {k for k, w in writes.items() if w.edit is Edit.DELETED and inheritance.offers(k) is not False}
+    deleted = {key: inheritance.offers(key) for key, write in writes.items() if write.edit is Edit.DELETED}
+    inherited = {key: _INHERITED[is_sure] for key, is_sure in deleted.items() if is_sure is not False}
     return tuple(_altered(w, uses.get(key, ()), changed, inherited) for key, w in writes.items()), missed
+
+
+_INHERITED = {
+    True: "no longer overrides what it inherits",
+    None: "gone, unless a base class that cannot be read here offers it",
+}
 
 
 def _assigned_within(footprint: Footprint) -> set[SymbolKey]:
@@ -62,17 +69,18 @@ def _assigned_within(footprint: Footprint) -> set[SymbolKey]:
     constructor is: one thing, told once."""
     altered = {w.key: w for w in footprint.writes if w.edit is Edit.MODIFIED and w.aspects}
     functions = [w for w in altered.values() if w.kind in CALLABLES]
-    found = set()
-    for write in altered.values():
-        own = SymbolKey(write.key.path, write.key.qualname)
-        maker = next((k for n in _MAKERS if (k := SymbolKey(own.path, f"{own.qualname}.{n}")) in altered), None)
-        if maker is not None and write.detail in ("", altered[maker].detail):
-            found.add(write.key)
-        elif write.kind in (SymbolKind.FIELD, SymbolKind.VARIABLE) and any(
-            each.path == write.path and first <= write.line <= last for each in functions for first, last in each.after
-        ):
-            found.add(write.key)
-    return found
+    return {w.key for w in altered.values() if _is_told_by_maker(w, altered) or _is_set_within(w, functions)}
+
+
+def _is_told_by_maker(write: Write, altered: Mapping[SymbolKey, Write]) -> bool:
+    makers = (SymbolKey(write.key.path, f"{write.key.qualname}.{name}") for name in _MAKERS)
+    return any(write.detail in ("", altered[maker].detail) for maker in makers if maker in altered)
+
+
+def _is_set_within(write: Write, functions: Sequence[Write]) -> bool:
+    return write.kind in (SymbolKind.FIELD, SymbolKind.VARIABLE) and any(
+        each.path == write.path and first <= write.line <= last for each in functions for first, last in each.after
+    )
 
 
 _MAKERS = ("__init__", "__new__", "constructor")
@@ -152,7 +160,7 @@ def _is_step(step: str, names: AbstractSet[str]) -> bool:
 
 
 def _altered(
-    write: Write, uses: Sequence[_Use], changed: AbstractSet[SymbolKey], inherited: AbstractSet[SymbolKey]
+    write: Write, uses: Sequence[_Use], changed: AbstractSet[SymbolKey], inherited: Mapping[SymbolKey, str]
 ) -> AlteredSymbol:
     code = {use.holder: use for use in reversed(uses) if not is_test_path(use.holder.path)}
     left = sorted(Place(use.holder.path, use.line) for holder, use in code.items() if holder not in changed)
@@ -165,7 +173,7 @@ def _altered(
         tests=len({use.holder for use in uses if is_test_path(use.holder.path)}),
         unchanged=tuple(left),
         grade=Grade.BREAKING if is_gone else Grade.SHAPE if write.key in inherited else _grade(write),
-        detail="no longer overrides what it inherits" if write.key in inherited else write.detail,
+        detail=inherited.get(write.key, write.detail),
         is_public=is_public(write.key),
         is_gone=is_gone,
     )

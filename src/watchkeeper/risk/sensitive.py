@@ -95,9 +95,9 @@ def _by_names(file: ChangedFile, footprint: Footprint) -> Iterator[Touched]:
     lines = [(number, _COMMENT.sub("", text)) for number, text in lines if not _IMPORT.search(text)]
     for area in AREAS:
         words = area.strong | (area.weak if _is_about(file, area) else frozenset())
-        held = next(((w, word) for w in symbols for word in _told(w.key.qualname, words)), None)
-        if held is not None:
-            write, word = held
+        held = [(w, word) for w in symbols for word in _told(w.key.qualname, words)]
+        if held:
+            write, word = next((each for each in held if each[1] in area.strong), held[0])
             grade = 3 if word in area.strong else 2
             yield Touched(
                 area.kind, Place(file.place, write.line), f"alters {write.name}, by its name of {word}", grade

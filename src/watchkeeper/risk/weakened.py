@@ -148,6 +148,8 @@ def _claims_compared(
     before: TestCase, after: TestCase, around: Surroundings, elsewhere: Counter[tuple[str, str, str]]
 ) -> Iterator[Weakened]:
     old, new = _without_equal(before.claims, after.claims, around)
+    if after.cases and not before.cases:  # it became a row of a table
+        old = [claim for claim in old if not any(claim.expected and claim.expected in row for row in after.cases)]
     for pairing in (_same_subject, _same_masked, _same_head):
         old, new, pairs = _pair(old, new, around, pairing)
         for was, now in pairs:
@@ -222,11 +224,17 @@ def _judge(was: Claim, now: Claim, after: TestCase) -> Iterator[Weakened]:
     if now.strength < was.strength and not is_opposite:
         what = f"{after.name} asserts less: {_short(was.text)} is now {_short(now.text)}"
         yield Weakened(PointKind.ASSERTION_WEAKER, place, what)
-    elif is_opposite or (now.strength == was.strength and (was.sense, was.expected) != (now.sense, now.expected)):
+    elif is_opposite or (now.strength == was.strength and _meant(was) != _meant(now)):
         what = f"{after.name} expects something else: {_short(was.text)} is now {_short(now.text)}"
         yield Weakened(PointKind.EXPECTATION_CHANGED, place, what)
 
 
+def _meant(claim: Claim) -> tuple[str, str]:
+    """What it expects, without how nearly: that is looked at by itself."""
+    return claim.sense, _TOLERANCE.sub("", claim.expected)
+
+
+_TOLERANCE = re.compile(r",\s*(rel|abs|delta|places|rtol|atol|rel_tol|abs_tol)\s*=\s*[-+\w.]+")
 _OPPOSITE = {
     "==": "!=", "!=": "==", "is": "is not", "is not": "is", "in": "not in", "not in": "in", "true": "false",
     "false": "true",

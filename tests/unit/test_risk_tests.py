@@ -1,0 +1,249 @@
+"""Tests that say less than they did, and their twins that say as much or more."""
+
+from __future__ import annotations
+
+import pytest
+
+from risking import kinds_of, risk_of
+
+PRICE = "def total(items, rate):\n    return sum(items) * rate\n"
+
+
+def python(before: str, after: str) -> set[str]:
+    head = "import pytest\nfrom shop.cart import total\n\n\n"
+    base = {"shop/cart.py": PRICE, "tests/test_cart.py": head + before}
+    return kinds_of(base, {"tests/test_cart.py": head + after})
+
+
+def script(before: str, after: str) -> set[str]:
+    return kinds_of({"src/cart.test.ts": before}, {"src/cart.test.ts": after})
+
+
+ONE = "def test_total():\n    assert total([1, 2], 1) == 3\n    assert total([], 1) == 0\n"
+
+WEAKER = {
+    "an assertion that is gone": (
+        ONE, ONE.replace("    assert total([], 1) == 0\n", ""), "assertion-removed"),
+    "a test that is gone": (ONE + "\n\ndef test_more():\n    assert total([7], 2) == 14\n", ONE, "test-deleted"),
+    "equality that became presence": (ONE, ONE.replace("total([], 1) == 0", "total([], 1) is not None"),
+                                      "assertion-weaker"),
+    "equality that became an order": (ONE, ONE.replace("== 3", ">= 1"), "assertion-weaker"),
+    "another expectation": (ONE, ONE.replace("== 3", "== 4"), "expectation-changed"),
+    "the opposite": (ONE, ONE.replace("== 3", "!= 3"), "expectation-changed"),
+    "a skip": (ONE, "@pytest.mark.skip\n" + ONE, "test-skipped"),
+    "a skip within": (ONE, ONE.replace(":\n", ":\n    pytest.skip('later')\n", 1), "test-skipped"),
+    "an xfail": (ONE, "@pytest.mark.xfail\n" + ONE, "test-skipped"),
+    "a skip of the whole module": (ONE, "pytestmark = pytest.mark.skip\n\n\n" + ONE, "test-skipped"),
+    "an error that is swallowed": (
+        ONE,
+        "def test_total():\n    try:\n        assert total([1, 2], 1) == 3\n        assert total([], 1) == 0\n"
+        "    except Exception:\n        pass\n",
+        "exception-swallowed",
+    ),
+    "a suppressed failure": (
+        ONE,
+        "import contextlib\n\n\ndef test_total():\n    with contextlib.suppress(AssertionError):\n"
+        "        assert total([1, 2], 1) == 3\n        assert total([], 1) == 0\n",
+        "exception-swallowed",
+    ),
+    "a wider tolerance": (
+        "def test_total():\n    assert total([1], 3) == pytest.approx(3, abs=0.01)\n",
+        "def test_total():\n    assert total([1], 3) == pytest.approx(3, abs=0.5)\n",
+        "tolerance-widened",
+    ),
+    "fewer places": (
+        "class TestTotal:\n    def test_total(self):\n        self.assertAlmostEqual(total([1], 3), 3, places=7)\n",
+        "class TestTotal:\n    def test_total(self):\n        self.assertAlmostEqual(total([1], 3), 3, places=1)\n",
+        "tolerance-widened",
+    ),
+    "a tolerance where there was none": (ONE, ONE.replace("== 3", "== pytest.approx(3)"), "assertion-weaker"),
+    "an error of any kind": (
+        "def test_bad():\n    with pytest.raises(ValueError, match='rate'):\n        total([1], -1)\n",
+        "def test_bad():\n    with pytest.raises(Exception):\n        total([1], -1)\n",
+        "assertion-weaker",
+    ),
+    "fewer cases": (
+        "@pytest.mark.parametrize('n', [1, 2, 3])\ndef test_n(n):\n    assert total([n], 1) == n\n",
+        "@pytest.mark.parametrize('n', [1])\ndef test_n(n):\n    assert total([n], 1) == n\n",
+        "assertion-removed",
+    ),
+    "a mock that is asked less": (
+        "def test_called(spy):\n    total([spy], 1)\n    spy.assert_called_once_with(1)\n",
+        "def test_called(spy):\n    total([spy], 1)\n    spy.assert_called()\n",
+        "assertion-weaker",
+    ),
+    "an assertion of nothing": (ONE, ONE.replace("total([], 1) == 0", "True"), "assertion-removed"),
+}  # fmt: skip
+
+AS_STRONG = {
+    "a renamed test": (ONE, ONE.replace("test_total", "test_sum_of_items")),
+    "a stronger assertion": (ONE.replace("== 3", "is not None"), ONE),
+    "an error that is told closer": (
+        "def test_bad():\n    with pytest.raises(Exception):\n        total([1], -1)\n",
+        "def test_bad():\n    with pytest.raises(ValueError, match='rate'):\n        total([1], -1)\n",
+    ),
+    "one more assertion": (ONE, ONE + "    assert total([5], 1) == 5\n"),
+    "a new test": (ONE, ONE + "\n\ndef test_more():\n    assert total([7], 2) == 14\n"),
+    "a new test that is skipped": (ONE, ONE + "\n\n@pytest.mark.skip\ndef test_more():\n    assert total([7], 2) == 14\n"),
+    "another formatting": (ONE, ONE.replace("total([1, 2], 1) == 3", "(\n        total([1, 2], 1)\n        == 3\n    )")),
+    "assertions in another order": (
+        ONE, "def test_total():\n    assert total([], 1) == 0\n    assert total([1, 2], 1) == 3\n"),
+    "another name for a local": (
+        "def test_total():\n    found = total([1], 1)\n    assert found == 1\n",
+        "def test_total():\n    result = total([1], 1)\n    assert result == 1\n",
+    ),
+    "unittest's way to say the same": (
+        "class TestTotal:\n    def test_total(self):\n        self.assertEqual(total([1], 1), 1)\n",
+        "class TestTotal:\n    def test_total(self):\n        assert total([1], 1) == 1\n",
+    ),
+    "one table of two tests": (
+        "def test_one():\n    assert total([1], 1) == 111\n\n\ndef test_two():\n    assert total([2], 1) == 222\n",
+        "@pytest.mark.parametrize(('n', 'sum'), [(1, 111), (2, 222)])\ndef test_n(n, sum):\n"
+        "    assert total([n], 1) == sum\n",
+    ),
+    "a smaller tolerance": (
+        "def test_total():\n    assert total([1], 3) == pytest.approx(3, abs=0.5)\n",
+        "def test_total():\n    assert total([1], 3) == pytest.approx(3, abs=0.01)\n",
+    ),
+    "a skip that is gone": ("@pytest.mark.skip\n" + ONE, ONE),
+    "a test that moved into a class": (
+        ONE, "class TestTotal:\n    def test_total(self):\n        assert total([1, 2], 1) == 3\n"
+             "        assert total([], 1) == 0\n"),
+    "a call that follows a new signature": (ONE, ONE.replace("total([1, 2], 1)", "total([1, 2], 1, currency=None)")),
+    "an error that is handled": (
+        ONE, ONE + "    try:\n        total(None, 1)\n    except TypeError:\n        pass\n"),
+    "more cases": (
+        "@pytest.mark.parametrize('n', [1, 2])\ndef test_n(n):\n    assert total([n], 1) == n\n",
+        "@pytest.mark.parametrize('n', [1, 2, 3])\ndef test_n(n):\n    assert total([n], 1) == n\n",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WEAKER)
+def test_a_test_that_says_less_is_a_point(name: str) -> None:
+    before, after, kind = WEAKER[name]
+
+    assert kind in python(before, after)
+
+
+@pytest.mark.parametrize("name", AS_STRONG)
+def test_a_test_that_says_as_much_or_more_is_none(name: str) -> None:
+    assert python(*AS_STRONG[name]) == set()
+
+
+def test_a_test_that_moved_to_another_file_is_not_deleted() -> None:
+    head = "from shop.cart import total\n\n\n"
+    base = {"shop/cart.py": PRICE, "tests/test_cart.py": head + ONE}
+
+    assert kinds_of(base, {"tests/test_cart.py": None, "tests/test_totals.py": head + ONE}) == set()
+
+
+def test_a_test_that_follows_a_rename_expects_what_it_expected() -> None:
+    head = "from shop.cart import {0}\n\n\n"
+    base = {"shop/cart.py": PRICE, "tests/test_cart.py": head.format("total") + ONE}
+    now = {
+        "shop/cart.py": PRICE.replace("total", "total_of"),
+        "tests/test_cart.py": head.format("total_of") + ONE.replace("total(", "total_of("),
+    }
+
+    assert not kinds_of(base, now) & {"expectation-changed", "assertion-removed", "test-deleted"}
+
+
+def test_a_test_that_goes_with_its_feature_weighs_less_than_one_that_goes_alone() -> None:
+    head = "from shop.cart import tax\n\n\n"
+    tax, test = "def tax(n):\n    return n\n", "def test_tax():\n    assert tax(1) == 1\n"
+    base = {"shop/cart.py": PRICE + "\n\n" + tax, "tests/test_tax.py": head + test}
+
+    with_it = [p for p in risk_of(base, {"shop/cart.py": PRICE, "tests/test_tax.py": None}).points]
+    alone = [p for p in risk_of(base, {"tests/test_tax.py": None}).points]
+
+    weights = [[p.weight for p in points if p.kind.value == "test-deleted"] for points in (with_it, alone)]
+    assert weights[0] < weights[1]
+    assert "what it uses is gone too: tax" in next(p.reason for p in with_it if p.kind.value == "test-deleted")
+
+
+MOCKED = """\
+from unittest.mock import patch
+
+from shop import cart
+
+
+def test_total():
+    assert cart.total([1], 2) == 2
+"""
+
+
+def test_a_mock_of_what_the_change_alters_and_the_test_was_there_to_test_is_a_point() -> None:
+    base = {"shop/cart.py": PRICE, "tests/test_cart.py": MOCKED}
+    mocked = MOCKED.replace("    assert", '    with patch("shop.cart.total", return_value=2):\n        assert')
+    now = {"shop/cart.py": PRICE.replace("* rate", "* rate + 1"), "tests/test_cart.py": mocked}
+
+    assert "subject-mocked" in kinds_of(base, now)
+
+
+def test_a_mock_of_something_else_is_none() -> None:
+    base = {"shop/cart.py": PRICE, "tests/test_cart.py": MOCKED}
+    mocked = MOCKED.replace("    assert", '    with patch("shop.mail.send"):\n        assert')
+    now = {"shop/cart.py": PRICE.replace("* rate", "* rate + 1"), "tests/test_cart.py": mocked}
+
+    assert "subject-mocked" not in kinds_of(base, now)
+
+
+SPEC = """\
+import { total } from "./cart";
+
+describe("total", () => {
+  it("adds", () => {
+    expect(total([1, 2])).toEqual(3);
+    expect(total([])).toBe(0);
+  });
+  it("fails", () => {
+    expect(() => total(null)).toThrow("items");
+  });
+});
+"""
+
+SCRIPT_WEAKER = {
+    "an expectation that is gone": (SPEC.replace("    expect(total([])).toBe(0);\n", ""), "assertion-removed"),
+    "a weaker matcher": (SPEC.replace(".toBe(0)", ".toBeDefined()"), "assertion-weaker"),
+    "another expectation": (SPEC.replace("toEqual(3)", "toEqual(4)"), "expectation-changed"),
+    "the opposite": (SPEC.replace(".toEqual(3)", ".not.toEqual(3)"), "assertion-weaker"),
+    "a skipped test": (SPEC.replace('it("adds"', 'it.skip("adds"'), "test-skipped"),
+    "a skipped suite": (SPEC.replace('describe("total"', 'describe.skip("total"'), "test-skipped"),
+    "a silenced test": (SPEC.replace('it("adds"', 'xit("adds"'), "test-skipped"),
+    "a test that is gone": (
+        SPEC[: SPEC.index('  it("fails"')] + "});\n", "test-deleted"),
+    "an error that is swallowed": (
+        SPEC.replace("    expect(total([])).toBe(0);\n", "    try { expect(total([])).toBe(0); } catch (e) {}\n"),
+        "exception-swallowed",
+    ),
+}  # fmt: skip
+
+SCRIPT_AS_STRONG = {
+    "a renamed test": SPEC.replace('it("adds"', 'it("adds all items"'),
+    "another formatting": SPEC.replace("expect(total([1, 2])).toEqual(3)", "expect(\n      total([1, 2]),\n    ).toEqual(3)"),
+    "one more expectation": SPEC.replace(".toBe(0);", ".toBe(0);\n    expect(total([9])).toBe(9);"),
+    "a stricter matcher": SPEC.replace("toEqual(3)", "toStrictEqual(3)"),
+    "a word in a comment": SPEC.replace("    expect(total([]))", "    // it.skip('x') expect(1).toBe(2)\n    expect(total([]))"),
+    "a word in a string": SPEC.replace('toThrow("items")', 'toThrow("items")').replace(
+        'it("adds"', 'it("adds"'
+    ) + 'const s = "it.skip(\'a\', () => expect(1).toBe(1))";\n',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SCRIPT_WEAKER)
+def test_a_script_test_that_says_less_is_a_point(name: str) -> None:
+    after, kind = SCRIPT_WEAKER[name]
+
+    assert kind in script(SPEC, after)
+
+
+@pytest.mark.parametrize("name", SCRIPT_AS_STRONG)
+def test_a_script_test_that_says_as_much_or_more_is_none(name: str) -> None:
+    assert script(SPEC, SCRIPT_AS_STRONG[name]) == set()
+
+
+def test_tests_that_cannot_be_read_are_said_to_be_so() -> None:
+    risk = risk_of({"tests/test_a.py": ONE}, {"tests/test_a.py": "def test_total(:\n  )))("})
+
+    assert any("tests/test_a.py" in each for each in risk.could_not)
