@@ -7,6 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+import msgspec
+
 from watchkeeper.code.changed_file import ChangedFile
 from watchkeeper.code.documentation import is_documentation
 from watchkeeper.code.footprint import is_test_path
@@ -180,7 +182,14 @@ def _is_reformatted(file: ChangedFile) -> bool:
     """Whether only white space differs, in a file in which it says nothing."""
     if file.base is None or file.now is None or _INDENT_MATTERS.search(file.place):
         return False
-    return file.base.split() == file.now.split()
+    return file.base.split() == file.now.split() or (file.place.endswith(".json") and _is_same_json(file))
+
+
+def _is_same_json(file: ChangedFile) -> bool:
+    try:
+        return bool(msgspec.json.decode(file.base or b"") == msgspec.json.decode(file.now or b""))
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        return False
 
 
 def new_lines(file: ChangedFile) -> dict[int, str]:

@@ -89,19 +89,33 @@ _TOOLS = re.compile(
 
 def _what(touch: ResourceTouch, before: set[Resource], after: set[Resource], elsewhere: _Elsewhere) -> PointKind | None:
     access, kind = touch.access, touch.access.resource.kind
-    if access.mode is AccessMode.REMOVE and touch.is_new and not touch.is_kept:
-        return _GONE.get(kind)
-    if touch.is_new and not touch.is_kept and access.resource not in before:
-        is_defined = access.mode is AccessMode.DEFINE or kind is ResourceKind.ENVIRONMENT
-        is_known = is_defined and kind in _NEW and elsewhere.had(access.resource)
-        return _NEW.get(kind) if is_defined and not is_known else None
-    if not touch.is_new and access.resource not in after:
-        is_defined = access.mode is AccessMode.DEFINE or kind is ResourceKind.ENVIRONMENT
-        is_kept = is_defined and kind in _GONE and elsewhere.has(access.resource)
-        return _GONE.get(kind) if is_defined and not is_kept else None
-    return None
+    if kind is ResourceKind.TABLE:
+        return _of_table(touch, before, after)
+    is_defined = access.mode is AccessMode.DEFINE or kind is ResourceKind.ENVIRONMENT
+    if not is_defined or touch.is_kept:
+        return None
+    if touch.is_new:
+        is_known = kind not in _NEW or access.resource in before or elsewhere.had(access.resource)
+        return None if is_known else _NEW[kind]
+    is_there = kind not in _GONE or access.resource in after or elsewhere.has(access.resource)
+    return None if is_there else _GONE[kind]
 
 
+def _of_table(touch: ResourceTouch, before: set[Resource], after: set[Resource]) -> PointKind | None:
+    """A table that is made or dropped; altering one is the migration's point."""
+    access = touch.access
+    is_whole = not _PART_OF_TABLE.search(access.text)
+    if touch.is_new and access.mode is AccessMode.REMOVE and not touch.is_kept and is_whole:
+        return PointKind.REMOVED_TABLE
+    if access.mode is not AccessMode.DEFINE or not _MAKES_TABLE.search(access.text):
+        return None
+    if touch.is_new:
+        return None if access.resource in before else PointKind.NEW_TABLE
+    return PointKind.REMOVED_TABLE if touch.path.endswith(".sql") and access.resource not in after else None
+
+
+_MAKES_TABLE = re.compile(r"create|model\s", re.IGNORECASE)
+_PART_OF_TABLE = re.compile(r"column|field|index|constraint", re.IGNORECASE)
 _MANIFEST = re.compile(
     r"(^|/)(requirements[\w./-]*\.(txt|in)|constraints[\w.-]*\.txt|pyproject\.toml|setup\.(cfg|py)|tox\.ini|Pipfile(\.lock)?"
     r"|(uv|poetry|pdm|yarn|Cargo)\.lock|package(-lock)?\.json|pnpm-lock\.yaml|Cargo\.toml|go\.(mod|sum)|environment\.ya?ml)$"
@@ -143,10 +157,9 @@ class _Elsewhere:
 
     def _in_base(self, name: str) -> bool:
         if name not in self._known:
-            paths = (p for p in self._base.index.paths - self._changed if self._base.index.find_table(p) is not None)
-            is_there = self._base.index.fan_in(name) > 1 and any(
-                name.encode() in (self._base.source(path) or b"") for path in paths if not is_test_path(path)
-            )
+            paths = (p for p in self._base.index.paths - self._changed if not is_test_path(p))
+            readable = (p for p in paths if self._base.index.find_table(p) is not None)
+            is_there = any(name.encode() in (self._base.source(path) or b"") for path in readable)
             self._known[name] = is_there
         return self._known[name]
 
