@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+import msgspec
+
 from watchkeeper.risk.facts import AlteredSymbol, Grade, RiskFacts, SurfaceChange, Touched, Untested, Weakened
 from watchkeeper.risk.points import PointKind, Risk, RiskPoint
 from watchkeeper.risk.sizes import size_points
@@ -35,9 +37,13 @@ def assess(facts: RiskFacts) -> Risk:
         *(_weakened(each) for each in _joined(facts.weakened)),
         *_surface(facts),
     ]
-    points = [point for point in points if point.weight > 0]
+    points = [_on_one_line(point) for point in points if point.weight > 0]
     points.sort(key=lambda point: (-point.weight, point.kind.value, point.path, point.line, point.reason))
     return Risk(score_of(points), tuple(points[:_MOST_POINTS]), facts.could_not)
+
+
+def _on_one_line(point: RiskPoint) -> RiskPoint:
+    return msgspec.structs.replace(point, reason=" ".join(point.reason.split()))
 
 
 def score_of(points: Iterable[RiskPoint]) -> int:

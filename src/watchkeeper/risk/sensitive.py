@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from watchkeeper.code.changed_file import ChangedFile
 from watchkeeper.code.globs import matches
@@ -39,6 +40,7 @@ def find_touched(
     """The areas that the change touches, one statement for each file and area. What only tests touch does not count,
     but in areas that the user named, and keys that stand in the text."""
     found: list[Touched] = []
+    moved = _moved([file for file, facts in files if facts.role in (Role.CODE, Role.DATA)])
     for file, facts in files:
         found += _named_by_user(facts, globs)
         found += _keys(file, facts)
@@ -46,11 +48,17 @@ def find_touched(
             continue
         found += _by_path(file, facts)
         if facts.role is Role.CODE or file.now is None:
-            found += _by_names(file, footprint)
+            found += _by_names(file, footprint, moved)
             found += _guards(file)
-        found += _deletions(file)
+        found += _deletions(file, moved)
     found += _migrations(footprint, {each.place.path for each in found if each.kind is PointKind.MIGRATION})
     return tuple(_strongest(found))
+
+
+def _moved(files: Sequence[ChangedFile]) -> AbstractSet[str]:
+    """Lines that went in one place and came in another, word for word."""
+    gone = {text for file in files for text in gone_lines(file).values()}
+    return gone & {text for file in files for text in new_lines(file).values()}
 
 
 def _is_altered(file: ChangedFile, facts: FileFacts) -> bool:
@@ -88,11 +96,13 @@ def _by_path(file: ChangedFile, facts: FileFacts) -> Iterator[Touched]:
             yield Touched(kind, Place(facts.path), "lies there by its name")
 
 
-def _by_names(file: ChangedFile, footprint: Footprint) -> Iterator[Touched]:
+def _by_names(file: ChangedFile, footprint: Footprint, moved: AbstractSet[str]) -> Iterator[Touched]:
     """Names in changed lines, and the names of the symbols that hold them."""
     symbols = [write for write in footprint.writes if write.path == file.place and _is_behaviour(write)]
     lines = [*new_lines(file).items(), *gone_lines(file).items()]
-    lines = [(number, _COMMENT.sub("", text)) for number, text in lines if not _IMPORT.search(text)]
+    lines = [
+        (number, _COMMENT.sub("", text)) for number, text in lines if not _IMPORT.search(text) and text not in moved
+    ]
     for area in AREAS:
         words = area.strong | (area.weak if _is_about(file, area) else frozenset())
         held = [(w, word) for w in symbols for word in _told(w.key.qualname, words)]
@@ -127,7 +137,7 @@ def _told(name: str, words: frozenset[str]) -> Iterator[str]:
 
 
 def _guards(file: ChangedFile) -> Iterator[Touched]:
-    gone, new = gone_lines(file), new_lines(file)
+    gone, new = ({n: t for n, t in s.items() if not _IMPORT.search(t)} for s in (gone_lines(file), new_lines(file)))
     before = Counter(guard for text in gone.values() for guard in guards_in(text))
     after = Counter(guard for text in new.values() for guard in guards_in(text))
     for guard in (before - after).keys() if sum(before.values()) > sum(after.values()) else ():
@@ -142,11 +152,11 @@ def _guards(file: ChangedFile) -> Iterator[Touched]:
             return
 
 
-def _deletions(file: ChangedFile) -> Iterator[Touched]:
+def _deletions(file: ChangedFile, moved: AbstractSet[str]) -> Iterator[Touched]:
     known = Counter(what for text in gone_lines(file).values() if (what := deletion_in(text)))
     for number, text in new_lines(file).items():
         what = deletion_in(text)
-        if what is None or _COMMENT.match(text):
+        if what is None or _COMMENT.match(text) or text in moved:
             continue
         known[what] -= 1
         if known[what] < 0:

@@ -39,7 +39,26 @@ _KINDS = frozenset({SymbolKind.FUNCTION, SymbolKind.CLASS, SymbolKind.METHOD, Sy
 
 def find_surface(files: Sequence[ChangedFile], footprint: Footprint, base: SourceTree) -> tuple[SurfaceChange, ...]:
     """All that is new, and all that is gone without a replacement. Tests and lock files offer nothing."""
-    return (*_resources(files, footprint, base), *_symbols(footprint, base), *_offers(files))
+    told = (*_resources(files, footprint, base), *_offers(files))
+    return (*told, *(each for each in _symbols(footprint, base) if not _is_told(each, told)))
+
+
+def _is_told(symbol: SurfaceChange, others: Sequence[SurfaceChange]) -> bool:
+    """Whether the function is the handler of a route or command that is told already."""
+    return any(
+        symbol.kind in _TWICE.get(each.kind, ())
+        and each.place.path == symbol.place.path
+        and abs(each.place.line - symbol.place.line) <= _NEAR
+        for each in others
+    )
+
+
+_NEAR = 3
+_TWICE = {
+    PointKind.NEW_ROUTE: (PointKind.NEW_PUBLIC,),
+    PointKind.REMOVED_ROUTE: (PointKind.REMOVED_PUBLIC,),
+    PointKind.REMOVED_COMMAND: (PointKind.REMOVED_PUBLIC,),
+}
 
 
 # -- resources -----------------------------------------------------------------------------------------------------

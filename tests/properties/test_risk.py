@@ -1,0 +1,67 @@
+"""The score of a risk, and its readers, on anything."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from risking import risk_of
+from watchkeeper.risk.assess import score_of
+from watchkeeper.risk.points import PointKind, RiskPoint
+from watchkeeper.risk.python_tests import read_python_tests
+from watchkeeper.risk.script_tests import read_script_tests
+
+points = st.builds(RiskPoint, st.sampled_from(PointKind), st.integers(0, 60), st.just("because"))
+WORDS = [
+    "def test_a():", "    assert", "    a == 1", "(", ")", "[", '"""', "'", "class T:", "\n", "    ", "with raises(E):",
+    "import os", "@skip", "{", "}", "x.y", "=>", "it('a', () => ", "expect(a).toBe(1)", "catch (e) {}", "é", "\x00",
+    "DROP TABLE x", "rm -rf /", "password", "os.environ['A']", "@app.get('/a')", "add_argument('--x')", "\r\n", "`${",
+    "not ", ";", "\t",
+]  # fmt: skip
+texts = st.lists(st.sampled_from(WORDS), max_size=40).map("".join)
+PATHS = [
+    "a.py",
+    "tests/test_a.py",
+    "a.test.ts",
+    "m.ts",
+    "x/migrations/0001_a.py",
+    "pyproject.toml",
+    "a.json",
+    "b.sql",
+    "c",
+]
+
+
+@given(st.lists(points, max_size=12), points)
+def test_a_further_point_never_lowers_the_score(some: list[RiskPoint], more: RiskPoint) -> None:
+    assert 0 <= score_of(some) <= score_of([*some, more]) <= 100
+
+
+@given(st.lists(points, max_size=12).flatmap(lambda some: st.tuples(st.just(some), st.permutations(some))))
+def test_the_order_of_points_does_not_matter(both: tuple[list[RiskPoint], list[RiskPoint]]) -> None:
+    assert score_of(both[0]) == score_of(both[1])
+
+
+@given(st.dictionaries(st.sampled_from(PATHS), texts), st.dictionaries(st.sampled_from(PATHS), st.none() | texts))
+@settings(max_examples=150, deadline=None)
+def test_whatever_the_texts_say_the_risk_is_a_value(base: dict[str, str], now: dict[str, str | None]) -> None:
+    now = {path: text for path, text in now.items() if text is not None or path in base}
+
+    risk = risk_of(base, now)
+
+    assert 0 <= risk.score <= 100
+    assert all(point.reason and "\n" not in point.reason for point in risk.points)
+    assert risk == risk_of(base, now)
+
+
+@given(st.dictionaries(st.sampled_from(PATHS), texts))
+@settings(max_examples=40, deadline=None)
+def test_no_change_is_no_risk(base: dict[str, str]) -> None:
+    assert risk_of(base, dict(base)).score == 0
+
+
+@given(st.binary(max_size=300))
+@settings(deadline=None)
+def test_any_bytes_can_be_asked_for_their_tests(source: bytes) -> None:
+    read_python_tests("tests/test_a.py", source)
+    read_script_tests("a.test.tsx", source)
