@@ -267,6 +267,41 @@ def test_a_script_test_that_says_as_much_or_more_is_none(name: str) -> None:
     assert script(SPEC, SCRIPT_AS_STRONG[name]) == set()
 
 
+CI = "on: push\njobs:\n  test:\n    steps:\n      - run: pytest -q\n"
+
+LOOSENED = {
+    "a failure that does not count": (".github/workflows/ci.yml", CI, CI.replace("-q", "-q || true"), "test-skipped"),
+    "a test that is left out": (".github/workflows/ci.yml", CI, CI.replace("-q", "--deselect a"), "test-skipped"),
+    "less coverage": (
+        "pyproject.toml", "[tool.coverage.report]\nfail_under = 90\n", "[tool.coverage.report]\nfail_under = 70\n",
+        "tolerance-widened"),
+    "other recorded results": ("__snapshots__/a.snap", "exports[1] = 2;\n", "exports[1] = 3;\n", "expectation-changed"),
+}  # fmt: skip
+AS_TIGHT = {
+    "another command": (".github/workflows/ci.yml", CI, CI.replace("-q", "-x")),
+    "a failure that counts again": (".github/workflows/ci.yml", CI.replace("-q", "-q || true"), CI),
+    "more coverage": (
+        "pyproject.toml", "[tool.coverage.report]\nfail_under = 70\n", "[tool.coverage.report]\nfail_under = 90\n"),
+    "more recorded results": ("src/__snapshots__/a.snap", "exports[1] = 2;\n", "exports[1] = 2;\nexports[2] = 2;\n"),
+    "the same words in a program": ("app/run.py", "A = 'x'\n", "A = 'pytest || true'\n"),
+}  # fmt: skip
+WEAK = {"test-skipped", "tolerance-widened", "expectation-changed"}
+
+
+@pytest.mark.parametrize("name", LOOSENED)
+def test_a_gate_that_lets_more_pass_is_a_point(name: str) -> None:
+    path, before, after, kind = LOOSENED[name]
+
+    assert kind in kinds_of({path: before}, {path: after})
+
+
+@pytest.mark.parametrize("name", AS_TIGHT)
+def test_a_gate_that_lets_as_little_pass_is_none(name: str) -> None:
+    path, before, after = AS_TIGHT[name]
+
+    assert not kinds_of({path: before}, {path: after}) & WEAK
+
+
 def test_tests_that_cannot_be_read_are_said_to_be_so() -> None:
     risk = risk_of({"tests/test_a.py": ONE}, {"tests/test_a.py": "def test_total(:\n  )))("})
 

@@ -4,7 +4,7 @@ at is said in ``could_not``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from watchkeeper.code.changed_file import ChangedFile
 from watchkeeper.code.resources.dependencies import is_lock
@@ -14,6 +14,7 @@ from watchkeeper.risk.claims import TestFile
 from watchkeeper.risk.dependents import altered_symbols
 from watchkeeper.risk.facts import FileFacts, RiskFacts, Role
 from watchkeeper.risk.files import file_facts, role_of
+from watchkeeper.risk.loosened import find_loosened
 from watchkeeper.risk.python_tests import read_python_tests
 from watchkeeper.risk.script_tests import read_script_tests
 from watchkeeper.risk.sensitive import Globs, find_touched
@@ -53,7 +54,7 @@ def facts_of(
         altered=altered,
         untested=untested,
         touched=find_touched(both, footprint, sensitive or {}),
-        weakened=find_weakened(versions, _surroundings(footprint)),
+        weakened=(*find_weakened(versions, _surroundings(footprint)), *find_loosened(files)),
         surface=find_surface(files, footprint, base),
         intent=intent,
         could_not=tuple(dict.fromkeys(missed)),
@@ -105,7 +106,7 @@ def _read(path: str | None, source: bytes | None) -> TestFile | None:
     return reader(path, source) if reader is not None and path is not None and source is not None else None
 
 
-def _reader(path: str):  # type: ignore[no-untyped-def]
+def _reader(path: str) -> Callable[[str, bytes], TestFile | None] | None:
     if path.endswith(".py"):
         return read_python_tests
     return read_script_tests if path.endswith((".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts")) else None
