@@ -85,6 +85,11 @@ WEAKER = {
         "tolerance-widened",
     ),
     "a tolerance where there was none": (ONE, ONE.replace("== 3", "== pytest.approx(3)"), "assertion-weaker"),
+    "an error where there was a value": (
+        "def test_bad():\n    assert total([1], -1) is None\n",
+        "def test_bad():\n    with pytest.raises(ValueError):\n        total([1], -1)\n",
+        "expectation-changed",
+    ),
     "an error of any kind": (
         "def test_bad():\n    with pytest.raises(ValueError, match='rate'):\n        total([1], -1)\n",
         "def test_bad():\n    with pytest.raises(Exception):\n        total([1], -1)\n",
@@ -138,6 +143,10 @@ AS_STRONG = {
     "a call that follows a new signature": (ONE, ONE.replace("total([1, 2], 1)", "total([1, 2], 1, currency=None)")),
     "an error that is handled": (
         ONE, ONE + "    try:\n        total(None, 1)\n    except TypeError:\n        pass\n"),
+    "a newer way to write a string": (
+        "def test_total(n):\n    assert total([n], 1) == '{}: {!r}'.format(n, 1)\n",
+        "def test_total(n):\n    assert total([n], 1) == f'{n}: {1!r}'\n",
+    ),
     "more cases": (
         "@pytest.mark.parametrize('n', [1, 2])\ndef test_n(n):\n    assert total([n], 1) == n\n",
         "@pytest.mark.parametrize('n', [1, 2, 3])\ndef test_n(n):\n    assert total([n], 1) == n\n",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from string import Formatter
 
 _MOST_TEXT = 400
 
@@ -17,26 +18,55 @@ class Masks:
 
     def plain(self, node: ast.AST) -> str:
         """The node's text."""
-        try:
-            return ast.unparse(node)
-        except (ValueError, RecursionError):
-            return "?"
+        return _unparsed(_Plain(), node)
 
     def text(self, node: ast.AST) -> str:
         """The node's text, every local written ``_``."""
-        try:
-            masked = _Masked(self._locals).visit(_copy(node)) if self._locals else node
-            return ast.unparse(masked)[:_MOST_TEXT]
-        except (ValueError, RecursionError):
-            return "?"
+        return _unparsed(_Masked(self._locals), node)[:_MOST_TEXT]
 
 
-class _Masked(ast.NodeTransformer):
+def _unparsed(writer: _Plain, node: ast.AST) -> str:
+    try:
+        return ast.unparse(writer.visit(_copy(node)))
+    except (ValueError, RecursionError):
+        return "?"
+
+
+class _Plain(ast.NodeTransformer):
+    """Writes ``"{}".format(a)`` as ``f"{a}"``: who modernises a test expects what it expected."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802 - the name that ast calls
+        self.generic_visit(node)
+        found = _as_f_string(node)
+        return found if found is not None else node
+
+
+class _Masked(_Plain):
     def __init__(self, names: set[str]) -> None:
         self._names = names
 
-    def visit_Name(self, node: ast.Name) -> ast.Name:
+    def visit_Name(self, node: ast.Name) -> ast.Name:  # noqa: N802 - the name that ast calls
         return ast.Name("_", node.ctx) if node.id in self._names else node
+
+
+def _as_f_string(call: ast.Call) -> ast.JoinedStr | None:
+    """The f-string that says the same as ``"...".format(a, b)``; None where that is not plain."""
+    func = call.func
+    if not (isinstance(func, ast.Attribute) and func.attr == "format" and isinstance(func.value, ast.Constant)):
+        return None
+    if not isinstance(func.value.value, str) or call.keywords or any(isinstance(a, ast.Starred) for a in call.args):
+        return None
+    parts: list[ast.expr] = []
+    try:
+        for place, (text, field, spec, conversion) in enumerate(Formatter().parse(func.value.value)):
+            parts += [ast.Constant(text)] if text else []
+            if field is not None:
+                number = int(field) if field else place
+                told = ast.JoinedStr([ast.Constant(spec)]) if spec else None
+                parts.append(ast.FormattedValue(call.args[number], ord(conversion) if conversion else -1, told))
+    except (ValueError, IndexError):
+        return None
+    return ast.JoinedStr(parts)
 
 
 def _copy(node: ast.AST) -> ast.AST:

@@ -67,7 +67,7 @@ _TWICE = {
 def _resources(files: Sequence[ChangedFile], footprint: Footprint, base: SourceTree) -> Iterator[SurfaceChange]:
     roles = {file.place: role_of(file.place, file.now) for file in files}
     spared = (Role.TEST, Role.GENERATED, Role.PROSE)
-    touches = [t for t in footprint.resources if roles.get(t.path) not in spared and not _is_of_a_tool(t)]
+    touches = [t for t in footprint.resources if roles.get(t.path) not in spared and not _is_beside(t)]
     moves = [(f.base_path, f.now_path) for f in files if f.base_path and f.now_path and f.base_path != f.now_path]
     touches = [_moved(touch, moves) for touch in touches]
     after = {t.access.resource for t in touches if t.is_new and t.access.mode is not AccessMode.REMOVE}
@@ -94,9 +94,12 @@ def _moved(touch: ResourceTouch, moves: Sequence[tuple[str, str]]) -> ResourceTo
     return msgspec.structs.replace(touch, access=msgspec.structs.replace(touch.access, resource=Resource(kind, name)))
 
 
-def _is_of_a_tool(touch: ResourceTouch) -> bool:
-    """A key of a tool that the project is made with: nobody who uses the project sets it."""
-    return touch.access.resource.kind is ResourceKind.SETTING and _TOOLS.search(touch.path) is not None
+def _is_beside(touch: ResourceTouch) -> bool:
+    """A key of a tool that the project is made with, or a variable of its own scripts: no user of it sets them."""
+    kind = touch.access.resource.kind
+    if kind is ResourceKind.ENVIRONMENT:
+        return is_aside(touch.path)
+    return kind is ResourceKind.SETTING and _TOOLS.search(touch.path) is not None
 
 
 _TOOLS = re.compile(

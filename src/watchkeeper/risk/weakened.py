@@ -220,13 +220,18 @@ def _pair(
 
 def _judge(was: Claim, now: Claim, after: TestCase) -> Iterator[Weakened]:
     place = Place(after.path, now.line)
-    is_opposite = _OPPOSITE.get(was.sense) == now.sense
+    is_opposite = _OPPOSITE.get(was.sense) == now.sense or _is_of_errors(was) != _is_of_errors(now)
     if now.strength < was.strength and not is_opposite:
         what = f"{after.name} asserts less: {_short(was.text)} is now {_short(now.text)}"
         yield Weakened(PointKind.ASSERTION_WEAKER, place, what)
     elif is_opposite or (now.strength == was.strength and _meant(was) != _meant(now)):
         what = f"{after.name} expects something else: {_short(was.text)} is now {_short(now.text)}"
         yield Weakened(PointKind.EXPECTATION_CHANGED, place, what)
+
+
+def _is_of_errors(claim: Claim) -> bool:
+    """Whether it expects an error; how much that excludes is not to be compared with what a value does."""
+    return bool(re.match(r"raises|warns|deprecated_call|assertRaises|assertWarns|toThrow|not toThrow", claim.sense))
 
 
 def _meant(claim: Claim) -> tuple[str, str]:
