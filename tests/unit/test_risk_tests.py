@@ -49,6 +49,23 @@ class TestTotal:
         assert total([1, 2], 1) == 3
         assert total([], 1) == 0
 """
+SEVERAL = """\
+def test_total():
+    result = total([111], 1)
+    assert not result.error
+    assert result.value == 111
+
+    result = total([222], 1)
+    assert not result.error
+    assert result.value == 222
+"""
+TABLE_OF_SEVERAL = """\
+@pytest.mark.parametrize(("items", "expected"), [([111], 111), ([222], 222)])
+def test_total(items, expected):
+    result = total(items, 1)
+    assert not result.error
+    assert result.value == expected
+"""
 SECOND = "\n\ndef test_more():\n    assert total([7], 2) == 14\n"
 
 WEAKER = {
@@ -143,6 +160,7 @@ AS_STRONG = {
     "a call that follows a new signature": (ONE, ONE.replace("total([1, 2], 1)", "total([1, 2], 1, currency=None)")),
     "an error that is handled": (
         ONE, ONE + "    try:\n        total(None, 1)\n    except TypeError:\n        pass\n"),
+    "a table of what one test said in turn": (SEVERAL, TABLE_OF_SEVERAL),
     "a newer way to write a string": (
         "def test_total(n):\n    assert total([n], 1) == '{}: {!r}'.format(n, 1)\n",
         "def test_total(n):\n    assert total([n], 1) == f'{n}: {1!r}'\n",

@@ -35,7 +35,7 @@ def _unparsed(writer: _Plain, node: ast.AST) -> str:
 class _Plain(ast.NodeTransformer):
     """Writes ``"{}".format(a)`` as ``f"{a}"``: who modernises a test expects what it expected."""
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802 - the name that ast calls
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
         found = _as_f_string(node)
         return found if found is not None else node
@@ -45,7 +45,7 @@ class _Masked(_Plain):
     def __init__(self, names: set[str]) -> None:
         self._names = names
 
-    def visit_Name(self, node: ast.Name) -> ast.Name:  # noqa: N802 - the name that ast calls
+    def visit_Name(self, node: ast.Name) -> ast.Name:
         return ast.Name("_", node.ctx) if node.id in self._names else node
 
 

@@ -148,13 +148,18 @@ def _claims_compared(
     before: TestCase, after: TestCase, around: Surroundings, elsewhere: Counter[tuple[str, str, str]]
 ) -> Iterator[Weakened]:
     old, new = _without_equal(before.claims, after.claims, around)
-    if after.cases and not before.cases:  # it became a row of a table
-        old = [claim for claim in old if not any(claim.expected and claim.expected in row for row in after.cases)]
+    if len(after.cases) > len(before.cases):  # what was said several times is a table of cases now
+        said = {_said(claim, around) for claim in after.claims}
+        old = [claim for claim in old if _said(claim, around) not in said and not _is_in_a_row(claim, after.cases)]
     for pairing in (_same_subject, _same_masked, _same_head):
         old, new, pairs = _pair(old, new, around, pairing)
         for was, now in pairs:
             yield from _judge(was, now, after)
     yield from _rest(old, new, after, around, elsewhere)
+
+
+def _is_in_a_row(claim: Claim, rows: Sequence[str]) -> bool:
+    return bool(claim.expected) and any(claim.expected in row for row in rows)
 
 
 def _without_equal(
