@@ -111,6 +111,21 @@ def test_callers_that_the_change_saw_to_are_not_named() -> None:
     assert "as before" not in reason
 
 
+def test_an_import_that_the_change_took_out_is_not_one_that_was_left() -> None:
+    base = {
+        "shop/cart.py": CART,
+        "shop/a.py": "from shop.cart import RATE, add\n\n\ndef a():\n    return add([], RATE)\n",
+    }
+    now = {
+        "shop/cart.py": CART[: CART.index("\n\n\ndef add")] + "\n",
+        "shop/a.py": "from shop.cart import RATE\n\n\ndef a():\n    return [RATE]\n",
+    }
+
+    assert not any("as before" in point.reason for point in risk_of(base, now).points)
+    left = risk_of(base, {"shop/cart.py": now["shop/cart.py"]})
+    assert any("1 place that the change left as before" in point.reason for point in left.points)
+
+
 def test_an_optional_parameter_at_the_end_breaks_nobody() -> None:
     points = risk_of(SHOP, {"shop/cart.py": CART.replace("limit=None", "limit=None, strict=False")}).points
 

@@ -32,7 +32,7 @@ from watchkeeper.model.reading import CallShape, Form, Reading, Reference, Span,
 
 _MOST_REFERENCES = 20_000
 _TEST_PATH = re.compile(
-    r"(^|/)(tests?|__tests__|testing)/|(^|/)(test_[^/]*|conftest)\.py$|_test\.(py|go)$|\.(test|spec)\.[cm]?[jt]sx?$"
+    r"(^|/)(tests?|__tests__|testing)/|(^|/)(test_[^/]*|tests|conftest)\.py$|_test\.(py|go)$|\.(test|spec)\.[cm]?[jt]sx?$"
 )
 
 

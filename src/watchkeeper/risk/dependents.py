@@ -41,6 +41,7 @@ class _Use(msgspec.Struct, frozen=True):
 
     holder: SymbolKey
     line: int
+    is_import: bool = False
 
 
 def altered_symbols(footprint: Footprint, base: SourceTree) -> tuple[tuple[AlteredSymbol, ...], tuple[str, ...]]:
@@ -105,13 +106,28 @@ def _find_uses(
         reading = base.reading(path)
         for holder, reference in _references(reading, names) if reading is not None else ():
             for target in resolver.resolve(path, holder, reference.chain, reference.form).targets:
-                own = SymbolKey(path, holder)
+                own = _holder(path, holder, reference, target.key, reading)
                 is_sure = target.confidence is not Confidence.POSSIBLE and not target.absent
                 if is_sure and target.key in writes and own != target.key:
                     if reference.form in _UNSEEN and writes[target.key].edit is Edit.MODIFIED:
                         continue
-                    uses.setdefault(target.key, []).append(_Use(own, reference.line))
-    return uses, missed
+                    uses.setdefault(target.key, []).append(_Use(own, reference.line, reference.form is Form.IMPORT))
+    return {key: _without_mere_imports(found) for key, found in uses.items()}, missed
+
+
+def _holder(path: str, holder: str, reference: Reference, target: SymbolKey, reading: Reading | None) -> SymbolKey:
+    """The symbol that uses it; of an import, the name that it binds: what a change to the import alters."""
+    if reference.form is not Form.IMPORT or reading is None:
+        return SymbolKey(path, holder)
+    name = _called(target)
+    bound = next((item.local for item in reading.imports if item.name == name and item.local), name)
+    return SymbolKey(path, bound)
+
+
+def _without_mere_imports(uses: Sequence[_Use]) -> list[_Use]:
+    """An import counts only in a file that does nothing else with it: there it is handed on."""
+    real = {use.holder.path for use in uses if not use.is_import}
+    return [use for use in uses if not use.is_import or use.holder.path not in real]
 
 
 def _called(key: SymbolKey) -> str:
