@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
@@ -79,7 +80,7 @@ def _likeness(one: TestCase, two: TestCase) -> float:
 
 def _not_merged(gone: Iterable[TestCase], base: Sequence[TestCase], now: Sequence[TestCase]) -> Iterator[TestCase]:
     more = Counter(map(_said, _claims(now))) - Counter(map(_said, _claims(base)))
-    rows = {row for case in now for row in case.cases}
+    rows = {row for case in now for row in case.cases} - {row for case in base for row in case.cases}
     for case in gone:
         wanted = Counter(_said(claim) for claim in case.claims)
         is_merged = bool(wanted) and not wanted - more
@@ -89,9 +90,15 @@ def _not_merged(gone: Iterable[TestCase], base: Sequence[TestCase], now: Sequenc
 
 
 def _is_a_row(case: TestCase, rows: Iterable[str]) -> bool:
-    """Whether what it expects stands in a table of cases now, together with what it is expected of."""
+    """Whether all that it expects stands in new rows of tables of cases."""
     wanted = {claim.expected for claim in case.claims if claim.expected}
-    return bool(wanted) and all(any(value in row for row in rows) for value in wanted)
+    return bool(wanted) and all(stands_in(value, rows) for value in wanted)
+
+
+def stands_in(value: str, rows: Iterable[str]) -> bool:
+    """Whether one of the rows has the value as a value of its own: ``1`` is none of ``[10, 21]``."""
+    pattern = re.compile(rf"(?<![\w.]){re.escape(value)}(?![\w.])")
+    return any(pattern.search(row) for row in rows)
 
 
 def _claims(cases: Iterable[TestCase]) -> Iterator[Claim]:

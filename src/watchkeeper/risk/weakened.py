@@ -11,7 +11,7 @@ import msgspec
 
 from watchkeeper.risk.claims import Claim, Strength, TestCase, TestFile
 from watchkeeper.risk.facts import Place, Weakened
-from watchkeeper.risk.matching import match_tests
+from watchkeeper.risk.matching import match_tests, stands_in
 from watchkeeper.risk.points import PointKind
 
 
@@ -159,7 +159,7 @@ def _claims_compared(
 
 
 def _is_in_a_row(claim: Claim, rows: Sequence[str]) -> bool:
-    return bool(claim.expected) and any(claim.expected in row for row in rows)
+    return bool(claim.expected) and stands_in(claim.expected, rows)
 
 
 def _without_equal(
