@@ -76,6 +76,11 @@ WEAKER = {
                                       "assertion-weaker"),
     "equality that became an order": (ONE, ONE.replace("== 3", ">= 1"), "assertion-weaker"),
     "another expectation": (ONE, ONE.replace("== 3", "== 4"), "expectation-changed"),
+    "another expectation that has a name": (
+        "def test_total():\n    wanted = [3]\n    assert total([1], 3) == wanted\n",
+        "def test_total():\n    wanted = [4]\n    assert total([1], 3) == wanted\n",
+        "expectation-changed",
+    ),
     "the opposite": (ONE, ONE.replace("== 3", "!= 3"), "expectation-changed"),
     "a skip": (ONE, "@pytest.mark.skip\n" + ONE, "test-skipped"),
     "a skip within": (ONE, ONE.replace(":\n", ":\n    pytest.skip('later')\n", 1), "test-skipped"),
@@ -141,6 +146,10 @@ AS_STRONG = {
     "another name for a local": (
         "def test_total():\n    found = total([1], 1)\n    assert found == 1\n",
         "def test_total():\n    result = total([1], 1)\n    assert result == 1\n",
+    ),
+    "another name for what is expected": (
+        "def test_total():\n    wanted = [3]\n    assert total([1], 3) == wanted\n",
+        "def test_total():\n    expected = [3]\n    assert total([1], 3) == expected\n",
     ),
     "unittest's way to say the same": (
         "class TestTotal:\n    def test_total(self):\n        self.assertEqual(total([1], 1), 1)\n",

@@ -151,7 +151,8 @@ class _Reader:
         is_turned = sense in ("in", "not in")
         text = f"{told} {sense} {plain}" if is_turned else f"{plain} {sense} {told}" if told else plain
         text = f"not {text}" if sense == "false" else text
-        return Claim(plain, self._masks.text(subject), sense, told, strength, line, text[:_MOST_TEXT])
+        value = self._masks.value(expected) if expected is not None else ""
+        return Claim(plain, self._masks.text(subject), sense, value, strength, line, text[:_MOST_TEXT])
 
     def _text(self, call: ast.Call) -> str:
         return self._masks.plain(call)[:_MOST_TEXT]

@@ -12,17 +12,36 @@ class Masks:
     """Which names are local to a function; ``text`` and ``plain`` give a node's source without its formatting."""
 
     def __init__(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        self._locals = {
-            node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        stored = [n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+        self._locals = set(stored)
+        self._values = {
+            node.targets[0].id: node.value
+            for node in ast.walk(function)
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and _is_literal(node.value)
+            if stored.count(node.targets[0].id) == 1
         }
 
     def plain(self, node: ast.AST) -> str:
         """The node's text."""
         return _unparsed(_Plain(), node)
 
+    def value(self, node: ast.AST) -> str:
+        """What is expected, as text: of a local that was set once to a literal, that literal."""
+        if isinstance(node, ast.Name) and node.id in self._values:
+            node = self._values[node.id]
+        return _unparsed(_Masked(self._locals), node)
+
     def text(self, node: ast.AST) -> str:
         """The node's text, every local written ``_``."""
         return _unparsed(_Masked(self._locals), node)[:_MOST_TEXT]
+
+
+def _is_literal(node: ast.expr) -> bool:
+    """Whether it is made of constants alone."""
+    return all(
+        isinstance(each, ast.Constant | ast.List | ast.Tuple | ast.Dict | ast.Set | ast.UnaryOp | ast.USub | ast.Load)
+        for each in ast.walk(node)
+    )
 
 
 def _unparsed(writer: _Plain, node: ast.AST) -> str:
