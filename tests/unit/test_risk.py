@@ -99,7 +99,23 @@ def test_a_removed_parameter_names_the_callers_that_were_left_as_they_were() -> 
     (reason,) = reasons(risk_of(SHOP, {"shop/cart.py": now}), PointKind.CONTRACT)
 
     assert "parameter limit removed" in reason
-    assert "4 places that rely on it are as before, first shop/page0.py:5" in reason
+    assert (
+        "4 places that rely on it are as before, first shop/page0.py:5, which passes limit=, which is not taken"
+        in reason
+    )
+
+
+def test_calls_that_were_left_and_still_fit_weigh_less_than_those_that_fail() -> None:
+    renamed = CART.replace("limit", "most")
+    unused = CART.replace("limit=None", "limit=None, strict=None")
+    base = SHOP | {"shop/cart.py": unused}
+
+    fails = risk_of(SHOP, {"shop/cart.py": renamed}).points
+    fits = risk_of(base, {"shop/cart.py": CART}).points
+
+    weights = [[p.weight for p in points if p.kind is PointKind.CONTRACT] for points in (fails, fits)]
+    assert weights == [[18], [8]]
+    assert "4 places that rely on it are as before, and still fit it" in fits[0].reason + fits[1].reason
 
 
 def test_callers_that_the_change_saw_to_are_not_named() -> None:

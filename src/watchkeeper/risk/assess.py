@@ -84,7 +84,9 @@ def _contracts(facts: RiskFacts) -> Iterator[RiskPoint]:
         left = ""
         if each.unchanged and each.grade is not Grade.WIDER:
             are = "place that relies on it is" if len(each.unchanged) == 1 else "places that rely on it are"
-            left = f"; {len(each.unchanged)} {are} as before, first {each.unchanged[0]}"
+            fit = ", and still fit it" if each.fits else ""
+            left = f"; {len(each.unchanged)} {are} as before{fit}, first {each.unchanged[0]}"
+            left += f", which {each.misfit}" if each.misfit else ""
         detail = each.detail or "its contract changed"
         if weight > _SLIGHT:
             yield _point(PointKind.CONTRACT, weight, f"{each.name}: {detail}{left}", each)
@@ -99,7 +101,8 @@ def _contracts(facts: RiskFacts) -> Iterator[RiskPoint]:
 def _contract_weight(each: AlteredSymbol) -> int:
     least, most, _ = WEIGHTS[PointKind.CONTRACT]
     is_used = bool(each.unchanged)
-    match each.grade:
+    grade = Grade.BEHAVIOUR if each.grade is Grade.BREAKING and each.fits else each.grade
+    match grade:
         case Grade.BREAKING:
             return most if is_used and each.is_public else 14 if is_used else 8 if each.is_public else 2
         case Grade.BEHAVIOUR:

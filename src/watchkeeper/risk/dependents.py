@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 
 import msgspec
 
+from watchkeeper.code.call_fit import find_misfit
 from watchkeeper.code.footprint import is_test_path
 from watchkeeper.code.resolve import Resolver
 from watchkeeper.code.tree import SourceTree
@@ -16,6 +17,7 @@ from watchkeeper.model.footprint import Aspect, Edit, Footprint, Write
 from watchkeeper.model.ids import SymbolKey
 from watchkeeper.model.reading import (
     CALLABLES,
+    CallShape,
     Form,
     Parameter,
     ParameterKind,
@@ -41,7 +43,12 @@ class _Use(msgspec.Struct, frozen=True):
 
     holder: SymbolKey
     line: int
-    is_import: bool = False
+    form: Form
+    call: CallShape | None = None
+
+    @property
+    def is_import(self) -> bool:
+        return self.form is Form.IMPORT
 
 
 def altered_symbols(footprint: Footprint, base: SourceTree) -> tuple[tuple[AlteredSymbol, ...], tuple[str, ...]]:
@@ -111,7 +118,8 @@ def _find_uses(
                 if is_sure and target.key in writes and own != target.key:
                     if reference.form in _UNSEEN and writes[target.key].edit is Edit.MODIFIED:
                         continue
-                    uses.setdefault(target.key, []).append(_Use(own, reference.line, reference.form is Form.IMPORT))
+                    use = _Use(own, reference.line, reference.form, reference.call)
+                    uses.setdefault(target.key, []).append(use)
     return {key: _without_mere_imports(found) for key, found in uses.items()}, missed
 
 
@@ -179,7 +187,12 @@ def _altered(
     write: Write, uses: Sequence[_Use], changed: AbstractSet[SymbolKey], inherited: Mapping[SymbolKey, str]
 ) -> AlteredSymbol:
     code = {use.holder: use for use in reversed(uses) if not is_test_path(use.holder.path)}
-    left = sorted(Place(use.holder.path, use.line) for holder, use in code.items() if holder not in changed)
+    kept = [use for use in uses if use.holder in code and use.holder not in changed]
+    misfits = {use.holder: (Place(use.holder.path, use.line), why) for use in kept if (why := _misfit(use, write))}
+    first, misfit = min(misfits.values(), default=(None, ""))
+    places = {use.holder: Place(use.holder.path, use.line) for use in reversed(kept)}
+    places |= {holder: place for holder, (place, _) in misfits.items()}
+    left = sorted(places.values(), key=lambda place: (place != first, place))
     is_gone = write.edit is not Edit.MODIFIED and write.key not in inherited
     return AlteredSymbol(
         name=write.name,
@@ -188,11 +201,23 @@ def _altered(
         files=len({holder.path for holder in code}),
         tests=len({use.holder for use in uses if is_test_path(use.holder.path)}),
         unchanged=tuple(left),
+        misfit=misfit,
+        fits=bool(kept) and not misfits and not write.aspects - _OF_CALLS and all(use.call for use in kept),
         grade=Grade.BREAKING if is_gone else Grade.SHAPE if write.key in inherited else _grade(write),
         detail=inherited.get(write.key, write.detail),
         is_public=is_public(write.key),
         is_gone=is_gone,
     )
+
+
+_OF_CALLS = frozenset({Aspect.PARAMETERS, Aspect.RAISES, Aspect.BODY, Aspect.ANNOTATIONS})
+
+
+def _misfit(use: _Use, write: Write) -> str:
+    """Why the call that was left as it was does not fit the new parameters, as a clause."""
+    if use.call is None or write.new_signature is None or Aspect.PARAMETERS not in write.aspects:
+        return ""
+    return find_misfit(use.call, write.new_signature) or ""
 
 
 def _grade(write: Write) -> Grade | None:

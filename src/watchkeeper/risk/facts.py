@@ -59,7 +59,8 @@ class AlteredSymbol(msgspec.Struct, frozen=True):
     """A symbol of the base that is not what it was, and who relies on it. Tests are counted apart.
 
     ``callers`` are the symbols that refer to it; ``unchanged`` those among them that the change left as they were, as
-    places. ``grade`` is None where the contract is the same. ``is_gone``: deleted, or no longer at its old name.
+    places, and ``misfit`` says why one of their calls fails now; ``fits``: all of them still fit the new parameters.
+    ``grade`` is None where the contract is the same. ``is_gone``: deleted, or no longer at its old name.
     """
 
     name: str
@@ -68,6 +69,8 @@ class AlteredSymbol(msgspec.Struct, frozen=True):
     files: int = 0
     tests: int = 0
     unchanged: tuple[Place, ...] = ()
+    misfit: str = ""
+    fits: bool = False
     grade: Grade | None = None
     detail: str = ""
     is_public: bool = True
