@@ -202,7 +202,11 @@ def _altered(
         tests=len({use.holder for use in uses if is_test_path(use.holder.path)}),
         unchanged=tuple(left),
         misfit=misfit,
-        fits=bool(kept) and not misfits and not write.aspects - _OF_CALLS and all(use.call for use in kept),
+        fits=Aspect.PARAMETERS in write.aspects
+        and bool(kept)
+        and not misfits
+        and not write.aspects - _OF_CALLS
+        and all(use.call for use in kept),
         grade=Grade.BREAKING if is_gone else Grade.SHAPE if write.key in inherited else _grade(write),
         detail=inherited.get(write.key, write.detail),
         is_public=is_public(write.key),

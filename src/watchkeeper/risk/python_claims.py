@@ -122,8 +122,7 @@ class _Reader:
             subject = self._masks.plain(call.func.value), self._masks.text(call.func.value)
             yield Claim(*subject, "called", f"{name} {told}", _CALLED[name], line, self._text(call))
         elif dotted(call.func) in ("pytest.fail", "self.fail"):
-            told = self._text(call)
-            yield Claim("fail", "fail", "fail", told, Strength.PART, line, told)
+            yield Claim("fail", "fail", "fail", "", Strength.PART, line, self._text(call))
         elif name in _RAISES or name in _MATCHES or _ASSERTS.match(name):
             told = ", ".join(self._masks.plain(each) for each in [*call.args, *call.keywords])
             subject = self._masks.plain(call.func), self._masks.text(call.func)

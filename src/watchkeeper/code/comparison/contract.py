@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from watchkeeper.model.footprint import Aspect
-from watchkeeper.model.reading import Signature, Symbol
+from watchkeeper.model.reading import Parameter, ParameterKind, Signature, Symbol
 
 
 def contract_aspects(old: Symbol, new: Symbol) -> frozenset[Aspect]:
@@ -49,7 +49,7 @@ def describe_contract(old: Symbol, new: Symbol, contract: frozenset[Aspect]) -> 
         after = {p.name: p for p in new.signature.parameters}
         said += [f"parameter {name} removed" for name in before if name not in after]
         said += [
-            f"{'parameter' if after[name].default else 'required parameter'} {name} added"
+            f"{'parameter' if _is_optional(after[name]) else 'required parameter'} {name} added"
             for name in after
             if name not in before
         ]
@@ -74,6 +74,11 @@ def describe_contract(old: Symbol, new: Symbol, contract: frozenset[Aspect]) -> 
     if Aspect.KIND in contract:
         said.append(f"now a {new.kind.value}")
     return "; ".join(said[:3])
+
+
+def _is_optional(parameter: Parameter) -> bool:
+    stars = (ParameterKind.VAR_POSITIONAL, ParameterKind.VAR_KEYWORD)
+    return bool(parameter.default) or parameter.kind in stars
 
 
 def _describe_return(old: Signature, new: Signature) -> str:
