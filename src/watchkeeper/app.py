@@ -14,7 +14,7 @@ import msgspec
 
 from watchkeeper.conflicts.lifecycle import State, fold_all
 from watchkeeper.model.changes import Change, WorkNotCounted
-from watchkeeper.model.errors import NotARepositoryError, UsageError, WatchkeeperError
+from watchkeeper.model.errors import NotARepositoryError, UsageError
 from watchkeeper.model.ids import Millis, ProjectId
 from watchkeeper.record.cache import CACHE_FILE, ReadingCache
 from watchkeeper.record.config import PROJECT_FILE, Config, Settings, find_user_file, load_settings

@@ -67,6 +67,9 @@ def test_what_was_seen_anew_is_given_by_file_once() -> None:
     beliefs.read(ONE, {PRICE: NEW}, How.DECLARED, Millis(2))
     assert [each.digest for each in beliefs.take_fresh()[ONE, "prices.py"]] == ["old", "new"]
 
+    beliefs.forget(ONE)
+    assert beliefs.take_fresh() == {(ONE, "prices.py"): (), (ONE, "other.py"): ()}
+
 
 def test_what_is_taken_up_never_takes_the_place_of_what_was_seen_since() -> None:
     before, after = Beliefs(), Beliefs()

@@ -64,8 +64,7 @@ class Beliefs:
             del known[oldest]
             self._fresh.add((session, oldest.path))
         while len(self._seen) > MOST_SESSIONS:
-            longest_idle = next(iter(self._seen))
-            self._fresh |= {(longest_idle, symbol.path) for symbol in self._seen.pop(longest_idle)}
+            self.forget(next(iter(self._seen)))
 
     def wrote(self, session: SessionId, symbols: Mapping[SymbolKey, Version], at: Millis) -> None:
         """The session's own work is as it is now."""
@@ -79,6 +78,10 @@ class Beliefs:
         """Those of which no version is known that the session has seen."""
         known = self._seen.get(session, {})
         return tuple(symbol for symbol in dict.fromkeys(symbols) if symbol not in known)
+
+    def forget(self, session: SessionId) -> None:
+        """Nothing is kept of it any more."""
+        self._fresh |= {(session, symbol.path) for symbol in self._seen.pop(session, {})}
 
     def take_fresh(self) -> dict[Page, tuple[Seen, ...]]:
         """What sessions have seen of files, where that is other than when this was asked last; nothing: all is gone."""
