@@ -14,28 +14,19 @@ import msgspec
 
 from watchkeeper.conflicts.lifecycle import State, fold_all
 from watchkeeper.model.changes import Change, WorkNotCounted
-from watchkeeper.model.errors import NotARepositoryError, UsageError
+from watchkeeper.model.errors import NotARepositoryError
 from watchkeeper.model.ids import Millis, ProjectId
 from watchkeeper.record.cache import CACHE_FILE, ReadingCache
 from watchkeeper.record.config import PROJECT_FILE, Config, Settings, find_user_file, load_settings
 from watchkeeper.record.home import find_home, make_home
-from watchkeeper.record.lock import ProcessLock
 from watchkeeper.repos.repository import Repository, find_repository
 from watchkeeper.repos.target import Target, find_target
 from watchkeeper.risk.points import Risk
 
 if TYPE_CHECKING:
     # Imported where it is used: SQLAlchemy takes a fifth of a second that only those pay who read the record.
-    from watchkeeper.landing.book import Book
-    from watchkeeper.landing.page import EntryPage
-    from watchkeeper.landing.policy import Policy
-    from watchkeeper.landing.submitting import Desk
-    from watchkeeper.landing.view import Outcome
-    from watchkeeper.landing.workshop import GitWorkshop
-    from watchkeeper.model.landing import EntryId
     from watchkeeper.probes.commands import CommandRunner, ProjectCommands, RunStore
     from watchkeeper.probes.everything import Everything, ProveReport
-    from watchkeeper.probes.gate import TreeGate
     from watchkeeper.probes.prover import Checks, CommandProver
     from watchkeeper.record.log import Log
     from watchkeeper.repos.hub import Hub
@@ -47,7 +38,7 @@ if TYPE_CHECKING:
     from watchkeeper.watch.replay import ReplayReport
 
 
-_SCRATCH_TREES = 2
+SCRATCH_TREES = 2
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -83,19 +74,6 @@ class Analysis:
     readings: Readings
     merges: Merges
     analyst: Analyst
-
-
-@dataclass(frozen=True)
-class Landing:
-    """The parts that land changes, wired. ``lock`` is held by the one process that drives the queue."""
-
-    book: Book
-    desk: Desk
-    workshop: GitWorkshop
-    gate: TreeGate
-    policy: Policy
-    lock: ProcessLock
-    target: Target
 
 
 def now() -> Millis:
@@ -182,18 +160,25 @@ def assess_change(
     repo: Path, name: str, *, base: str | None = None, place: Place | None = None, intent: str = ""
 ) -> RiskReport:
     """What ``watchkeeper risk`` finds of the change that ``name`` means. Raises WatchkeeperError."""
+    where = place or find_place(repo, os.environ)
+    with open_analysis(where) as analysis:
+        gathered, risk = assess_in(where, analysis, name, base=base, folder=repo, intent=intent)
+        return RiskReport(gathered.party.change, risk, gathered.not_counted)
+
+
+def assess_in(
+    place: Place, analysis: Analysis, name: str, *, base: str | None, folder: Path, intent: str
+) -> tuple[Gathered, Risk]:
+    """The same with an open analysis, and what the change consists of."""
     from watchkeeper.risk.assess import assess
     from watchkeeper.risk.of_change import facts_of
     from watchkeeper.watch.hubtrees import HubTrees
 
-    where = place or find_place(repo, os.environ)
-    with open_analysis(where) as analysis:
-        (gathered,) = _gather(where, analysis, [name], base, repo)
-        change = gathered.party.change
-        tree = HubTrees(analysis.objects, analysis.readings, analysis.analyst).base(change.base)
-        files = analysis.analyst.changed_files(change, gathered.files)
-        facts = facts_of(files, gathered.party.footprint, tree, intent=intent)
-        return RiskReport(change, assess(facts), gathered.not_counted)
+    (gathered,) = _gather(place, analysis, [name], base, folder)
+    change = gathered.party.change
+    tree = HubTrees(analysis.objects, analysis.readings, analysis.analyst).base(change.base)
+    files = analysis.analyst.changed_files(change, gathered.files)
+    return gathered, assess(facts_of(files, gathered.party.footprint, tree, intent=intent))
 
 
 def prove(
@@ -281,11 +266,11 @@ def open_commands(
     from watchkeeper.probes.prover import CommandProver
 
     with open_cache(place.home) as cache:
-        runner, _ = _make_runner(place, analysis, None if again else RunStore(cache), _SCRATCH_TREES)
+        runner, _ = make_runner(place, analysis, None if again else RunStore(cache), SCRATCH_TREES)
         yield CommandProver(runner, found)
 
 
-def _make_runner(
+def make_runner(
     place: Place, analysis: Analysis, store: RunStore | None, trees: int
 ) -> tuple[CommandRunner, ProjectCommands]:
     """What runs commands on trees of the hub, in so many checkouts."""
@@ -299,143 +284,6 @@ def _make_runner(
     commands = ProjectCommands(project.setup, project.test, project.database, float(project.test_timeout))
     sweep_folders(folder / "reports", REPORTS)
     return CommandRunner(pool, find_sandbox(folder / "jobs"), commands, folder / "reports", store), commands
-
-
-@contextmanager
-def open_book(place: Place) -> Iterator[Book]:
-    """The queue of the project, and the way to say something to it. Raises WatchkeeperError."""
-    from watchkeeper.landing.book import Book
-
-    with open_log(place.home) as log:
-        book = Book(log, place.project, now)
-        book.refresh()
-        yield book
-
-
-@contextmanager
-def open_landing(place: Place) -> Iterator[Landing]:
-    """Everything that landing needs, closed at the end.
-
-    Raises UsageError where there is no target branch, or nothing that tests it; WatchkeeperError.
-    """
-    from watchkeeper.landing.book import Book
-    from watchkeeper.landing.policy import Policy
-    from watchkeeper.landing.submitting import Desk, Waiting
-    from watchkeeper.landing.workshop import GitWorkshop, find_branch
-    from watchkeeper.probes.commands import RunStore
-    from watchkeeper.probes.gate import TreeGate
-    from watchkeeper.probes.virtual import VirtualMerges
-    from watchkeeper.record.codec import LANDING_KINDS
-    from watchkeeper.repos.authors import Committer
-    from watchkeeper.repos.landingcommits import Method
-    from watchkeeper.watch.hubtrees import HubTrees
-
-    config, folder = place.config.landing, place.home / "projects" / place.project
-    target, checks = find_target_of(place), choose_commands(place)
-    if target is None:
-        raise UsageError(
-            f"{place.repository.common_dir} has no commits yet, so there is no branch to land in",
-            slug="no-target",
-            hint="make a first commit, or set the target: watchkeeper init",
-        )
-    if checks.tests is None:
-        raise UsageError(
-            "There is no test command, so nothing can be landed: the target branch is always a tree that was tested",
-            slug="no-tests",
-            hint='set it in watchkeeper.toml: [project] test = "python -m pytest -q"',
-        )
-    with open_log(place.home) as log, open_analysis(place) as analysis, open_cache(place.home) as cache:
-        runner, commands = _make_runner(place, analysis, RunStore(cache), max(_SCRATCH_TREES, config.slots))
-        reader = HubTrees(analysis.hub.objects, analysis.readings, analysis.analyst)
-        gate = TreeGate(VirtualMerges(analysis.hub), reader, runner, checks, commands)
-        branch, look_again_s = find_branch(analysis.hub, place.repository, target.name, config.remote)
-        workshop = GitWorkshop(
-            analysis.hub,
-            branch,
-            Method(config.method),
-            lambda: Committer(analysis.hub, place.repository, now() // 1000),
-            look_again_s,
-        )
-        book = Book(log, place.project, now)
-        desk = Desk(
-            book,
-            analysis.hub,
-            place.repository,
-            Waiting(config.wait_risk, config.wait_paths),
-            lambda: log.read(place.project, kinds=LANDING_KINDS),
-        )
-        policy = Policy(slots=config.slots, batch=config.batch, lanes=config.lanes)
-        lock = ProcessLock(folder / "landing.lock")
-        try:
-            yield Landing(book, desk, workshop, gate, policy, lock, target)
-        finally:
-            lock.release()
-
-
-def submit(place: Place, landing: Landing, name: str, *, issue: str, folder: Path) -> EntryId:
-    """Queue a change: a branch by its name, or a worktree by its path. Raises WatchkeeperError."""
-    from watchkeeper.landing.submitting import Finished
-    from watchkeeper.model.ids import ChangeId
-    from watchkeeper.repos.keeping import finished_commit
-    from watchkeeper.watch.check import find_named
-
-    named = find_named(place.repository, name, folder)
-    head = finished_commit(named.worktree) if named.worktree is not None else named.head
-    tip = landing.workshop.tip()
-    if head is None or tip is None:
-        raise UsageError(
-            f"{name} cannot be landed: {'it has no commit' if head is None else 'there is no target branch'}",
-            slug="nothing-to-land",
-            hint="commit the work first: git add -A && git commit",
-        )
-    if named.name == landing.target.name:
-        raise UsageError(
-            f"{name} is the target branch itself",
-            slug="nothing-to-land",
-            hint="test what went past the queue: watchkeeper land --from-main",
-        )
-    identity, _ = landing.desk.submit(Finished(ChangeId(named.name), head, issue=issue), tip.commit)
-    return identity
-
-
-def read_entry_page(place: Place, name: str) -> EntryPage:
-    """What became of an entry, whether it is still in the queue or not. Raises UsageError for one there never was."""
-    from watchkeeper.landing.page import read_page
-    from watchkeeper.repos.hub import open_hub
-
-    with open_log(place.home) as log, open_hub(place.repository, place.home / "projects" / place.project) as hub:
-        return read_page(log, hub, place.project, name)
-
-
-def submit_revert(landing: Landing, name: str) -> EntryId:
-    """Queue the revert that was prepared of an entry, before all others. Raises UsageError where there is none."""
-    from watchkeeper.landing.submitting import Finished
-    from watchkeeper.model.ids import ChangeId
-    from watchkeeper.model.landing import RevertPrepared
-
-    prepared = [each.event for each in landing.desk.history() if isinstance(each.event, RevertPrepared)]
-    found = next((each for each in reversed(prepared) if each.entry == name), None)
-    tip = landing.workshop.tip()
-    if found is None or tip is None:
-        known = ", ".join(dict.fromkeys(each.entry for each in prepared))
-        raise UsageError(
-            f"no revert of {name} was prepared",
-            slug="no-revert",
-            hint=f"there is one of: {known}" if known else "find out what broke it: watchkeeper land --from-main",
-        )
-    change = ChangeId(f"revert-{found.entry.rpartition('/')[0]}")
-    identity, _ = landing.desk.submit(Finished(change, found.commit, priority=1), tip.commit)
-    return identity
-
-
-def find_outcomes(landing: Landing, entries: Sequence[EntryId]) -> tuple[Outcome, ...]:
-    """Where these entries stand."""
-    from watchkeeper.landing.view import view_outcome
-    from watchkeeper.model.landing import EntryQueued
-
-    events = list(landing.desk.history())
-    known = {each.event.entry.id: each.event.entry for each in events if isinstance(each.event, EntryQueued)}
-    return tuple(view_outcome(landing.book.queue, known[each], events) for each in entries)
 
 
 def _gather(

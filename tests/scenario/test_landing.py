@@ -156,6 +156,65 @@ def test_a_resolution_that_keeps_both_sides_lands_by_itself(git_repo: GitRepo, v
     assert verbs.land("second")["second/2"]["state"] == "landed"
 
 
+def test_what_touches_a_path_that_a_person_looks_at_waits_until_it_is_released(git_repo: GitRepo, verbs: Verbs) -> None:
+    begin(git_repo, SHOP, landing='wait_paths = ["prices.py"]')
+    finish(git_repo, "cents", CENTS)
+    finish(git_repo, "readme", {"README.md": "a shop\n"})
+
+    landed = verbs.land("cents", "readme")
+
+    assert (landed["cents/1"]["state"], landed["readme/1"]["state"]) == ("held", "landed")
+    assert "prices.py" in landed["cents/1"]["reason"]
+    assert verbs.code == 1
+    verbs("release", "cents")
+    assert verbs.land("cents")["cents/1"]["state"] == "landed"
+
+
+def test_a_change_of_more_risk_than_a_person_allows_waits_for_him(git_repo: GitRepo, verbs: Verbs) -> None:
+    begin(git_repo, SHOP, landing="wait_risk = 3")
+    finish(git_repo, "weaker", {"test_prices.py": TEST_PRICES.replace("    assert price(1) == 2", "    price(1)")})
+    finish(git_repo, "readme", {"README.md": "a shop\n"})
+
+    landed = verbs.land("weaker", "readme")
+
+    assert (landed["weaker/1"]["state"], landed["readme/1"]["state"]) == ("held", "landed")
+    assert "its risk is" in landed["weaker/1"]["reason"]
+
+
+def test_a_worktree_with_uncommitted_work_is_refused(git_repo: GitRepo, verbs: Verbs) -> None:
+    begin(git_repo, SHOP)
+    tree = git_repo.worktree("work", "work")
+    tree.write("prices.py", "RATE = 3\n")
+
+    assert verbs("land", str(tree.path))["error"]["slug"] == "uncommitted-work"
+    assert verbs.code == 2
+
+
+@pytest.mark.parametrize("method", ["squash", "rebase"])
+def test_other_methods_leave_a_line_without_merges(git_repo: GitRepo, verbs: Verbs, method: str) -> None:
+    begin(git_repo, SHOP, landing=f'method = "{method}"')
+    base = git_repo.git("rev-parse", "main")
+    finish(git_repo, "readme", {"README.md": "a shop\n"})
+    finish(git_repo, "totals", TOTALS)
+
+    verbs.land("readme", "totals")
+
+    assert git_repo.git("rev-list", "--merges", f"{base}..main") == ""
+    assert git_repo.git("rev-list", "--count", f"{base}..main") == "2"
+
+
+def test_a_change_lands_on_a_remote_by_a_push(git_repo: GitRepo, verbs: Verbs, tmp_path: Path) -> None:
+    remote = GitRepo.create(tmp_path / "remote.git", bare=True)
+    git_repo.git("remote", "add", "origin", str(remote.path))
+    begin(git_repo, SHOP, landing='remote = "origin"')
+    git_repo.git("push", "-q", "origin", "main")
+    finish(git_repo, "totals", TOTALS)
+
+    assert verbs.land("totals")["totals/1"]["state"] == "landed"
+    assert remote.git("log", "-1", "--format=%s", "main") == "work of totals"
+    assert git_repo.git("rev-parse", "origin/main") == remote.git("rev-parse", "main")
+
+
 def test_a_test_that_fails_now_and_then_bounces_nobody(git_repo: GitRepo, verbs: Verbs, tmp_path: Path) -> None:
     marker = tmp_path / "failed-once"
     test = (

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import click
 
-from watchkeeper.app import find_place, open_book
+from watchkeeper.app import find_place
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option
 from watchkeeper.cli.output import printable, show, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.landing.entering import bounce, find_entry
+from watchkeeper.queueing import open_book
 
 
 @verb(

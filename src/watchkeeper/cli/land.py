@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from watchkeeper.app import find_outcomes, find_place, find_socket, now, open_landing, submit, submit_revert
+from watchkeeper.app import find_place, find_socket, now
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.landing_words import describe_landing
 from watchkeeper.cli.options import json_option, repo_option
@@ -20,10 +20,11 @@ from watchkeeper.cli.verb import verb
 from watchkeeper.landing.serving import QueueService, begin_before
 from watchkeeper.landing.view import find_red, is_decided
 from watchkeeper.model.landing import CandidateBuilt
+from watchkeeper.queueing import find_outcomes, open_landing, submit, submit_revert
 
 if TYPE_CHECKING:
-    from watchkeeper.app import Landing
     from watchkeeper.model.landing import EntryId, LandingEvent
+    from watchkeeper.queueing import Landing
 
 
 @verb(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from watchkeeper.app import find_place, now, open_book, read_entry_page
+from watchkeeper.app import find_place, now
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option
 from watchkeeper.cli.output import find_terminal, show, show_document
@@ -17,6 +17,7 @@ from watchkeeper.cli.verb import verb
 from watchkeeper.landing.entering import halt, resume
 from watchkeeper.landing.page import EntryPage
 from watchkeeper.landing.view import view_queue
+from watchkeeper.queueing import open_book, read_entry_page
 
 
 @verb(

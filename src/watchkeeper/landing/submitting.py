@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from fnmatch import fnmatchcase
 
 import msgspec
 
@@ -33,42 +32,31 @@ class Finished(msgspec.Struct, frozen=True):
     priority: int = 0
 
 
-class Waiting(msgspec.Struct, frozen=True):
-    """What makes a change wait for a person: a risk from here on, and globs of paths."""
+Judge = Callable[[Entry], tuple[Entry, tuple[str, ...]]]
+"""Adds what else is known of an entry (its risk, its reach), and says why it waits for a person, if it does."""
 
-    risk: int = 101
-    paths: tuple[str, ...] = ()
 
-    def reasons(self, entry: Entry) -> tuple[str, ...]:
-        """Why this one does; empty: it does not."""
-        found = []
-        if entry.risk >= self.risk:
-            found.append(f"its risk is {entry.risk}, and {self.risk} is where a person looks")
-        touched = next((path for path in entry.paths for glob in self.paths if fnmatchcase(path, glob)), "")
-        if touched:
-            found.append(f"it touches {touched}")
-        return tuple(found)
+def judge_nothing(entry: Entry) -> tuple[Entry, tuple[str, ...]]:
+    """Nothing more is known, and nobody has to look."""
+    return entry, ()
 
 
 class Desk:
     """Takes changes in for one project. ``history`` gives the landing events there ever were."""
 
-    def __init__(
-        self, book: Book, hub: Hub, repository: Repository, waiting: Waiting, history: Callable[[], Iterable[Recorded]]
-    ) -> None:
+    def __init__(self, book: Book, hub: Hub, repository: Repository, history: Callable[[], Iterable[Recorded]]) -> None:
         self._book = book
         self._hub = hub
         self._source = repository
         self._repository = hub.repository  # has the user's commits, and ours
-        self._waiting = waiting
         self.history = history
 
     def submit(
-        self, finished: Finished, onto: Sha, judge: Callable[[Entry], Entry] = lambda entry: entry
+        self, finished: Finished, onto: Sha, judge: Judge = judge_nothing
     ) -> tuple[EntryId, tuple[LandingEvent, ...]]:
         """Queue a change for the target branch, which is at ``onto``; its id, and what was recorded.
 
-        ``judge`` adds what else is known of it (its risk, its reach). The same commit is not queued twice: nothing is
+        The same commit is not queued twice: nothing is
         recorded then. Raises UsageError where there is nothing to land, GitError, WatchkeeperError.
         """
         self._book.refresh()
@@ -83,11 +71,11 @@ class Desk:
                 facts={"change": finished.change, "head": finished.head},
             )
         past = _Past(self.history())
-        entry = judge(self._entry(finished, onto, next_revision(finished.change, past.ids)))
+        entry, reasons = judge(self._entry(finished, onto, next_revision(finished.change, past.ids)))
         keep_change(self._hub, self._source, entry.id, entry.head, onto)
         vanished = self._find_vanished(entry, past)
         events = self._book.tell_if(
-            lambda queue: enter(queue, entry, waits=self._reasons(entry, vanished), vanished=vanished)
+            lambda queue: enter(queue, entry, waits=_with_vanished(reasons, vanished), vanished=vanished)
         )
         return entry.id, events
 
@@ -109,11 +97,6 @@ class Desk:
             priority=finished.priority,
         )
 
-    def _reasons(self, entry: Entry, vanished: tuple[Vanished, ...]) -> tuple[str, ...]:
-        reasons = self._waiting.reasons(entry)
-        lost = len(vanished)
-        return (*reasons, f"its resolution drops {lost} lines that others or it had added") if lost else reasons
-
     def _find_vanished(self, entry: Entry, past: _Past) -> tuple[Vanished, ...]:
         """What a resolution of a textual clash dropped of either side. Raises GitError."""
         before = past.clashed(entry.change)
@@ -131,6 +114,12 @@ class Desk:
             if not line.is_spacing
         ]
         return tuple(found[:_MOST_VANISHED])
+
+
+def _with_vanished(reasons: tuple[str, ...], vanished: tuple[Vanished, ...]) -> tuple[str, ...]:
+    if not vanished:
+        return reasons
+    return (*reasons, f"its resolution drops {len(vanished)} lines that others or it had added")
 
 
 class _Past:

@@ -117,6 +117,7 @@ target = {_toml_string(target)}  # the branch that changes land in
 # notice_severity = "major"  # tell agents of conflicts from: info, minor, major, blocking
 # landed_hours = 48  # how long a landed change stays compared with live ones
 # owners = ["CODEOWNERS", "docs/** ada claude"]  # which agents may write where; a person's files are kept from all
+# landing = {_LANDING}
 
 [project]
 {_setting("setup", commands.setup, ".venv/bin/pip install -e .")}  # what the tests need; with network, seldom
@@ -125,16 +126,13 @@ target = {_toml_string(target)}  # the branch that changes land in
 # database = "./make-test-database"  # makes a database for one run, prints its address last
 # budget = 0.5  # processor seconds a second that proving may take on the average
 # test_timeout = 600  # seconds that one run of the tests may take
-
-[landing]
-# method = "merge"  # or squash, or rebase
-# remote = "origin"  # land by pushing there; without it the local branch is moved
-# slots = 1  # how many runs may go on at once
-# batch = 0  # the most changes that are tested together; 0: as many as rarely fail
-# lanes = false  # land changes that have nothing in common without a run on their sum
-# wait_risk = 70  # a change of at least this risk (0 to 100) waits for a person
-# wait_paths = ["migrations/**"]  # and so does one that touches these
 """
+
+
+_LANDING = (
+    '{ method = "merge", slots = 1, batch = 0, lanes = false, remote = "", wait_risk = 70, '
+    'wait_paths = ["migrations/**"] }  # how finished changes get to the target branch'
+)
 
 
 def _setting(key: str, value: str | tuple[str, ...], example: str | tuple[str, ...]) -> str:
