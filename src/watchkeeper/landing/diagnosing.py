@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from watchkeeper.landing.plan import Ask, Build
 from watchkeeper.landing.policy import Policy
-from watchkeeper.landing.queue import Diagnosis, Landed, Place, Queue, names
+from watchkeeper.landing.queue import Diagnosis, Place, Queue, names
 from watchkeeper.landing.search import Found, find_culprit, find_partners, without_one
 from watchkeeper.model.ids import Sha
 from watchkeeper.model.landing import (
@@ -17,10 +17,12 @@ from watchkeeper.model.landing import (
     ConflictSet,
     CulpritFound,
     DiagnosisEnded,
+    DiagnosisId,
     EntryBounced,
     EntryId,
     LandingEvent,
     Purpose,
+    SegmentQuarantined,
     SetConfirmed,
 )
 
@@ -51,21 +53,15 @@ class Questions:
         self.builds: dict[Build, None] = {}
         self.asks: dict[Ask, None] = {}
 
-    def tree(self, subset: tuple[EntryId, ...]) -> Sha | None:
-        """Its tree; wanted from now on where there is none yet."""
-        candidate = Candidate(self._onto, subset)
-        found = self._queue.tree_of(candidate)
-        if found is None and not self.clashes(subset):
-            self.builds[Build(candidate)] = None
-        return found
-
     def clashes(self, subset: tuple[EntryId, ...]) -> bool:
         """git cannot merge it: it cannot be what fails."""
+        if not self._queue.clashes:
+            return False
         return any(Candidate(self._onto, subset[: end + 1]) in self._queue.clashes for end in range(len(subset)))
 
     def fails(self, subset: tuple[EntryId, ...]) -> bool | None:
-        """Whether it fails any of the tests; None: nobody knows, and it is asked."""
-        tree = self.tree(subset)
+        """Whether it fails any of the tests; None: nobody knows."""
+        tree = self._tree(subset)
         if tree is None:
             return False if self.clashes(subset) else None
         evidence = self._queue.evidence_of(tree)
@@ -73,28 +69,32 @@ class Questions:
             return True
         if evidence.passes(self._tests) or evidence.count(CAN_RUN)[1] >= _MOST_TRIES:
             return False
-        self._want(subset, tree, Purpose.SEARCH)
         return None
 
     def fails_surely(self, subset: tuple[EntryId, ...], times: int = 2) -> bool | None:
-        """Whether it failed so often; asked again where it failed less often."""
+        """Whether it failed so often; None: nobody knows, and it is asked."""
         answer = self.fails(subset)
-        if not answer:
-            return answer
-        tree = self.tree(subset)
-        assert tree is not None
-        if self._queue.evidence_of(tree).fails(self._tests, times):
-            return True
-        self._want(subset, tree, Purpose.CONFIRM)
-        return None
+        if answer and len(self.failing(subset, times)) == 0:
+            answer = None
+        if answer is None:
+            self.want(subset, Purpose.CONFIRM)
+        return answer
 
-    def failing(self, subset: tuple[EntryId, ...]) -> tuple[str, ...]:
+    def failing(self, subset: tuple[EntryId, ...], times: int = 1) -> tuple[str, ...]:
         """Which of the tests fail on it."""
-        tree = self.tree(subset)
-        return self._queue.evidence_of(tree).fails(self._tests) if tree is not None else ()
+        tree = self._tree(subset)
+        return self._queue.evidence_of(tree).fails(self._tests, times) if tree is not None else ()
 
-    def _want(self, subset: tuple[EntryId, ...], tree: Sha, purpose: Purpose) -> None:
-        self.asks[Ask(Candidate(self._onto, subset), tree, self._asked, purpose, self._diagnosis)] = None
+    def want(self, subset: tuple[EntryId, ...], purpose: Purpose = Purpose.SEARCH) -> None:
+        """Let it be asked, or made by git first. Only what is wanted costs anything."""
+        tree = self._tree(subset)
+        if tree is None:
+            self.builds[Build(Candidate(self._onto, subset))] = None
+        else:
+            self.asks[Ask(Candidate(self._onto, subset), tree, self._asked, purpose, self._diagnosis)] = None
+
+    def _tree(self, subset: tuple[EntryId, ...]) -> Sha | None:
+        return self._queue.tree_of(Candidate(self._onto, subset))
 
     def step(self, *, is_urgent: bool = False) -> Step:
         """What is wanted so far."""
@@ -107,20 +107,35 @@ def next_step(queue: Queue, diagnosis: Diagnosis, policy: Policy, width: int) ->
     asked = Questions(queue, diagnosis, diagnosis.onto, diagnosis.tests, only_failing=policy.only_failing)
     whole = asked.fails(diagnosis.entries)
     if whole is None:
+        asked.want(diagnosis.entries)
         return asked.step(is_urgent=True)
     if not whole:
-        return _end(diagnosis, "what failed twice passes now: it is flaky")
+        return _end(diagnosis, "what failed passes now: it was flaky, or needs who was found already")
     place = find_culprit(diagnosis.entries, asked.fails, width)
     if not isinstance(place, int):
+        for prefix in place:
+            asked.want(prefix)
         return asked.step(is_urgent=True)
     culprit, before = diagnosis.entries[place], diagnosis.entries[:place]
     if diagnosis.culprit is None:
-        return Step((CulpritFound(diagnosis.id, culprit),))
+        found = CulpritFound(diagnosis.id, culprit)
+        return Step((found, *_search_the_rest(diagnosis, culprit, asked.failing((*before, culprit)))))
     if diagnosis.culprit != culprit:
         return _end(diagnosis, f"{diagnosis.culprit} seemed to break it, and then {culprit}: the tests are flaky")
     if not policy.names_partners:
         return _name(queue, diagnosis, (culprit,), asked.failing((*before, culprit)), diagnosis.onto)
     return _find_partners(queue, diagnosis, (*before, culprit), policy, width)
+
+
+def _search_the_rest(
+    diagnosis: Diagnosis, culprit: EntryId, explained: Sequence[str]
+) -> tuple[SegmentQuarantined, ...]:
+    """Tests that pass up to the culprit fail behind it: somebody else breaks them, who is found before all go on."""
+    rest = tuple(each for each in diagnosis.entries if each != culprit)
+    left = tuple(test for test in diagnosis.tests if test not in explained)
+    if not rest or not left:
+        return ()
+    return (SegmentQuarantined(DiagnosisId(f"{diagnosis.id}+"), diagnosis.onto, rest, left),)
 
 
 def _find_partners(queue: Queue, diagnosis: Diagnosis, prefix: tuple[EntryId, ...], policy: Policy, width: int) -> Step:
@@ -135,11 +150,15 @@ def _find_partners(queue: Queue, diagnosis: Diagnosis, prefix: tuple[EntryId, ..
         return _end(diagnosis, f"no set could be confirmed for {names(prefix)}")
     if len(members) > 1:
         return _name(queue, diagnosis, members, tests, diagnosis.onto)
-    root, pool = _landed_before(queue, members[0], diagnosis.onto)
+    root, pool = _landed_before(queue, diagnosis)
     if not pool:
         return _name(queue, diagnosis, members, tests, diagnosis.onto)
     earlier = Questions(queue, diagnosis, root, tests, only_failing=policy.only_failing)
-    if earlier.fails((*pool, members[0])) is False:
+    together = earlier.fails((*pool, members[0]))
+    if together is None:
+        earlier.want((*pool, members[0]))
+        return earlier.step()
+    if not together:
         return _name(queue, diagnosis, members, tests, diagnosis.onto)
     found = _confirm((*pool, members[0]), earlier, width)
     if found is None:
@@ -153,11 +172,16 @@ def _confirm(sequence: tuple[EntryId, ...], asked: Questions, width: int, times:
     ``times`` it has to fail before its parts are looked at: of what is only flaky there are none.
     """
     alone = asked.fails(sequence[-1:])
+    if alone is None:
+        asked.want(sequence[-1:])
+        return None
     surely = asked.fails_surely(sequence[-1:] if alone else sequence, times)
-    if alone is None or not surely:
-        return None if alone is None or surely is None else ()
+    if not surely:
+        return None if surely is None else ()
     found = find_partners(sequence[:-1], sequence[-1], asked.fails, width)
     if not isinstance(found, Found):
+        for subset in found.subsets:
+            asked.want(subset)
         return None
     again = asked.fails_surely(found.members)
     parts = [asked.fails_surely(part) for part in without_one(found.members)]
@@ -166,24 +190,15 @@ def _confirm(sequence: tuple[EntryId, ...], asked: Questions, width: int, times:
     return found.members if again and not any(parts) else ()
 
 
-def _landed_before(queue: Queue, entry: EntryId, onto: Sha) -> tuple[Sha, tuple[EntryId, ...]]:
-    """The commit from which ``entry`` began, and what landed between it and ``onto``; as far back as is remembered."""
-    waiter = queue.entries.get(entry)
-    base = waiter.entry.base if waiter is not None else None
-    moves: Sequence[Landed] | None = queue.landed_since(base) if base is not None else None
-    root = base
-    if moves is None or root is None:
-        if not queue.landings:
-            return onto, ()
-        root, moves = queue.landings[0].new, queue.landings[1:]
-    pool: list[EntryId] = []
-    if root == onto:
-        return root, ()
-    for move in moves:
-        pool += [each for each in move.entries if each in queue.entries and each != entry]
-        if move.new == onto:
-            return root, tuple(pool)
-    return onto, ()
+def _landed_before(queue: Queue, diagnosis: Diagnosis) -> tuple[Sha, tuple[EntryId, ...]]:
+    """The commit from which the culprit began, and what landed since then and below the segment."""
+    root, pool = diagnosis.root, list[EntryId]()
+    if root is not None and root != diagnosis.onto:
+        for move in queue.landed_since(root) or ():
+            pool += [each for each in move.entries if each in queue.entries and each != diagnosis.culprit]
+            if move.new == diagnosis.onto:
+                return root, tuple(pool)
+    return diagnosis.onto, ()
 
 
 def _name(queue: Queue, diagnosis: Diagnosis, members: tuple[EntryId, ...], tests: tuple[str, ...], onto: Sha) -> Step:

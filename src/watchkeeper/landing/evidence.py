@@ -38,6 +38,7 @@ class Evidence:
     def __init__(self) -> None:
         self.answers: list[Answer] = []
         self.details: dict[str, str] = {}
+        self._standing: Standing | None = None
 
     def add(
         self, tests: Sequence[str], verdict: Verdict, failing: Iterable[str], details: Mapping[str, str] | None = None
@@ -47,10 +48,12 @@ class Evidence:
         failed = (CAN_RUN,) if verdict is Verdict.COULD_NOT_RUN else tuple(failing)
         if verdict is Verdict.FAILED and not failed:  # it says that it failed, not with what
             failed = (CAN_RUN,)
+        self._standing = None
         self.answers.append(Answer(tuple(tests), verdict, failed))
 
     def forget_what_could_not_run(self) -> None:
         """Try it again as if nobody had."""
+        self._standing = None
         self.answers = [answer for answer in self.answers if answer.verdict is not Verdict.COULD_NOT_RUN]
 
     def count(self, test: str) -> tuple[int, int]:
@@ -98,6 +101,11 @@ class Evidence:
 
         A run that could not run tells of no test: where the tests can be run the second time, that run counts alone.
         """
+        if self._standing is None:
+            self._standing = self._judge()
+        return self._standing
+
+    def _judge(self) -> Standing:
         told = [answer for answer in self.answers if not answer.tests and CAN_RUN not in answer.failing]
         if not told:
             if not self.is_asked_everything:

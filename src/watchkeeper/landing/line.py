@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from watchkeeper.landing.evidence import Evidence, Standing
@@ -33,15 +33,16 @@ class Cut(NamedTuple):
 def find_cuts(queue: Queue) -> list[Cut]:
     """All that was asked or is being asked, the shortest first."""
     running = {run.began.tree: key for key, run in queue.runs.items() if run.began.purpose is Purpose.LAND}
-    found: dict[Sha, Cut] = {}
-    for candidate, tree in queue.trees.items():
-        standing = queue.evidence_of(tree).standing()
-        if standing is Standing.UNKNOWN and tree not in running:
-            continue
-        rest = queue.rest_of(candidate)
-        if rest and tree not in found:
-            found[tree] = Cut(candidate, rest, tree, standing, running.get(tree))
-    return sorted(found.values(), key=lambda cut: len(cut.rest))
+    asked = {tree: each.standing() for tree, each in queue.evidence.items()}
+    trees = [tree for tree, standing in asked.items() if standing is not Standing.UNKNOWN or tree in running]
+    found = []
+    for tree in dict.fromkeys((*trees, *running)):
+        for candidate in queue.candidates_of(tree):
+            rest = queue.rest_of(candidate)
+            if rest:
+                found.append(Cut(candidate, rest, tree, asked.get(tree, Standing.UNKNOWN), running.get(tree)))
+                break
+    return sorted(found, key=lambda cut: len(cut.rest))
 
 
 def in_order(cuts: Sequence[Cut], line: Sequence[Waiter]) -> list[Cut]:
@@ -50,15 +51,21 @@ def in_order(cuts: Sequence[Cut], line: Sequence[Waiter]) -> list[Cut]:
     What is run longest stays; what contradicts it goes.
     """
     priority = {each.entry.id: each.priority for each in line}
+    highest = max(priority.values(), default=0)
     kept: list[Cut] = []
     for cut in cuts:
-        if not priority.keys() >= set(cut.rest):
+        before = kept[-1].rest if kept else ()
+        if cut.rest[: len(before)] != before or any(each not in priority for each in cut.rest[len(before) :]):
             continue
         lowest = min(priority[each] for each in cut.rest)
-        outside = max((rank for each, rank in priority.items() if each not in cut.rest), default=lowest)
-        if outside <= lowest and (not kept or cut.rest[: len(kept[-1].rest)] == kept[-1].rest):
+        if lowest == highest or lowest >= _highest_outside(cut, priority):
             kept.append(cut)
     return kept
+
+
+def _highest_outside(cut: Cut, priority: Mapping[EntryId, int]) -> int:
+    inside = set(cut.rest)
+    return max((rank for each, rank in priority.items() if each not in inside), default=min(priority.values()))
 
 
 def find_landing(queue: Queue, cuts: Sequence[Cut]) -> Land | None:
@@ -109,20 +116,20 @@ def next_cuts(queue: Queue, line: Sequence[Waiter], spine: tuple[EntryId, ...], 
     """Prefixes behind ``spine``, the longest that is being tested, for ``free`` slots."""
     tip = queue.tip
     assert tip is not None
-    left = [each for each in line if each.entry.id not in spine]
+    taken = set(spine)
+    left = [each for each in line if each.entry.id not in taken]
     left.sort(key=lambda each: not is_starving(each.passed_over))
     asks: list[Ask] = []
     while free > 0 and left and is_worth_it(len(spine), queue.rate):
         size = min(batch_size(queue.rate, policy), math.ceil(len(left) / free))
-        if is_starving(left[0].passed_over):
-            size = 1
         picked, builds = _pick(queue, Candidate(tip, spine), left, size)
         if builds:
             return Next(tuple(builds), tuple(asks))
         if not picked:
             break
         spine = (*spine, *picked)
-        left = [each for each in left if each.entry.id not in picked]
+        taken = set(picked)
+        left = [each for each in left if each.entry.id not in taken]
         candidate = Candidate(tip, spine)
         tree = queue.tree_of(candidate)
         assert tree is not None

@@ -28,6 +28,8 @@ from watchkeeper.model.landing import (
     SegmentQuarantined,
 )
 
+_MOST_SEARCHED = int(__import__("os").environ.get("MS","4"))
+
 _MOST_TRIES = 3
 """So often tests may turn out not to be runnable before nothing is tried any more."""
 
@@ -68,6 +70,9 @@ def _bounce_unmergeable(queue: Queue, line: Sequence[Waiter]) -> tuple[LandingEv
     tip = queue.tip
     assert tip is not None
     below = queue.tree_of(Candidate(tip))
+    same = queue.candidates_of(below) if below is not None else ()
+    if not queue.clashes and len(same) == 0:
+        return ()
     found: list[LandingEvent] = []
     for waiter in line:
         alone = Candidate(tip, (waiter.entry.id,))
@@ -141,7 +146,7 @@ def _ask(queue: Queue, policy: Policy, line: Sequence[Waiter], cuts: Sequence[Cu
     running = {(run.began.tree, run.began.tests) for run in queue.runs.values()}
     free = policy.slots - (len(queue.runs) - len(stops))
     asks: list[Ask] = []
-    if later and queue.diagnosed_since_full == 0:  # each run of the line is followed by one of a search
+    if queue.searched_since_full < _MOST_SEARCHED:
         wanted += later[:1]
         later = later[1:]
     _fill(asks, wanted, running, free)

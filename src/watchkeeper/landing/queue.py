@@ -11,7 +11,7 @@ from typing import assert_never
 
 import msgspec
 
-from watchkeeper.landing.evidence import Evidence, Flakes
+from watchkeeper.landing.evidence import Evidence, Flakes, Standing
 from watchkeeper.model.ids import Millis, Sha
 from watchkeeper.model.landing import (
     At,
@@ -53,7 +53,7 @@ from watchkeeper.model.landing import (
 )
 
 FIRST_RATE = 0.05
-_RATE_STEP = 0.05
+_RATE_STEP = 0.02
 _MOST_LANDINGS = 64
 """How far back partners of a culprit are looked for."""
 
@@ -99,6 +99,8 @@ class Diagnosis(msgspec.Struct):
     tests: tuple[str, ...]
     since: Millis
     culprit: EntryId | None = None
+    root: Sha | None = None
+    """The commit from which partners of the culprit are looked for among what landed: its base, if remembered."""
     found: ConflictSet | None = None
 
 
@@ -149,7 +151,11 @@ class Queue:
         self.gate = ""
         self.rate = FIRST_RATE
         self.flakes = Flakes()
-        self.diagnosed_since_full = 0
+        self.searched_since_full = 0
+        """Runs for partners of culprits since the line had a run."""
+        self._candidates: dict[Sha, list[Candidate]] = {}
+        self._line: list[Waiter] | None = None
+        self._done: dict[Sha, tuple[EntryId, ...]] | None = None
 
     @property
     def tip(self) -> Sha | None:
@@ -157,9 +163,11 @@ class Queue:
         return self.landings[-1].new if self.landings else None
 
     def waiting(self) -> list[Waiter]:
-        """Who waits and may go on, in the order of the line."""
-        able = [each for each in self.entries.values() if each.place is Place.WAITING]
-        return sorted(able, key=lambda each: (-each.priority, each.order))
+        """Who waits and may go on, in the order of the line. Not to be changed."""
+        if self._line is None:
+            able = [each for each in self.entries.values() if each.place is Place.WAITING]
+            self._line = sorted(able, key=lambda each: (-each.priority, each.order))
+        return self._line
 
     def tree_of(self, candidate: Candidate) -> Sha | None:
         """Its tree, where somebody made it."""
@@ -184,15 +192,27 @@ class Queue:
         A candidate of an older tip stays one as long as all that landed since is its own beginning: its tree is then
         the tree of the rest on the tip of now.
         """
-        landed = self.landed_since(candidate.onto)
-        if landed is None or any(each.is_lane or not each.is_ours for each in landed):
-            return None
-        done = tuple(entry for each in landed for entry in each.entries)
-        if candidate.entries[: len(done)] != done:
+        done = self._landed_on().get(candidate.onto)
+        if done is None or candidate.entries[: len(done)] != done:
             return None
         rest = candidate.entries[len(done) :]
         places = (self.entries[each].place if each in self.entries else None for each in rest)
         return rest if all(place is Place.WAITING for place in places) else None
+
+    def candidates_of(self, tree: Sha) -> Sequence[Candidate]:
+        """All candidates of which git made this tree."""
+        return self._candidates.get(tree, ())
+
+    def _landed_on(self) -> dict[Sha, tuple[EntryId, ...]]:
+        """What landed after each commit, as far back as nobody else moved the branch."""
+        if self._done is None:
+            self._done, done = {}, ()
+            for landed in reversed(self.landings):
+                self._done[landed.new] = done
+                if landed.is_lane or not landed.is_ours:
+                    break
+                done = (*landed.entries, *done)
+        return self._done
 
     def apply(self, at: At) -> None:
         """Hold one more event. Total: what refers to nothing known is passed over."""
@@ -200,6 +220,8 @@ class Queue:
             return
         self.seq = at.seq
         event = at.event
+        if not isinstance(event, CandidateBuilt | CandidateClashed | RunBegan | RunEnded):
+            self._line = self._done = None
         match event:
             case EntryQueued() | EntryWithdrawn() | EntryHeld() | EntryReleased() | EntryMoved() | EntryBounced():
                 self._apply_to_entry(event, at)
@@ -207,6 +229,7 @@ class Queue:
                 self._set_gate(event.gate)
             case CandidateBuilt():
                 self.trees[event.candidate] = event.tree
+                self._candidates.setdefault(event.tree, []).append(event.candidate)
             case CandidateClashed():
                 self.clashes[event.candidate] = event
             case RunBegan():
@@ -306,8 +329,11 @@ class Queue:
     def _begin(self, event: RunBegan, at: At) -> None:
         self._set_gate(event.gate)
         self.runs[event.id] = Run(event, at.at)
-        is_full = event.purpose in (Purpose.LAND, Purpose.HEAD)
-        self.diagnosed_since_full = 0 if is_full else self.diagnosed_since_full + 1
+        diagnosis = self.diagnoses.get(event.diagnosis)
+        if event.purpose in (Purpose.LAND, Purpose.HEAD):
+            self.searched_since_full = 0
+        elif diagnosis is not None and diagnosis.culprit is not None:
+            self.searched_since_full += 1
 
     def _set_gate(self, gate: str) -> None:
         if gate != self.gate:
@@ -336,13 +362,21 @@ class Queue:
         diagnosis = self.diagnoses.get(event.diagnosis)
         if diagnosis is None:
             return
-        diagnosis.culprit = event.entry
+        diagnosis.culprit, diagnosis.root = event.entry, self._root_of(event.entry)
         self._give_back(diagnosis, but=event.entry)
+
+    def _root_of(self, entry: EntryId) -> Sha | None:
+        base = self.entries[entry].entry.base if entry in self.entries else None
+        known = [landed.new for landed in self.landings]
+        return base if base in known else known[0] if known else None
 
     def _end_diagnosis(self, event: DiagnosisEnded) -> None:
         diagnosis = self.diagnoses.pop(event.id, None)
         if diagnosis is not None:
             self._give_back(diagnosis)
+            tree = self.trees.get(Candidate(diagnosis.onto, diagnosis.entries))
+            if diagnosis.found is None and tree is not None and self.evidence_of(tree).standing() is Standing.FAILS:
+                self.evidence.pop(tree)  # it is asked anew: with the same answers the search would end the same
         self._prune()
 
     def _give_back(self, diagnosis: Diagnosis, but: EntryId | None = None) -> None:
@@ -401,14 +435,19 @@ class Queue:
 
     def _prune(self) -> None:
         """Let go of what nothing can ask for again."""
-        del self.landings[:-_MOST_LANDINGS]
+        roots = {each.root for each in self.diagnoses.values()} | {each.onto for each in self.diagnoses.values()}
+        needed = next((at for at, landed in enumerate(self.landings) if landed.new in roots), len(self.landings))
+        del self.landings[: max(0, min(needed, len(self.landings) - _MOST_LANDINGS))]
         roots = {each.new for each in self.landings}
         kept = {entry for each in self.landings for entry in each.entries} | set(self._in_work())
         self.entries = {key: each for key, each in self.entries.items() if key in kept}
         searched = {each.onto for each in self.diagnoses.values()} if self.diagnoses else set()
         self.trees = {key: tree for key, tree in self.trees.items() if self._is_wanted(key, searched, roots)}
         self.clashes = {key: each for key, each in self.clashes.items() if key.onto == self.tip or key.onto in searched}
-        trees = {each.tree for each in self.landings} | set(self.trees.values())
+        self._candidates = {}
+        for candidate, tree in self.trees.items():
+            self._candidates.setdefault(tree, []).append(candidate)
+        trees = {each.tree for each in self.landings} | self._candidates.keys()
         trees |= {run.began.tree for run in self.runs.values()}
         self.evidence = {tree: each for tree, each in self.evidence.items() if tree in trees}
 
