@@ -46,7 +46,7 @@ class Arm:
         self.played = Played(truth)
         self._passed: dict[int, int] = {}
 
-    def arrived(self, change: int, base: Tree) -> None:
+    def arrived(self, change: int) -> None:
         raise NotImplementedError
 
     def ended(self, run: Run) -> None:
@@ -80,7 +80,8 @@ class Arm:
         """All who come at the same moment."""
         while at < len(self.truth.at) and self.truth.at[at] <= self.now:
             self._passed[at] = 0
-            self.arrived(at, self.history.arrive(at))
+            self.history.arrive(at)
+            self.arrived(at)
             at += 1
         return at
 

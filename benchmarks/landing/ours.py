@@ -72,8 +72,13 @@ class Ours(Arm):
         """What git makes of it."""
         return self.history.over(self.commits[candidate.onto], [change_of(each) for each in candidate.entries])
 
-    def arrived(self, change: int, base: Tree) -> None:
-        entry = Entry(EntryId(f"c{change}/1"), ChangeId(f"c{change}"), Sha(f"h{change}"), base=self.commit(base))
+    def arrived(self, change: int) -> None:
+        entry = Entry(
+            EntryId(f"c{change}/1"),
+            ChangeId(f"c{change}"),
+            Sha(f"h{change}"),
+            base=self.commit(self.history.bases[change]),
+        )
         self.record(EntryQueued(entry))
 
     def ended(self, run: Run) -> None:

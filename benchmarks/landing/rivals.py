@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from landing.arm import Arm
 from landing.machine import Run
-from landing.world import Tree, Truth
+from landing.world import Truth
 
 
 class Serial(Arm):
@@ -17,7 +17,7 @@ class Serial(Arm):
         self.waiting: list[int] = []
         self.is_again = False
 
-    def arrived(self, change: int, base: Tree) -> None:
+    def arrived(self, change: int) -> None:
         self.waiting.append(change)
 
     def ended(self, run: Run) -> None:
@@ -47,7 +47,7 @@ class Bors(Arm):
         self.halves: list[list[int]] = []
         self.again: list[int] | None = None
 
-    def arrived(self, change: int, base: Tree) -> None:
+    def arrived(self, change: int) -> None:
         self.waiting.append(change)
 
     def ended(self, run: Run) -> None:
@@ -86,7 +86,7 @@ class Prefix(Arm):
         self.results: dict[int, bool] = {}
         self.has_failed: set[int] = set()
 
-    def arrived(self, change: int, base: Tree) -> None:
+    def arrived(self, change: int) -> None:
         self.line.append(change)
 
     def ended(self, run: Run) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from landing.arm import Arm
 from landing.machine import Run, draw_of
-from landing.world import Tree, Truth
+from landing.world import Truth
 
 MOST_BATCH = 16
 
@@ -21,7 +21,7 @@ class Foresight(Arm):
         self.future = self.tip
         self.lands: dict[int, bool] = {}
 
-    def arrived(self, change: int, base: Tree) -> None:
+    def arrived(self, change: int) -> None:
         after = self.history.child(self.future, change)
         self.lands[change] = not after.failing
         if self.lands[change]:
@@ -35,8 +35,8 @@ class Oracle(Foresight):
         super().__init__(truth)
         self.waiting: list[int] = []
 
-    def arrived(self, change: int, base: Tree) -> None:
-        super().arrived(change, base)
+    def arrived(self, change: int) -> None:
+        super().arrived(change)
         self.waiting.append(change)
 
     def ended(self, run: Run) -> None:
@@ -82,8 +82,8 @@ class SubmitQueue(Foresight):
         self.again: set[tuple[int, frozenset[int]]] = set()
         self.keys: dict[int, set[tuple[int, frozenset[int]]]] = {}
 
-    def arrived(self, change: int, base: Tree) -> None:
-        super().arrived(change, base)
+    def arrived(self, change: int) -> None:
+        super().arrived(change)
         areas = self.truth.areas[change]
         self.ahead[change] = [
             each for each in self.pending if self.truth.areas[each] & areas and not self._is_missed(each, change)

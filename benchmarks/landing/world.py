@@ -172,16 +172,14 @@ class History:
         self.tip = Tree(0, None, -1, 0, frozenset())
         self._trees = 1
         self._moves: list[tuple[float, Tree]] = [(-math.inf, self.tip)]
-        self._bases: dict[int, Tree] = {}
+        self.bases: dict[int, Tree] = {}
         self._excused: set[Group] = set()
         self.reds = 0
 
-    def arrive(self, change: int) -> Tree:
-        """What the change was begun on: main as it was some time ago."""
+    def arrive(self, change: int) -> None:
+        """It was begun on main as it was some time ago."""
         began = self.truth.at[change] - self.truth.age[change]
-        base = next(tree for at, tree in reversed(self._moves) if at <= began)
-        self._bases[change] = base
-        return base
+        self.bases[change] = next(tree for at, tree in reversed(self._moves) if at <= began)
 
     def child(self, tree: Tree, change: int) -> Tree:
         """A tree with one more change on top."""
@@ -231,4 +229,4 @@ class History:
                 yield group
 
     def _is_concurrent(self, group: Group) -> bool:
-        return all(not self._bases[each].mask & group.mask for each in group.members)
+        return all(not self.bases[each].mask & group.mask for each in group.members)

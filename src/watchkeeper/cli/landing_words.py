@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from watchkeeper.cli.output import printable
-from watchkeeper.landing.queue import TargetEvent
+from watchkeeper.landing.waiters import TargetEvent
 from watchkeeper.model.landing import (
     Candidate,
     CandidateBuilt,

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from watchkeeper.landing.plan import Ask, Build
 from watchkeeper.landing.policy import Policy
-from watchkeeper.landing.queue import Diagnosis, Place, Queue, names
+from watchkeeper.landing.queue import Queue
 from watchkeeper.landing.search import Found, find_culprit, find_partners, without_one
+from watchkeeper.landing.waiters import Diagnosis, Place, names
 from watchkeeper.model.ids import Sha
 from watchkeeper.model.landing import (
     CAN_RUN,

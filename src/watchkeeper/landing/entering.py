@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from watchkeeper.landing.queue import Place, Queue, Waiter
+from watchkeeper.landing.queue import Queue
+from watchkeeper.landing.waiters import Place, Waiter
 from watchkeeper.model.errors import UsageError
 from watchkeeper.model.ids import ChangeId
 from watchkeeper.model.landing import (

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from watchkeeper.landing.evidence import Evidence, Standing
 from watchkeeper.landing.plan import Ask, Build, Land
 from watchkeeper.landing.policy import Policy, batch_size, is_starving, is_worth_it
-from watchkeeper.landing.queue import Queue, Waiter
+from watchkeeper.landing.queue import Queue
+from watchkeeper.landing.waiters import Waiter
 from watchkeeper.model.ids import Sha
 from watchkeeper.model.landing import CAN_RUN, Candidate, EntryId, MonotonicityBroken, Purpose, RunId
 

@@ -13,7 +13,8 @@ from watchkeeper.landing.evidence import Standing
 from watchkeeper.landing.line import Cut, again, find_cuts, find_landing, in_order, judge, next_cuts
 from watchkeeper.landing.plan import Ask, Plan, Stop
 from watchkeeper.landing.policy import Policy
-from watchkeeper.landing.queue import Landed, Queue, Waiter
+from watchkeeper.landing.queue import Queue
+from watchkeeper.landing.waiters import Landed, Waiter
 from watchkeeper.model.ids import Sha
 from watchkeeper.model.landing import (
     CAN_RUN,
@@ -27,8 +28,6 @@ from watchkeeper.model.landing import (
     QueueHalted,
     SegmentQuarantined,
 )
-
-_MOST_SEARCHED = int(__import__("os").environ.get("MS","4"))
 
 _MOST_TRIES = 3
 """So often tests may turn out not to be runnable before nothing is tried any more."""
@@ -71,7 +70,7 @@ def _bounce_unmergeable(queue: Queue, line: Sequence[Waiter]) -> tuple[LandingEv
     assert tip is not None
     below = queue.tree_of(Candidate(tip))
     same = queue.candidates_of(below) if below is not None else ()
-    if not queue.clashes and len(same) == 0:
+    if not queue.clashes and not same:
         return ()
     found: list[LandingEvent] = []
     for waiter in line:
@@ -146,7 +145,7 @@ def _ask(queue: Queue, policy: Policy, line: Sequence[Waiter], cuts: Sequence[Cu
     running = {(run.began.tree, run.began.tests) for run in queue.runs.values()}
     free = policy.slots - (len(queue.runs) - len(stops))
     asks: list[Ask] = []
-    if queue.searched_since_full < _MOST_SEARCHED:
+    if queue.searched_since_full == 0:  # each run of the line is followed by one for a partner
         wanted += later[:1]
         later = later[1:]
     _fill(asks, wanted, running, free)
@@ -218,10 +217,18 @@ def find_controls(queue: Queue, failing: Sequence[str]) -> list[Ask]:
 
 
 def _search(queue: Queue, policy: Policy) -> list[Step]:
-    """All searches, one step further each; one that waits for answers asks no more before it has them."""
-    width = max(1, math.ceil(policy.slots / 2))
+    """All searches, one step further each; one that waits for answers asks no more before it has them.
+
+    Wide searches are quick and cost more questions: for partners, which nobody waits for, only in idle slots.
+    """
+    urgent = max(1, math.ceil(policy.slots / 2))
+    later = max(1, (policy.slots - len(queue.runs)) // max(1, len(queue.diagnoses)))
     busy = {run.began.diagnosis for run in queue.runs.values()}
-    return [next_step(queue, each, policy, width) for each in queue.diagnoses.values() if each.id not in busy]
+    return [
+        next_step(queue, each, policy, urgent if each.culprit is None else later)
+        for each in queue.diagnoses.values()
+        if each.id not in busy
+    ]
 
 
 def _stops(queue: Queue, cuts: Sequence[Cut], wanted: Sequence[Ask]) -> tuple[Stop, ...]:

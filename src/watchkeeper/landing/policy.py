@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import msgspec
 
 MOST_BATCH = 16
 _MOST_PASSED_OVER = 3
-_WORTH = float(__import__('os').environ.get('TH','.3'))
+_WORTH = 0.1
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -30,11 +28,11 @@ def batch_size(rate: float, policy: Policy) -> int:
     """How many entries one batch holds at most, where a share ``rate`` of them is bounced.
 
     Testing b at once costs 1/b + p runs each, as every bounce costs the others one more run: where the culprit would be
-    searched with whole runs, 1/sqrt(p) would be best (Dorfman 1943). More than 1/p would mostly be run twice.
+    searched with whole runs, 1/sqrt(p) would be best (Dorfman 1943). The bound is the searches that a batch may need.
     """
     if policy.batch:
         return policy.batch
-    return max(1, min(MOST_BATCH, round(float(__import__('os').environ.get('BB','1')) / max(rate, 1e-9))))
+    return max(1, min(MOST_BATCH, round(2 / max(rate, 1e-9))))
 
 
 def is_worth_it(ahead: int, rate: float) -> bool:

@@ -6,12 +6,10 @@ Entries that were decided, and trees that nothing can ask for again, leave it, s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from enum import StrEnum
 from typing import assert_never
 
-import msgspec
-
 from watchkeeper.landing.evidence import Evidence, Flakes, Standing
+from watchkeeper.landing.waiters import Diagnosis, EntryEvent, Landed, Place, Run, SearchEvent, TargetEvent, Waiter
 from watchkeeper.model.ids import Millis, Sha
 from watchkeeper.model.landing import (
     At,
@@ -19,11 +17,9 @@ from watchkeeper.model.landing import (
     Candidate,
     CandidateBuilt,
     CandidateClashed,
-    ConflictSet,
     CulpritFound,
     DiagnosisEnded,
     DiagnosisId,
-    Entry,
     EntryBounced,
     EntryHeld,
     EntryId,
@@ -48,7 +44,6 @@ from watchkeeper.model.landing import (
     SegmentQuarantined,
     SetConfirmed,
     TargetMoved,
-    Vanished,
     Verdict,
 )
 
@@ -56,77 +51,6 @@ FIRST_RATE = 0.05
 _RATE_STEP = 0.02
 _MOST_LANDINGS = 64
 """How far back partners of a culprit are looked for."""
-
-
-class Place(StrEnum):
-    WAITING = "waiting"
-    HELD = "held"
-    QUARANTINED = "quarantined"
-    LANDED = "landed"
-    BOUNCED = "bounced"
-    WITHDRAWN = "withdrawn"
-
-
-class Waiter(msgspec.Struct):
-    """An entry and where it stands. ``order`` grows with arrival; ``passed_over`` counts landings of later ones."""
-
-    entry: Entry
-    place: Place
-    order: int
-    since: Millis
-    priority: int = 0
-    reason: str = ""
-    passed_over: int = 0
-    diagnosis: DiagnosisId | None = None
-    bounce: EntryBounced | None = None
-    landed_in: Sha | None = None
-    vanished: tuple[Vanished, ...] = ()
-
-
-class Run(msgspec.Struct, frozen=True):
-    """A run that goes on."""
-
-    began: RunBegan
-    since: Millis
-
-
-class Diagnosis(msgspec.Struct):
-    """A search that goes on: these entries on ``onto`` fail ``tests``."""
-
-    id: DiagnosisId
-    onto: Sha
-    entries: tuple[EntryId, ...]
-    tests: tuple[str, ...]
-    since: Millis
-    culprit: EntryId | None = None
-    root: Sha | None = None
-    """The commit from which partners of the culprit are looked for among what landed: its base, if remembered."""
-    found: ConflictSet | None = None
-
-
-class Landed(msgspec.Struct, frozen=True):
-    """One move of the target branch, by us or past us."""
-
-    old: Sha | None
-    new: Sha
-    tree: Sha
-    entries: tuple[EntryId, ...]
-    is_ours: bool
-    is_lane: bool = False
-
-
-EntryEvent = EntryQueued | EntryWithdrawn | EntryHeld | EntryReleased | EntryMoved | EntryBounced
-SearchEvent = SegmentQuarantined | CulpritFound | SetConfirmed | DiagnosisEnded | MonotonicityBroken
-TargetEvent = (
-    LandingIntended
-    | LandingVoid
-    | LandingDone
-    | TargetMoved
-    | QueueHalted
-    | QueueResumed
-    | RevertPrepared
-    | RevertFailed
-)
 
 
 class Queue:
@@ -206,7 +130,7 @@ class Queue:
     def _landed_on(self) -> dict[Sha, tuple[EntryId, ...]]:
         """What landed after each commit, as far back as nobody else moved the branch."""
         if self._done is None:
-            self._done, done = {}, ()
+            self._done, done = {}, tuple[EntryId, ...]()
             for landed in reversed(self.landings):
                 self._done[landed.new] = done
                 if landed.is_lane or not landed.is_ours:
@@ -435,8 +359,8 @@ class Queue:
 
     def _prune(self) -> None:
         """Let go of what nothing can ask for again."""
-        roots = {each.root for each in self.diagnoses.values()} | {each.onto for each in self.diagnoses.values()}
-        needed = next((at for at, landed in enumerate(self.landings) if landed.new in roots), len(self.landings))
+        begun = {each.root for each in self.diagnoses.values()} | {each.onto for each in self.diagnoses.values()}
+        needed = next((at for at, landed in enumerate(self.landings) if landed.new in begun), len(self.landings))
         del self.landings[: max(0, min(needed, len(self.landings) - _MOST_LANDINGS))]
         roots = {each.new for each in self.landings}
         kept = {entry for each in self.landings for entry in each.entries} | set(self._in_work())
@@ -470,10 +394,3 @@ def fold_queue(events: Iterable[At], queue: Queue | None = None) -> Queue:
     for each in events:
         queue.apply(each)
     return queue
-
-
-def names(entries: Sequence[EntryId]) -> str:
-    """Entries for people: ``a/1, b/2 and c/1``."""
-    if len(entries) < 2:
-        return "".join(entries)
-    return f"{', '.join(entries[:-1])} and {entries[-1]}"

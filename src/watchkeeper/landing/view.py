@@ -9,7 +9,8 @@ import msgspec
 from watchkeeper.landing.evidence import Standing
 from watchkeeper.landing.line import Cut, find_cuts, in_order
 from watchkeeper.landing.planner import find_controls
-from watchkeeper.landing.queue import Diagnosis, Place, Queue, Waiter, names
+from watchkeeper.landing.queue import Queue
+from watchkeeper.landing.waiters import Diagnosis, Place, Waiter, names
 from watchkeeper.model.events import Recorded
 from watchkeeper.model.ids import Millis, Sha
 from watchkeeper.model.landing import (

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import assert_never
 
-from watchkeeper.landing.queue import names
+from watchkeeper.landing.waiters import names
 from watchkeeper.model.errors import GitError
 from watchkeeper.model.ids import ChangeId, Sha
 from watchkeeper.model.landing import Built, Candidate, Clashed, Entry, EntryId, NotMoved, Tip
