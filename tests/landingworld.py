@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from watchkeeper.landing.plan import Ask
+from watchkeeper.landing.plan import Ask, Land
 from watchkeeper.landing.planner import plan
 from watchkeeper.landing.policy import Policy
 from watchkeeper.landing.queue import Queue
@@ -64,11 +64,11 @@ class World:
         """``test`` fails in the next runs in which it is asked, whatever is in the tree."""
         self._flaky[test] = times
 
-    def arrive(self, *names: EntryId) -> None:
+    def arrive(self, *names: EntryId, reach: tuple[str, ...] | None = None) -> None:
         """These are queued, begun from the branch as it is now."""
         for name in names:
             base = self.queue.tip
-            self.record(EntryQueued(Entry(name, ChangeId(name.rpartition("/")[0]), Sha(name), base)))
+            self.record(EntryQueued(Entry(name, ChangeId(name.rpartition("/")[0]), Sha(name), base, reach=reach)))
 
     def record(self, *events: LandingEvent) -> None:
         for event in events:
@@ -110,7 +110,7 @@ class World:
             if todo.decisions:
                 self.record(*todo.decisions)
             elif todo.land is not None:
-                self._land(todo.land.entries, todo.land.tree, todo.land.notes)
+                self._land(todo.land)
             elif todo.stops or todo.builds:
                 for stop in todo.stops:
                     del self.running[stop.run]
@@ -171,14 +171,15 @@ class World:
                 return
         self.record(CandidateBuilt(candidate, self._tree((*below, *candidate.entries))))
 
-    def _land(self, entries: tuple[EntryId, ...], tree: Sha, notes: tuple[LandingEvent, ...]) -> None:
+    def _land(self, land: Land) -> None:
         old = self.queue.tip
-        assert old is not None
-        content = (*self._content[old], *entries)
-        assert self._tree(content) == tree, "what lands is not what was tested"
+        assert old == land.onto
+        content = (*self._content[old], *land.entries)
+        assert self._tree(content) == land.tree, "what lands is not what was tested"
         new = Sha(f"c{len(self._content)}")
         self._content[new] = content
-        self.record(*notes, LandingIntended(entries, old, new, tree, GATE), LandingDone(new))
+        intent = LandingIntended(land.entries, old, new, land.tree, GATE, land.is_lane)
+        self.record(*land.notes, intent, LandingDone(new))
 
     def _tree(self, content: tuple[EntryId, ...]) -> Sha:
         return self._trees.setdefault(content, Sha(f"t{len(self._trees)}"))

@@ -18,6 +18,7 @@ from watchkeeper.model.landing import (
     EntryId,
     EntryMoved,
     EntryQueued,
+    LandingIntended,
     MonotonicityBroken,
     Purpose,
     QueueHalted,
@@ -156,6 +157,20 @@ def test_what_fails_on_the_branch_itself_sends_nobody_back_but_stops_landing() -
     assert "test_old" in world.queue.halted.reason
 
 
+def test_where_the_world_has_changed_nobody_is_sent_back() -> None:
+    world = World()
+    world.arrive(A)
+    world.settle()
+    world.breaks("test_of_today")  # it passed on this very branch, and fails everywhere from now on
+
+    world.arrive(B)
+    world.settle()
+
+    assert world.bounced == {}
+    assert world.queue.halted is not None
+    assert "test_of_today" in world.queue.halted.reason
+
+
 def test_who_clashes_with_one_ahead_waits_and_goes_back_once_that_has_landed() -> None:
     world = World()
     world.clashes(A, B)
@@ -247,7 +262,7 @@ def test_what_came_past_the_queue_is_run_and_its_culprit_found() -> None:
 def test_a_batch_is_the_smaller_the_more_often_entries_go_back() -> None:
     sizes = [batch_size(rate, Policy()) for rate in (0.0, 0.01, 0.05, 0.25, 1.0)]
 
-    assert sizes == [16, 10, 4, 2, 1]
+    assert sizes == [16, 16, 16, 8, 2]
     assert batch_size(0.5, Policy(batch=7)) == 7
 
 
@@ -290,3 +305,82 @@ def test_whatever_breaks_whatever_main_is_never_red_and_everybody_is_decided_onc
             assert world.failing((*below, *event.set.entries)) >= set(event.set.tests)
             for part in without_one(event.set.entries):
                 assert not world.failing((*below, *part)) & set(event.set.tests)
+
+
+def test_lanes_that_have_nothing_in_common_are_tested_beside_each_other_and_the_sum_afterwards() -> None:
+    world = World(Policy(slots=2, lanes=True))
+    world.arrive(A, reach=("a.py",))
+    world.arrive(B, reach=("b.py",))
+
+    world.step()
+    assert [ask.candidate.entries for ask in world.running.values()] == [(A,), (B,)]
+    world.end()
+    world.step()
+    world.end(next(run for run, ask in world.running.items() if ask.candidate.entries == (B,)))
+    world.step()
+
+    assert world.main == (A, B)
+    assert [event.is_lane for event in world.events if isinstance(event, LandingIntended)] == [False, True]
+    assert [ask.purpose for ask in world.running.values()] == [Purpose.HEAD]
+    world.settle()
+    assert world.queue.halted is None
+
+
+def test_entries_with_a_file_in_common_are_one_lane() -> None:
+    world = World(Policy(slots=2, lanes=True))
+    world.arrive(A, reach=("a.py", "shared.py"))
+    world.arrive(B, reach=("b.py", "shared.py"))
+
+    world.step()
+
+    assert [ask.candidate.entries for ask in world.running.values()] == [(A,), (A, B)]
+
+
+def test_one_that_may_touch_anything_shares_a_lane_with_all() -> None:
+    world = World(Policy(slots=2, lanes=True))
+    world.arrive(A, reach=("a.py",))
+    world.arrive(B)
+
+    world.step()
+
+    assert [ask.candidate.entries for ask in world.running.values()] == [(A,), (A, B)]
+
+
+def test_what_was_taken_for_disjoint_and_is_not_is_found_on_the_sum() -> None:
+    world = World(Policy(slots=2, lanes=True))
+    world.breaks("test_it", A, B)
+    world.arrive(A, reach=("a.py",))
+    world.arrive(B, reach=("b.py",))
+
+    world.settle()
+
+    assert world.queue.halted is not None
+    assert [event.set.entries for event in world.events if isinstance(event, SetConfirmed)] == [(A, B)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 4))
+def test_with_lanes_main_stays_green_where_only_those_break_each_other_that_have_a_file_in_common(
+    seed: int, slots: int
+) -> None:
+    random = Random(seed)
+    world = World(Policy(slots=slots, lanes=True))
+    reach = {name: tuple(random.sample("abcdef", random.randint(1, 2))) for name in NAMES}
+    for number in range(3):
+        file = random.choice("abcdef")
+        those = [name for name in NAMES if file in reach[name]]
+        if those:
+            world.breaks(f"test_{number}", *random.sample(those, random.randint(1, min(3, len(those)))))
+    left = list(NAMES)
+    while left or world.running:
+        if left and random.random() < 0.5:
+            name = left.pop(0)
+            world.arrive(name, reach=reach[name])
+        world.step()
+        assert not world.failing(world.main)
+        if world.running:
+            world.end(random.choice(sorted(world.running)))
+            world.step()
+    landed = [entry for entries in world.landings for entry in entries]
+    assert len(landed) == len(set(landed))
+    assert set(landed) | set(world.bounced) == set(NAMES)

@@ -21,8 +21,10 @@ from watchkeeper.model.landing import (
     DiagnosisId,
     EntryBounced,
     EntryId,
+    Halt,
     LandingEvent,
     Purpose,
+    QueueHalted,
     SegmentQuarantined,
     SetConfirmed,
 )
@@ -153,18 +155,35 @@ def _find_partners(queue: Queue, diagnosis: Diagnosis, prefix: tuple[EntryId, ..
         return _name(queue, diagnosis, members, tests, diagnosis.onto)
     root, pool = _landed_before(queue, diagnosis)
     if not pool:
-        return _name(queue, diagnosis, members, tests, diagnosis.onto)
+        return _name_alone(queue, diagnosis, members, asked, tests)
     earlier = Questions(queue, diagnosis, root, tests, only_failing=policy.only_failing)
     together = earlier.fails((*pool, members[0]))
     if together is None:
         earlier.want((*pool, members[0]))
         return earlier.step()
-    if not together:
-        return _name(queue, diagnosis, members, tests, diagnosis.onto)
-    found = _confirm((*pool, members[0]), earlier, width)
+    found = _confirm((*pool, members[0]), earlier, width) if together else ()
     if found is None:
         return earlier.step()
-    return _name(queue, diagnosis, found or members, tests, root if len(found) > 1 else diagnosis.onto)
+    if len(found) > 1:
+        return _name(queue, diagnosis, found, tests, root)
+    return _name_alone(queue, diagnosis, members, asked, tests)
+
+
+def _name_alone(
+    queue: Queue, diagnosis: Diagnosis, members: tuple[EntryId, ...], asked: Questions, tests: tuple[str, ...]
+) -> Step:
+    """Nobody else is needed, unless it is the world that changed: the commit below passes still, and not only once."""
+    below = queue.tree_of(Candidate(diagnosis.onto))
+    if below is None:
+        return _name(queue, diagnosis, members, tests, diagnosis.onto)
+    lately = queue.evidence_of(below).since(diagnosis.answered)
+    if lately.passes(tests):
+        return _name(queue, diagnosis, members, tests, diagnosis.onto)
+    if lately.fails(tests, 2):
+        reason = f"the target branch fails {tests[0]} by now, which it did not before"
+        return Step((DiagnosisEnded(diagnosis.id, reason), QueueHalted(Halt.RED, reason)))
+    asked.want((), Purpose.CONTROL)
+    return asked.step()
 
 
 def _confirm(sequence: tuple[EntryId, ...], asked: Questions, width: int, times: int = 1) -> tuple[EntryId, ...] | None:

@@ -56,6 +56,12 @@ class Evidence:
         self._standing = None
         self.answers = [answer for answer in self.answers if answer.verdict is not Verdict.COULD_NOT_RUN]
 
+    def since(self, first: int) -> Evidence:
+        """What runs said from number ``first`` on."""
+        found = Evidence()
+        found.answers = self.answers[first:]
+        return found
+
     def count(self, test: str) -> tuple[int, int]:
         """How often a test passed, and how often it failed."""
         passed = failed = 0

@@ -24,6 +24,8 @@ class Cut(NamedTuple):
     standing: Standing
     run: RunId | None = None
     """The run of everything that goes on."""
+    is_beside: bool = False
+    """Others landed since, in other lanes: its tree is not the one that would land."""
 
     @property
     def is_open(self) -> bool:
@@ -31,8 +33,8 @@ class Cut(NamedTuple):
         return self.run is not None or self.standing is Standing.SUSPECT
 
 
-def find_cuts(queue: Queue) -> list[Cut]:
-    """All that was asked or is being asked, the shortest first."""
+def find_cuts(queue: Queue, *, lanes: bool = False) -> list[Cut]:
+    """All that was asked or is being asked, the shortest first; with ``lanes`` also what others landed beside."""
     running = {run.began.tree: key for key, run in queue.runs.items() if run.began.purpose is Purpose.LAND}
     asked = {tree: each.standing() for tree, each in queue.evidence.items()}
     trees = [tree for tree, standing in asked.items() if standing is not Standing.UNKNOWN or tree in running]
@@ -40,10 +42,24 @@ def find_cuts(queue: Queue) -> list[Cut]:
     for tree in dict.fromkeys((*trees, *running)):
         for candidate in queue.candidates_of(tree):
             rest = queue.rest_of(candidate)
-            if rest:
-                found.append(Cut(candidate, rest, tree, asked.get(tree, Standing.UNKNOWN), running.get(tree)))
+            beside = _mergeable(queue, queue.rest_beside(candidate)) if rest is None and lanes else None
+            if rest or beside:
+                standing, run = asked.get(tree, Standing.UNKNOWN), running.get(tree)
+                found.append(Cut(candidate, rest or beside or (), tree, standing, run, is_beside=not rest))
                 break
     return sorted(found, key=lambda cut: len(cut.rest))
+
+
+def _mergeable(queue: Queue, rest: tuple[EntryId, ...] | None) -> tuple[EntryId, ...] | None:
+    """The entries, unless git cannot put them on the branch as it is now."""
+    tip = queue.tip
+    if (
+        rest is None
+        or tip is None
+        or any(Candidate(tip, rest[:end]) in queue.clashes for end in range(1, len(rest) + 1))
+    ):
+        return None
+    return rest
 
 
 def in_order(cuts: Sequence[Cut], line: Sequence[Waiter]) -> list[Cut]:
@@ -69,11 +85,21 @@ def _highest_outside(cut: Cut, priority: Mapping[EntryId, int]) -> int:
     return max((rank for each, rank in priority.items() if each not in inside), default=min(priority.values()))
 
 
-def find_landing(queue: Queue, cuts: Sequence[Cut]) -> Land | None:
-    """The longest that passes. It may land although a shorter one fails: its tree was tested. That is recorded."""
+def find_landing(queue: Queue, cuts: Sequence[Cut]) -> Land | Build | None:
+    """The longest that passes. It may land although a shorter one fails: its tree was tested. That is recorded.
+
+    What passed beside others is put on top of them first, by git.
+    """
     best = next((cut for cut in reversed(cuts) if cut.standing is Standing.PASSES), None)
     if best is None or queue.tip is None:
         return None
+    if best.is_beside:
+        candidate = Candidate(queue.tip, best.rest)
+        tree = queue.tree_of(candidate)
+        if tree is None:
+            return Build(candidate) if candidate not in queue.clashes else None
+        was_run = queue.evidence_of(tree).standing() is Standing.PASSES
+        return Land(queue.tip, best.rest, tree, is_lane=not was_run)
     notes = tuple(
         MonotonicityBroken(cut.candidate, best.candidate, queue.evidence_of(cut.tree).failing())
         for cut in cuts

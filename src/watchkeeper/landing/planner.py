@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from watchkeeper.landing.diagnosing import Step, next_step
 from watchkeeper.landing.evidence import Standing
+from watchkeeper.landing.lanes import Lane, find_lanes
 from watchkeeper.landing.line import Cut, again, find_cuts, find_landing, in_order, judge, next_cuts
-from watchkeeper.landing.plan import Ask, Plan, Stop
+from watchkeeper.landing.plan import Ask, Build, Plan, Stop
 from watchkeeper.landing.policy import Policy
 from watchkeeper.landing.queue import Queue
 from watchkeeper.landing.waiters import Landed, Waiter
@@ -38,15 +39,26 @@ def plan(queue: Queue, policy: Policy) -> Plan:
     if queue.tip is None or queue.intended is not None:
         return Plan()
     line = _line(queue)
-    cuts = in_order(find_cuts(queue), line)
+    lanes = _lanes(queue, policy, line)
     steps = _search(queue, policy)
-    decisions = _decide(queue, line, cuts) or tuple(each for step in steps for each in step.decisions)
+    decisions = _decide(queue, line, lanes) or tuple(each for step in steps for each in step.decisions)
     if decisions:
         return Plan(decisions)
-    landing = find_landing(queue, cuts) if not _is_stopped(queue) else None
-    if landing is not None:
-        return Plan(land=landing)
-    return _ask(queue, policy, line, cuts, steps)
+    for lane in lanes if not _is_stopped(queue) else ():
+        landing = find_landing(queue, lane.cuts)
+        if isinstance(landing, Build):
+            return Plan(builds=(landing,))
+        if landing is not None:
+            return Plan(land=landing)
+    return _ask(queue, policy, lanes, steps)
+
+
+def _lanes(queue: Queue, policy: Policy, line: Sequence[Waiter]) -> list[Lane]:
+    """The whole line is one, unless lanes are wanted."""
+    cuts = find_cuts(queue, lanes=policy.lanes)
+    if policy.lanes and line:
+        return find_lanes(line, cuts, policy.slots)
+    return [Lane(list(line), in_order(cuts, line))]
 
 
 def _line(queue: Queue) -> list[Waiter]:
@@ -60,9 +72,10 @@ def _is_stopped(queue: Queue) -> bool:
     return queue.halted is not None and queue.halted.why is not Halt.RED
 
 
-def _decide(queue: Queue, line: Sequence[Waiter], cuts: Sequence[Cut]) -> tuple[LandingEvent, ...]:
+def _decide(queue: Queue, line: Sequence[Waiter], lanes: Sequence[Lane]) -> tuple[LandingEvent, ...]:
     """What follows from what is known already."""
-    return _bounce_unmergeable(queue, line) or _judge_head(queue) or _judge_cuts(queue, cuts)
+    judged = _bounce_unmergeable(queue, line) or _judge_head(queue)
+    return judged or next(filter(None, (_judge_cuts(queue, lane.cuts) for lane in lanes)), ())
 
 
 def _bounce_unmergeable(queue: Queue, line: Sequence[Waiter]) -> tuple[LandingEvent, ...]:
@@ -135,13 +148,15 @@ def _last_good(queue: Queue, failing: Sequence[str]) -> Landed | None:
     return None
 
 
-def _ask(queue: Queue, policy: Policy, line: Sequence[Waiter], cuts: Sequence[Cut], steps: Sequence[Step]) -> Plan:
+def _ask(queue: Queue, policy: Policy, lanes: Sequence[Lane], steps: Sequence[Step]) -> Plan:
     """Fill the slots: what is suspected, searches for which others wait, the line, then who their partners are."""
     urgent = [ask for step in steps if step.is_urgent for ask in step.asks]
     later = [ask for step in steps if not step.is_urgent for ask in step.asks]
     builds = tuple(build for step in steps for build in step.builds)
-    wanted = [*_suspects(queue, cuts), *_heads(queue), *urgent]
-    stops = _stops(queue, cuts, wanted)
+    suspects = [ask for lane in lanes for ask in _suspects(queue, lane.cuts)]
+    heads = _heads(queue)
+    wanted = [*suspects, *urgent] if queue.landings[-1].is_lane else [*suspects, *heads, *urgent]
+    stops = _stops(queue, [cut for lane in lanes for cut in lane.cuts], [*wanted, *heads])
     running = {(run.began.tree, run.began.tests) for run in queue.runs.values()}
     free = policy.slots - (len(queue.runs) - len(stops))
     asks: list[Ask] = []
@@ -149,13 +164,13 @@ def _ask(queue: Queue, policy: Policy, line: Sequence[Waiter], cuts: Sequence[Cu
         wanted += later[:1]
         later = later[1:]
     _fill(asks, wanted, running, free)
-    is_waiting = bool(queue.diagnoses) and not policy.quarantines
-    if not is_waiting and not any(cut.standing is Standing.SUSPECT for cut in cuts) and free > len(asks):
-        spine = cuts[-1].rest if cuts else ()
-        more = next_cuts(queue, line, spine, policy, free - len(asks))
-        builds = (*builds, *more.builds)
-        _fill(asks, more.asks, running, free)
-    _fill(asks, later, running, free)
+    for number, lane in enumerate(lanes if policy.quarantines or not queue.diagnoses else ()):
+        share = math.ceil((free - len(asks)) / (len(lanes) - number))  # what one lane does not need is the next one's
+        if share > 0 and not any(cut.standing is Standing.SUSPECT for cut in lane.cuts):
+            more = next_cuts(queue, lane.line, lane.cuts[-1].rest if lane.cuts else (), policy, share)
+            builds = (*builds, *more.builds)
+            _fill(asks, more.asks, running, free)
+    _fill(asks, [*heads, *later], running, free)
     return Plan(stops=stops, builds=tuple(dict.fromkeys(builds)), asks=tuple(asks))
 
 

@@ -123,6 +123,33 @@ class Queue:
         places = (self.entries[each].place if each in self.entries else None for each in rest)
         return rest if all(place is Place.WAITING for place in places) else None
 
+    def rest_beside(self, candidate: Candidate) -> tuple[EntryId, ...] | None:
+        """The same where since then others landed beside it that have no file in common with it, nor dependents."""
+        moves = self.landed_since(candidate.onto)
+        if moves is None or not all(move.is_ours for move in moves):
+            return None
+        landed = [entry for move in moves for entry in move.entries]
+        inside = set(candidate.entries)
+        done = tuple(entry for entry in landed if entry in inside)
+        if candidate.entries[: len(done)] != done:
+            return None
+        others = self._reach([entry for entry in landed if entry not in inside])
+        own = self._reach(candidate.entries)
+        if others is None or own is None or (others & own):
+            return None
+        rest = candidate.entries[len(done) :]
+        places = (self.entries[each].place if each in self.entries else None for each in rest)
+        return rest if all(place is Place.WAITING for place in places) else None
+
+    def _reach(self, entries: Sequence[EntryId]) -> set[str] | None:
+        found: set[str] = set()
+        for each in entries:
+            reach = self.entries[each].entry.reach if each in self.entries else None
+            if reach is None:
+                return None
+            found.update(reach)
+        return found
+
     def candidates_of(self, tree: Sha) -> Sequence[Candidate]:
         """All candidates of which git made this tree."""
         return self._candidates.get(tree, ())
@@ -274,7 +301,9 @@ class Queue:
         self.flakes.add(is_whole=not run.began.tests and event.verdict is not Verdict.COULD_NOT_RUN, found=found)
 
     def _quarantine(self, event: SegmentQuarantined, at: At) -> None:
-        self.diagnoses[event.id] = Diagnosis(event.id, event.onto, event.entries, event.tests, at.at)
+        below = self.tree_of(Candidate(event.onto))
+        answered = len(self.evidence_of(below).answers) if below is not None else 0
+        self.diagnoses[event.id] = Diagnosis(event.id, event.onto, event.entries, event.tests, at.at, answered)
         if event.onto != self.tip:
             self.searched_tip = self.tip
         for each in event.entries:
@@ -385,7 +414,7 @@ class Queue:
     def _is_wanted(self, candidate: Candidate, searched: set[Sha], roots: set[Sha]) -> bool:
         if searched and (candidate.onto in searched or candidate.onto in roots):
             return True
-        return self.rest_of(candidate) is not None
+        return self.rest_of(candidate) is not None or self.rest_beside(candidate) is not None
 
 
 def fold_queue(events: Iterable[At], queue: Queue | None = None) -> Queue:

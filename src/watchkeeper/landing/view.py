@@ -61,7 +61,7 @@ class QueueView(msgspec.Struct, frozen=True):
 def view_queue(queue: Queue) -> QueueView:
     """Everything that is in the queue, the line first, then quarantine, then who is held."""
     line = queue.waiting()
-    cuts = in_order(find_cuts(queue), line)
+    cuts = in_order(find_cuts(queue, lanes=True), line)
     order = {each.entry.id: at for at, each in enumerate(_in_line(line, cuts), start=1)}
     rows = [_row(queue, each, order.get(each.entry.id, 0), cuts) for each in queue.entries.values() if _is_here(each)]
     rows.sort(key=lambda row: (row.position == 0, row.place is Place.HELD, row.position, row.queued_at))

@@ -77,6 +77,8 @@ class Diagnosis(msgspec.Struct):
     entries: tuple[EntryId, ...]
     tests: tuple[str, ...]
     since: Millis
+    answered: int = 0
+    """How many runs ``onto`` had had by then: what they said may be of another day."""
     culprit: EntryId | None = None
     root: Sha | None = None
     """The commit from which partners of the culprit are looked for among what landed: its base, if remembered."""
