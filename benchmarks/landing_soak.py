@@ -176,7 +176,7 @@ class Storm:
         left = [name for name in names if name not in known]
         said = self._run("land", *left, "--no-wait", "--json") if left else None
         if said is not None and said.returncode not in (0, 1):
-            self._faults.note("cannot be queued", said.stderr.decode()[-500:])
+            self._faults.note("cannot be queued", (said.stdout + said.stderr).decode()[-700:])
         self._submitted |= set(names)
         for name in names:
             if self._chance.random() < 0.3 and name not in self._planted.repairs:
@@ -197,7 +197,7 @@ class Storm:
             self._reverted.add(entry)
             said = self._run("land", "--revert", entry, "--no-wait", "--json")
             if said.returncode not in (0, 1):
-                self._faults.note("cannot be reverted", said.stderr.decode()[-500:])
+                self._faults.note("cannot be reverted", (said.stdout + said.stderr).decode()[-700:])
             did = True
         return did
 

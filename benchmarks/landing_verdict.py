@@ -20,6 +20,8 @@ from watchkeeper.model.landing import (
     EntryWithdrawn,
     LandingDone,
     LandingIntended,
+    QueueHalted,
+    QueueResumed,
     RevertPrepared,
     RunBegan,
     RunEnded,
@@ -63,18 +65,31 @@ class Facts:
         self.sets: list[tuple[str, ...]] = []
         self.reverts: list[RevertPrepared] = []
         self.tip = ""
+        self.tips: dict[str, str] = {}
+        """Where main was when an entry was sent back."""
         self.runs = Counter[str]()
-        self._open_runs: set[str] = set()
+        self.flaky = Counter[str]()
+        """Tests that failed on a tree and passed on the same one."""
+        self.count = 0
+        self.halted = ""
+        self.full_s: list[float] = []
+        self.waits_s: list[float] = []
+        self._queued_at: dict[str, int] = {}
+        self._failed: dict[str, set[str]] = {}
+        self._open_runs: dict[str, RunBegan] = {}
         self._searches: set[str] = set()
         self._intents: dict[str, LandingIntended] = {}
 
-    def hold(self, event: object) -> None:
+    def hold(self, event: object, at: int) -> None:
         """One more event."""
+        self.count += 1
         match event:
             case EntryQueued():
                 self.heads[event.entry.id] = event.entry.head
+                self._queued_at[event.entry.id] = at
             case EntryBounced():
                 self.bounces[event.id] = event
+                self.tips[event.id] = self.tip
             case EntryWithdrawn():
                 self.withdrawn.add(event.id)
             case LandingIntended():
@@ -83,6 +98,7 @@ class Facts:
                 intent = self._intents[event.new]
                 self.landings.append(intent)
                 self.landed.update(intent.entries)
+                self.waits_s += [(at - self._queued_at[each]) / 1000 for each in intent.entries]
                 self.tip = event.new
             case TargetMoved():
                 self.tip = event.new
@@ -96,18 +112,33 @@ class Facts:
     def _hold_run(self, event: object) -> None:
         match event:
             case RunBegan():
-                self._open_runs.add(event.id)
+                self._open_runs[event.id] = event
                 self.runs[event.purpose.value] += 1
             case RunEnded():
-                self._open_runs.discard(event.id)
+                began = self._open_runs.pop(event.id, None)
                 if event.verdict in (Verdict.STOPPED, Verdict.COULD_NOT_RUN):
                     self.runs[event.verdict.value] += 1
+                elif began is not None:
+                    self._learn(began, event)
             case SegmentQuarantined():
                 self._searches.add(event.id)
             case DiagnosisEnded():
                 self._searches.discard(event.id)
+            case QueueHalted():
+                self.halted = event.reason
+            case QueueResumed():
+                self.halted = ""
             case _:
                 pass
+
+    def _learn(self, began: RunBegan, ended: RunEnded) -> None:
+        """How long a whole run takes, and which tests failed before and pass now."""
+        if not began.tests:
+            self.full_s.append(ended.wall_ms / 1000)
+        failed = self._failed.setdefault(began.tree, set())
+        asked = set(began.tests) or failed
+        self.flaky.update((failed & asked) - set(ended.failing))
+        failed |= set(ended.failing)
 
     @property
     def in_work(self) -> set[str]:
@@ -137,7 +168,7 @@ def read_facts(state: Path) -> Facts:
     if store is not None:
         with Log(store) as log:
             for each in log.read(None, kinds=LANDING_KINDS):
-                facts.hold(each.event)
+                facts.hold(each.event, each.at)
     return facts
 
 

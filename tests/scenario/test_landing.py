@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gitrepo import GitRepo
-from landingscene import Verbs, begin, finish, first_parents, passes
+from landingscene import PYTEST, Verbs, begin, finish, first_parents, passes
 from lock_variants import ASSIGN, COUNT, HEAD, INSERT, SECOND, application
 
 PRICES = "RATE = 2\n\n\ndef price(n):\n    return n * RATE\n"
@@ -270,3 +270,17 @@ def test_a_branch_that_was_moved_past_the_queue_and_holds_is_said_to(git_repo: G
 
     assert document["red"] is None
     assert verbs.code == 0
+
+
+def test_a_test_command_that_says_itself_where_modules_are_names_the_test_that_fails(
+    git_repo: GitRepo, verbs: Verbs
+) -> None:
+    moved = {f"src/{path}" if path == "prices.py" else path: text for path, text in SHOP.items()}
+    begin(git_repo, moved, test=f"PYTHONPATH=src {PYTEST}")
+    finish(git_repo, "wrong", {"src/prices.py": PRICES.replace("n * RATE", "n")})
+    finish(git_repo, "readme", {"README.md": "a shop\n"})
+
+    landed = verbs.land("wrong", "readme")
+
+    assert landed["wrong/1"]["evidence"] == ["test_prices.py::test_price"]
+    assert landed["readme/1"]["state"] == "landed"

@@ -32,7 +32,7 @@ from watchkeeper.probes.reports import (
     parse_unittest,
 )
 from watchkeeper.probes.runs import EVERYTHING, Ran, Selection, could_not_run
-from watchkeeper.probes.witness import INSIDE, read_left, read_witness, witness_environment
+from watchkeeper.probes.witness import INSIDE, keep_findable, read_left, read_witness, witness_environment
 from watchkeeper.record.cache import ReadingCache, ReadingKey
 from watchkeeper.repos.git import local_path
 from watchkeeper.repos.scratch import KEEP, ScratchPool, ScratchTree
@@ -211,6 +211,7 @@ class CommandRunner:
         command = fill(check.command, place, [str(local_path(scratch.path, file)) for file in selection.files])
         if check.is_tests:
             environment |= witness_environment(place, scratch.path, selection, environment)
+            command = keep_findable(command)
             command = _with_database(self._project.database, command) if self._project.database else command
         return Job(
             command=(*_POLITELY, "/bin/sh", "-c", command),

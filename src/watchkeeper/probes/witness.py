@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +20,8 @@ from watchkeeper.probes.reports import MOST_BYTES, TestEnd, TestResult
 from watchkeeper.probes.runs import Selection
 
 INSIDE = Path(__file__).parent / "inside"
+
+_OWN_PATH = re.compile(r"(?<![\w$])PYTHONPATH=(?=(\S)?)")
 
 
 def witness_environment(
@@ -38,6 +42,11 @@ def witness_environment(
         (place / "only").write_text("\n".join(selection.only), encoding="utf-8", errors="backslashreplace")
         variables["WATCHKEEPER_WITNESS_ONLY"] = str(place / "only")
     return variables
+
+
+def keep_findable(command: str) -> str:
+    """The shell line with the plugin still importable where it sets ``PYTHONPATH`` itself: ``PYTHONPATH=src pytest``."""
+    return _OWN_PATH.sub(lambda found: found[0] + shlex.quote(str(INSIDE)) + (os.pathsep if found[1] else ""), command)
 
 
 class Witnessed(NamedTuple):
