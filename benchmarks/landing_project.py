@@ -76,7 +76,7 @@ def test_on_a_bad_day():
 '''
 SHOP = '"""Shop {n}."""\n\n\ndef price(n):\n    return 2 * n\n'
 TEST_SHOP = "import shop_{n}\n\n\ndef test_shop_{n}():\n    assert shop_{n}.{name}(1) == 2\n"
-TOTAL = '"""Sums of shop {n}."""\nimport shop_{n}\n\n\ndef total(numbers):\n    return sum(shop_{n}.price(n) for n in numbers)\n'
+TOTAL = "import shop_{n}\n\n\ndef total(numbers):\n    return sum(shop_{n}.price(n) for n in numbers)\n"
 TEST_TOTAL = "import totals_{n}\n\n\ndef test_total_{n}():\n    assert totals_{n}.total([1, 2]) == 6\n"
 SETTINGS = """[project]
 test = "{python} -S -E -B runner.py {{junit}}"

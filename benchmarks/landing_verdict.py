@@ -38,6 +38,8 @@ from watchkeeper.repos.keeping import kept_changes
 from watchkeeper.repos.repository import find_repository
 
 PATIENCE_S = 30.0
+MOST_LANDINGS = 64
+"""So long the commits of what landed are kept: partners of a culprit are looked for that far back."""
 PAST = "past-the-queue-"
 TRAILER = re.compile(r"^Watchkeeper-Change: (\S+)$", re.MULTILINE)
 
@@ -189,7 +191,7 @@ def judge(
     bad = f"{PAST}{pushed[1][:10]}" if len(pushed) > 1 else ""
     trees = _test_main_again(scene, facts, pushed, faults, is_merge=is_merge)
     _judge_landings(scene, facts, faults)
-    _judge_entries(scene, facts, submitted, faults)
+    _judge_entries(scene, facts, planted, submitted, faults)
     _judge_sets(facts, planted, submitted, bad, faults)
     _judge_bounces(facts, planted, faults)
     _judge_rest(scene, facts, faults)
@@ -236,10 +238,11 @@ def _judge_landings(scene: Scene, facts: Facts, faults: Faults) -> None:
         faults.note("landed and sent back", entry)
 
 
-def _judge_entries(scene: Scene, facts: Facts, submitted: set[str], faults: Faults) -> None:
+def _judge_entries(scene: Scene, facts: Facts, planted: Planted, submitted: set[str], faults: Faults) -> None:
     """I3: whatever was handed in is landed, sent back with a reason, or waits; and is kept unless it landed."""
     for name in submitted - {change_of(each) for each in facts.heads}:
-        faults.note("lost: no entry", name)
+        if name not in planted.stacked:  # the one that holds all of it had landed before it came
+            faults.note("lost: no entry", name)
     for entry in facts.in_work:
         faults.note("not decided", entry)
     for entry, bounce in facts.bounces.items():
@@ -249,9 +252,10 @@ def _judge_entries(scene: Scene, facts: Facts, submitted: set[str], faults: Faul
     with open_hub(repository, scene.state / "projects" / repository.project) as hub:
         kept: Mapping[str, str] = dict(kept_changes(hub))
         folder = hub.folder
+    old = {entry for each in facts.landings[:-MOST_LANDINGS] for entry in each.entries}
     for entry, head in facts.heads.items():
         is_over = entry in facts.landed or entry in facts.withdrawn
-        if is_over and entry in kept:
+        if entry in old and entry in kept:
             faults.note("still kept", entry)
         elif not is_over and kept.get(entry) != head:
             faults.note("lost: not kept", entry)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,11 @@ import pytest
 from gitrepo import GitRepo
 from landingscene import PYTEST, Verbs, begin, finish, first_parents, passes
 from lock_variants import ASSIGN, COUNT, HEAD, INSERT, SECOND, application
+from watchkeeper.app import find_place, now, open_landing
+from watchkeeper.landing.driver import Driver
+from watchkeeper.model.landing import EntryId, RevertFailed, RevertPrepared
+from watchkeeper.repos.hub import open_hub
+from watchkeeper.repos.keeping import keep_change
 
 PRICES = "RATE = 2\n\n\ndef price(n):\n    return n * RATE\n"
 TEST_PRICES = "from prices import price\n\n\ndef test_price():\n    assert price(1) == 2\n"
@@ -284,3 +291,57 @@ def test_a_test_command_that_says_itself_where_modules_are_names_the_test_that_f
 
     assert landed["wrong/1"]["evidence"] == ["test_prices.py::test_price"]
     assert landed["readme/1"]["state"] == "landed"
+
+
+def test_a_change_whose_queueing_was_killed_half_way_is_queued_as_it_is_now(git_repo: GitRepo, verbs: Verbs) -> None:
+    begin(git_repo, SHOP)
+    finish(git_repo, "readme", {"README.md": "a shop\n"})
+    place = find_place(git_repo.path, os.environ)
+    with open_hub(place.repository, place.home / "projects" / place.project) as hub:
+        head, tip = (place.repository.resolve(name) for name in ("readme", "main"))
+        keep_change(hub, place.repository, EntryId("readme/1"), head, tip)  # what a kill leaves: nothing is recorded
+    git_repo.git("checkout", "-q", "readme")
+    git_repo.commit("more", {"README.md": "a shop with prices\n"})
+    git_repo.git("checkout", "-q", "main")
+
+    landed = verbs.land("readme")
+
+    assert [each["state"] for each in landed.values()] == ["landed"]
+    assert (git_repo.path / "README.md").read_text() == "a shop with prices\n"
+
+
+def test_a_revert_is_prepared_once_however_often_the_queue_is_taken_up_again(git_repo: GitRepo, verbs: Verbs) -> None:
+    begin(git_repo, SHOP)
+    start = git_repo.git("rev-parse", "main")
+    git_repo.commit("wrong", {"prices.py": PRICES.replace("n * RATE", "n")})
+    found = verbs("land", "--from-main", "--since", start)
+    verbs("land", "--revert", found["red"]["entries"][-1])
+
+    place = find_place(git_repo.path, os.environ)
+    with (
+        open_landing(place) as landing,
+        closing(Driver(landing.book, landing.workshop, landing.gate, landing.policy, now)) as driver,
+    ):
+        driver.recover()
+        told = [each for each in landing.book.history() if isinstance(each, RevertPrepared | RevertFailed)]
+
+    assert [type(each) for each in told] == [RevertPrepared]
+
+
+def test_a_squashed_change_is_named_as_partner_after_its_branch_and_its_commits_are_gone(
+    git_repo: GitRepo, verbs: Verbs
+) -> None:
+    begin(git_repo, SHOP, landing='method = "squash"')
+    finish(git_repo, "totals", TOTALS)
+    finish(git_repo, "cents", CENTS)
+    verbs.land("cents")
+    git_repo.git("branch", "-D", "cents")
+    git_repo.git("reflog", "expire", "--expire=now", "--all")
+    git_repo.git("gc", "-q", "--prune=now")
+    place = find_place(git_repo.path, os.environ)
+    with open_hub(place.repository, place.home / "projects" / place.project) as hub:
+        hub.tidy(keep_days=0)
+
+    later = verbs.land("totals")
+
+    assert later["totals/1"]["partners"] == ["cents/1"]

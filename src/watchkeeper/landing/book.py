@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from watchkeeper.landing.queue import Queue
 from watchkeeper.model.events import Recorded
@@ -27,6 +27,12 @@ class Book:
         """Read on; gives what was new. Raises WatchkeeperError."""
         after = Seq(self.queue.seq)
         return self._hold(self._log.read(self._project, after=after, kinds=LANDING_KINDS))
+
+    def history(self) -> Iterator[LandingEvent]:
+        """Everything there ever was, from the beginning. Raises WatchkeeperError."""
+        for each in self._log.read(self._project, kinds=LANDING_KINDS):
+            if isinstance(each.event, LandingEvent):
+                yield each.event
 
     def decide(self, events: Sequence[LandingEvent]) -> bool:
         """Record what follows from ``queue`` as it is; False (and nothing is recorded) where it is no longer so."""

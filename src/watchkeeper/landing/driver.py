@@ -94,12 +94,15 @@ class Driver:
         self._on_event = on_event
         self._pool = ThreadPoolExecutor(policy.slots, thread_name_prefix="gate")
         self._running: dict[RunId, _Running] = {}
+        self._settled: set[EntryId] = set()
         self._counts = {"runs": 0, "builds": 0, "landings": 0}
         self.problem = ""
 
     def recover(self) -> None:
         """Take up what a driver that was killed left: its runs are over, its landing came true or it did not."""
-        self._refresh()
+        for event in self._book.refresh():
+            self._on_event(event)
+        self._make_up_for_history()
         self._tell(*(RunEnded(run, Verdict.STOPPED, reason="the queue was ended") for run in self._book.queue.runs))
         self._settle_intent()
         if self._book.queue.gate != self._gate.digest:
@@ -258,16 +261,44 @@ class Driver:
         """What follows from an event beyond the queue."""
         match event:
             case LandingDone():
-                landed = self._book.queue.landings[-1:]
-                for entry in (entry for each in landed if each.new == event.new for entry in each.entries):
-                    self._workshop.release(entry)
+                self._settled.update(entry for each in self._book.queue.landings[-1:] for entry in each.entries)
+                self._release()
             case EntryWithdrawn():
-                self._workshop.release(event.id)
+                self._settled.add(event.id)
+                self._release()
             case SetConfirmed():
                 self._prepare_revert(event.set)
             case _:
                 pass
         self._on_event(event)
+
+    def _make_up_for_history(self) -> None:
+        """What follows from earlier events, as far as a driver that was killed did not come to it."""
+        intended: LandingIntended | None = None
+        named: dict[EntryId, ConflictSet] = {}
+        for event in self._book.history():
+            match event:
+                case LandingIntended():
+                    intended = event
+                case LandingDone() if intended is not None and intended.new == event.new:
+                    self._settled.update(intended.entries)
+                case EntryWithdrawn():
+                    self._settled.add(event.id)
+                case SetConfirmed():
+                    named[event.set.entries[-1]] = event.set
+                case RevertPrepared() | RevertFailed():
+                    named.pop(event.entry, None)
+                case _:
+                    pass
+        self._release()
+        for each in named.values():
+            self._prepare_revert(each)
+
+    def _release(self) -> None:
+        """Of what landed nothing is kept any more once no search can ask for it: a squash does not hold its commits."""
+        for entry in sorted(self._settled - self._book.queue.entries.keys()):
+            self._workshop.release(entry)
+            self._settled.discard(entry)
 
     def _prepare_revert(self, found: ConflictSet) -> None:
         """Who broke the branch itself is taken out again, if a person says so: the commit for that is made now."""

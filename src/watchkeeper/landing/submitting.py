@@ -14,7 +14,7 @@ from watchkeeper.model.ids import ChangeId, Sha
 from watchkeeper.model.landing import Bounce, Entry, EntryBounced, EntryId, EntryQueued, LandingEvent, Vanished
 from watchkeeper.repos.history import read_log
 from watchkeeper.repos.hub import Hub
-from watchkeeper.repos.keeping import keep_change
+from watchkeeper.repos.keeping import keep_change, kept_changes
 from watchkeeper.repos.repository import Repository
 from watchkeeper.repos.vanishing import vanished_between
 
@@ -71,7 +71,9 @@ class Desk:
                 facts={"change": finished.change, "head": finished.head},
             )
         past = _Past(self.history())
-        entry, reasons = judge(self._entry(finished, onto, next_revision(finished.change, past.ids)))
+        # Whoever was killed between keeping a commit and queueing it left a revision's name taken.
+        taken = {entry for entry, commit in kept_changes(self._hub).items() if commit != finished.head}
+        entry, reasons = judge(self._entry(finished, onto, next_revision(finished.change, past.ids | taken)))
         keep_change(self._hub, self._source, entry.id, entry.head, onto)
         vanished = self._find_vanished(entry, past)
         events = self._book.tell_if(

@@ -46,7 +46,8 @@ def witness_environment(
 
 def keep_findable(command: str) -> str:
     """The shell line with the plugin still importable where it sets ``PYTHONPATH`` itself: ``PYTHONPATH=src pytest``."""
-    return _OWN_PATH.sub(lambda found: found[0] + shlex.quote(str(INSIDE)) + (os.pathsep if found[1] else ""), command)
+    ours = shlex.quote(str(INSIDE))
+    return _OWN_PATH.sub(lambda found: f"{found[0]}{ours}{os.pathsep if found[1] else ''}", command)
 
 
 class Witnessed(NamedTuple):
