@@ -47,6 +47,7 @@ soak: .venv/.ready ## random edits, truncations and noise over real sources, the
 	$(BIN)/python benchmarks/soak.py --minutes $(MINUTES)
 	$(BIN)/python benchmarks/notice_soak.py --minutes $(MINUTES)
 	$(BIN)/python benchmarks/kill_storm.py
+	$(BIN)/python benchmarks/landing_soak.py
 
 nightly: .venv/.ready ## real agents of every vendor that installs here, pinned; writes benchmarks/results
 	$(BIN)/python benchmarks/conformance.py

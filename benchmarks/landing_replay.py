@@ -4,9 +4,9 @@
 
 Every merge's second parent becomes a change of its own, with the base that it had; a commit that went to the branch
 directly becomes a change on top of what the branch is then. They arrive in the order and with the gaps of their merges:
-one minute of theirs takes ``--minute`` seconds here (so that a run of the tests lasts about as long as the project's CI),
-and where nothing is left to do, the next one arrives at once. What comes back is judged with plain git and plain runs of
-the tests: whether it is true. At the end every landing's tree is tested again, outside the queue.
+one minute of theirs takes ``--minute`` seconds here (so that a run of the tests lasts about as long as the project's
+CI), and where nothing is left to do, the next one arrives at once. What comes back is judged with plain git and plain
+runs of the tests: whether it is true. At the end every landing's tree is tested again, outside the queue.
 
 The clone is only read. The interpreter needs what the tests import.
 """
@@ -79,13 +79,9 @@ def main() -> None:
         replay = Replay(repo, root, test, options.slots, options.minute)
         figures = replay.run(*find_arrivals(options.clone, options.merges))
     suffix = f"-{options.slots}" if options.slots > 1 else ""
-    print(
-        record_figures(
-            f"landing_replay-{name}{suffix}",
-            figures,
-            command=f"python benchmarks/landing_replay.py CLONE --merges {options.merges} --slots {options.slots} --minute {options.minute}",
-        )
-    )
+    told = " ".join(f"--{each} {getattr(options, each)}" for each in ("merges", "slots", "minute"))
+    command = f"python benchmarks/landing_replay.py CLONE {told}"
+    print(record_figures(f"landing_replay-{name}{suffix}", figures, command=command))
 
 
 def find_arrivals(clone: Path, count: int) -> tuple[str, list[Arrival]]:
@@ -113,7 +109,7 @@ def find_arrivals(clone: Path, count: int) -> tuple[str, list[Arrival]]:
 
 
 class Replay:
-    """One run through the queue: a repository that borrows the clone's objects, a state folder, a process that drives."""
+    """One run through the queue: a repository that borrows the clone's objects, and a process that drives."""
 
     def __init__(self, repo: Path, root: Path, test: str, slots: int, minute_s: float) -> None:
         self._repo, self._root, self._test, self._slots, self._minute_s = repo, root, test, slots, minute_s
@@ -135,9 +131,12 @@ class Replay:
             self._wait_until_quiet()
         seconds = time.monotonic() - began
         facts = read_facts(self._state)
-        judged = [self._judge(facts, each) for each in facts.bounces.values()]
-        again = self._test_again(below, facts)
-        return self._tell(arrivals, facts, refused, judged, again, seconds)
+        found = {
+            "wall s": round(seconds), "refused": refused,
+            "bounced": [self._judge(facts, each) for each in facts.bounces.values()],
+            "main tested again": self._test_again(below, facts),
+        }  # fmt: skip
+        return self._tell(arrivals, facts, found)
 
     def _prepare(self, below: str) -> None:
         settings = self._root / "config" / "watchkeeper" / "watchkeeper.toml"
@@ -271,10 +270,7 @@ class Replay:
         red = {commit: failed for commit in line if (failed := self._fails(commit)[0])}
         return {"commits": len(line), "ours": len(facts.landings), "red": red}
 
-    def _tell(
-        self, arrivals: Sequence[Arrival], facts: Facts, refused: Mapping[str, str],
-        judged: Sequence[Mapping[str, object]], again: Mapping[str, object], seconds: float,
-    ) -> Mapping[str, object]:  # fmt: skip
+    def _tell(self, arrivals: Sequence[Arrival], facts: Facts, found: Mapping[str, object]) -> Mapping[str, object]:
         sizes = Counter(len(each.entries) for each in facts.landings)
         landed = len(facts.landed)
         full = facts.runs["land"] + facts.runs["head"]
@@ -284,14 +280,14 @@ class Replay:
         figures = {
             "changes": len(arrivals), "merges": sum(not each.is_direct for each in arrivals),
             "from": arrivals[0].merge, "to": real, "slots": self._slots, "one run alone s": round(self._run_s, 1),
-            "a minute takes s": self._minute_s, "wall s": round(seconds), "landed": landed,
-            "landings": len(facts.landings), "batch sizes": dict(sorted(sizes.items())), "bounced": judged,
-            "refused": dict(refused), "undecided": sorted(facts.in_work),
+            "a minute takes s": self._minute_s, "landed": landed,
+            "landings": len(facts.landings), "batch sizes": dict(sorted(sizes.items())),
+            "undecided": sorted(facts.in_work), **found,
             "runs": dict(facts.runs), "full runs per landed": round(full / max(1, landed), 2),
             "partial runs per landed": round(parts / max(1, landed), 2),
             "sets named": sorted(" x ".join(each) for each in set(facts.sets)),
             "flaky": dict(facts.flaky), "run s": middle(facts.full_s), "turnaround s": middle(facts.waits_s),
-            "main tested again": again, "files that differ from the real branch": len(differs), "such": differs[:20],
+            "files that differ from the real branch": len(differs), "such": differs[:20],
         }  # fmt: skip
         print(render_table(["figure", "value"], [[key, value] for key, value in figures.items()]))
         return figures

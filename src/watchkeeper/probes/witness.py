@@ -45,7 +45,7 @@ def witness_environment(
 
 
 def keep_findable(command: str) -> str:
-    """The shell line with the plugin still importable where it sets ``PYTHONPATH`` itself: ``PYTHONPATH=src pytest``."""
+    """The shell line with the plugin where it can be imported although the line itself says ``PYTHONPATH=src``."""
     ours = shlex.quote(str(INSIDE))
     return _OWN_PATH.sub(lambda found: f"{found[0]}{ours}{os.pathsep if found[1] else ''}", command)
 
