@@ -138,13 +138,15 @@ class Storm:
             done = sum(self._killed.values())
             self._keep_serving()
             facts = read_facts(self._state)
-            left = kills - done
-            if self._waiting and (len(facts.in_work) < 6 or len(self._waiting) > left):
-                self._arrive(self._take(self._chance.randint(1, 6)))
+            is_due = len(self._submitted) <= len(self._planted.names) * (done + 2) / kills
+            if self._waiting and (is_due or not facts.is_busy):
+                self._arrive(self._take(self._chance.randint(1, 4)))
             elif done % every == every - 1:
                 self._push()
             self._answer(facts)
             self._kill(self._chance.choices(list(MOMENTS), list(MOMENTS.values()))[0])
+            if done % 20 == 0:
+                print(f"{done} killed, {len(self._submitted)} queued, {len(facts.landed)} landed", flush=True)
 
     def _calm(self) -> None:
         """Nobody is killed any more: what is left arrives, and everything is decided."""

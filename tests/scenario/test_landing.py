@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from landingscene import PYTEST, Verbs, begin, finish, first_parents, passes
 from lock_variants import ASSIGN, COUNT, HEAD, INSERT, SECOND, application
 from watchkeeper.app import find_place, now, open_landing
 from watchkeeper.landing.driver import Driver
+from watchkeeper.model.ids import Millis
 from watchkeeper.model.landing import EntryId, RevertFailed, RevertPrepared
 from watchkeeper.repos.hub import open_hub
 from watchkeeper.repos.keeping import keep_change
@@ -345,3 +347,33 @@ def test_a_squashed_change_is_named_as_partner_after_its_branch_and_its_commits_
     later = verbs.land("totals")
 
     assert later["totals/1"]["partners"] == ["cents/1"]
+
+
+def test_a_remote_that_cannot_be_reached_is_told_as_what_everybody_waits_for(
+    git_repo: GitRepo, verbs: Verbs, tmp_path: Path
+) -> None:
+    begin(git_repo, SHOP, landing='remote = "origin"')
+    shared, away = tmp_path / "shared.git", tmp_path / "away.git"
+    git_repo.git("clone", "-q", "--bare", str(git_repo.path), str(shared))
+    git_repo.git("remote", "add", "origin", str(shared))
+    finish(git_repo, "readme", {"README.md": "a shop\n"})
+    verbs("land", "readme", "--no-wait")
+    shared.rename(away)
+
+    times = (Millis(now() + 1_000 * number) for number in count(1))
+    place = find_place(git_repo.path, os.environ)
+    with (
+        open_landing(place) as landing,
+        closing(Driver(landing.book, landing.workshop, landing.gate, landing.policy, lambda: next(times))) as driver,
+    ):
+        driver.recover()
+        for _ in range(10):
+            driver.step()
+        halted = verbs("queue")["halted"]
+        away.rename(shared)
+        for _ in range(30):
+            driver.step()
+
+    assert "origin" in halted
+    assert verbs("queue")["halted"] == ""
+    assert verbs.land("readme")["readme/1"]["state"] == "landed"

@@ -47,6 +47,7 @@ from watchkeeper.model.landing import (
 )
 
 _MOST_STEPS = 10_000
+_PATIENCE_MS = 5_000
 _FIRST_PAUSE_MS = 15_000
 _MOST_PAUSE_MS = 600_000
 _US = "watchkeeper"
@@ -97,6 +98,7 @@ class Driver:
         self._settled: set[EntryId] = set()
         self._counts = {"runs": 0, "builds": 0, "landings": 0}
         self.problem = ""
+        self._since = clock()
 
     def recover(self) -> None:
         """Take up what a driver that was killed left: its runs are over, its landing came true or it did not."""
@@ -120,7 +122,7 @@ class Driver:
                     return did
                 did = True
         except GitError as error:
-            self.problem = error.message
+            self._meet(error.message)
             return did
         raise RuntimeError("the plan does not come to an end")
 
@@ -250,6 +252,13 @@ class Driver:
             return False
         self._tell(QueueResumed(_US))
         return True
+
+    def _meet(self, problem: str) -> None:
+        """git cannot do what has to be done: tried again at once for a while, then everybody can see that it waits."""
+        if problem != self.problem:
+            self.problem, self._since = problem, self._clock()
+        elif self._clock() > self._since + _PATIENCE_MS and self._book.queue.halted is None:
+            self._block(problem)
 
     def _block(self, reason: str) -> None:
         self._tell(QueueHalted(Halt.BLOCKED, reason))
