@@ -12,10 +12,11 @@ import pytest
 from gitrepo import GitRepo
 from landingscene import PYTEST, Verbs, begin, finish, first_parents, passes
 from lock_variants import ASSIGN, COUNT, HEAD, INSERT, SECOND, application
-from watchkeeper.app import find_place, now, open_landing
+from watchkeeper.app import find_place, now
 from watchkeeper.landing.driver import Driver
 from watchkeeper.model.ids import Millis
 from watchkeeper.model.landing import EntryId, RevertFailed, RevertPrepared
+from watchkeeper.queueing import open_landing
 from watchkeeper.repos.hub import open_hub
 from watchkeeper.repos.keeping import keep_change
 
@@ -71,6 +72,10 @@ def test_two_that_break_each_other_are_named_and_the_later_one_goes_back(git_rep
     assert landed["totals/1"]["partners"] == ["cents/1"]
     assert landed["totals/1"]["evidence"] == ["test_totals.py::test_total"]
     assert verbs.code == 1
+    assert [each["id"] for each in verbs("queue")["returned"]] == ["totals/1"]
+    (side,) = verbs("queue", "totals")["sides"]
+    assert side["name"] == "cents/1"
+    assert "+RATE = 200" in side["diff"]
 
 
 def test_a_change_that_breaks_with_one_that_landed_before_names_it(git_repo: GitRepo, verbs: Verbs) -> None:

@@ -12,11 +12,11 @@ from watchkeeper.app import find_place, now
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option
 from watchkeeper.cli.output import find_terminal, show, show_document
-from watchkeeper.cli.queue_words import outcome_document, page_lines, queue_document, queue_lines
+from watchkeeper.cli.queue_words import outcome_document, page_lines, queue_document, queue_lines, returned_lines
 from watchkeeper.cli.verb import verb
 from watchkeeper.landing.entering import halt, resume
 from watchkeeper.landing.page import EntryPage
-from watchkeeper.landing.view import view_queue
+from watchkeeper.landing.view import find_returned, view_queue
 from watchkeeper.queueing import open_book, read_entry_page
 
 
@@ -49,11 +49,13 @@ def command(*, name: str | None, why: str | None, resumes: bool, folder: Path, a
             book.tell_if(lambda queue: halt(queue, why))
         if resumes:
             book.tell_if(lambda queue: resume(queue, os.environ.get("USER", "")))
-        view = view_queue(book.queue)
+        view, returned = view_queue(book.queue), find_returned(book.history())
     if as_json:
-        show_document({"project": place.project, **queue_document(view)})
+        show_document({"project": place.project, **queue_document(view), "returned": returned})
     else:
-        show(queue_lines(view, now(), find_terminal(sys.stdout, os.environ)), "watchkeeper land CHANGE")
+        terminal = find_terminal(sys.stdout, os.environ)
+        lines = [*queue_lines(view, now(), terminal), *returned_lines(returned)]
+        show(lines, f"watchkeeper queue {returned[-1].id}" if returned else "watchkeeper land CHANGE")
     return Exit.FOUND if view.halted else Exit.NOTHING
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from watchkeeper.cli.landing_words import name_all
@@ -10,8 +12,10 @@ from watchkeeper.cli.wording import render_ago, render_moment_iso
 from watchkeeper.landing.page import EntryPage
 from watchkeeper.landing.view import Outcome, QueueView, Red, Row
 from watchkeeper.model.ids import Millis
+from watchkeeper.model.landing import EntryBounced
 
 _MOST_VANISHED = 10
+_MOST_RETURNED = 8
 
 
 def outcome_lines(outcome: Outcome) -> list[str]:
@@ -80,6 +84,14 @@ def queue_lines(view: QueueView, now: Millis, terminal: Terminal) -> list[str]:
     lines += [
         terminal.paint("dim", f"running for {_length(since, now)}: {printable(what)}") for _, what, since in view.runs
     ]
+    return lines
+
+
+def returned_lines(returned: Sequence[EntryBounced]) -> list[str]:
+    """What came back and was not queued again: the newest, and how many others there are."""
+    lines = [f"came back: {printable(each.id)}  {printable(each.reason)}" for each in returned[-_MOST_RETURNED:]]
+    if len(returned) > _MOST_RETURNED:
+        lines.append(f"and {len(returned) - _MOST_RETURNED} that came back before")
     return lines
 
 

@@ -21,6 +21,7 @@ from watchkeeper.model.landing import (
     EntryWithdrawn,
     Halt,
     LandingDone,
+    LandingEvent,
     LandingIntended,
     Purpose,
     RevertFailed,
@@ -96,6 +97,17 @@ def is_decided(queue: Queue, entries: Sequence[EntryId]) -> bool:
         return True
     here = [queue.entries[each] for each in entries if each in queue.entries]
     return not any(each.place in (Place.WAITING, Place.QUARANTINED) for each in here)
+
+
+def find_returned(events: Iterable[LandingEvent]) -> tuple[EntryBounced, ...]:
+    """What came back and was not queued again, in order."""
+    found: dict[str, EntryBounced] = {}
+    for event in events:
+        if isinstance(event, EntryBounced):
+            found[event.id.rpartition("/")[0]] = event
+        elif isinstance(event, EntryQueued):
+            found.pop(event.entry.change, None)
+    return tuple(found.values())
 
 
 class Red(msgspec.Struct, frozen=True):
