@@ -33,6 +33,7 @@ from watchkeeper.model.landing import (
     LandingVoid,
     Moved,
     NotMoved,
+    Purpose,
     Question,
     QueueHalted,
     QueueResumed,
@@ -171,7 +172,9 @@ class Driver:
     def _ask(self, ask: Ask) -> None:
         run = RunId(f"r-{secrets.token_hex(4)}")
         began = RunBegan(run, ask.candidate, ask.tree, ask.purpose, self._gate.digest, ask.tests, ask.diagnosis)
-        attempt = len(self._book.queue.evidence_of(ask.tree).answers)
+        # What a probe said of the tree before counts as its first answer; whatever is asked again is run again.
+        is_first = ask.purpose is Purpose.LAND and ask.tree not in self._book.queue.begun
+        attempt = 0 if is_first else self._book.queue.seq
         if not self._decide((began,)):
             return
         entries = tuple(self._entries(ask.candidate.entries))

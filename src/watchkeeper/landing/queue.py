@@ -70,6 +70,8 @@ class Queue:
         self.halted_at = Millis(0)
         self.halts = 0
         """How often it was halted since something landed last."""
+        self.begun: set[Sha] = set()
+        """Trees that were run, be it that nobody remembers what they said."""
         self.searched_tip: Sha | None = None
         """The tip of a red branch of which it was looked for what broke it."""
         self.gate = ""
@@ -280,6 +282,7 @@ class Queue:
     def _begin(self, event: RunBegan, at: At) -> None:
         self._set_gate(event.gate)
         self.runs[event.id] = Run(event, at.at)
+        self.begun.add(event.tree)
         diagnosis = self.diagnoses.get(event.diagnosis)
         if event.purpose in (Purpose.LAND, Purpose.HEAD):
             self.searched_since_full = 0
@@ -403,6 +406,7 @@ class Queue:
         trees = {each.tree for each in self.landings} | self._candidates.keys()
         trees |= {run.began.tree for run in self.runs.values()}
         self.evidence = {tree: each for tree, each in self.evidence.items() if tree in trees}
+        self.begun &= trees
 
     def _in_work(self) -> Iterator[EntryId]:
         for key, waiter in self.entries.items():

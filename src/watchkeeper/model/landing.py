@@ -348,8 +348,8 @@ class At(NamedTuple):
 class Question(msgspec.Struct, frozen=True):
     """What the gate is asked: whether ``tree``, which is ``entries`` on the commit ``onto``, holds.
 
-    ``tests`` empty: everything. ``attempt`` counts how often the same was asked before: an earlier answer that is
-    remembered does not count then.
+    ``tests`` empty: everything. ``attempt`` tells questions of the same apart: only where it is 0 an earlier answer that
+    somebody remembers counts.
     """
 
     onto: Sha
