@@ -348,8 +348,8 @@ class At(NamedTuple):
 class Question(msgspec.Struct, frozen=True):
     """What the gate is asked: whether ``tree``, which is ``entries`` on the commit ``onto``, holds.
 
-    ``tests`` empty: everything. ``attempt`` tells questions of the same apart: only where it is 0 an earlier answer that
-    somebody remembers counts.
+    ``tests`` empty: everything. ``attempt`` tells questions of the same apart: an earlier answer that somebody
+    remembers counts only where it is 0.
     """
 
     onto: Sha
