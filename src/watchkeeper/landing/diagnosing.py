@@ -74,6 +74,13 @@ class Questions:
             return False
         return None
 
+    def answer(self, subset: tuple[EntryId, ...]) -> bool | None:
+        """Whether it fails; None: nobody knows, and it is asked."""
+        found = self.fails(subset)
+        if found is None:
+            self.want(subset)
+        return found
+
     def fails_surely(self, subset: tuple[EntryId, ...], times: int = 2) -> bool | None:
         """Whether it failed so often; None: nobody knows, and it is asked."""
         answer = self.fails(subset)
@@ -99,6 +106,11 @@ class Questions:
     def _tree(self, subset: tuple[EntryId, ...]) -> Sha | None:
         return self._queue.tree_of(Candidate(self._onto, subset))
 
+    @property
+    def is_waiting(self) -> bool:
+        """Something is wanted."""
+        return bool(self.asks or self.builds)
+
     def step(self, *, is_urgent: bool = False) -> Step:
         """What is wanted so far."""
         return Step(builds=tuple(self.builds), asks=tuple(self.asks), is_urgent=is_urgent)
@@ -108,9 +120,8 @@ def next_step(queue: Queue, diagnosis: Diagnosis, policy: Policy, width: int) ->
     """Decide what can be decided; else say what has to be asked next, at most ``width`` questions at once."""
     width = width if policy.wide_search else 1
     asked = Questions(queue, diagnosis, diagnosis.onto, diagnosis.tests, only_failing=policy.only_failing)
-    whole = asked.fails(diagnosis.entries)
+    whole = asked.answer(diagnosis.entries)
     if whole is None:
-        asked.want(diagnosis.entries)
         return asked.step(is_urgent=True)
     if not whole:
         return _end(diagnosis, "what failed passes now: it was flaky, or needs who was found already")
@@ -146,26 +157,21 @@ def _find_partners(queue: Queue, diagnosis: Diagnosis, prefix: tuple[EntryId, ..
     first = Questions(queue, diagnosis, diagnosis.onto, diagnosis.tests, only_failing=policy.only_failing)
     tests = first.failing(prefix)
     asked = Questions(queue, diagnosis, diagnosis.onto, tests, only_failing=policy.only_failing)
-    members = _confirm(prefix, asked, width, queue.flakes.times(tests))
+    members = _confirm(prefix[:-1], prefix[-1:], asked, width, queue.flakes.times(tests))
     if members is None:
         return asked.step()
     if not members:
         return _end(diagnosis, f"no set could be confirmed for {names(prefix)}")
+    root, pool = _landed_before(queue, diagnosis)
+    earlier = Questions(queue, diagnosis, root, tests, only_failing=policy.only_failing)
+    if pool and earlier.answer((*pool, *members)) and earlier.answer(members) is False:
+        found = _confirm(pool, members, earlier, width)
+        if found:
+            return _name(queue, diagnosis, found, tests, root)
+    if earlier.is_waiting:
+        return earlier.step()
     if len(members) > 1:
         return _name(queue, diagnosis, members, tests, diagnosis.onto)
-    root, pool = _landed_before(queue, diagnosis)
-    if not pool:
-        return _name_alone(queue, diagnosis, members, asked, tests)
-    earlier = Questions(queue, diagnosis, root, tests, only_failing=policy.only_failing)
-    together = earlier.fails((*pool, members[0]))
-    if together is None:
-        earlier.want((*pool, members[0]))
-        return earlier.step()
-    found = _confirm((*pool, members[0]), earlier, width) if together else ()
-    if found is None:
-        return earlier.step()
-    if len(found) > 1:
-        return _name(queue, diagnosis, found, tests, root)
     return _name_alone(queue, diagnosis, members, asked, tests)
 
 
@@ -186,19 +192,20 @@ def _name_alone(
     return asked.step()
 
 
-def _confirm(sequence: tuple[EntryId, ...], asked: Questions, width: int, times: int = 1) -> tuple[EntryId, ...] | None:
-    """The minimal set, confirmed; empty: it cannot be; None: more has to be asked.
+def _confirm(
+    before: tuple[EntryId, ...], known: tuple[EntryId, ...], asked: Questions, width: int, times: int = 1
+) -> tuple[EntryId, ...] | None:
+    """The minimal set with ``known``, confirmed; empty: it cannot be; None: more has to be asked.
 
     ``times`` it has to fail before its parts are looked at: of what is only flaky there are none.
     """
-    alone = asked.fails(sequence[-1:])
+    alone = asked.answer(known)
     if alone is None:
-        asked.want(sequence[-1:])
         return None
-    surely = asked.fails_surely(sequence[-1:] if alone else sequence, times)
+    surely = asked.fails_surely(known if alone else (*before, *known), times)
     if not surely:
         return None if surely is None else ()
-    found = find_partners(sequence[:-1], sequence[-1], asked.fails, width)
+    found = find_partners(before, known[-1], asked.fails, width, others=known[:-1])
     if not isinstance(found, Found):
         for subset in found.subsets:
             asked.want(subset)

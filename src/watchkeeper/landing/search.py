@@ -52,9 +52,14 @@ def find_culprit(sequence: Sequence[T], ask: Ask[T], width: int = 1) -> int | tu
     return step - 1 if isinstance(step, int) else tuple(tuple(sequence[:at]) for at in step)
 
 
-def find_partners(before: Sequence[T], culprit: T, ask: Ask[T], width: int = 1) -> Found[T] | Wanted[T]:
-    """The members of ``before`` that the culprit needs to fail; ``before`` with it is known to fail."""
-    known: tuple[T, ...] = (culprit,)
+def find_partners(
+    before: Sequence[T], culprit: T, ask: Ask[T], width: int = 1, *, others: Sequence[T] = ()
+) -> Found[T] | Wanted[T]:
+    """The members of ``before`` that the culprit needs to fail, with ``others`` that it is known to need.
+
+    All of them together are known to fail.
+    """
+    known: tuple[T, ...] = (*others, culprit)
     pool = tuple(before)
     while True:
         alone = ask(known)
