@@ -24,7 +24,7 @@ def main() -> int:
     arguments = parser.parse_args()
     began = time.perf_counter()
     promised = list(demanded(range(1, arguments.seeds + 1), changes=400))
-    others = [] if arguments.quick else [*loads((1, 2), changes=300), *variations((1, 2), changes=300)]
+    others = [] if arguments.quick else [*loads((1,), changes=200), *variations((1,), changes=200)]
     played = list(_show([*promised, *others]))
     demands = check_demands(played[: len(promised)])
     losses = list(find_losses(played))
@@ -33,7 +33,7 @@ def main() -> int:
     rows = [("PASS" if each.holds else "FAIL", each.words, each.worst) for each in demands]
     print(f"\n{render_table(('', 'promise', 'worst'), rows)}")
     took = round(time.perf_counter() - began, 1)
-    print(f"seeds 1 to {arguments.seeds} where something is promised, else 1 and 2; {took} s")
+    print(f"seeds 1 to {arguments.seeds} where something is promised, else 1; {took} s")
     if not arguments.quick:
         promises = [each._asdict() for each in demands]
         figures = {"wall_s": took, "promises": promises, "losses": losses, "cells": document(played)}

@@ -111,8 +111,8 @@ class Arm:
                     self._passed[each] += 1
                     self.played.starved = max(self.played.starved, self._passed[each])
 
-    def reject(self, change: int, partners: Sequence[int] = (), cost: float = 0.0) -> None:
-        """It goes back to who made it, with the partners that the arm names."""
+    def reject(self, change: int, partners: Sequence[int] = (), tests: Sequence[str] = (), cost: float = 0.0) -> None:
+        """It goes back to who made it, with the partners and the tests that the arm names."""
         assert change not in self.played.outcomes, "a change is decided once"
         self._passed.pop(change)
         mask = self.tip.mask | sum(1 << each for each in partners)
@@ -123,7 +123,7 @@ class Arm:
             False,
             tuple(partners),
             is_false,
-            self.history.is_minimal((*partners, change)),
+            self.history.is_minimal((*partners, change), tests),
             not is_false and not is_bad,
             cost,
         )

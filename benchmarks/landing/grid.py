@@ -17,7 +17,7 @@ from watchkeeper.landing.policy import Policy
 RIVALS = ("serial", "bors-4", "bors-8", "bors-16", "zuul", "github", "submitqueue", "submitqueue-97")
 ORACLES = ("oracle", "oracle-batch")
 ABLATIONS = ("no-quarantine", "no-wide-search", "no-only-failing", "no-adaptive-batch")
-OURS = "watchkeeper"
+OURS, LANES = "watchkeeper", "watchkeeper-lanes"
 ARMS: dict[str, Callable[[Truth], Arm]] = {
     "serial": Serial,
     "bors-4": lambda truth: Bors(truth, 4),
@@ -30,6 +30,7 @@ ARMS: dict[str, Callable[[Truth], Arm]] = {
     "oracle": Oracle,
     "oracle-batch": BatchOracle,
     OURS: lambda truth: Ours(truth, Policy(slots=truth.setting.slots)),
+    LANES: lambda truth: Ours(truth, Policy(slots=truth.setting.slots, lanes=True)),
     "no-quarantine": lambda truth: Ours(truth, Policy(slots=truth.setting.slots, quarantines=False)),
     "no-wide-search": lambda truth: Ours(truth, Policy(slots=truth.setting.slots, wide_search=False)),
     "no-only-failing": lambda truth: Ours(truth, Policy(slots=truth.setting.slots, only_failing=False)),
@@ -69,7 +70,7 @@ def loads(seeds: Sequence[int], changes: int) -> Iterator[Cell]:
     for rate in (2, 5, 10, 20, 60, 120, 300):
         for slots in (1, 2, 4, 16, 64, 500):
             setting = Setting(float(rate), slots, 0.01, changes=changes)
-            yield Cell(setting, (*RIVALS, *ORACLES, OURS), tuple(seeds))
+            yield Cell(setting, (*RIVALS, *ORACLES, OURS, LANES), tuple(seeds))
 
 
 def variations(seeds: Sequence[int], changes: int) -> Iterator[Cell]:
@@ -78,7 +79,7 @@ def variations(seeds: Sequence[int], changes: int) -> Iterator[Cell]:
         middle = Setting(float(rate), slots, 0.01, changes=changes)
         yield Cell(middle, (*ORACLES, OURS, *ABLATIONS), tuple(seeds))
         for setting in _varied(middle):
-            yield Cell(setting, (*RIVALS, *ORACLES, OURS), tuple(seeds))
+            yield Cell(setting, (*RIVALS, *ORACLES, OURS, LANES), tuple(seeds))
 
 
 def _varied(middle: Setting) -> Iterator[Setting]:

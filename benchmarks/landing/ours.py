@@ -59,7 +59,8 @@ class Ours(Arm):
                 case SetConfirmed():
                     self.named[event.set.entries[-1]] = self.costs[event.diagnosis]
                 case EntryBounced():
-                    self.reject(change_of(event.id), [change_of(each) for each in event.partners], self.named[event.id])
+                    partners = [change_of(each) for each in event.partners]
+                    self.reject(change_of(event.id), partners, event.evidence, self.named[event.id])
                 case _:
                     pass
 

@@ -157,8 +157,8 @@ class Zuul(Prefix):
         super().land(changes)
         self.window += 1
 
-    def reject(self, change: int, partners: Sequence[int] = (), cost: float = 0.0) -> None:
-        super().reject(change, partners, cost)
+    def reject(self, change: int, partners: Sequence[int] = (), tests: Sequence[str] = (), cost: float = 0.0) -> None:
+        super().reject(change, partners, tests, cost)
         self.window = max(self.FLOOR, self.window // 2)
 
     def settle(self) -> None:

@@ -216,10 +216,11 @@ class History:
         """The change breaks something together with some of those in ``mask``, or by itself."""
         return any(True for _ in self._completed(mask | 1 << change, change))
 
-    def is_minimal(self, members: Sequence[int]) -> bool:
-        """They break something together, and fewer of them break nothing."""
+    def is_minimal(self, members: Sequence[int], tests: Sequence[str]) -> bool:
+        """They break some of ``tests`` together, and fewer of them break none of these."""
         mask = sum(1 << each for each in members)
-        inside = {group for each in members for group in self._completed(mask, each)}
+        whole = {group for each in members for group in self._completed(mask, each)}
+        inside = [group for group in whole if not set(tests).isdisjoint(group.tests)]
         return bool(inside) and all(group.mask == mask for group in inside)
 
     def _completed(self, mask: int, change: int) -> Iterator[Group]:
