@@ -63,7 +63,9 @@ def is_unlucky(name):
     place = pathlib.Path(".tox") / name
     place.parent.mkdir(exist_ok=True)
     count = int(place.read_text()) if place.exists() else 0
-    place.write_text(str(count + 1))
+    draft = place.with_name(f"{{name}}.new")
+    draft.write_text(str(count + 1))
+    draft.replace(place)  # whoever runs this may be killed here
     return random.Random(f"{SEED} {{name}} {{pathlib.Path.cwd().parent}} {{count}}").random() < {RATE}
 
 
