@@ -5,8 +5,9 @@
 Every merge's second parent becomes a change of its own, with the base that it had; a commit that went to the branch
 directly becomes a change on top of what the branch is then. They arrive in the order and with the gaps of their merges:
 one minute of theirs takes ``--minute`` seconds here (so that a run of the tests lasts about as long as the project's
-CI), and where nothing is left to do, the next one arrives at once. What comes back is judged with plain git and plain
-runs of the tests: whether it is true. At the end every landing's tree is tested again, outside the queue.
+CI; 0: all at once), and where nothing is left to do, the next one arrives at once. What git cannot merge comes again
+as its maintainers merged it. What came back is judged with plain git and plain runs of the tests: whether it is true.
+At the end every tree on the first-parent line is tested again, outside the queue.
 
 The clone is only read. The interpreter needs what the tests import.
 """
@@ -115,6 +116,9 @@ class Replay:
         self._repo, self._root, self._test, self._slots, self._minute_s = repo, root, test, slots, minute_s
         self._state = root / "state"
         self._checkouts = 0
+        self._arrivals: dict[str, Arrival] = {}
+        self._resolved: dict[str, str] = {}
+        self._released: dict[str, str] = {}
         self._environment = {
             **os.environ, "WATCHKEEPER_HOME": str(self._state), "XDG_CONFIG_HOME": str(root / "config"),
             "GIT_CONFIG_GLOBAL": os.devnull,
@@ -123,6 +127,7 @@ class Replay:
 
     def run(self, below: str, arrivals: Sequence[Arrival]) -> Mapping[str, object]:
         """Everything arrives, is decided and judged."""
+        self._arrivals = {each.name: each for each in arrivals}
         self._prepare(below)
         refused: dict[str, str] = {}
         began = time.monotonic()
@@ -132,7 +137,8 @@ class Replay:
         seconds = time.monotonic() - began
         facts = read_facts(self._state)
         found = {
-            "wall s": round(seconds), "refused": refused,
+            "wall s": round(seconds), "refused": refused, "came again as it was merged": self._resolved,
+            "held for a person": self._released,
             "bounced": [self._judge(facts, each) for each in facts.bounces.values()],
             "main tested again": self._test_again(below, facts),
         }  # fmt: skip
@@ -159,7 +165,9 @@ class Replay:
             last_s = arrival.at_s
             ends = time.monotonic() + gap
             while (left := ends - time.monotonic()) > 0 and self._is_working():
+                self._answer()
                 time.sleep(min(left, 0.5))
+            self._answer()
             why = self._arrive(arrival)
             if why:
                 refused[arrival.name] = why
@@ -172,20 +180,38 @@ class Replay:
         facts = read_facts(self._state)
         return facts.is_busy and not facts.halted
 
+    def _answer(self) -> bool:
+        """What git could not merge comes again once, as its maintainers merged it; a person releases what is held."""
+        facts, did = read_facts(self._state), False
+        for entry, bounce in facts.bounces.items():
+            arrival = self._arrivals[entry.rpartition("/")[0]]
+            if bounce.why is Bounce.CLASH and arrival.name not in self._resolved and not arrival.is_direct:
+                why = self._arrive(arrival._replace(head=arrival.merge, is_direct=True))
+                self._resolved[arrival.name] = why or "comes again"
+                did = True
+        for entry in facts.held.keys() - self._released.keys():
+            self._released[entry] = facts.held[entry]
+            self._run("release", entry)
+            did = True
+        return did
+
+    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "watchkeeper", *arguments, "--repo", str(self._repo)],
+            env=self._environment, cwd=self._repo, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
     def _arrive(self, arrival: Arrival) -> str:
         """Queue it; why it cannot be."""
         head = self._picked(arrival) if arrival.is_direct else arrival.head
         git(self._repo, "branch", "-f", arrival.name, head)
-        said = subprocess.run(
-            [sys.executable, "-m", "watchkeeper", "land", arrival.name, "--no-wait", "--repo", str(self._repo)],
-            env=self._environment, cwd=self._repo, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        said = self._run("land", arrival.name, "--no-wait")
         return "" if said.returncode in (0, 1) else " ".join((said.stdout + said.stderr).split())[:300]
 
     def _picked(self, arrival: Arrival) -> str:
         """What went to the branch directly, on top of what the branch is now; as it was, where git cannot do that."""
         tip = git(self._repo, "rev-parse", "main").strip()
-        below = git(self._repo, "rev-parse", f"{arrival.head}^").strip()
+        below = git(self._repo, "rev-parse", f"{arrival.head}^1").strip()
         try:
             tree = git(self._repo, "merge-tree", "--write-tree", f"--merge-base={below}", tip, arrival.head).split()[0]
         except GitFailedError:
@@ -209,7 +235,10 @@ class Replay:
     def _wait_until_quiet(self) -> None:
         """Until everything is decided, or nothing happened for too long."""
         before, since = -1, time.monotonic()
-        while (facts := read_facts(self._state)).is_busy:
+        while True:
+            did, facts = self._answer(), read_facts(self._state)
+            if not did and not facts.is_busy:
+                return
             if facts.count != before:
                 before, since = facts.count, time.monotonic()
             if time.monotonic() - since > (STUCK_S if not facts.halted else 30.0):

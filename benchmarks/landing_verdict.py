@@ -16,7 +16,9 @@ from watchkeeper.model.landing import (
     Bounce,
     DiagnosisEnded,
     EntryBounced,
+    EntryHeld,
     EntryQueued,
+    EntryReleased,
     EntryWithdrawn,
     LandingDone,
     LandingIntended,
@@ -64,6 +66,7 @@ class Facts:
         self.landings: list[LandingIntended] = []
         self.bounces: dict[str, EntryBounced] = {}
         self.withdrawn: set[str] = set()
+        self.held: dict[str, str] = {}
         self.sets: list[tuple[str, ...]] = []
         self.reverts: list[RevertPrepared] = []
         self.tip = ""
@@ -94,6 +97,10 @@ class Facts:
                 self.tips[event.id] = self.tip
             case EntryWithdrawn():
                 self.withdrawn.add(event.id)
+            case EntryHeld():
+                self.held[event.id] = event.reason
+            case EntryReleased():
+                self.held.pop(event.id, None)
             case LandingIntended():
                 self._intents[event.new] = event
             case LandingDone():
