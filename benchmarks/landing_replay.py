@@ -7,7 +7,7 @@ directly becomes a change on top of what the branch is then. They arrive in the 
 one minute of theirs takes ``--minute`` seconds here (so that a run of the tests lasts about as long as the project's
 CI; 0: all at once), and where nothing is left to do, the next one arrives at once. What git cannot merge comes again
 as its maintainers merged it. What came back is judged with plain git and plain runs of the tests: whether it is true.
-At the end every tree on the first-parent line is tested again, outside the queue.
+At the end the trees on the first-parent line are tested again, outside the queue.
 
 The clone is only read. The interpreter needs what the tests import.
 """
@@ -65,6 +65,7 @@ def main() -> None:
     parser.add_argument("--minute", type=float, default=4.0, help="seconds that one minute of the project's takes (4)")
     parser.add_argument("--python", default=sys.executable, help="what runs the tests")
     parser.add_argument("--test", default=PYTEST, help="the test command; {python} and {sources} are filled in")
+    parser.add_argument("--again", type=int, default=1, help="test every so many'th tree of main again (1)")
     parser.add_argument("--keep", type=Path, help="leave the repository and the state in this folder")
     parser.add_argument("--name", default="", help="what the figures are called")
     options = parser.parse_args()
@@ -78,7 +79,7 @@ def main() -> None:
         sources = "src" if git(options.clone, "ls-tree", "-d", "--name-only", "HEAD", "src") else "."
         test = options.test.format(python=options.python, sources=sources)
         replay = Replay(repo, root, test, options.slots, options.minute)
-        figures = replay.run(*find_arrivals(options.clone, options.merges))
+        figures = replay.run(*find_arrivals(options.clone, options.merges), options.again)
     suffix = f"-{options.slots}" if options.slots > 1 else ""
     told = " ".join(f"--{each} {getattr(options, each)}" for each in ("merges", "slots", "minute"))
     command = f"python benchmarks/landing_replay.py CLONE {told}"
@@ -125,8 +126,8 @@ class Replay:
             **{f"GIT_{who}_{what}": "replay@invalid" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
         }  # fmt: skip
 
-    def run(self, below: str, arrivals: Sequence[Arrival]) -> Mapping[str, object]:
-        """Everything arrives, is decided and judged."""
+    def run(self, below: str, arrivals: Sequence[Arrival], every: int) -> Mapping[str, object]:
+        """Everything arrives, is decided and judged; ``every``: how many of main's trees are tested again."""
         self._arrivals = {each.name: each for each in arrivals}
         self._prepare(below)
         refused: dict[str, str] = {}
@@ -140,7 +141,7 @@ class Replay:
             "wall s": round(seconds), "refused": refused, "came again as it was merged": self._resolved,
             "held for a person": self._released,
             "bounced": [self._judge(facts, each) for each in facts.bounces.values()],
-            "main tested again": self._test_again(below, facts),
+            "main tested again": self._test_again(below, facts, every),
         }  # fmt: skip
         return self._tell(arrivals, facts, found)
 
@@ -293,11 +294,12 @@ class Replay:
             failed = [each for each in now if failed is None or each in failed]
         return failed or [], took
 
-    def _test_again(self, below: str, facts: Facts) -> Mapping[str, object]:
-        """Every tree on the first-parent line of main."""
-        line = git(self._repo, "rev-list", "--first-parent", "--reverse", f"{below}..main").split()
-        red = {commit: failed for commit in line if (failed := self._fails(commit)[0])}
-        return {"commits": len(line), "ours": len(facts.landings), "red": red}
+    def _test_again(self, below: str, facts: Facts, every: int) -> Mapping[str, object]:
+        """Trees on the first-parent line of main, the tip and every so many below it."""
+        line = git(self._repo, "rev-list", "--first-parent", f"{below}..main").split()
+        asked = line[::every]
+        red = {commit: failed for commit in asked if (failed := self._fails(commit)[0])}
+        return {"commits": len(line), "ours": len(facts.landings), "tested": len(asked), "red": red}
 
     def _tell(self, arrivals: Sequence[Arrival], facts: Facts, found: Mapping[str, object]) -> Mapping[str, object]:
         sizes = Counter(len(each.entries) for each in facts.landings)
