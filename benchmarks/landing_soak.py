@@ -261,11 +261,11 @@ class Storm:
         written = self._state / "watchkeeper.db-wal"
         before = changed(written)
         is_there: Callable[[], bool] = {
-            "while the branch moves": (folder / "moving.json").exists,
+            "while the branch moves": lambda: any(folder.glob("moving-*.json")),
             "while a run goes on": lambda: any((folder / "jobs").glob("job-*")),
             "while the log is written": lambda: changed(written) != before,
         }[moment]
-        ends = time.monotonic() + (15.0 if moment == "while the branch moves" else 3.0)
+        ends = time.monotonic() + (8.0 if moment == "while the branch moves" else 3.0)
         looks = 0
         while time.monotonic() < ends:
             if is_there():

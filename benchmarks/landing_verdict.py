@@ -329,7 +329,7 @@ def _judge_rest(scene: Scene, facts: Facts, faults: Faults) -> None:
 def _left(scene: Scene) -> Iterator[str]:
     yield from (str(path) for path in (scene.repo / ".git").rglob("*.lock"))
     yield from (str(path) for path in (scene.repo / ".git").glob("watchkeeper-*"))
-    for pattern in ("jobs/*", "reports/*", "scratch/*.gone-*", "moving.json"):
+    for pattern in ("jobs/*", "reports/*", "scratch/*.gone-*", "moving-*.json"):
         yield from (str(path) for path in scene.state.glob(f"projects/*/{pattern}"))
     worktrees = git(scene.repo, "worktree", "list", "--porcelain").count("worktree ")
     if worktrees != 1:
