@@ -23,8 +23,10 @@ from watchkeeper.app import (
     open_analysis,
     open_cache,
     open_log,
+    read_state,
 )
 from watchkeeper.model.errors import UsageError, WatchkeeperError
+from watchkeeper.model.probing import Outcome as Proved
 from watchkeeper.record.lock import ProcessLock
 from watchkeeper.repos.target import Target
 
@@ -163,7 +165,34 @@ def _judge(place: Place, landing: Landing, entry: Entry) -> tuple[Entry, tuple[s
         return entry, (f"its risk cannot be told: {error.message}",)
     reasons = reasons_to_wait(risk, gathered.paths, threshold=config.wait_risk, waiting=config.wait_paths)
     reach = _find_reach(landing.analysis, entry) if config.lanes else None
-    return msgspec.structs.replace(entry, risk=risk.score, reach=reach), reasons
+    apart = _find_apart(place, landing, entry)
+    return msgspec.structs.replace(entry, risk=risk.score, reach=reach, apart=apart), reasons
+
+
+def _find_apart(place: Place, landing: Landing, entry: Entry) -> tuple[EntryId, ...]:
+    """The entries that wait with which a probe proved this one to be wrong, both being as they were run then."""
+    from watchkeeper.conflicts.lifecycle import open_conflicts
+
+    with open_log(place.home) as log:
+        state = read_state(log, place.project)
+    waiting = {each.entry.change: each.entry for each in landing.book.queue.waiting()} | {entry.change: entry}
+    found = []
+    for conflict in open_conflicts(state):
+        proof = conflict.proof
+        if (
+            proof is None
+            or proof.outcome is not Proved.PROVED
+            or entry.change not in proof.changes
+            or len(proof.changes) != 2
+        ):
+            continue
+        entries = [waiting.get(change) for change in proof.changes]
+        if all(
+            each is not None and landing.workshop.tree_of(each.head) == tree
+            for each, tree in zip(entries, proof.trees, strict=True)
+        ):
+            found += [each.id for each in entries if each is not None and each.id != entry.id]
+    return tuple(dict.fromkeys(found))
 
 
 def _find_reach(analysis: Analysis, entry: Entry) -> tuple[str, ...] | None:

@@ -12,10 +12,14 @@ import pytest
 from gitrepo import GitRepo
 from landingscene import PYTEST, Verbs, begin, finish, first_parents, passes
 from lock_variants import ASSIGN, COUNT, HEAD, INSERT, SECOND, application
-from watchkeeper.app import find_place, now
+from watchkeeper.app import find_place, now, open_log
 from watchkeeper.landing.driver import Driver
-from watchkeeper.model.ids import Millis
-from watchkeeper.model.landing import EntryId, RevertFailed, RevertPrepared
+from watchkeeper.model.confidence import Confidence
+from watchkeeper.model.conflicts import Conflict, Kind, Severity
+from watchkeeper.model.events import ConflictOpened, ConflictProbed
+from watchkeeper.model.ids import ChangeId, ConflictId, Millis, Sha
+from watchkeeper.model.landing import EntryId, Purpose, RevertFailed, RevertPrepared, RunBegan
+from watchkeeper.model.probing import Outcome, Proof
 from watchkeeper.queueing import open_landing
 from watchkeeper.repos.hub import open_hub
 from watchkeeper.repos.keeping import keep_change
@@ -88,6 +92,31 @@ def test_a_change_that_breaks_with_one_that_landed_before_names_it(git_repo: Git
 
     assert later["totals/1"]["state"] == "bounced"
     assert later["totals/1"]["partners"] == ["cents/1"]
+
+
+def test_two_that_a_probe_proved_to_be_wrong_together_are_not_run_together(git_repo: GitRepo, verbs: Verbs) -> None:
+    begin(git_repo, SHOP)
+    finish(git_repo, "cents", CENTS)
+    finish(git_repo, "totals", TOTALS)
+    sides = (ChangeId("cents"), ChangeId("totals"))
+    trees = tuple(Sha(git_repo.git("rev-parse", f"{each}^{{tree}}")) for each in sides)
+    suspicion = Conflict(
+        id=ConflictId("c-12345678"), kind=Kind.STALE_READ, rule="body", severity=Severity.MAJOR,
+        confidence=Confidence.SURE, changes=sides, subjects=("prices:price",), summary="s", why="w", evidence=(),
+        next_step="n", fingerprint="f",
+    )  # fmt: skip
+    proof = Proof(sides, trees, Sha("0" * 40), Outcome.PROVED)
+    place = find_place(git_repo.path, os.environ)
+    with open_log(place.home) as log:
+        log.append(place.project, [ConflictOpened(suspicion), ConflictProbed(suspicion.id, proof)], now())
+
+    landed = verbs.land("cents", "totals")
+
+    assert landed["totals/1"]["partners"] == ["cents/1"]
+    with open_log(place.home) as log:
+        runs = [each.event for each in log.read(place.project, kinds=("run-began",))]
+    together = [run for run in runs if isinstance(run, RunBegan) and len(run.candidate.entries) > 1]
+    assert {run.purpose for run in together} <= {Purpose.SEARCH, Purpose.CONFIRM}
 
 
 def test_one_that_is_wrong_alone_goes_back_alone_and_the_others_land(git_repo: GitRepo, verbs: Verbs) -> None:

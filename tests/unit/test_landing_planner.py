@@ -184,6 +184,22 @@ def test_who_clashes_with_one_ahead_waits_and_goes_back_once_that_has_landed() -
     assert world.bounced[B].why is Bounce.CLASH
 
 
+def test_two_that_a_probe_proved_to_be_wrong_together_are_never_run_together() -> None:
+    world = World()
+    world.breaks("test_it", A, B)
+    base = world.queue.tip
+    world.arrive(A)
+    world.record(EntryQueued(Entry(B, ChangeId("b"), Sha(B), base, apart=(A,))))
+    world.arrive(C)
+
+    world.settle()
+
+    assert world.main == (A, C)
+    assert world.bounced[B].partners == (A,)
+    line = [ask.candidate.entries for ask in world.asked if ask.purpose is Purpose.LAND]
+    assert not any({A, B} <= set(entries) for entries in line)
+
+
 def test_who_clashes_with_one_that_goes_back_lands() -> None:
     world = World()
     world.clashes(A, B)

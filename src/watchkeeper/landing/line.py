@@ -172,13 +172,16 @@ def _pick(
 ) -> tuple[tuple[EntryId, ...], tuple[Build, ...]]:
     """The next ``size`` entries that git can merge behind ``onto``, or what it has to merge first.
 
-    Who clashes with one ahead waits for it; whether it clashes with the target branch too is found out at once.
+    Who clashes with one ahead, or was proved to be wrong with it, waits for it; whether it clashes with the target
+    branch too is found out at once.
     """
     picked: list[EntryId] = []
     for waiter in left:
         if len(picked) == size:
             break
         entry = waiter.entry.id
+        if not {*onto.entries, *picked}.isdisjoint(waiter.entry.apart):
+            continue
         if Candidate(onto.onto, (*onto.entries, *picked, entry)) not in queue.clashes:
             picked.append(entry)
             continue

@@ -28,8 +28,8 @@ class Entry(msgspec.Struct, frozen=True):
 
     ``head`` is what will be landed, ``base`` where it parted from the target branch. ``is_picked``: only the one commit
     ``head`` counts, as a difference from its parent ``base`` (somebody put it on the branch past the queue). ``reach``
-    are the files that it touches or that depend on these, for lanes; None: everything. ``tests`` are findings of checks
-    that it has by itself, which therefore cannot speak against it.
+    are the files that it touches or that depend on these, for lanes; None: everything. ``apart`` are entries with which
+    it was proved to be wrong: no run is wasted on them together.
     """
 
     id: EntryId
@@ -45,6 +45,7 @@ class Entry(msgspec.Struct, frozen=True):
     priority: int = 0
     risk: int = 0
     is_picked: bool = False
+    apart: tuple[EntryId, ...] = ()
 
 
 class Candidate(NamedTuple):
