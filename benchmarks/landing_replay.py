@@ -80,7 +80,7 @@ def main() -> None:
         test = options.test.format(python=options.python, sources=sources)
         replay = Replay(repo, root, test, options.slots, options.minute)
         figures = replay.run(*find_arrivals(options.clone, options.merges), options.again)
-    suffix = f"-{options.slots}" if options.slots > 1 else ""
+    suffix = "" if options.minute else "-at-once"
     told = " ".join(f"--{each} {getattr(options, each)}" for each in ("merges", "slots", "minute"))
     command = f"python benchmarks/landing_replay.py CLONE {told}"
     print(record_figures(f"landing_replay-{name}{suffix}", figures, command=command))
@@ -131,9 +131,15 @@ class Replay:
         self._arrivals = {each.name: each for each in arrivals}
         self._prepare(below)
         refused: dict[str, str] = {}
+        if not self._minute_s:
+            names = [self._branch(each) for each in arrivals]
+            said = self._run("land", *names, "--no-wait")
+            if said.returncode not in (0, 1):
+                sys.exit(f"cannot be queued: {said.stdout}{said.stderr}")
         began = time.monotonic()
         with self._serving():
-            self._arrive_all(arrivals, refused)
+            if self._minute_s:
+                self._arrive_all(arrivals, refused)
             self._wait_until_quiet()
         seconds = time.monotonic() - began
         facts = read_facts(self._state)
@@ -204,10 +210,14 @@ class Replay:
 
     def _arrive(self, arrival: Arrival) -> str:
         """Queue it; why it cannot be."""
+        said = self._run("land", self._branch(arrival), "--no-wait")
+        return "" if said.returncode in (0, 1) else " ".join((said.stdout + said.stderr).split())[:300]
+
+    def _branch(self, arrival: Arrival) -> str:
+        """A branch for it, by its name."""
         head = self._picked(arrival) if arrival.is_direct else arrival.head
         git(self._repo, "branch", "-f", arrival.name, head)
-        said = self._run("land", arrival.name, "--no-wait")
-        return "" if said.returncode in (0, 1) else " ".join((said.stdout + said.stderr).split())[:300]
+        return arrival.name
 
     def _picked(self, arrival: Arrival) -> str:
         """What went to the branch directly, on top of what the branch is now; as it was, where git cannot do that."""
