@@ -15,6 +15,7 @@ The clone is only read. The interpreter needs what the tests import.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -27,7 +28,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from figures import record_figures, render_table
+from figures import record_figures
 from landing_verdict import Facts, read_facts
 from scratch import GitFailedError, borrowed, git, merge_tree
 from watchkeeper.model.landing import Bounce, EntryBounced
@@ -330,7 +331,7 @@ class Replay:
             "flaky": dict(facts.flaky), "run s": middle(facts.full_s), "turnaround s": middle(facts.waits_s),
             "files that differ from the real branch": len(differs), "such": differs[:20],
         }  # fmt: skip
-        print(render_table(["figure", "value"], [[key, value] for key, value in figures.items()]))
+        print("\n".join(f"{key}: {json.dumps(value)[:400]}" for key, value in figures.items()))
         return figures
 
 
