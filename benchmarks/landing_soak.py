@@ -58,7 +58,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200, help="over all rounds (200)")
     parser.add_argument("--changes", type=int, default=64, help="in each round (64); under 40: a few of each kind")
-    parser.add_argument("--rounds", default="merge:1,merge:3,squash:3,rebase:1", help="method:slots, one after another")
+    parser.add_argument("--rounds", default="merge:1,merge:3,squash:3,rebase:2", help="method:slots, one after another")
     parser.add_argument("--flake", type=float, default=0.03, help="how often each of two tests fails for nothing")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="leave everything in this folder")
@@ -141,7 +141,7 @@ class Storm:
             is_due = len(self._submitted) <= len(self._planted.names) * (done + 2) / kills
             if self._waiting and (is_due or not facts.is_busy):
                 self._arrive(self._take(self._chance.randint(1, 4)))
-            elif done % every == every - 1:
+            if done % every == every - 1:
                 self._push()
             self._answer(facts)
             self._kill(self._chance.choices(list(MOMENTS), list(MOMENTS.values()))[0])
