@@ -178,10 +178,14 @@ class Planter:
             plan.end(time.monotonic())
 
     def _do(self, agent: Agent, steps: Sequence[Step], *, through_shell: bool = False) -> float:
-        """Make the edits; one through a shell in a shared checkout while nobody else is at work there."""
+        """Make the edits; one through a shell in a shared checkout while nobody else is at work there.
+
+        A file is deleted through a shell always: were another's command running then, nobody could say whose it was.
+        """
         saved = time.monotonic()
+        is_untold = through_shell or (agent.is_sharing and not all(step.new for step in steps))
         with ExitStack() as held:
-            for each in self._crew.sharers() if through_shell else ():
+            for each in self._crew.sharers() if is_untold else ():
                 held.enter_context(each.lock)
             for step in steps:
                 saved = agent.edit(step, through_shell=through_shell)

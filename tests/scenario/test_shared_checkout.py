@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from gitrepo import GitRepo
@@ -312,3 +313,68 @@ def test_a_deleted_file_stands_as_deleted_until_that_is_committed(room: Room) ->
     room.repo.git("commit", "-q", "-m", "without it", "b.txt")
     room.look()
     assert room.sharing.parts(room.root, room.whole) is None
+
+
+def test_a_deleted_file_is_whose_command_ran_just_then_though_another_ran_one_shortly_before(room: Room) -> None:
+    room.save(CODEX, "made/new.txt", "made by codex\n")
+    room.later()
+    room.run(CLAUDE, Phase.INTENT)
+    room.run(CLAUDE, Phase.DONE)
+    wait_for_a_later_time(room)
+    room.run(CODEX, Phase.INTENT)
+    (room.root / "made/new.txt").unlink()
+    room.run(CODEX, Phase.DONE)
+    room.look()
+    room.later()
+
+    assert room.authors == set()
+
+
+def test_a_deleted_file_is_nobodys_where_its_folder_says_only_when_another_file_went(room: Room) -> None:
+    for name in ("one.txt", "two.txt"):
+        room.save(CODEX, f"made/{name}", f"{name} by codex\n")
+    room.later()
+    room.run(CODEX, Phase.INTENT)
+    (room.root / "made/one.txt").unlink()
+    room.run(CODEX, Phase.DONE)
+    wait_for_a_later_time(room)
+    room.run(CLAUDE, Phase.INTENT)
+    (room.root / "made/two.txt").unlink()
+    room.run(CLAUDE, Phase.DONE)
+    room.look()
+    room.later()
+
+    assert "claude-1" not in room.authors
+    assert set(room.texts("codex-1")) == {"made/one.txt", "made/two.txt"}
+
+
+def test_two_are_together_no_more_than_each_is_once_one_has_ended(room: Room) -> None:
+    room.save(CODEX, "new.txt", "made by codex\n")
+    room.save(CODEX, "a.txt", with_line(BASE, 2, "codex\n"))
+    room.save(CLAUDE, "a.txt", with_line(with_line(BASE, 2, "codex\n"), 8, "claude\n"))
+    room.later()
+    (room.root / "new.txt").unlink()  # by nobody who told of it
+    room.look()
+    room.later()
+    assert set(room.texts("codex-1")) == {"new.txt", "a.txt"} == together(room)
+
+    room.enter(CLAUDE)
+
+    assert set(room.texts("codex-1")) == {"a.txt"} == together(room)
+
+
+def together(room: Room) -> set[str]:
+    """The files that both have together."""
+    parts = room.sharing.parts(room.root, msgspec.structs.replace(room.whole, path=str(room.root)))
+    assert parts is not None
+    one, two = (change for change, _ in parts if change.id != "main@unattributed")
+    files = room.sharing.together(one, two)
+    assert files is not None
+    return {file.path for file in files}
+
+
+def wait_for_a_later_time(room: Room) -> None:
+    """Until what is done from now on is later than what was, as far as the times of files can say."""
+    marked = room.clock
+    while room.clock - marked < 50:
+        pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
@@ -23,7 +24,8 @@ UNATTRIBUTED = "unattributed"
 _UNSEEN_MS = 2_000  # a file that is gone may have gone some time before that was seen
 
 When = Callable[[str], Millis | None]
-"""When a path of the checkout was last touched, as the file system says; None where there is nothing."""
+"""When a path of the checkout was last touched, as the file system says; of one that is gone its folder; None: unknown.
+"""
 
 
 class Shared:
@@ -174,8 +176,9 @@ class Shared:
         if self._is_resumed:  # what is kept knows the file by what matters; the disk has all of it
             for path in self._woven.files.keys() & seen.keys() - set(changed):
                 self._woven.files[path].set_now(seen[path])
+        moving = Counter(_folder(path) for path in changed if seen[path] is None or self._seen[path] is None)
         for path in changed:
-            self._take(path, seen[path], when(path), now)
+            self._take(path, seen[path], when(path), now, is_exact=seen[path] is not None or moving[_folder(path)] == 1)
             self._seen[path] = identity_of(seen[path])  # only now: where git fails, it is looked at again
         if changed:
             self._woven.join(moved)
@@ -201,7 +204,7 @@ class Shared:
     def beyond(self, change: ChangeId, commit: Sha | None) -> tuple[WorkingFile, ...]:
         """A part's files that are not as in ``commit``: what somebody who has that commit does not have of it."""
         return self._woven.files_of(
-            frozenset({_author_of(change)}), lambda path, file: entry_of(file.now) != self._woven.entry(commit, path)
+            _author_of(change), lambda path, file: entry_of(file.now) != self._woven.entry(commit, path)
         )
 
     def changes(self, whole: Change) -> tuple[tuple[Change, tuple[WorkingFile, ...]], ...]:
@@ -212,9 +215,7 @@ class Shared:
         past = {identity: self._past[identity].session for identity in self._past if identity in self._standing}
         found = []
         for identity, session in {**past, **self._sessions, NOBODY: None}.items():
-            files = self._woven.files_of(
-                frozenset({identity}), self._standing_of(identity) if identity in past else None
-            )
+            files = self._woven.files_of(identity, self._counts_of(identity))
             if files:
                 found.append((_change(whole, identity, session, self.base), files))
         return tuple(found)
@@ -235,12 +236,18 @@ class Shared:
         session = ended.session if ended is not None else self._sessions.get(late)
         return past is not None and session is not None and session.since >= past.ended_at
 
-    def _standing_of(self, author: SessionId) -> Counts:
+    def _counts_of(self, author: SessionId) -> Counts | None:
+        """Of a session that ended, only the files in which any of its work stands."""
+        if author not in self._past:
+            return None
         return lambda path, _: self._woven.stands(author, path, self._head)
 
     def together(self, one: ChangeId, other: ChangeId) -> tuple[WorkingFile, ...]:
-        """What two parts are in one tree: nobody has to merge them, for they were written into the same files."""
-        return self._woven.files_of(frozenset({_author_of(one), _author_of(other)}))
+        """What two parts are in one tree: nobody has to merge them, for they were written into the same files.
+
+        A file is in it by those in whose part it is: else the two had together what neither has.
+        """
+        return self._woven.together({each: self._counts_of(each) for each in (_author_of(one), _author_of(other))})
 
     def parts(self, path: str, now: Millis) -> tuple[Part, ...]:
         """Who made what of the last saves of a file, how it is known, and why."""
@@ -255,7 +262,8 @@ class Shared:
             self._seen[path] = identity_of(self._woven.now(path))
         return self._seen[path] != identity_of(file)
 
-    def _take(self, path: str, now: NowFile | None, touched: Millis | None, seen_at: Millis) -> None:
+    def _take(self, path: str, now: NowFile | None, touched: Millis | None, seen_at: Millis, *, is_exact: bool) -> None:
+        """``is_exact``: nothing else that is known of explains when its place was ``touched``."""
         file = self._woven.get(path)
         before, after = self._woven.text(file.now), self._woven.text(now)
         file.set_now(now)
@@ -263,7 +271,7 @@ class Shared:
             file.settle([(NOBODY, after)], self._woven.text)  # also where only its mode is another
         elif before != after:
             at = Millis(min(touched, seen_at)) if touched is not None else seen_at
-            since = at if touched else Millis(seen_at - _UNSEEN_MS)
+            since = at if touched is not None and is_exact else Millis(at - _UNSEEN_MS)
             self._attribution.note(Save(path, before, after, at, since, self._is_resumed))
 
     def _decide(self, now: Millis) -> bool:
@@ -292,6 +300,10 @@ class Shared:
 def part_id(whole: ChangeId, author: SessionId) -> ChangeId:
     """How a session's part of a checkout's change is called."""
     return ChangeId(f"{whole}@{author or UNATTRIBUTED}")
+
+
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]
 
 
 def _author_of(change: ChangeId) -> SessionId:

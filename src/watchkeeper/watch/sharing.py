@@ -281,11 +281,15 @@ def _seen(files: Iterable[WorkingFile]) -> dict[str, NowFile | None]:
 
 
 def _touched(root: Path, path: str) -> Millis | None:
-    """The time that no program can set."""
-    try:
-        return Millis(local_path(root, path).lstat().st_ctime_ns // 1_000_000)
-    except OSError:
-        return None
+    """The time that no program can set; for what is gone, when anything last came to or went from where it was."""
+    place = local_path(root, path)
+    for each in (place, *place.parents):
+        try:
+            return Millis(each.lstat().st_ctime_ns // 1_000_000)
+        except OSError:
+            if each == root:
+                break
+    return None
 
 
 def _said_lost(worktree: Worktree, room: Shared) -> str:

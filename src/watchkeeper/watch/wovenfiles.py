@@ -122,20 +122,23 @@ class WovenFiles:
             return False
         return file.stands(author, NowFile(there) if there is not None else None, self.text)
 
-    def files_of(self, authors: frozenset[SessionId], counts: Counts | None = None) -> tuple[WorkingFile, ...]:
-        """The part of these, in the files that count."""
+    def files_of(self, author: SessionId, counts: Counts | None = None) -> tuple[WorkingFile, ...]:
+        """One author's part, in the files that count."""
+        return self.together({author: counts})
+
+    def together(self, authors: Mapping[SessionId, Counts | None]) -> tuple[WorkingFile, ...]:
+        """What these are together, each in the files that count for him (None: in all)."""
         moved = set(self.origins.values())
         views: dict[str, NowFile | None] = {}
         for path, file in self.files.items():
-            if path in moved or not authors & file.authors:
-                continue
-            if counts is not None and not counts(path, file):
+            here = _at_work(path, file, authors) if path not in moved else frozenset()
+            if not here:
                 continue
             place = path
             if path in self.origins:
                 views[self.origins[path]] = None
-                place = path if file.maker in authors else self.origins[path]
-            views[place] = self._view(file, authors)
+                place = path if file.maker in here else self.origins[path]
+            views[place] = self._view(file, here)
         return self._combined(views)
 
     def now(self, path: str) -> NowFile | None:
@@ -212,6 +215,14 @@ def identity_of(file: NowFile | None) -> tuple[str, ...] | None:
 def entry_of(file: NowFile | None) -> TreeEntry | None:
     """How a tree would name it."""
     return file.entry if file is not None else None
+
+
+def _at_work(path: str, file: WovenFile, authors: Mapping[SessionId, Counts | None]) -> frozenset[SessionId]:
+    """Those of the authors who saved this file, and for whom it counts."""
+    known = file.authors
+    return frozenset(
+        author for author, counts in authors.items() if author in known and (counts is None or counts(path, file))
+    )
 
 
 def _is_text(file: NowFile) -> bool:
