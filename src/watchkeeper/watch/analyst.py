@@ -130,12 +130,20 @@ class Analyst:
 
     def joint_tree(self, one: Change, two: Change, files: Sequence[WorkingFile]) -> Sha:
         """The tree of two parts of one checkout, whose files together are these. Raises: GitError."""
-        both = ChangeId(f"{one.id} {two.id}")  # no branch's name has a space
-        self._merges.place(both, one.base, files)
+        return self._tree_apart(ChangeId(f"{one.id} {two.id}"), one.base, files)  # no branch's name has a space
+
+    def passing_tree(self, change: Change, files: Sequence[WorkingFile]) -> LiveTree:
+        """As ``live_tree``, with files that the change is not known to have yet. Raises: GitError."""
+        paths = frozenset(path for file in files for path in (file.base_path, file.now_path) if path)
+        return LiveTree(change.id, change.base, self._tree_apart(ChangeId(f"{change.id} "), change.base, files), paths)
+
+    def _tree_apart(self, name: ChangeId, base: Sha | None, files: Sequence[WorkingFile]) -> Sha:
+        """The tree of something that is no live change. Raises: GitError."""
+        self._merges.place(name, base, files)
         try:
-            return self._merges.tree(both)
+            return self._merges.tree(name)
         finally:
-            self._merges.drop(both)
+            self._merges.drop(name)
 
     def forget(self, change: ChangeId) -> None:
         """Drop what is remembered of a change that is no longer live."""

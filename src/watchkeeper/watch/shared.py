@@ -215,7 +215,7 @@ class Shared:
         past = {identity: self._past[identity].session for identity in self._past if identity in self._standing}
         found = []
         for identity, session in {**past, **self._sessions, NOBODY: None}.items():
-            files = self._woven.files_of(identity, self._counts_of(identity))
+            files = self.part(part_id(whole.id, identity))
             if files:
                 found.append((_change(whole, identity, session, self.base), files))
         return tuple(found)
@@ -241,6 +241,10 @@ class Shared:
         if author not in self._past:
             return None
         return lambda path, _: self._woven.stands(author, path, self._head)
+
+    def part(self, change: ChangeId) -> tuple[WorkingFile, ...]:
+        """A session's part as it is now, or what is unattributed."""
+        return self._woven.files_of(_author_of(change), self._counts_of(_author_of(change)))
 
     def together(self, one: ChangeId, other: ChangeId) -> tuple[WorkingFile, ...]:
         """What two parts are in one tree: nobody has to merge them, for they were written into the same files.

@@ -217,6 +217,11 @@ class Sharing:
             return None
         return room.together(one.id, two.id)
 
+    def part(self, change: Change) -> tuple[WorkingFile, ...] | None:
+        """A part of a checkout as it is at this moment, which nobody may have looked at yet; None for other changes."""
+        room = self._room_of(change)
+        return room.part(change.id) if room is not None else None
+
     def is_covered(self, commit: Sha, paths: Collection[str], target: Target, other: Change) -> bool:
         """Whether this commit of the target branch was made in a split checkout: there it is some part's already.
 

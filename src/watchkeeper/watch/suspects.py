@@ -85,6 +85,14 @@ class Suspects:
     def _tree(self, change: Change) -> LiveTree:
         return self._board.analyst.live_tree(change, self._board.files[change.id])
 
+    def _tree_now(self, part: Change) -> LiveTree:
+        """A part of a checkout at this moment, as what it is together with another: of another moment's tree the other
+        one would have what neither has alone."""
+        files = self._sharing.part(part)
+        if files is None or files == self._board.files[part.id]:
+            return self._tree(part)
+        return self._board.analyst.passing_tree(part, files)
+
     def _tree_of(self, identity: ChangeId) -> Sha | None:
         """The change's tree as it is now; None where it is gone, or cannot be made."""
         party, files = self._board.parties.get(identity), self._board.files.get(identity)
@@ -93,8 +101,8 @@ class Suspects:
         return None
 
     def _live_trees(self, changes: Sequence[Change]) -> list[tuple[Change, LiveTree]]:
-        trees = [self._tree(change) for change in changes]
         files = self._sharing.together(changes[0], changes[1]) if len(changes) == 2 else None
+        trees = [self._tree(change) if files is None else self._tree_now(change) for change in changes]
         if files is not None:
             joint = self._board.analyst.joint_tree(changes[0], changes[1], files)
             trees = [
