@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from contextlib import closing
 from itertools import count
 from pathlib import Path
@@ -411,3 +412,35 @@ def test_a_remote_that_cannot_be_reached_is_told_as_what_everybody_waits_for(
     assert "origin" in halted
     assert verbs("queue")["halted"] == ""
     assert verbs.land("readme")["readme/1"]["state"] == "landed"
+
+
+def test_a_command_that_would_end_at_the_first_failure_tells_of_all(git_repo: GitRepo, verbs: Verbs) -> None:
+    suite = {
+        "test_a.py": "import shop\n\n\ndef test_name():\n    assert shop.NAME == 'shop'\n",
+        "test_b.py": "from shop import PRICE\n",
+        "test_c.py": "import shop\n\n\ndef test_rate():\n    assert shop.RATE == 2\n",
+    }
+    begin(git_repo, {"shop.py": "NAME = 'shop'\nPRICE = 1\nRATE = 2\n", **suite}, test=f"{PYTEST} -x")
+    finish(
+        git_repo, "wrong", {"shop.py": "NAME = 'house'\nRATE = 3\n\ndef __getattr__(name):\n    raise OSError(name)\n"}
+    )
+
+    landed = verbs.land("wrong")
+
+    assert landed["wrong/1"]["evidence"] == ["test_b.py", "test_a.py::test_name", "test_c.py::test_rate"]
+
+
+def test_a_daemon_that_was_killed_drives_nothing(
+    git_repo: GitRepo, verbs: Verbs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    begin(git_repo, SHOP)
+    finish(git_repo, "readme", {"README.md": "a shop\n"})
+    left = tmp_path / "socket"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(left))
+    monkeypatch.setattr("watchkeeper.cli.land.find_socket", lambda _place: left)
+
+    landed = verbs.land("readme")
+
+    assert left.exists()
+    assert landed["readme/1"]["state"] == "landed"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from watchkeeper.landing.evidence import Evidence, Standing
 from watchkeeper.landing.line import judge
-from watchkeeper.model.landing import CAN_RUN, Verdict
+from watchkeeper.model.landing import CAN_RUN, COMMAND, Verdict
 
 
 def evidence(*runs: tuple[tuple[str, ...], Verdict, tuple[str, ...]]) -> Evidence:
@@ -77,3 +77,35 @@ def test_after_a_pause_what_could_not_be_run_is_asked_as_if_for_the_first_time()
     found.forget_what_could_not_run()
 
     assert found.standing() is Standing.UNKNOWN
+
+
+def test_where_more_fails_than_was_asked_again_the_first_run_had_not_come_to_its_end() -> None:
+    found = evidence(((), FAILED, ("a",)), (("a",), FAILED, ("b",)))
+
+    assert found.standing() is Standing.SUSPECT
+    assert found.failing() == (COMMAND,)
+
+
+def test_what_was_known_to_fail_besides_what_was_asked_again_says_nothing_new() -> None:
+    found = evidence(((), FAILED, ("a", "b")), (("a",), FAILED, ("b",)))
+
+    assert found.failing() == ("b",)
+
+
+def test_a_run_that_was_cut_short_lets_nobody_pass() -> None:
+    found = evidence(((), FAILED, ("a", COMMAND)))
+
+    assert not found.passes(("b",))
+    assert found.standing() is Standing.SUSPECT
+
+
+def test_a_run_that_was_cut_short_is_forgotten_where_everything_passes_the_second_time() -> None:
+    found = evidence(((), FAILED, ("a", COMMAND)), (("a", COMMAND), PASSED, ()))
+
+    assert found.standing() is Standing.PASSES
+    assert found.flaky() == ("a",)
+
+
+def test_the_command_passes_only_where_nothing_fails() -> None:
+    assert not evidence(((), FAILED, ("a",))).passes((COMMAND,))
+    assert evidence(((), PASSED, ())).passes((COMMAND,))

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import msgspec
 
-from watchkeeper.model.landing import CAN_RUN, Verdict
+from watchkeeper.model.landing import CAN_RUN, COMMAND, Verdict
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -21,6 +21,17 @@ class Answer(msgspec.Struct, frozen=True):
     tests: tuple[str, ...]
     verdict: Verdict
     failing: tuple[str, ...]
+
+
+def _is_passed(test: str, answer: Answer) -> bool:
+    """Whether a run in whose failures it is not says that it passed. The whole command passed where nothing failed."""
+    if CAN_RUN in answer.failing:
+        return False
+    if test == CAN_RUN or test in answer.tests:
+        return test != COMMAND or not answer.failing
+    if answer.tests:
+        return False
+    return not answer.failing if test == COMMAND else COMMAND not in answer.failing
 
 
 class Standing(StrEnum):
@@ -49,7 +60,16 @@ class Evidence:
         if verdict is Verdict.FAILED and not failed:  # it says that it failed, not with what
             failed = (CAN_RUN,)
         self._standing = None
-        self.answers.append(Answer(tuple(tests), verdict, failed))
+        self.answers.append(Answer(tuple(tests), verdict, self._only_asked(tests, failed)))
+
+    def _only_asked(self, tests: Sequence[str], failed: tuple[str, ...]) -> tuple[str, ...]:
+        """Where more was run than asked, and more fails than anybody knew, the first run did not come to its end."""
+        if not tests or CAN_RUN in failed:
+            return failed
+        known = {test for answer in self.answers for test in answer.failing}
+        is_new = self.is_asked_everything and any(test not in tests and test not in known for test in failed)
+        asked = tuple(test for test in failed if test in tests or test == COMMAND)
+        return (*asked, COMMAND) if is_new and COMMAND not in asked else asked
 
     def forget_what_could_not_run(self) -> None:
         """Try it again as if nobody had."""
@@ -68,7 +88,7 @@ class Evidence:
         for answer in self.answers:
             if test in answer.failing:
                 failed += 1
-            elif CAN_RUN not in answer.failing and (not answer.tests or test in answer.tests or test == CAN_RUN):
+            elif _is_passed(test, answer):
                 passed += 1
         return passed, failed
 
@@ -94,12 +114,16 @@ class Evidence:
 
     def failing(self) -> tuple[str, ...]:
         """What failed in a run of everything and never passed here."""
-        seen = {test: None for answer in self.answers if not answer.tests for test in answer.failing}
-        return self.fails(seen)
+        return self.fails(self._seen(answer for answer in self.answers if not answer.tests))
+
+    def _seen(self, whole: Iterable[Answer]) -> dict[str, None]:
+        """What failed in runs of everything; that the command fails otherwise is seen in any."""
+        seen = {test: None for answer in whole for test in answer.failing}
+        return seen | {COMMAND: None for answer in self.answers if COMMAND in answer.failing}
 
     def flaky(self) -> tuple[str, ...]:
         """What failed here and passed here."""
-        seen = {test: None for answer in self.answers for test in answer.failing if test != CAN_RUN}
+        seen = {test: None for answer in self.answers for test in answer.failing if test not in (CAN_RUN, COMMAND)}
         return tuple(test for test in seen if self.count(test)[0])
 
     def standing(self) -> Standing:
@@ -117,7 +141,7 @@ class Evidence:
             if not self.is_asked_everything:
                 return Standing.UNKNOWN
             return Standing.FAILS if self.fails((CAN_RUN,), 2) else Standing.SUSPECT
-        left = self.fails({test: None for answer in told for test in answer.failing})
+        left = self.fails(self._seen(told))
         if not left:
             return Standing.PASSES
         return Standing.FAILS if len(self.fails(left, 2)) == len(left) else Standing.SUSPECT

@@ -54,7 +54,7 @@ REPORTS = "report-"
 _MOST_RUNS = 400
 _LONGEST_NAMES = 100_000
 """A shell line may have 128 kB on Linux; where the tests' names do not fit, all tests run."""
-_RUN_FORMAT = 3
+_RUN_FORMAT = 4
 _POLITELY = ("nice", "-n", "10")
 """A proof never takes the processor from whoever works, the watch itself among them."""
 _NO_TESTS = (0, 5)

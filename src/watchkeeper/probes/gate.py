@@ -36,7 +36,9 @@ _MOST_FAILING = 200
 _MOST_DETAILS = 20
 _MOST_DETAIL = 300
 _CANNOT_START = (126, 127)
-_VERSION = 1
+_PYTEST_ENDED = (0, 1)
+"""How pytest ends when it came to its end; else tests are left that did not run."""
+_VERSION = 2
 _ERROR = re.compile(r"[\w.]*(Error|Exception|Warning|Failed)\b")
 
 
@@ -140,7 +142,9 @@ class TreeGate:
                 return Answer(Verdict.PASSED)  # who has no such test has nothing that could fail
             selection = Selection(files, named)
         selection = msgspec.structs.replace(selection, attempt=question.attempt)
-        return _judge(self._runner.run(check, question.tree, selection, cancel=cancel), question.tests)
+        ran = self._runner.run(check, question.tree, selection, cancel=cancel)
+        is_cut = runs_pytest(check.command) and ran.exit_code not in _PYTEST_ENDED
+        return _judge(ran, named, is_whole=not question.tests, is_cut=is_cut and not named)
 
     def _files(self, tree: Sha, tests: Sequence[str]) -> tuple[str, ...]:
         """The files of the tests, which are named as the runner names them: it may be from a folder further in."""
@@ -166,13 +170,13 @@ def _name(finding: Finding) -> str:
     return f"[{finding.check}] {finding.path}: {finding.rule}: {finding.subject}"
 
 
-def _judge(ran: Ran, asked: Sequence[str]) -> Answer:
-    """What a run of the tests says; of a part of them, only what was asked."""
+def _judge(ran: Ran, asked: Sequence[str], *, is_whole: bool, is_cut: bool) -> Answer:
+    """What a run of the tests says; of a part of them, only what was asked. One that was cut short says so."""
     if not ran.could_run:
         if ran.exit_code is None or ran.exit_code in (0, *_CANNOT_START):
             return Answer(Verdict.COULD_NOT_RUN, reason=ran.reason)
         return _answer({COMMAND: ran.reason})
-    if ran.is_empty and not asked:
+    if ran.is_empty and is_whole:
         return Answer(Verdict.COULD_NOT_RUN, reason="there was no test to run")
     failed = {test.name: _said(test) for test in ran.tests if test.is_failure}
     if asked:
@@ -183,6 +187,8 @@ def _judge(ran: Ran, asked: Sequence[str]) -> Answer:
             for name in asked
             if name in failed or name.partition("::")[0] in broken
         }
+    if is_cut and failed:
+        failed = {COMMAND: f"it ended with {ran.exit_code} before all tests had run", **failed}
     return _answer(failed)
 
 
@@ -193,7 +199,10 @@ def _said(test: TestResult) -> str:
 
 
 def _answer(failed: Mapping[str, str]) -> Answer:
-    names = tuple(failed)[:_MOST_FAILING]
+    names = tuple(failed)
+    if len(names) > _MOST_FAILING:  # who is not named does not pass for it
+        names = (*names[: _MOST_FAILING - 1], COMMAND)
+        failed = {**failed, COMMAND: f"{len(failed)} tests fail"}
     details = {name: failed[name][:_MOST_DETAIL] for name in names[:_MOST_DETAILS] if failed[name]}
     return Answer(Verdict.FAILED if names else Verdict.PASSED, names, details=details)
 

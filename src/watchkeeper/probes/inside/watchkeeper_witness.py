@@ -151,6 +151,12 @@ if _FOLDER:
             known.no_cov, known.cov_source = True, []
         yield
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(config):
+        """A run that ends at its first failure would say nothing of all tests behind it."""
+        config.option.maxfail = 0
+        config.option.continue_on_collection_errors = True
+
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(session, config, items):
         chosen = os.environ.get("WATCHKEEPER_WITNESS_ONLY", "")
