@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from watchkeeper.app import find_place, find_socket, now
+from watchkeeper.cli.daemon import is_answering
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.landing_words import describe_landing
 from watchkeeper.cli.options import json_option, repo_option
@@ -80,7 +81,7 @@ def command(
         else:
             names = changes or (str(place.repository.found_at),)
             entries = [submit(place, landing, name, issue=issue, folder=folder) for name in names]
-        has_daemon = find_socket(place).exists()
+        has_daemon = is_answering(find_socket(place))  # one that was killed leaves its socket
         if waits or (waits is None and not has_daemon):
             service.run(lambda: is_decided(landing.book.queue, entries))
         rows = find_outcomes(landing, entries)
