@@ -6,7 +6,17 @@ import pytest
 
 from watchkeeper.model.agents import Act, AgentEvent, How, Phase, SessionId, TextEdit
 from watchkeeper.model.ids import Millis
-from watchkeeper.watch.attribution import GRACE_MS, NOBODY, OPEN_MS, PENDING, Attribution, Part, Save
+from watchkeeper.watch.attribution import (
+    GRACE_MS,
+    MOST_TOLD_CHARS,
+    MOST_TOLD_CHARS_OF_ALL,
+    NOBODY,
+    OPEN_MS,
+    PENDING,
+    Attribution,
+    Part,
+    Save,
+)
 
 CODEX, CLAUDE = SessionId("codex-1"), SessionId("claude-1")
 PATH = "app.py"
@@ -276,3 +286,33 @@ def test_an_edit_that_is_told_late_when_it_is_done_explains_the_save(room: Room)
     room.save(BASE.replace(b"two()", b"two(2)"))
     room.write(CODEX, ("    two()", "    two(2)"), at=104_000)
     assert room.authors(106_000) == [(CODEX, "declared")]
+
+
+def test_a_session_that_floods_with_edits_is_kept_within_its_bound_and_its_newest_edit_still_counts(room: Room) -> None:
+    for number in range(30):
+        room.write(CODEX, (None, f"{number}" * 500_000), path=f"flood{number}.py")
+    room.write(CODEX, ("    two()", "    two(2)"))
+
+    room.save(BASE.replace(b"two()", b"two(2)"))
+
+    assert 0 < room.attribution.told_chars <= MOST_TOLD_CHARS
+    assert room.authors() == [(CODEX, "declared")]
+
+
+def test_many_floods_are_bounded_together_and_cost_a_quiet_session_nothing(room: Room) -> None:
+    room.write(CLAUDE, ("    two()", "    two(2)"))
+    for number in range(12):
+        room.write(SessionId(f"flood-{number}"), (None, "x" * (MOST_TOLD_CHARS - 1)), path="other.py")
+
+    room.save(BASE.replace(b"two()", b"two(2)"))
+
+    assert 0 < room.attribution.told_chars <= MOST_TOLD_CHARS_OF_ALL
+    assert room.authors() == [(CLAUDE, "declared")]
+
+
+def test_edits_that_are_let_go_no_longer_count(room: Room) -> None:
+    room.write(CODEX, ("    two()", "    two(2)"))
+
+    room.attribution.settle(Millis(10_000_000))
+
+    assert room.attribution.told_chars == 0

@@ -29,6 +29,10 @@ _COARSE_MS = 20  # the times of files lag behind the clock; no event is heard be
 _WRITING_MS = 2_000
 _ANNOUNCED_MS = 2_000  # what an agent only means to do so long after a save is of a later one
 _MOST_TOLD = 200
+MOST_TOLD_CHARS = 8_000_000
+"""So much text of the edits that a session told is kept; of all sessions, ``MOST_TOLD_CHARS_OF_ALL``. Newest first."""
+
+MOST_TOLD_CHARS_OF_ALL = 32_000_000
 _MOST_RUNS = 50
 _MOST_OPEN = 200
 _MOST_JOINED = 4
@@ -66,6 +70,7 @@ class Attribution:
 
     def __init__(self) -> None:
         self._told: dict[SessionId, list[Told]] = {}
+        self._chars: dict[SessionId, int] = {}  # of the edits in ``_told``
         self._runs: dict[SessionId, list[_Run]] = {}
         self._last: dict[SessionId, Millis] = {}
         self._open: dict[str, list[Save]] = {}
@@ -79,6 +84,11 @@ class Attribution:
     def paths(self) -> frozenset[str]:
         """Files with saves that are not settled."""
         return frozenset(self._open)
+
+    @property
+    def told_chars(self) -> int:
+        """How much text of told edits is kept."""
+        return sum(self._chars.values())
 
     def resume(self, sessions: Iterable[SessionId]) -> None:
         """These were at work before this process was: until they are heard, any of them may be running something."""
@@ -231,18 +241,28 @@ class Attribution:
         if event.phase is Phase.FAILED:
             if known is not None:
                 told.remove(known)
+                self._bound(session)
             return
         done_at = at if event.phase is Phase.DONE else None
         if known is not None:
             edits = event.edits or known.edits
             done_at = known.done_at if done_at is None else done_at
             told[told.index(known)] = msgspec.structs.replace(known, edits=edits, done_at=done_at)
+            self._bound(session)
             return
         self._count += 1
         # Where only the end is told, it began shortly before.
         since = at if done_at is None else max(self._last.get(session, Millis(0)), Millis(at - _WRITING_MS))
         told.append(Told(session, path, event.edits, at, since, done_at, event.call, self._count, done_at is None))
         del told[:-_MOST_TOLD]
+        self._bound(session)
+
+    def _bound(self, session: SessionId) -> None:
+        """Keep the texts within their bounds: a session's oldest edits go, then those of who told most."""
+        self._chars[session] = _forget_oldest(self._told[session], MOST_TOLD_CHARS)
+        while (excess := self.told_chars - MOST_TOLD_CHARS_OF_ALL) > 0:
+            most = max(self._chars, key=lambda each: self._chars[each])
+            self._chars[most] = _forget_oldest(self._told[most], max(0, self._chars[most] - excess))
 
     def _tell_run(self, session: SessionId, event: AgentEvent, at: Millis) -> None:
         runs = self._runs.setdefault(session, [])
@@ -273,8 +293,9 @@ class Attribution:
                 for each in told
                 if now - each.at < _TOLD_BEFORE_MS and (each.done_at is None or each.done_at > oldest)
             ]
+            self._chars[session] = sum(map(_size, told))
             if not told:
-                del self._told[session]
+                del self._told[session], self._chars[session]
         for session, runs in list(self._runs.items()):
             runs[:] = [each for each in runs if each.ended is None or each.ended > oldest]
             if not runs:
@@ -312,6 +333,24 @@ def _find_told(told: Sequence[Told], event: AgentEvent, path: str) -> Told | Non
         elif each.done_at is None and (each.edits == event.edits or not each.edits or not event.edits):
             return each
     return None
+
+
+def _size(told: Told) -> int:
+    return sum(len(edit.old or "") + len(edit.new) for edit in told.edits)
+
+
+def _forget_oldest(told: list[Told], most: int) -> int:
+    """Forget the texts of the oldest edits until no more than ``most`` characters are left; how many are left.
+
+    That the write was told is kept: it says who was at work at that moment.
+    """
+    chars = sum(map(_size, told))
+    for index, each in enumerate(told):
+        if chars <= most:
+            break
+        chars -= _size(each)
+        told[index] = msgspec.structs.replace(each, edits=())
+    return chars
 
 
 def _find_run(runs: Sequence[_Run], event: AgentEvent) -> _Run | None:
