@@ -45,6 +45,33 @@ def test_three_that_break_each_other_are_named_as_a_set_and_closed_when_one_is_m
     watch(repo.path, act)
 
 
+def test_two_whom_no_rule_suspects_are_closed_when_one_is_mended_and_stay_open_while_it_is_not(repo: GitRepo) -> None:
+    repo.commit("one place offers it", {"second.py": WITHOUT})
+    a, b, c = (repo.worktree(name, name) for name in "abc")
+    a.write("first.py", WITHOUT)
+    b.write("more.py", "def aside():\n    return 1\n")
+    c.write("other.py", "def other():\n    return 2\n")
+
+    def pairs(watched: Watched) -> list[ConflictState]:
+        return [each for each in watched.picture.state.conflicts.values() if each.conflict.kind is Kind.EMERGENT]
+
+    async def act(watched: Watched) -> None:
+        await watched.until(lambda: all(watched.has_appeared(each) for each in "abc"))
+        c.write("use.py", USES_LIMIT)
+        await watched.until(lambda: any(each.status is Status.OPEN for each in pairs(watched)))
+        (found,) = pairs(watched)
+        assert found.conflict.changes == ("a", "c")
+        others = [e for e in watched.picture.state.conflicts.values() if e.conflict.kind is not Kind.EMERGENT]
+        assert others == []
+        proofs = watched.live.statistics().proofs
+        c.write("use.py", USES_LIMIT.replace("'title'", "'headline'"))
+        await watched.until(lambda: watched.live.statistics().proofs > proofs)
+        c.write("use.py", USES_LIMIT.replace("LIMIT", "OTHER"))
+        await watched.until(lambda: all(each.status is Status.CLOSED for each in pairs(watched)))
+
+    watch(repo.path, act, flags={"ignore": ["*.py"]})
+
+
 def test_three_of_which_one_keeps_the_name_are_no_set(repo: GitRepo) -> None:
     a, b, c = (repo.worktree(name, name) for name in "abc")
     a.write("first.py", WITHOUT)

@@ -58,8 +58,11 @@ def _names_in(finding: Finding) -> set[str]:
 
 
 def make_emergent(proof: Proof, suspicions: Iterable[Conflict], changes: Sequence[Change]) -> tuple[Conflict, ...]:
-    """One conflict for each finding of a proof that no suspicion of the pair had named; the same finding once."""
-    told = list(suspicions)
+    """One conflict for each finding of a proof that no suspicion of the pair had named; the same finding once.
+
+    What was emergent before is no suspicion: found again, it is emergent still.
+    """
+    told = [conflict for conflict in suspicions if conflict.kind is not Kind.EMERGENT]
     found: dict[ConflictId, Conflict] = {}
     for finding in proof.findings:
         if not any(is_about(finding, conflict) for conflict in told):

@@ -48,6 +48,7 @@ class Pairs:
         self._reach = Reach()
         self._parties: dict[ChangeId, Party] = {}
         self._pairs_of: dict[ChangeId, set[PairKey]] = {}
+        self._moved: set[ChangeId] = set()
         self._told: dict[PairKey, frozenset[ConflictId]] = {}
         self._conflicts: dict[PairKey, tuple[Conflict, ...]] = {}
         self._unread: dict[ChangeId, dict[str, str]] = {}
@@ -92,11 +93,17 @@ class Pairs:
         judged, self._judged = self._judged, set()
         return judged
 
+    def take_moved(self) -> set[ChangeId]:
+        """The changes that came, moved or went since this was asked last."""
+        moved, self._moved = self._moved, set()
+        return moved
+
     def place(self, party: Party) -> None:
         """A change as it is now."""
         party = Party(self._with_since(party.change), party.footprint)
         self._tell_change(party.change)
         self._parties[party.id] = party
+        self._moved.add(party.id)
         self._tell_unreadable(party)
         near = self._reach.place(party.id, touched_by(party))
         met = {other for pair in self._pairs_of.get(party.id, ()) for other in pair}
@@ -106,6 +113,7 @@ class Pairs:
         """A change is no longer live. Nothing happens where it was not."""
         if self._parties.pop(identity, None) is None:
             return
+        self._moved.add(identity)
         self._reach.drop(identity)
         self._unread.pop(identity, None)
         self._dirty = {pair for pair in self._dirty if identity not in pair}

@@ -211,14 +211,7 @@ class Proving:
         self, pair: PairKey, known: State, kept: frozenset[ConflictId], reason: CloseReason
     ) -> tuple[Event, ...]:
         """Emergent conflicts of the pair that are no longer found."""
-        return tuple(
-            ConflictClosed(identity, reason)
-            for identity, each in known.conflicts.items()
-            if each.conflict.kind is Kind.EMERGENT
-            and each.status is not Status.CLOSED
-            and frozenset(each.conflict.changes) == pair
-            and identity not in kept
-        )
+        return tuple(ConflictClosed(each.id, reason) for each in open_emergent(known, pair) if each.id not in kept)
 
 
 def _told(proof: Proof, suspicions: Sequence[Conflict], emergent: Sequence[Conflict], known: State) -> list[Event]:
@@ -251,6 +244,17 @@ def emergent_pairs(state: State) -> set[PairKey]:
         for each in state.conflicts.values()
         if each.conflict.kind is Kind.EMERGENT and each.status is not Status.CLOSED and len(each.conflict.changes) == 2
     }
+
+
+def open_emergent(state: State, pair: PairKey) -> tuple[Conflict, ...]:
+    """What a pair's merge broke when it was run last."""
+    return tuple(
+        each.conflict
+        for each in state.conflicts.values()
+        if each.conflict.kind is Kind.EMERGENT
+        and each.status is not Status.CLOSED
+        and frozenset(each.conflict.changes) == pair
+    )
 
 
 def _is_news(before: ConflictState | None, proof: Proof) -> bool:

@@ -16,7 +16,7 @@ from watchkeeper.model.ids import ChangeId, Sha
 from watchkeeper.model.probing import LiveTree
 from watchkeeper.watch.board import Board
 from watchkeeper.watch.pairs import PairKey
-from watchkeeper.watch.proving import Prover, Proving, emergent_pairs
+from watchkeeper.watch.proving import Prover, Proving, emergent_pairs, open_emergent
 from watchkeeper.watch.sharing import Sharing
 
 _MOST_UNITED = 64
@@ -37,6 +37,9 @@ class Suspects:
     def has_more(self) -> bool:
         """Some pairs were compared anew, and the merges of those have to be run."""
         if self._proving is not None:
+            moved = self._board.pairs.take_moved()
+            if moved:  # nobody compares those whom no rule suspects
+                self._proving.note(pair for pair in emergent_pairs(self._state()) if pair & moved)
             self._proving.note(self._board.pairs.take_judged())
         return self._proving is not None and self._proving.has_waiting
 
@@ -112,10 +115,15 @@ class Suspects:
         return list(zip(changes, trees, strict=True))
 
     def _suspected(self, pair: PairKey) -> tuple[Sequence[Conflict], Sequence[Change]]:
-        """What is suspected of a pair of live changes that git can merge; fewer than two changes where one is gone."""
+        """What is suspected of a pair of live changes that git can merge; fewer than two changes where one is gone.
+
+        Where no rule suspects anything, what was emergent: only another run can say that it is over.
+        """
         suspicions, changes = self._about(pair)
         is_live = not any(change.source is Source.LANDED for change in changes)
-        return suspicions if is_live and all(each.kind is not Kind.TEXT for each in suspicions) else (), changes
+        if not is_live or any(each.kind is Kind.TEXT for each in suspicions):
+            return (), changes
+        return suspicions or open_emergent(self._state(), pair), changes
 
     def _about(self, pair: PairKey) -> tuple[Sequence[Conflict], Sequence[Change]]:
         """All that is suspected of a pair, also of one whose merge is not run: it is nothing new when it comes out."""
