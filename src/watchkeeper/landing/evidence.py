@@ -119,7 +119,7 @@ class Evidence:
     def _seen(self, whole: Iterable[Answer]) -> dict[str, None]:
         """What failed in runs of everything; that the command fails otherwise is seen in any."""
         seen = {test: None for answer in whole for test in answer.failing}
-        return seen | {COMMAND: None for answer in self.answers if COMMAND in answer.failing}
+        return seen | ({COMMAND: None} if any(COMMAND in answer.failing for answer in self.answers) else {})
 
     def flaky(self) -> tuple[str, ...]:
         """What failed here and passed here."""
