@@ -143,3 +143,15 @@ def test_latencies_in_the_readme_are_the_measured_ones() -> None:
         )
         for count, row in measured.items()
     }  # fmt: skip
+
+
+def test_figures_of_landing_in_the_readme_are_the_measured_ones() -> None:
+    text = (ROOT / "README.md").read_text()
+    cells = json.loads((ROOT / "benchmarks/results/landing.json").read_text())["figures"]["cells"]
+    arms = {"Watchkeeper": "watchkeeper", "bors, batches of 4": "bors-4", "Zuul": "zuul"}
+    for name, slots in (("Watchkeeper", 1), ("bors, batches of 4", 1), ("Zuul", 2), ("Watchkeeper", 2)):
+        wanted = {"rate": 5.0, "slots": slots, "flake": 0.05, "changes": 400, "pair": 0.035}
+        cell = next(each for each in cells if wanted.items() <= each["setting"].items())
+        arm = cell["arms"][arms[name]]
+        told = f"{arm['p50']:.0f} min | {arm['p95']:.0f} min | {100 * arm['false_bounces']:.2f} %"
+        assert f"| {name} | {slots} | {told} |" in text
