@@ -20,3 +20,7 @@ class Followed:
         self.parts: frozenset[ChangeId] = frozenset()  # the sessions' changes, where it is split into those
         self.is_scanned = False
         self.active_at = 0.0
+
+    def is_going(self) -> bool:
+        """What makes it a worktree is gone: its files are being removed, or are about to be."""
+        return not (self.worktree.path / ".git").exists() or not (self.worktree.git_dir / "HEAD").exists()

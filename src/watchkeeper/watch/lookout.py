@@ -154,7 +154,7 @@ class Lookout:
             return Step(needs_survey=True)
         state = followed.checkout.update(paths)
         # Asked afterwards: had git begun before we read, what we read may be half of something.
-        if state is None or is_git_at_work(followed.worktree):
+        if state is None or is_git_at_work(followed.worktree) or followed.is_going():
             return Step(needs_scan=True)
         if state.files == followed.files:
             return Step()
@@ -334,14 +334,14 @@ class Lookout:
     def _scan(self, followed: Followed, worktree: Worktree) -> bool:
         """False where git was at work: what was read may be half of something, and does not count."""
         followed.is_scanned = False
-        if is_git_at_work(worktree):
+        if is_git_at_work(worktree) or followed.is_going():
             return False
         followed.worktree = followed.checkout.worktree = worktree
         head = worktree.head
         base = self._surveyor.merge_base(head, self.target.commit) if head is not None and self.target else None
         lost = self._sharing.begin(worktree, self._clock())
         state = followed.checkout.scan(self._sharing.base_of(worktree.path) or base)
-        if state.head != head or is_git_at_work(worktree):
+        if state.head != head or is_git_at_work(worktree) or followed.is_going():
             return False
         change = msgspec.structs.replace(followed.found.change, head=head, base=base, branch=worktree.branch)
         followed.found = msgspec.structs.replace(followed.found, change=change, worktree=worktree)
