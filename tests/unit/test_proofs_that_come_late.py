@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from watchkeeper.conflicts.lifecycle import State
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.confidence import Confidence
 from watchkeeper.model.conflicts import Conflict, Evidence, Kind, Severity
-from watchkeeper.model.events import ConflictOpened, Event
+from watchkeeper.model.events import ConflictOpened, ConflictProbed, Event
 from watchkeeper.model.findings import Finding
 from watchkeeper.model.ids import ChangeId, ConflictId, Sha
 from watchkeeper.model.probing import LiveTree, Outcome, Proof, UnionProof
@@ -80,11 +82,17 @@ class Watch:
 
     def come_out(self, out: Proof | UnionProof) -> list[str]:
         """What opens, by its sentence."""
+        return [event.conflict.summary for event in self._events(out) if isinstance(event, ConflictOpened)]
+
+    def proved_by(self, out: Proof | UnionProof) -> list[str]:
+        """What it says something of."""
+        return [event.id for event in self._events(out) if isinstance(event, ConflictProbed)]
+
+    def _events(self, out: Proof | UnionProof) -> Sequence[Event]:
         self.prover.out.append(out)
-        events: Sequence[Event] = self.proving.take_finished(
+        return self.proving.take_finished(
             lambda key: (self.suspicions, [change(each) for each in sorted(key)]), self.trees.get
         )
-        return [event.conflict.summary for event in events if isinstance(event, ConflictOpened)]
 
 
 def test_what_was_suspected_and_is_mended_before_its_proof_comes_out_is_nothing_new() -> None:
@@ -129,3 +137,12 @@ def test_what_all_changes_together_break_is_told_where_those_that_break_it_are_a
     out = united(watch, "rate")
     watch.trees = {**BEFORE, C: Sha("c2")}
     assert watch.come_out(out) == ["a and b together: `rate` is not there"]
+
+
+def test_a_clash_of_texts_that_came_meanwhile_is_not_proved_by_the_merge_of_before() -> None:
+    watch = Watch()
+    watch.run()
+    clash = msgspec.structs.replace(TAX, id=ConflictId("c-text"), kind=Kind.TEXT, rule="text")
+    watch.suspicions, watch.trees = [RATE, clash], AFTER
+    watch.run()
+    assert watch.proved_by(proof("rate", "tax")) == ["c-rate"]

@@ -215,9 +215,14 @@ class Proving:
 
 
 def _told(proof: Proof, suspicions: Sequence[Conflict], emergent: Sequence[Conflict], known: State) -> list[Event]:
-    """What is said of the suspicions and what is emergent, where it is news."""
+    """What is said of the suspicions and what is emergent, where it is news.
+
+    Of a clash of texts a merge says nothing: where it ran, there was none yet.
+    """
     events = _told_emergent(emergent, proof, known)
     for conflict in suspicions:
+        if conflict.kind is Kind.TEXT:
+            continue
         own = attach_proof(conflict, proof)
         if _is_news(known.conflicts.get(conflict.id), own):
             events.append(ConflictProbed(conflict.id, own))
