@@ -64,6 +64,7 @@ class Crew:
         self._stop, self._rest_of_work = threading.Event(), threading.Event()
         self.is_up = threading.Event()
         self._trees = 0
+        self._split: set[Path] = set()  # worktrees in which one session began before another was known to be over
         self._read_to = Seq(0)
         self._at_work: dict[SessionId, str] = {}
         count = 5 * (10 + round(minutes * _A_MINUTE / pace.plan[0] / 4))
@@ -105,16 +106,20 @@ class Crew:
     def restart(self, *, kill: bool) -> None:
         """End the daemon, with all sessions at work, and start it anew after a moment without.
 
-        A kill comes between two calls: who was just being told may be told again after one, by design.
+        A kill comes between two calls: who was just being told may be told again after one, by design. So does any
+        end for those whose worktree was split once: what is saved there while no daemon runs is nobody's, by design.
         """
         self.is_up.clear()
-        with ExitStack() as held:
-            for each in self.live if kill else ():
-                held.enter_context(each.lock)
-            self.daemon.end(kill=kill)
-        self.counts["daemon killed" if kill else "daemon restarted"] += 1
-        time.sleep(1.0)
-        self.daemon.start(1)
+        with ExitStack() as silent:
+            for each in [each for each in self.live if each.tree in self._split]:
+                silent.enter_context(each.lock)
+            with ExitStack() as held:
+                for each in self.live if kill else ():
+                    held.enter_context(each.lock)
+                self.daemon.end(kill=kill)
+            self.counts["daemon killed" if kill else "daemon restarted"] += 1
+            time.sleep(1.0)
+            self.daemon.start(1)
         now = time.monotonic()
         for plan in self.plans:
             for each in plan.expected:
@@ -250,6 +255,7 @@ class Crew:
             self.counts["session killed" if is_kill else "session ended"] += 1
             if is_kill and not is_fresh and self.dice.random() < 0.3:
                 self.counts["session started anew at once"] += 1
+                self._split.add(agent.tree)
             elif self.is_up.is_set():
                 self._until(lambda: not self._is_at_work(agent), f"{agent.name} is over")
         tree = agent.tree

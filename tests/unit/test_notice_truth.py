@@ -171,6 +171,31 @@ def _conflict(seen: Evidence) -> Conflict:
     )  # fmt: skip
 
 
+def meet_again(scene: Scene, other: Agent) -> None:
+    """A second meeting of the first session that stands."""
+    plan = Plan(0, "write-write", (103, 104), ("major",), made=MADE + 4, made_wall=MADE + 4)
+    plan.expected = [Expected(scene.one, [other], MADE + 4, MADE + 4), Expected(other, [scene.one], MADE + 4, MADE + 4)]
+    scene.plans.append(plan)
+    scene.tell(scene.one, text(f"claude-{other.name[-1]}", number=103), MADE + 5)
+    scene.tell(other, text("claude-0", number=103), MADE + 5)
+    both = text(f"claude-{other.name[-1]}", conflict="c-3").replace("rate_101", "rate_101 and rate_103")
+    scene.tell(scene.one, both, MADE + 6)
+
+
+def test_one_conflict_of_two_meetings_that_stand_between_the_same_is_none_that_was_not_planned() -> None:
+    scene = Scene()
+    meet_again(scene, scene.two)
+    verdict = scene.judge()
+    assert verdict.sentences == []
+    assert verdict.of_several == 1
+
+
+def test_one_conflict_of_two_meetings_with_different_others_is_a_fault() -> None:
+    scene = Scene()
+    meet_again(scene, scene.third)
+    assert dict(scene.judge().faults) == {"wrong_party": 1}
+
+
 @pytest.mark.parametrize(
     ("spoil", "faults"),
     [
