@@ -225,6 +225,22 @@ def test_a_conflict_that_flickers_is_told_once_and_one_that_comes_back_later_aga
     assert queued(book.decide()) == [("codex-1", "major"), ("goose-1", "major")]
 
 
+def test_a_conflict_that_opens_again_at_another_place_is_told_at_once(book: Book) -> None:
+    book.add(ConflictOpened(conflict()))
+    book.decide()
+    book.deliver(ONE)
+    book.deliver(TWO)
+    book.add(ConflictClosed(ID, CloseReason.RESOLVED))
+    book.decide()
+    summary = "dual-write and mirror both modify drop_stage"
+    book.add(
+        ConflictOpened(
+            msgspec.structs.replace(conflict(), subjects=("engine.stages:drop_stage", "x.py"), summary=summary)
+        )
+    )
+    assert queued(book.decide()) == [("codex-1", "major"), ("goose-1", "major")]
+
+
 def text_of(state: ConflictState, *, others: tuple[Session, ...] = (TWO,)) -> str:
     return notice_text(state, A, others, Millis(600_000), conflict_verb="watchkeeper conflicts")
 

@@ -9,7 +9,7 @@ from watchkeeper.conflicts.lifecycle import ConflictState, NoticeState, State, S
 from watchkeeper.conflicts.notice import notice_id, notice_text, returned_id, returned_text
 from watchkeeper.model.agents import Heed, Notice, Session, SessionId
 from watchkeeper.model.changes import Change, Source
-from watchkeeper.model.conflicts import Severity
+from watchkeeper.model.conflicts import Conflict, Severity
 from watchkeeper.model.events import Event, NoticeQueued, NoticeSettled
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis
 from watchkeeper.model.probing import Outcome
@@ -71,7 +71,7 @@ def _told(state: State, now: Millis) -> dict[tuple[SessionId, ConflictId | None]
     """The gravest that each session was told, or is about to be told, of each conflict as long as it stands.
 
     One that was over and has opened again is news, a minute after it was over: what flickers while somebody types is
-    told once.
+    told once. So it is at once where it is about something else by then.
     """
     found: dict[tuple[SessionId, ConflictId | None], int] = {}
     for each in state.notices.values():
@@ -87,7 +87,15 @@ def _is_past(each: NoticeState, state: State, now: Millis) -> bool:
     conflict = state.conflicts.get(each.notice.conflict) if each.notice.conflict is not None else None
     if conflict is None or each.settled_at is None or each.heed is Heed.UNANSWERED:
         return False
-    return conflict.opened_at >= each.settled_at and now - each.settled_at >= _AGAIN_MS
+    if conflict.opened_at < each.settled_at:
+        return False
+    return now - each.settled_at >= _AGAIN_MS or _is_elsewhere(conflict.conflict, each.notice.text)
+
+
+def _is_elsewhere(conflict: Conflict, said: str) -> bool:
+    """It is about nothing that was named: two changes may clash in one file at one place, and then at another."""
+    names = [subject.rpartition(":")[2].rpartition(".")[2] for subject in conflict.subjects if ":" in subject]
+    return bool(names) and not any(name in said for name in names)
 
 
 def _notice(
