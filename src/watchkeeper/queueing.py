@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,10 +23,12 @@ from watchkeeper.app import (
     open_analysis,
     open_cache,
     open_log,
+    project_files,
     read_state,
 )
 from watchkeeper.model.errors import UsageError, WatchkeeperError
 from watchkeeper.model.probing import Outcome as Proved
+from watchkeeper.record.config import find_user_file, load_settings
 from watchkeeper.record.lock import ProcessLock
 from watchkeeper.repos.target import Target
 
@@ -123,6 +125,19 @@ def open_landing(place: Place) -> Iterator[Landing]:
             yield Landing(analysis, book, desk, workshop, gate, policy, lock, target)
         finally:
             lock.release()
+
+
+def settings_are(place: Place, environ: Mapping[str, str]) -> Callable[[], bool]:
+    """Whether the configuration still is what it was when ``place`` was found; no, where it cannot be read any more."""
+    files = [find_user_file(environ), *project_files(place.repository)]
+
+    def is_current() -> bool:
+        try:
+            return load_settings(files, environ).config == place.config
+        except WatchkeeperError:
+            return False
+
+    return is_current
 
 
 def submit(place: Place, landing: Landing, name: str, *, issue: str, folder: Path) -> EntryId:

@@ -225,6 +225,21 @@ def test_a_change_of_more_risk_than_a_person_allows_waits_for_him(git_repo: GitR
     assert "its risk is" in landed["weaker/1"]["reason"]
 
 
+def test_what_a_landing_changes_of_the_test_command_has_to_hold_for_the_next_ones(
+    git_repo: GitRepo, verbs: Verbs
+) -> None:
+    begin(git_repo, {**SHOP, "strict.py": "RATE = 2\n"})
+    text = (git_repo.path / "watchkeeper.toml").read_text()
+    strict = text.replace("-p no:cacheprovider", "-p no:cacheprovider && grep -q 'RATE = 2' strict.py")
+    finish(git_repo, "strict", {"watchkeeper.toml": strict})
+    finish(git_repo, "loose", {"strict.py": "RATE = 3\n"})
+
+    landed = verbs.land("strict", "loose")
+
+    assert landed["strict/1"]["state"] == "landed"
+    assert landed["loose/1"]["state"] == "bounced"
+
+
 def test_a_worktree_with_uncommitted_work_is_refused(git_repo: GitRepo, verbs: Verbs) -> None:
     begin(git_repo, SHOP)
     tree = git_repo.worktree("work", "work")

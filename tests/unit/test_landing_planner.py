@@ -400,3 +400,16 @@ def test_with_lanes_main_stays_green_where_only_those_break_each_other_that_have
     landed = [entry for entries in world.landings for entry in entries]
     assert len(landed) == len(set(landed))
     assert set(landed) | set(world.bounced) == set(NAMES)
+
+
+def test_what_changes_the_settings_is_run_by_itself_and_nothing_behind_it_before_it_landed() -> None:
+    world = World(Policy(slots=3))
+    world.arrive(A)
+    world.record(EntryQueued(Entry(B, ChangeId("b"), Sha(B), world.queue.tip, paths=("watchkeeper.toml",))))
+    world.arrive(C)
+
+    world.step()
+
+    assert [ask.candidate.entries for ask in world.running.values()] == [(A,)]
+    world.settle()
+    assert world.landings == [(A,), (B,), (C,)]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +21,14 @@ from watchkeeper.cli.options import json_option, repo_option
 from watchkeeper.cli.output import find_terminal, say, show, show_document
 from watchkeeper.cli.queue_words import outcome_document, outcome_lines, red_lines
 from watchkeeper.cli.verb import verb
+from watchkeeper.landing.driver import SettingsChangedError
 from watchkeeper.landing.serving import QueueService, begin_before
 from watchkeeper.landing.view import find_red, is_decided
 from watchkeeper.model.landing import CandidateBuilt
-from watchkeeper.queueing import find_outcomes, open_landing, submit, submit_revert
+from watchkeeper.queueing import find_outcomes, open_landing, settings_are, submit, submit_revert
 
 if TYPE_CHECKING:
+    from watchkeeper.app import Place
     from watchkeeper.model.landing import EntryId, LandingEvent
     from watchkeeper.queueing import Landing
 
@@ -67,39 +72,47 @@ def command(
     that breaks something together with another goes back, with the other named. Exit code 0 where all landed (or were
     queued), 1 where one went back or waits for a person.
     """
+    if serve:
+        return _serve(folder)
     place = find_place(folder, os.environ)
     with open_landing(place) as landing:
-        service = _service(landing, quiet=as_json or serve)
-        if serve:
-            return _serve(service)
+        entries: list[EntryId] = []
         if from_main:
             since_commit = place.repository.resolve(since) if since is not None else None
             begin_before(landing.book, landing.workshop, since_commit)
-            entries: list[EntryId] = []
         elif revert is not None:
             entries = [submit_revert(landing, revert)]
         else:
             names = changes or (str(place.repository.found_at),)
             entries = [submit(place, landing, name, issue=issue, folder=folder) for name in names]
-        has_daemon = is_answering(find_socket(place))  # one that was killed leaves its socket
-        if waits or (waits is None and not has_daemon):
-            service.run(lambda: is_decided(landing.book.queue, entries))
-        rows = find_outcomes(landing, entries)
-        red = find_red(landing.book.queue, landing.desk.history())
-        if as_json:
-            documents = [outcome_document(row) for row in rows]
-            show_document({"project": place.project, "entries": documents, "red": red})
-        else:
-            lines = [line for row in rows for line in outcome_lines(row)]
-            if from_main and red is None and landing.book.queue.tip is not None:
-                lines.append(f"the target branch passes everything at {landing.book.queue.tip[:10]}")
-            revert_verb = f"watchkeeper land --revert {red.entries[-1]}" if red is not None and red.revert else ""
-            show([*lines, *red_lines(red)], revert_verb or "watchkeeper queue")
-    has_failed = any(row.state in {"bounced", "held"} for row in rows) or landing.book.queue.halted is not None
+    has_daemon = is_answering(find_socket(place))  # one that was killed leaves its socket
+    is_waiting = waits or (waits is None and not has_daemon)
+    while True:
+        place = find_place(folder, os.environ)
+        with open_landing(place) as landing, suppress(SettingsChangedError):
+            landing.book.refresh()
+            if is_waiting:
+                service = _service(place, landing, quiet=as_json)
+                service.run(partial(is_decided, landing.book.queue, entries))
+            return _report(landing, entries, from_main=from_main, as_json=as_json)
+
+
+def _report(landing: Landing, entries: Sequence[EntryId], *, from_main: bool, as_json: bool) -> int:
+    rows = find_outcomes(landing, entries)
+    queue, red = landing.book.queue, find_red(landing.book.queue, landing.desk.history())
+    if as_json:
+        show_document({"entries": [outcome_document(row) for row in rows], "red": red})
+    else:
+        lines = [line for row in rows for line in outcome_lines(row)]
+        if from_main and red is None and queue.tip is not None:
+            lines.append(f"the target branch passes everything at {queue.tip[:10]}")
+        revert_verb = f"watchkeeper land --revert {red.entries[-1]}" if red is not None and red.revert else ""
+        show([*lines, *red_lines(red)], revert_verb or "watchkeeper queue")
+    has_failed = any(row.state in {"bounced", "held"} for row in rows) or queue.halted is not None
     return Exit.FOUND if has_failed else Exit.NOTHING
 
 
-def _service(landing: Landing, *, quiet: bool) -> QueueService:
+def _service(place: Place, landing: Landing, *, quiet: bool) -> QueueService:
     terminal = find_terminal(sys.stderr, os.environ)
 
     def tell(event: LandingEvent) -> None:
@@ -114,19 +127,26 @@ def _service(landing: Landing, *, quiet: bool) -> QueueService:
         landing.lock,
         clock=now,
         on_event=tell,
+        is_current=settings_are(place, os.environ),
     )
 
 
-def _serve(service: QueueService) -> int:
-    """Drive the queue until whoever started us is gone: our input ends with it."""
-    over = threading.Event()
+def _serve(folder: Path) -> int:
+    """Drive the queue until whoever started us is gone: our input ends with it. Begins anew with other settings."""
+    over, awake = threading.Event(), list[QueueService]()
 
     def listen() -> None:
         while sys.stdin.buffer.read(1):
             pass
         over.set()
-        service.wake()
+        for service in awake:
+            service.wake()
 
     threading.Thread(target=listen, daemon=True).start()
-    service.run(over.is_set)
+    while not over.is_set():
+        place = find_place(folder, os.environ)
+        with open_landing(place) as landing, suppress(SettingsChangedError):
+            service = _service(place, landing, quiet=True)
+            awake[:] = [service]
+            service.run(over.is_set)
     return Exit.NOTHING

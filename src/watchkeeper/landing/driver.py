@@ -54,6 +54,10 @@ _MOST_PAUSE_MS = 600_000
 _US = "watchkeeper"
 
 
+class SettingsChangedError(Exception):
+    """The commands or the way of landing are other ones now: whoever drives has to begin anew with them."""
+
+
 class Statistics(msgspec.Struct, frozen=True):
     """What the driver did since it began. ``problem`` is why nothing goes on, where that is so."""
 
@@ -86,7 +90,10 @@ class Driver:
         *,
         on_ended: Callable[[], None] = lambda: None,
         on_event: Callable[[LandingEvent], None] = lambda _event: None,
+        is_current: Callable[[], bool] = lambda: True,
     ) -> None:
+        """``is_current``: what has to hold is still what ``gate`` asks for; where it is not, nothing lands."""
+        self._is_current = is_current
         self._book = book
         self._workshop = workshop
         self._gate = gate
@@ -178,7 +185,9 @@ class Driver:
         if not self._decide((began,)):
             return
         entries = tuple(self._entries(ask.candidate.entries))
-        question = Question(ask.candidate.onto, entries, ask.tree, ask.tests, attempt)
+        question = Question(
+            ask.candidate.onto, entries, ask.tree, ask.tests, attempt, must_exist=ask.purpose is Purpose.AGAIN
+        )
         cancel = threading.Event()
         future = self._pool.submit(self._gate.ask, question, cancel)
         self._running[run] = _Running(cancel, future, self._clock())
@@ -203,6 +212,8 @@ class Driver:
         return bool(ended)
 
     def _land(self, land: Land) -> None:
+        if not self._is_current():
+            raise SettingsChangedError
         entries = self._entries(land.entries)
         commit = self._workshop.commit(land.onto, entries, land.tree, self._gate.digest)
         if isinstance(commit, NotMoved):

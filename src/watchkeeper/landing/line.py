@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 from watchkeeper.landing.evidence import Evidence, Standing
 from watchkeeper.landing.plan import Ask, Build, Land
-from watchkeeper.landing.policy import Policy, batch_size, is_starving, is_worth_it
+from watchkeeper.landing.policy import SETTINGS, Policy, batch_size, is_starving, is_worth_it
 from watchkeeper.landing.queue import Queue
 from watchkeeper.landing.waiters import Waiter
 from watchkeeper.model.ids import Sha
@@ -147,8 +148,14 @@ def next_cuts(queue: Queue, line: Sequence[Waiter], spine: tuple[EntryId, ...], 
     left = [each for each in line if each.entry.id not in taken]
     left.sort(key=lambda each: not is_starving(each.passed_over))
     asks: list[Ask] = []
+    if any(_changes_settings(queue, entry) for entry in spine):
+        return Next()
     while free > 0 and left and is_worth_it(len(spine), queue.rate):
         size = min(batch_size(queue.rate, policy), math.ceil(len(left) / free))
+        if _changes_settings(queue, left[0].entry.id):
+            size = 1
+        else:
+            left = list(takewhile(lambda each: not _changes_settings(queue, each.entry.id), left))
         picked, builds = _pick(queue, Candidate(tip, spine), left, size)
         if builds:
             return Next(tuple(builds), tuple(asks))
@@ -164,7 +171,14 @@ def next_cuts(queue: Queue, line: Sequence[Waiter], spine: tuple[EntryId, ...], 
             break  # it was asked before, under another name: it is judged as a cut first
         asks.append(Ask(candidate, tree, (), Purpose.LAND))
         free -= 1
+        if any(_changes_settings(queue, entry) for entry in picked):
+            break
     return Next((), tuple(asks))
+
+
+def _changes_settings(queue: Queue, entry: EntryId) -> bool:
+    """What comes behind it has to pass what it asks for: it lands by itself, before anything behind it is run."""
+    return entry in queue.entries and SETTINGS in queue.entries[entry].entry.paths
 
 
 def _pick(

@@ -9,6 +9,10 @@ _MOST_PASSED_OVER = 3
 _WORTH = 0.1
 
 
+SETTINGS = "watchkeeper.toml"
+"""The file that says what has to hold of a tree."""
+
+
 class Policy(msgspec.Struct, frozen=True):
     """``slots`` runs may go on at once. ``batch`` 0: as large as the rate of bounces allows, else at most so many.
 

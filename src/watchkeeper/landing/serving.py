@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from watchkeeper.landing.book import Book
-from watchkeeper.landing.driver import Driver
+from watchkeeper.landing.driver import Driver, SettingsChangedError
 from watchkeeper.landing.policy import Policy
 from watchkeeper.landing.ports import Gate, Workshop
 from watchkeeper.model.errors import UsageError
@@ -54,7 +54,9 @@ class QueueService:
         *,
         clock: Callable[[], Millis],
         on_event: Callable[[LandingEvent], None] = lambda _event: None,
+        is_current: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._is_current = is_current
         self._book = book
         self._workshop = workshop
         self._gate = gate
@@ -68,7 +70,7 @@ class QueueService:
         """Until ``is_done``, which is asked after everything that happens and twice a second.
 
         Whoever holds the lock drives; where its holder ends, another one goes on. Raises WatchkeeperError where the log
-        cannot be used.
+        cannot be used, SettingsChangedError where the configuration is another one now.
         """
         while not is_done():
             if may_drive and self._lock.acquire():
@@ -91,10 +93,13 @@ class QueueService:
             self._clock,
             on_ended=self.wake,
             on_event=self._on_event,
+            is_current=self._is_current,
         )
         try:
             driver.recover()
             while not is_done():
+                if not self._is_current():
+                    raise SettingsChangedError
                 if not driver.step():
                     self._sleep()
         finally:

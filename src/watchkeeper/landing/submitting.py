@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import msgspec
 
 from watchkeeper.landing.book import Book
 from watchkeeper.landing.entering import enter, find_waiting, next_revision
-from watchkeeper.model.errors import UsageError
+from watchkeeper.landing.queue import Queue
+from watchkeeper.model.errors import GitError, UsageError
 from watchkeeper.model.events import Recorded
 from watchkeeper.model.ids import ChangeId, Sha
 from watchkeeper.model.landing import Bounce, Entry, EntryBounced, EntryId, EntryQueued, LandingEvent, Vanished
@@ -19,6 +21,7 @@ from watchkeeper.repos.repository import Repository
 from watchkeeper.repos.vanishing import vanished_between
 
 _MOST_VANISHED = 200
+_MOST_TRIES = 5
 
 
 class Finished(msgspec.Struct, frozen=True):
@@ -56,8 +59,8 @@ class Desk:
     ) -> tuple[EntryId, tuple[LandingEvent, ...]]:
         """Queue a change for the target branch, which is at ``onto``; its id, and what was recorded.
 
-        The same commit is not queued twice: nothing is
-        recorded then. Raises UsageError where there is nothing to land, GitError, WatchkeeperError.
+        The same commit is not queued twice: nothing is recorded then.
+        Raises UsageError where there is nothing to land, GitError, WatchkeeperError.
         """
         self._book.refresh()
         waiting = find_waiting(self._book.queue, finished.change)
@@ -70,16 +73,28 @@ class Desk:
                 hint="commit the work first: git add -A && git commit",
                 facts={"change": finished.change, "head": finished.head},
             )
-        past = _Past(self.history())
-        # Whoever was killed between keeping a commit and queueing it left a revision's name taken.
-        taken = {entry for entry, commit in kept_changes(self._hub).items() if commit != finished.head}
-        entry, reasons = judge(self._entry(finished, onto, next_revision(finished.change, past.ids | taken)))
-        keep_change(self._hub, self._source, entry.id, entry.head, onto)
-        vanished = self._find_vanished(entry, past)
-        events = self._book.tell_if(
-            lambda queue: enter(queue, entry, waits=_with_vanished(reasons, vanished), vanished=vanished)
+        for _ in range(_MOST_TRIES):
+            past = _Past(self.history())
+            # Whoever was killed between keeping a commit and queueing it left a revision's name taken.
+            taken = {entry for entry, commit in kept_changes(self._hub).items() if commit != finished.head}
+            entry, reasons = judge(self._entry(finished, onto, next_revision(finished.change, past.ids | taken)))
+            try:
+                keep_change(self._hub, self._source, entry.id, entry.head, onto)
+            except GitError as error:
+                if error.slug != "entry-kept":
+                    raise
+                continue  # somebody else took the name meanwhile
+            vanished = self._find_vanished(entry, past)
+            waits = _with_vanished(reasons, vanished)
+            events = self._book.tell_if(partial(_enter_anew, entry=entry, waits=waits, vanished=vanished))
+            if events or find_waiting(self._book.queue, finished.change) is not None:
+                return entry.id, events
+        raise UsageError(
+            f"{finished.change} is queued by others again and again",
+            slug="not-in-queue",
+            hint="watchkeeper queue",
+            facts={"change": finished.change},
         )
-        return entry.id, events
 
     def _entry(self, finished: Finished, onto: Sha, identity: EntryId) -> Entry:
         base = self._repository.merge_base(finished.head, onto)
@@ -116,6 +131,14 @@ class Desk:
             if not line.is_spacing
         ]
         return tuple(found[:_MOST_VANISHED])
+
+
+def _enter_anew(
+    queue: Queue, *, entry: Entry, waits: Sequence[str], vanished: Sequence[Vanished]
+) -> tuple[LandingEvent, ...]:
+    """Nothing where the revision's name was taken by somebody else meanwhile."""
+    known = queue.entries.get(entry.id)
+    return () if known is not None else enter(queue, entry, waits=waits, vanished=vanished)
 
 
 def _with_vanished(reasons: tuple[str, ...], vanished: tuple[Vanished, ...]) -> tuple[str, ...]:

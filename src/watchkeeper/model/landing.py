@@ -350,7 +350,8 @@ class Question(msgspec.Struct, frozen=True):
     """What the gate is asked: whether ``tree``, which is ``entries`` on the commit ``onto``, holds.
 
     ``tests`` empty: everything. ``attempt`` tells questions of the same apart: an earlier answer that somebody
-    remembers counts only where it is 0.
+    remembers counts only where it is 0. ``must_exist``: the tests were run on this very tree before; one that is not
+    there any more did not pass.
     """
 
     onto: Sha
@@ -358,6 +359,7 @@ class Question(msgspec.Struct, frozen=True):
     tree: Sha
     tests: tuple[str, ...] = ()
     attempt: int = 0
+    must_exist: bool = False
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -138,13 +138,14 @@ class TreeGate:
         selection = EVERYTHING
         if named:
             files = self._files(question.tree, named)
-            if not files:
+            if not files and not question.must_exist:
                 return Answer(Verdict.PASSED)  # who has no such test has nothing that could fail
             selection = Selection(files, named)
         selection = msgspec.structs.replace(selection, attempt=question.attempt)
         ran = self._runner.run(check, question.tree, selection, cancel=cancel)
         is_cut = runs_pytest(check.command) and ran.exit_code not in _PYTEST_ENDED
-        return _judge(ran, named, is_whole=not question.tests, is_cut=is_cut and not named)
+        answer = _judge(ran, named, is_whole=not question.tests, is_cut=is_cut and not named)
+        return _with_missing(answer, ran, named) if question.must_exist else answer
 
     def _files(self, tree: Sha, tests: Sequence[str]) -> tuple[str, ...]:
         """The files of the tests, which are named as the runner names them: it may be from a folder further in."""
@@ -190,6 +191,15 @@ def _judge(ran: Ran, asked: Sequence[str], *, is_whole: bool, is_cut: bool) -> A
     if is_cut and failed:
         failed = {COMMAND: f"it ended with {ran.exit_code} before all tests had run", **failed}
     return _answer(failed)
+
+
+def _with_missing(answer: Answer, ran: Ran, asked: Sequence[str]) -> Answer:
+    """What was run on this tree before and is not there any more (left out, renamed at random) did not pass."""
+    there = {test.name for test in ran.tests}
+    missing = {name: "it was not run again" for name in asked if name not in there and name not in answer.failing}
+    if not missing or answer.verdict not in (Verdict.PASSED, Verdict.FAILED):
+        return answer
+    return _answer({**{name: answer.details.get(name, "") for name in answer.failing}, **missing})
 
 
 def _said(test: TestResult) -> str:
