@@ -240,6 +240,17 @@ def test_what_a_landing_changes_of_the_test_command_has_to_hold_for_the_next_one
     assert landed["loose/1"]["state"] == "bounced"
 
 
+def test_one_that_is_refused_keeps_nobody_else_from_landing(git_repo: GitRepo, verbs: Verbs) -> None:
+    begin(git_repo, SHOP)
+    finish(git_repo, "readme", {"README.md": "a shop\n"})
+
+    document = verbs("land", "main", "readme")
+
+    assert [each["state"] for each in document["entries"]] == ["landed"]
+    assert [each["slug"] for each in document["refused"]] == ["nothing-to-land"]
+    assert verbs.code == 1
+
+
 def test_a_worktree_with_uncommitted_work_is_refused(git_repo: GitRepo, verbs: Verbs) -> None:
     begin(git_repo, SHOP)
     tree = git_repo.worktree("work", "work")

@@ -18,12 +18,13 @@ from watchkeeper.cli.daemon import is_answering
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.landing_words import describe_landing
 from watchkeeper.cli.options import json_option, repo_option
-from watchkeeper.cli.output import find_terminal, say, show, show_document
+from watchkeeper.cli.output import find_terminal, printable, say, show, show_document
 from watchkeeper.cli.queue_words import outcome_document, outcome_lines, red_lines
 from watchkeeper.cli.verb import verb
 from watchkeeper.landing.driver import SettingsChangedError
 from watchkeeper.landing.serving import QueueService, begin_before
 from watchkeeper.landing.view import find_red, is_decided
+from watchkeeper.model.errors import UsageError
 from watchkeeper.model.landing import CandidateBuilt
 from watchkeeper.queueing import find_outcomes, open_landing, settings_are, submit, submit_revert
 
@@ -77,6 +78,7 @@ def command(
     place = find_place(folder, os.environ)
     with open_landing(place) as landing:
         entries: list[EntryId] = []
+        refused: list[UsageError] = []
         if from_main:
             since_commit = place.repository.resolve(since) if since is not None else None
             begin_before(landing.book, landing.workshop, since_commit)
@@ -84,7 +86,13 @@ def command(
             entries = [submit_revert(landing, revert)]
         else:
             names = changes or (str(place.repository.found_at),)
-            entries = [submit(place, landing, name, issue=issue, folder=folder) for name in names]
+            for name in names:
+                try:
+                    entries.append(submit(place, landing, name, issue=issue, folder=folder))
+                except UsageError as error:
+                    refused.append(error)
+            if refused and not entries:
+                raise refused[0]
     has_daemon = is_answering(find_socket(place))  # one that was killed leaves its socket
     is_waiting = waits or (waits is None and not has_daemon)
     while True:
@@ -94,21 +102,25 @@ def command(
             if is_waiting:
                 service = _service(place, landing, quiet=as_json)
                 service.run(partial(is_decided, landing.book.queue, entries))
-            return _report(landing, entries, from_main=from_main, as_json=as_json)
+            return _report(landing, entries, refused, from_main=from_main, as_json=as_json)
 
 
-def _report(landing: Landing, entries: Sequence[EntryId], *, from_main: bool, as_json: bool) -> int:
+def _report(
+    landing: Landing, entries: Sequence[EntryId], refused: Sequence[UsageError], *, from_main: bool, as_json: bool
+) -> int:
     rows = find_outcomes(landing, entries)
     queue, red = landing.book.queue, find_red(landing.book.queue, landing.desk.history())
     if as_json:
-        show_document({"entries": [outcome_document(row) for row in rows], "red": red})
+        told = [{"slug": each.slug, "message": each.message, "hint": each.hint} for each in refused]
+        show_document({"entries": [outcome_document(row) for row in rows], "red": red, "refused": told})
     else:
-        lines = [line for row in rows for line in outcome_lines(row)]
+        lines = [f"not queued: {printable(each.message)} ({printable(each.hint)})" for each in refused]
+        lines += [line for row in rows for line in outcome_lines(row)]
         if from_main and red is None and queue.tip is not None:
             lines.append(f"the target branch passes everything at {queue.tip[:10]}")
         revert_verb = f"watchkeeper land --revert {red.entries[-1]}" if red is not None and red.revert else ""
         show([*lines, *red_lines(red)], revert_verb or "watchkeeper queue")
-    has_failed = any(row.state in {"bounced", "held"} for row in rows) or queue.halted is not None
+    has_failed = bool(refused) or any(row.state in {"bounced", "held"} for row in rows) or queue.halted is not None
     return Exit.FOUND if has_failed else Exit.NOTHING
 
 
