@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-import time
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -73,12 +74,19 @@ def _newest(place: Place, since: Millis | None, conflict: str | None, limit: int
 
 def _follow(place: Place, after: Seq, subject: str, terminal: Terminal, *, as_json: bool) -> None:
     """Asks the log four times a second: a store that several processes write has no cheaper news on every engine."""
-    with open_log(place.home) as log:
-        while True:
-            events = tuple(log.read(place.project, after=after, subject=subject))
-            _print(events, terminal, as_json=as_json)
-            after = events[-1].seq if events else after
-            time.sleep(_POLL_S)
+    over = threading.Event()
+    # An interrupt is noted and met here: raised anywhere, it may fall into a finalizer of the database's, and be lost.
+    before = signal.signal(signal.SIGINT, lambda *_: over.set())
+    try:
+        with open_log(place.home) as log:
+            while not over.is_set():
+                events = tuple(log.read(place.project, after=after, subject=subject))
+                _print(events, terminal, as_json=as_json)
+                after = events[-1].seq if events else after
+                over.wait(_POLL_S)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    raise KeyboardInterrupt
 
 
 def _print(events: Iterable[Recorded], terminal: Terminal, *, as_json: bool) -> None:
