@@ -109,3 +109,31 @@ def test_a_run_that_was_cut_short_is_forgotten_where_everything_passes_the_secon
 def test_the_command_passes_only_where_nothing_fails() -> None:
     assert not evidence(((), FAILED, ("a",))).passes((COMMAND,))
     assert evidence(((), PASSED, ())).passes((COMMAND,))
+
+
+def test_a_run_that_was_cut_before_the_tests_says_nothing_of_them() -> None:
+    found = Evidence()
+    found.add((), FAILED, ("[locks] hangs",), is_cut=True)
+
+    assert found.standing() is Standing.SUSPECT
+    assert not found.passes(("test_it",))
+
+
+def test_what_was_cut_twice_for_the_same_fails() -> None:
+    found = Evidence()
+    found.add((), FAILED, ("[locks] hangs",), is_cut=True)
+    found.add(("[locks] hangs",), FAILED, ("[locks] hangs",))
+
+    assert found.standing() is Standing.FAILS
+    assert found.failing() == ("[locks] hangs",)
+
+
+def test_a_finding_that_is_gone_the_second_time_lets_no_tree_pass_whose_tests_never_ran() -> None:
+    found = Evidence()
+    found.add((), FAILED, ("[locks] hangs",), is_cut=True)
+    found.add(("[locks] hangs",), PASSED, ())
+
+    assert found.standing() is Standing.UNKNOWN
+
+    found.add((), FAILED, ("test_it",))
+    assert found.standing() is Standing.SUSPECT

@@ -208,7 +208,8 @@ class Driver:
             del self._running[run]
             answer = each.future.result()
             wall = self._clock() - each.since
-            self._tell(RunEnded(run, answer.verdict, answer.failing, answer.reason, wall, answer.details))
+            said = RunEnded(run, answer.verdict, answer.failing, answer.reason, wall, answer.details, answer.is_cut)
+            self._tell(said)
         return bool(ended)
 
     def _land(self, land: Land) -> None:

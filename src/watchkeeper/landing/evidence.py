@@ -16,16 +16,20 @@ from watchkeeper.model.landing import CAN_RUN, COMMAND, Verdict
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """One run that ended: what was asked (``tests`` empty: everything), what failed."""
+    """One run that ended: what was asked (``tests`` empty: everything), what failed.
+
+    ``is_cut``: what failed was enough, and nothing is said of all else.
+    """
 
     tests: tuple[str, ...]
     verdict: Verdict
     failing: tuple[str, ...]
+    is_cut: bool = False
 
 
 def _is_passed(test: str, answer: Answer) -> bool:
     """Whether a run in whose failures it is not says that it passed. The whole command passed where nothing failed."""
-    if CAN_RUN in answer.failing:
+    if CAN_RUN in answer.failing or answer.is_cut:
         return False
     if test == CAN_RUN or test in answer.tests:
         return test != COMMAND or not answer.failing
@@ -52,7 +56,13 @@ class Evidence:
         self._standing: Standing | None = None
 
     def add(
-        self, tests: Sequence[str], verdict: Verdict, failing: Iterable[str], details: Mapping[str, str] | None = None
+        self,
+        tests: Sequence[str],
+        verdict: Verdict,
+        failing: Iterable[str],
+        details: Mapping[str, str] | None = None,
+        *,
+        is_cut: bool = False,
     ) -> None:
         """A run ended with something to say."""
         self.details.update(details or {})
@@ -60,7 +70,7 @@ class Evidence:
         if verdict is Verdict.FAILED and not failed:  # it says that it failed, not with what
             failed = (CAN_RUN,)
         self._standing = None
-        self.answers.append(Answer(tuple(tests), verdict, self._only_asked(tests, failed)))
+        self.answers.append(Answer(tuple(tests), verdict, self._only_asked(tests, failed), is_cut))
 
     def _only_asked(self, tests: Sequence[str], failed: tuple[str, ...]) -> tuple[str, ...]:
         """Where more was run than asked, and more fails than anybody knew, the first run did not come to its end."""
@@ -110,7 +120,7 @@ class Evidence:
 
     @property
     def is_asked_everything(self) -> bool:
-        return any(not answer.tests for answer in self.answers)
+        return any(not answer.tests and not answer.is_cut for answer in self.answers)
 
     def failing(self) -> tuple[str, ...]:
         """What failed in a run of everything and never passed here."""
@@ -137,11 +147,11 @@ class Evidence:
 
     def _judge(self) -> Standing:
         told = [answer for answer in self.answers if not answer.tests and CAN_RUN not in answer.failing]
-        if not told:
+        left = self.fails(self._seen(told))
+        if not left and all(answer.is_cut for answer in told):  # no run of everything came to its end
             if not self.is_asked_everything:
                 return Standing.UNKNOWN
             return Standing.FAILS if self.fails((CAN_RUN,), 2) else Standing.SUSPECT
-        left = self.fails(self._seen(told))
         if not left:
             return Standing.PASSES
         return Standing.FAILS if len(self.fails(left, 2)) == len(left) else Standing.SUSPECT

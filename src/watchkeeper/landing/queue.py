@@ -299,7 +299,7 @@ class Queue:
             return
         evidence = self.evidence.setdefault(run.began.tree, Evidence())
         known = evidence.flaky()
-        evidence.add(run.began.tests, event.verdict, event.failing, event.details)
+        evidence.add(run.began.tests, event.verdict, event.failing, event.details, is_cut=event.is_cut)
         found = [test for test in evidence.flaky() if test not in known]
         self.flakes.add(is_whole=not run.began.tests and event.verdict is not Verdict.COULD_NOT_RUN, found=found)
 

@@ -197,7 +197,10 @@ class RunBegan(msgspec.Struct, frozen=True, tag="run-began"):
 
 
 class RunEnded(msgspec.Struct, frozen=True, tag="run-ended"):
-    """What it said. ``failing`` are tests, or findings that only this tree has; ``details`` what some of them said."""
+    """What it said. ``failing`` are tests, or findings that only this tree has; ``details`` what some of them said.
+
+    ``is_cut``: these findings were enough, and no test was run: of the tests it says nothing.
+    """
 
     id: RunId
     verdict: Verdict
@@ -205,6 +208,7 @@ class RunEnded(msgspec.Struct, frozen=True, tag="run-ended"):
     reason: str = ""
     wall_ms: int = 0
     details: Mapping[str, str] = {}
+    is_cut: bool = False
 
 
 class SegmentQuarantined(msgspec.Struct, frozen=True, tag="segment-quarantined"):
@@ -363,12 +367,16 @@ class Question(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What it said; ``reason`` where it could not run, ``details`` what each failing test said, in a sentence."""
+    """What it said; ``reason`` where it could not run, ``details`` what each failing test said, in a sentence.
+
+    ``is_cut``: everything was asked, and what failed before the tests was enough.
+    """
 
     verdict: Verdict
     failing: tuple[str, ...] = ()
     reason: str = ""
     details: Mapping[str, str] = {}
+    is_cut: bool = False
 
 
 class Built(msgspec.Struct, frozen=True):

@@ -36,6 +36,7 @@ _MOST_FAILING = 200
 _MOST_DETAILS = 20
 _MOST_DETAIL = 300
 _CANNOT_START = (126, 127)
+_NO_TESTS = 5
 _PYTEST_ENDED = (0, 1)
 """How pytest ends when it came to its end; else tests are left that did not run."""
 _VERSION = 2
@@ -67,7 +68,10 @@ class TreeGate:
         return self._digest
 
     def ask(self, question: Question, cancel: threading.Event) -> Answer:
-        """Static findings first: where there are any, and nothing else is asked, no command is run. Never raises."""
+        """Static findings first: where everything is asked for the first time, they are enough, and the answer is cut.
+
+        Asked for everything again it runs everything. Never raises.
+        """
         try:
             return self._ask(question, cancel)
         except WatchkeeperError as error:
@@ -78,17 +82,20 @@ class TreeGate:
     def _ask(self, question: Question, cancel: threading.Event) -> Answer:
         found = self._look(question) if _asks(question, "static") else {}
         found = {name: detail for name, detail in found.items() if not question.tests or name in question.tests}
-        if (found and not question.tests) or (question.tests and not _asks(question, "run")):
-            return _answer(found)
+        is_enough = not question.tests and not question.attempt
+        if found and is_enough:
+            return msgspec.structs.replace(_answer(found), is_cut=True)
         for check in self._checks.analysers:
             if _asks(question, check.name):
                 said = self._analyse(check, question, cancel)
                 if isinstance(said, Answer):
                     return said
-                found |= said
+                found |= {name: detail for name, detail in said.items() if not question.tests or name in question.tests}
         if cancel.is_set():
             return Answer(Verdict.STOPPED)
-        if found and not question.tests:
+        if found and is_enough:
+            return msgspec.structs.replace(_answer(found), is_cut=True)
+        if question.tests and not _asks(question, "run"):
             return _answer(found)
         tested = self._test(question, cancel)
         if cancel.is_set():
@@ -117,17 +124,15 @@ class TreeGate:
         return self._merges.changed_paths(before, now)
 
     def _analyse(self, check: CommandCheck, question: Question, cancel: threading.Event) -> dict[str, str] | Answer:
-        """What an analyser finds that the target branch has not."""
-        merged = self._runner.run(check, question.tree, cancel=cancel)
-        if not merged.could_run:
-            return Answer(Verdict.COULD_NOT_RUN, reason=f"{check.name}: {merged.reason}")
-        if not merged.report.findings:
-            return {}
-        below = self._runner.run(check, question.onto, cancel=cancel)
-        if not below.could_run:
-            return Answer(Verdict.COULD_NOT_RUN, reason=f"{check.name} on the target branch: {below.reason}")
-        new = find_emergent(merged.report.findings, [], below.report.findings)
-        return {_name(finding): finding.message for finding in new}
+        """What an analyser finds that neither the target branch nor any entry has alone; these are run only if need be."""
+        ran: list[Ran] = []
+        for tree in (question.tree, question.onto, *(entry.head for entry in question.entries)):
+            if ran and not _beyond(ran):
+                return {}
+            ran.append(self._runner.run(check, tree, cancel=cancel))
+            if not ran[-1].could_run:
+                return Answer(Verdict.COULD_NOT_RUN, reason=f"{check.name}: {ran[-1].reason}")
+        return {_name(finding): finding.message for finding in _beyond(ran)}
 
     def _test(self, question: Question, cancel: threading.Event) -> Answer:
         check = self._checks.tests
@@ -144,6 +149,8 @@ class TreeGate:
         selection = msgspec.structs.replace(selection, attempt=question.attempt)
         ran = self._runner.run(check, question.tree, selection, cancel=cancel)
         is_cut = runs_pytest(check.command) and ran.exit_code not in _PYTEST_ENDED
+        if named and is_cut and ran.exit_code != _NO_TESTS and ran.could_run:
+            return Answer(Verdict.COULD_NOT_RUN, reason=f"pytest ended with {ran.exit_code} before all tests had run")
         answer = _judge(ran, named, is_whole=not question.tests, is_cut=is_cut and not named)
         return _with_missing(answer, ran, named) if question.must_exist else answer
 
@@ -153,6 +160,13 @@ class TreeGate:
             paths = self._reader.source_tree(tree, None).index.paths
         places = {test.partition("::")[0] for test in tests}
         return tuple(path for path in paths if any(path == at or path.endswith(f"/{at}") for at in places))
+
+
+def _beyond(ran: Sequence[Ran]) -> tuple[Finding, ...]:
+    """What the first has beyond the second, and beyond what each of the others brings."""
+    merged, below, heads = ran[0], ran[1:2], ran[2:]
+    before = below[0].report.findings if below else ()
+    return find_emergent(merged.report.findings, [each.report.findings for each in heads], before)
 
 
 def _asks(question: Question, kind: str) -> bool:
