@@ -11,6 +11,7 @@ from gitrepo import GitRepo
 from watchkeeper.model.agents import Act, AgentEvent, Phase, Session, SessionId, TextEdit
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.ids import ChangeId, Millis
+from watchkeeper.record.lock import ProcessLock
 from watchkeeper.record.log import Log
 from watchkeeper.record.store import open_file_store
 from watchkeeper.repos.checkout import Checkout
@@ -21,7 +22,7 @@ from watchkeeper.repos.working import WorkingFile, read_content
 from watchkeeper.watch.attribution import OPEN_MS
 from watchkeeper.watch.discovery import Surveyor, Wanted
 from watchkeeper.watch.keeper import Keeper
-from watchkeeper.watch.ledger import Ledger, RecorderLock
+from watchkeeper.watch.ledger import RECORDER_LOCK, Ledger
 from watchkeeper.watch.sharing import Sharing
 
 CODEX, CLAUDE = SessionId("codex-1"), SessionId("claude-1")
@@ -129,7 +130,7 @@ class Restarts:
         repository = find_repository(self.repo.path)
         hub = self._open.enter_context(open_hub(repository, self._home / "project"))
         log = self._open.enter_context(Log(open_file_store(self._home)))
-        lock = RecorderLock(self._home / "project")
+        lock = ProcessLock(self._home / "project" / RECORDER_LOCK)
         lock.acquire()
         self.ledger = Ledger(log, repository.project, lock)
         self._open.callback(lock.release)
@@ -141,7 +142,7 @@ class Restarts:
     def onlooker(self) -> Ledger:
         """That of a second process, which does not record."""
         log = self._open.enter_context(Log(open_file_store(self._home)))
-        lock = RecorderLock(self._home / "project")
+        lock = ProcessLock(self._home / "project" / RECORDER_LOCK)
         lock.acquire()
         assert not lock.is_mine
         self._open.callback(lock.release)

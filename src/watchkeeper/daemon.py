@@ -38,11 +38,12 @@ if TYPE_CHECKING:
 def open_watch(place: Place, clock: Callable[[], Millis] = now) -> Iterator[Parts]:
     """What the live watch is made of, closed at the end. Raises WatchkeeperError."""
     from watchkeeper.probes.aside import ProverAside
+    from watchkeeper.record.lock import ProcessLock
     from watchkeeper.repos.hub import open_hub
     from watchkeeper.watch.analyst import Analyst
     from watchkeeper.watch.discovery import Surveyor, Wanted, find_clones
     from watchkeeper.watch.keeper import Keeper
-    from watchkeeper.watch.ledger import Ledger, RecorderLock
+    from watchkeeper.watch.ledger import RECORDER_LOCK, Ledger
     from watchkeeper.watch.lookout import Lookout
     from watchkeeper.watch.merges import Merges
     from watchkeeper.watch.picture import Parts
@@ -61,7 +62,7 @@ def open_watch(place: Place, clock: Callable[[], Millis] = now) -> Iterator[Part
         merges = Merges(hub)
         analyst = Analyst(hub.repository, hub.objects, readings, merges)
         log = open_parts.enter_context(open_log(place.home))
-        lock = RecorderLock(folder)
+        lock = ProcessLock(folder / RECORDER_LOCK)
         lock.acquire()
         ledger = Ledger(log, place.project, lock)
         open_parts.callback(ledger.close)

@@ -12,9 +12,10 @@ import pytest
 from watchkeeper.conflicts.lifecycle import SessionState
 from watchkeeper.model.agents import How, Seen, Session, SessionId
 from watchkeeper.model.ids import Millis, ProjectId, SymbolKey
+from watchkeeper.record.lock import ProcessLock
 from watchkeeper.record.log import Log
 from watchkeeper.record.store import RECORD_FILE, open_file_store
-from watchkeeper.watch.ledger import Ledger, RecorderLock
+from watchkeeper.watch.ledger import RECORDER_LOCK, Ledger
 from watchkeeper.watch.pages import KEPT_MS, Pages
 
 PROJECT = ProjectId("p")
@@ -30,8 +31,8 @@ def log(tmp_path: Path) -> Iterator[Log]:
         yield log
 
 
-def ledger_of(log: Log, folder: Path) -> tuple[Ledger, RecorderLock]:
-    lock = RecorderLock(folder)
+def ledger_of(log: Log, folder: Path) -> tuple[Ledger, ProcessLock]:
+    lock = ProcessLock(folder / RECORDER_LOCK)
     lock.acquire()
     return Ledger(log, PROJECT, lock), lock
 

@@ -115,9 +115,6 @@ class Evidence:
         """Every one of ``tests`` passed here at least once."""
         return all(self.count(test)[0] for test in tests)
 
-    def has_been_asked(self, tests: Iterable[str]) -> bool:
-        return all(any(self.count(test)) for test in tests)
-
     @property
     def is_asked_everything(self) -> bool:
         return any(not answer.tests and not answer.is_cut for answer in self.answers)

@@ -124,7 +124,7 @@ class TreeGate:
         return self._merges.changed_paths(before, now)
 
     def _analyse(self, check: CommandCheck, question: Question, cancel: threading.Event) -> dict[str, str] | Answer:
-        """What an analyser finds that neither the target branch nor any entry has alone; these are run only if need be."""
+        """What an analyser finds that neither the target branch nor any entry has alone; those are run if need be."""
         ran: list[Ran] = []
         for tree in (question.tree, question.onto, *(entry.head for entry in question.entries)):
             if ran and not _beyond(ran):

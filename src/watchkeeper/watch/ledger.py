@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 
 from watchkeeper.conflicts.lifecycle import State, fold_all
 from watchkeeper.conflicts.scoring import count_rules, decide_demotions
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.events import ConflictDismissed, Event, Recorded
 from watchkeeper.model.ids import Millis, ProjectId, Seq
+from watchkeeper.record.lock import ProcessLock
 from watchkeeper.record.log import Log
+
+RECORDER_LOCK = "watch.lock"
+"""In the project's folder: held by the one process that records it."""
 
 _MOST_WAITING = 20_000
 
@@ -26,7 +27,7 @@ class Ledger:
     number (``seq`` 0). What could not be written waits and is written, with its own times, as soon as that works again.
     """
 
-    def __init__(self, log: Log, project: ProjectId, lock: RecorderLock) -> None:
+    def __init__(self, log: Log, project: ProjectId, lock: ProcessLock) -> None:
         self._log = log
         self._project = project
         self._lock = lock
@@ -176,43 +177,3 @@ class Ledger:
     def _reload(self) -> None:
         self._state = fold_all(self._log.read(self._project))
         self._read_to = self._state.seq
-
-
-class RecorderLock:
-    """Held by the one process that records a project. The system lets go of it however the process ends."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "watch.lock"
-        self._handle = -1
-        self.is_mine = False
-
-    def acquire(self) -> bool:
-        """Try to become the recorder. Does not wait."""
-        if self._handle < 0:
-            try:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            except OSError:
-                return False
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        self.is_mine = True
-        with suppress(OSError):
-            os.ftruncate(self._handle, 0)
-            os.pwrite(self._handle, f"{os.getpid()}\n".encode(), 0)
-        return True
-
-    def holder(self) -> int:
-        """The process that has it, -1 where that cannot be told."""
-        try:
-            text = self._path.read_text(encoding="ascii").strip()
-        except (OSError, UnicodeDecodeError):
-            return -1
-        return int(text) if text.isdecimal() else -1
-
-    def release(self) -> None:
-        if self._handle >= 0:
-            os.close(self._handle)
-        self._handle, self.is_mine = -1, False
