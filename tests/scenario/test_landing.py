@@ -7,6 +7,7 @@ import socket
 from contextlib import closing
 from itertools import count
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -15,15 +16,28 @@ from landingscene import PYTEST, Verbs, begin, finish, first_parents, passes
 from lock_variants import ASSIGN, COUNT, HEAD, INSERT, SECOND, application
 from watchkeeper.app import find_place, now, open_log
 from watchkeeper.landing.driver import Driver
+from watchkeeper.landing.workshop import GitWorkshop
 from watchkeeper.model.confidence import Confidence
 from watchkeeper.model.conflicts import Conflict, Kind, Severity
 from watchkeeper.model.events import ConflictOpened, ConflictProbed
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis, Sha
-from watchkeeper.model.landing import EntryId, Purpose, RevertFailed, RevertPrepared, RunBegan
-from watchkeeper.model.probing import Outcome, Proof
+from watchkeeper.model.landing import (
+    EntryId,
+    LandingDone,
+    Purpose,
+    RevertFailed,
+    RevertPrepared,
+    RunBegan,
+    TargetMoved,
+)
+from watchkeeper.model.probing import Outcome as Proved
+from watchkeeper.model.probing import Proof
 from watchkeeper.queueing import open_landing
+from watchkeeper.repos.authors import Committer
 from watchkeeper.repos.hub import open_hub
 from watchkeeper.repos.keeping import keep_change
+from watchkeeper.repos.landingcommits import Method
+from watchkeeper.repos.moving import LocalBranch, Outcome, TargetBranch, Unknown
 
 PRICES = "RATE = 2\n\n\ndef price(n):\n    return n * RATE\n"
 TEST_PRICES = "from prices import price\n\n\ndef test_price():\n    assert price(1) == 2\n"
@@ -106,7 +120,7 @@ def test_two_that_a_probe_proved_to_be_wrong_together_are_not_run_together(git_r
         confidence=Confidence.SURE, changes=sides, subjects=("prices:price",), summary="s", why="w", evidence=(),
         next_step="n", fingerprint="f",
     )  # fmt: skip
-    proof = Proof(sides, trees, Sha("0" * 40), Outcome.PROVED)
+    proof = Proof(sides, trees, Sha("0" * 40), Proved.PROVED)
     place = find_place(git_repo.path, os.environ)
     with open_log(place.home) as log:
         log.append(place.project, [ConflictOpened(suspicion), ConflictProbed(suspicion.id, proof)], now())
@@ -470,3 +484,48 @@ def test_a_daemon_that_was_killed_drives_nothing(
 
     assert left.exists()
     assert landed["readme/1"]["state"] == "landed"
+
+
+class LateBranch:
+    """A branch whose first move is heard of too late: nobody is answered, and it arrives just before the second one."""
+
+    def __init__(self, branch: TargetBranch) -> None:
+        self._branch = branch
+        self._first: tuple[Sha, Sha, str] | None = None
+
+    def read_tip(self) -> Sha | None:
+        return self._branch.read_tip()
+
+    def move(self, old: Sha, new: Sha, message: str) -> Outcome:
+        if self._first is None:
+            self._first = (old, new, message)
+            return Unknown("no answer")
+        self._branch.move(*self._first)
+        return self._branch.move(old, new, message)
+
+
+def test_a_push_that_arrives_after_nobody_waited_for_it_is_the_landing_that_it_was(
+    git_repo: GitRepo, verbs: Verbs
+) -> None:
+    begin(git_repo, SHOP)
+    base = git_repo.git("rev-parse", "main")
+    finish(git_repo, "readme", {"README.md": "a shop\n"})
+    verbs("land", "readme", "--no-wait")
+    place = find_place(git_repo.path, os.environ)
+
+    with open_landing(place) as landing:
+        hub, ended = landing.analysis.hub, Event()
+        branch = LateBranch(LocalBranch(hub, place.repository, "main"))
+        late = GitWorkshop(hub, branch, Method.MERGE, lambda: Committer(hub, place.repository, now() // 1000))
+        driver = Driver(landing.book, late, landing.gate, landing.policy, now, on_ended=ended.set)
+        with closing(driver):
+            driver.recover()
+            while landing.book.queue.entries[EntryId("readme/1")].landed_in is None:
+                if not driver.step():
+                    assert ended.wait(60), "nothing goes on"
+                    ended.clear()
+        events = list(landing.book.history())
+
+    assert len(first_parents(git_repo, base)) == 1
+    assert [type(each) for each in events if isinstance(each, LandingDone)] == [LandingDone]
+    assert not any(each.adopted for each in events if isinstance(each, TargetMoved))

@@ -22,11 +22,16 @@ class Book:
         self._project = project
         self._clock = clock
         self.queue = Queue()
+        self._news: list[LandingEvent] = []
 
-    def refresh(self) -> tuple[LandingEvent, ...]:
-        """Read on; gives what was new. Raises WatchkeeperError."""
-        after = Seq(self.queue.seq)
-        return self._hold(self._log.read(self._project, after=after, kinds=LANDING_KINDS))
+    def refresh(self) -> None:
+        """Read on. Raises WatchkeeperError."""
+        self._hold(self._log.read(self._project, after=Seq(self.queue.seq), kinds=LANDING_KINDS))
+
+    def take_news(self) -> tuple[LandingEvent, ...]:
+        """Everything that came to the queue since this was asked last, whoever recorded it, in order."""
+        news, self._news = tuple(self._news), []
+        return news
 
     def history(self) -> Iterator[LandingEvent]:
         """Everything there ever was, from the beginning. Raises WatchkeeperError."""
@@ -59,10 +64,8 @@ class Book:
                 return events
         raise RuntimeError("the queue changes faster than it can be read")  # pragma: no cover
 
-    def _hold(self, recorded: Iterable[Recorded]) -> tuple[LandingEvent, ...]:
-        held = []
+    def _hold(self, recorded: Iterable[Recorded]) -> None:
         for each in recorded:
             if isinstance(each.event, LandingEvent):
                 self.queue.apply(At(each.seq, each.at, each.event))
-                held.append(each.event)
-        return tuple(held)
+                self._news.append(each.event)

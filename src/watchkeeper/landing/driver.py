@@ -15,7 +15,7 @@ from watchkeeper.landing.planner import plan
 from watchkeeper.landing.policy import Policy
 from watchkeeper.landing.ports import Gate, Workshop
 from watchkeeper.model.errors import GitError
-from watchkeeper.model.ids import Millis
+from watchkeeper.model.ids import Millis, Sha
 from watchkeeper.model.landing import (
     Answer,
     CandidateBuilt,
@@ -104,13 +104,15 @@ class Driver:
         self._pool = ThreadPoolExecutor(policy.slots, thread_name_prefix="gate")
         self._running: dict[RunId, _Running] = {}
         self._settled: set[EntryId] = set()
+        self._intents: dict[Sha, LandingIntended] = {}
         self._counts = {"runs": 0, "builds": 0, "landings": 0}
         self.problem = ""
         self._since = clock()
 
     def recover(self) -> None:
         """Take up what a driver that was killed left: its runs are over, its landing came true or it did not."""
-        for event in self._book.refresh():
+        self._book.refresh()
+        for event in self._book.take_news():
             self._on_event(event)
         self._make_up_for_history()
         self._tell(*(RunEnded(run, Verdict.STOPPED, reason="the queue was ended") for run in self._book.queue.runs))
@@ -137,11 +139,6 @@ class Driver:
     def statistics(self) -> Statistics:
         """What it did."""
         return Statistics(**self._counts, problem=self.problem)
-
-    @property
-    def is_idle(self) -> bool:
-        """Nothing runs, and nothing that could be run is waiting."""
-        return not self._running
 
     def close(self) -> None:
         """End all runs; they are told to have stopped."""
@@ -253,9 +250,18 @@ class Driver:
             return False
         if tip.commit == known:
             return False
+        if (late := self._find_late(known, tip.commit)) is not None:
+            self._tell(late, LandingDone(late.new))
+            return True
         adopted = self._workshop.adopted(known, tip.commit) if known is not None else None
         self._tell(TargetMoved(known, tip.commit, tip.tree, adopted or ()))
         return True
+
+    def _find_late(self, known: Sha | None, tip: Sha) -> LandingIntended | None:
+        """A landing that was given up and came true all the same: a push may arrive after nobody waits for it."""
+        begun = {each.new: each for each in self._intents.values() if each.old == known}
+        landed = self._workshop.landed(known, tip, {new: each.old for new, each in begun.items()}) if begun else ()
+        return next((each for each in begun.values() if set(each.entries) <= set(landed)), None)
 
     def _resume(self) -> bool:
         """What may have passed by itself is tried again, less and less often."""
@@ -290,6 +296,8 @@ class Driver:
             case EntryWithdrawn():
                 self._settled.add(event.id)
                 self._release()
+            case LandingIntended():
+                self._intents[event.new] = event
             case SetConfirmed():
                 self._prepare_revert(event.set)
             case _:
@@ -303,7 +311,7 @@ class Driver:
         for event in self._book.history():
             match event:
                 case LandingIntended():
-                    intended = event
+                    intended = self._intents[event.new] = event
                 case LandingDone() if intended is not None and intended.new == event.new:
                     self._settled.update(intended.entries)
                 case EntryWithdrawn():
@@ -339,18 +347,20 @@ class Driver:
             self._tell(RevertPrepared(culprit, tip, made))
 
     def _decide(self, events: tuple[LandingEvent, ...]) -> bool:
-        if not self._book.decide(events):
-            return False
-        for event in events:
-            self._happen(event)
-        return True
+        is_recorded = self._book.decide(events)
+        self._hear()
+        return is_recorded
 
     def _tell(self, *events: LandingEvent) -> None:
         if events:
             self._book.tell(*events)
-            for event in events:
-                self._happen(event)
+            self._hear()
 
     def _refresh(self) -> None:
-        for event in self._book.refresh():
+        self._book.refresh()
+        self._hear()
+
+    def _hear(self) -> None:
+        """What follows from everything that was recorded, by others too."""
+        for event in self._book.take_news():
             self._happen(event)

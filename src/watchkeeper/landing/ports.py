@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from watchkeeper.model.ids import Sha
@@ -38,6 +38,9 @@ class Workshop(Protocol):
 
     def holds(self, commit: Sha) -> bool:
         """Whether the branch has the commit on its first-parent line now."""
+
+    def landed(self, since: Sha | None, tip: Sha, intended: Mapping[Sha, Sha]) -> Collection[EntryId]:
+        """The entries that the branch itself says have landed after ``since``; believed of intended commits alone."""
 
     def adopted(self, old: Sha, new: Sha) -> tuple[Entry, ...] | None:
         """The commits by which somebody moved the branch on, as entries; None: it was rewritten."""

@@ -76,7 +76,8 @@ class QueueService:
             if may_drive and self._lock.acquire():
                 self._drive(is_done)
                 return
-            for event in self._book.refresh():
+            self._book.refresh()
+            for event in self._book.take_news():
                 self._on_event(event)
             self._sleep()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import assert_never
 
 from watchkeeper.landing.waiters import names
@@ -16,7 +16,7 @@ from watchkeeper.repos.candidates import Builder
 from watchkeeper.repos.candidates import Built as Steps
 from watchkeeper.repos.hub import Hub
 from watchkeeper.repos.keeping import release_change
-from watchkeeper.repos.landed import Rewritten, Span, entry_span, foreign_commits
+from watchkeeper.repos.landed import Rewritten, Span, entry_span, find_landed, foreign_commits
 from watchkeeper.repos.landingcommits import LandingMaker, Method, NotMade
 from watchkeeper.repos.moving import LocalBranch, LostRace, Moved, Refused, TargetBranch, Unknown
 from watchkeeper.repos.remotebranch import RemoteBranch
@@ -94,6 +94,10 @@ class GitWorkshop:
         self._seen = None
         tip = self._read_tip()
         return tip is not None and self._hub.repository.is_ancestor(commit, tip)
+
+    def landed(self, since: Sha | None, tip: Sha, intended: Mapping[Sha, Sha]) -> Collection[EntryId]:
+        """The entries whose trailers the branch holds in a landing that was intended. Raises GitError."""
+        return find_landed(self._hub, tip, since, intended).entries.keys()
 
     def adopted(self, old: Sha, new: Sha) -> tuple[Entry, ...] | None:
         """The commits by which somebody moved the branch on, as entries; None: it was rewritten. Raises GitError."""
