@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,7 +36,7 @@ class Played:
     notes: dict[str, float] = field(default_factory=dict)
 
 
-class Arm:
+class Arm(ABC):
     """A queue. Subclasses say what to do on arrival, at the end of a run, and with free slots."""
 
     def __init__(self, truth: Truth) -> None:
@@ -46,15 +47,17 @@ class Arm:
         self.played = Played(truth)
         self._passed: dict[int, int] = {}
 
+    @abstractmethod
     def arrived(self, change: int) -> None:
-        raise NotImplementedError
+        """A change wants to land."""
 
+    @abstractmethod
     def ended(self, run: Run) -> None:
-        raise NotImplementedError
+        """A run is over, and what it found is known."""
 
+    @abstractmethod
     def fill(self) -> None:
         """Use the free slots."""
-        raise NotImplementedError
 
     def play(self) -> Played:
         """Until every change is decided."""
