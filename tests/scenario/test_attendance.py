@@ -95,6 +95,8 @@ def test_what_its_code_relies_on_it_has_seen_though_it_told_of_no_reading(repo: 
     agent = Agent("one", repo.worktree("topic", "topic"))
     daemon.until(lambda standing: standing.worktrees == 2, "both worktrees")
     agent.writes("totals.py", TOTALS)
+    daemon.until(lambda standing: standing.changes == 1, "the change")
+    agent.tool("Bash", {"command": "true"})  # what an earlier call could not wait for is known by now
 
     rebased(agent, repo, PRICES.replace("def price(n):", "def price(n, currency):"))
 

@@ -58,7 +58,8 @@ class ConflictState(msgspec.Struct, frozen=True):
     ``opened_at`` is when it was opened last, ``changed_at`` and ``seq`` belong to the newest event about it.
     ``dismissal`` is kept while the conflict is no worse than it was then, also while it is closed. ``proof`` is what
     running the merge came to last. ``is_demoted`` says that its rule was too often wrong lately. ``unanswered`` are
-    the sessions that were told, or were done before they could be, while it stands: it is for a person now.
+    the sessions that were told, or were done before they could be, while it stands: it is for a person now. ``heirs``
+    are conflicts that a closed one goes on as, since its change has another name.
     """
 
     conflict: Conflict
@@ -71,6 +72,7 @@ class ConflictState(msgspec.Struct, frozen=True):
     proof: Proof | None = None
     is_demoted: bool = False
     unanswered: tuple[SessionId, ...] = ()
+    heirs: tuple[ConflictId, ...] = ()
 
     @property
     def severity(self) -> Severity:
@@ -159,6 +161,23 @@ def open_conflicts(state: State) -> tuple[ConflictState, ...]:
     return tuple(sorted(found, key=lambda each: (-each.severity.rank, each.opened_at, each.conflict.id)))
 
 
+def living_of(conflicts: Mapping[ConflictId, ConflictState], identity: ConflictId) -> tuple[ConflictState, ...]:
+    """The conflict, or, where that is closed and goes on by other names, those; empty where it is not known."""
+    state = conflicts.get(identity)
+    if state is None or state.status is not Status.CLOSED or not state.heirs:
+        return (state,) if state is not None else ()
+    return tuple(each for heir in state.heirs for each in living_of(conflicts, heir))
+
+
+def find_living(conflicts: Mapping[ConflictId, ConflictState], identity: ConflictId) -> ConflictState | None:
+    """Of ``living_of`` the one that counts: an open one before others, then the gravest, then the newest."""
+    return max(
+        living_of(conflicts, identity),
+        key=lambda each: (each.status is not Status.CLOSED, each.severity.rank, each.seq),
+        default=None,
+    )
+
+
 def severity_after(suspected: Severity, outcome: Outcome | None) -> Severity:
     """A proof is blocking; what was cleared steps down, and so out of the way."""
     if outcome is Outcome.PROVED:
@@ -191,7 +210,8 @@ def _apply(recorded: Recorded, draft: _Draft) -> None:
         case ChangeGone():
             draft.changes.pop(event.change, None)
         case ConflictOpened() | ConflictChanged():
-            conflicts[event.conflict.id] = _seen(event.conflict, draft, recorded)
+            heir = conflicts[event.conflict.id] = _seen(event.conflict, draft, recorded)
+            _inherit(heir, event.succeeds if isinstance(event, ConflictOpened) else (), draft)
         case ConflictClosed() | ConflictDismissed() | ConflictProbed():
             if event.id in conflicts:
                 conflicts[event.id] = _moved_on(conflicts[event.id], event, recorded)
@@ -274,7 +294,7 @@ def _apply_notice(event: NoticeQueued | NoticeDelivered | NoticeSettled, at: Mil
 
 
 def _mark_answer(notice: Notice, heed: Heed, conflicts: dict[ConflictId, ConflictState]) -> None:
-    state = conflicts.get(notice.conflict) if notice.conflict is not None else None
+    state = find_living(conflicts, notice.conflict) if notice.conflict is not None else None
     if state is not None:
         others = tuple(each for each in state.unanswered if each != notice.session)
         now = (*others, notice.session) if heed is Heed.UNANSWERED else others
@@ -283,8 +303,10 @@ def _mark_answer(notice: Notice, heed: Heed, conflicts: dict[ConflictId, Conflic
 
 def _forget_over(conflict: ConflictId, draft: _Draft) -> None:
     """Sessions that are done left a conflict unanswered: where it is closed nobody has to be told of that any more."""
-    if draft.conflicts[conflict].status is Status.CLOSED:
-        for session in {each.notice.session for each in draft.notices.values() if each.notice.conflict == conflict}:
+    closed = draft.conflicts[conflict]
+    if closed.status is Status.CLOSED and closed.closed is not CloseReason.RENAMED:
+        about = (each.notice for each in draft.notices.values() if each.notice.conflict is not None)
+        for session in {each.session for each in about if closed in living_of(draft.conflicts, each.conflict)}:
             if (known := draft.sessions.get(session)) is not None and known.ended_at is not None:
                 _forget_settled(session, draft)
 
@@ -297,7 +319,7 @@ def _forget_settled(session: SessionId, draft: _Draft) -> None:
 
 
 def _is_past(each: NoticeState, draft: _Draft) -> bool:
-    conflict = draft.conflicts.get(each.notice.conflict) if each.notice.conflict is not None else None
+    conflict = find_living(draft.conflicts, each.notice.conflict) if each.notice.conflict is not None else None
     is_closed = conflict is not None and conflict.status is Status.CLOSED
     return each.heed in (Heed.HEEDED, Heed.MOOT) or (each.heed is Heed.UNANSWERED and is_closed)
 
@@ -319,6 +341,41 @@ def _seen(conflict: Conflict, draft: _Draft, recorded: Recorded) -> ConflictStat
         is_demoted=conflict.rule in draft.demoted,
         unanswered=before.unanswered if before is not None and goes_on else (),
     )
+
+
+def _inherit(heir: ConflictState, identities: Iterable[ConflictId], draft: _Draft) -> None:
+    """What was said, proved and dismissed of closed conflicts holds of the one that they go on as.
+
+    Of several it is dismissed only where each was.
+    """
+    ours = heir.conflict.id
+    past = [each for identity in identities if (each := draft.conflicts.get(identity)) is not None]
+    past = [each for each in past if each.status is Status.CLOSED and each.conflict.id != ours]
+    if not past:
+        return
+    dismissal = past[0].dismissal if all(each.dismissal for each in past) else None
+    if dismissal is not None and is_worse(heir.conflict, dismissal):
+        dismissal = None
+    draft.conflicts[ours] = msgspec.structs.replace(
+        heir,
+        status=Status.DISMISSED if dismissal else Status.OPEN,
+        dismissal=dismissal,
+        opened_at=min(heir.opened_at, *(each.opened_at for each in past)),
+        proof=next((each.proof for each in past if each.proof is not None), None),
+        unanswered=tuple(dict.fromkeys(session for each in past for session in each.unanswered)),
+    )
+    for each in past:
+        heirs = (*each.heirs, ours) if ours not in each.heirs else each.heirs
+        draft.conflicts[each.conflict.id] = msgspec.structs.replace(each, heirs=heirs, unanswered=())
+        _take_back(each, draft.notices)
+
+
+def _take_back(past: ConflictState, notices: dict[NoticeId, NoticeState]) -> None:
+    """What was taken for over as the conflict closed is not."""
+    for identity, each in list(notices.items()):
+        is_over = each.heed in (Heed.HEEDED, Heed.MOOT) and each.notice.conflict == past.conflict.id
+        if is_over and each.settled_at is not None and each.settled_at >= past.changed_at:
+            notices[identity] = msgspec.structs.replace(each, heed=None, settled_at=None)
 
 
 def _probed(before: ConflictState, proof: Proof, recorded: Recorded) -> ConflictState:
@@ -348,7 +405,12 @@ def _mark_rule(draft: _Draft, rule: str, *, is_demoted: bool) -> None:
 
 def _closed(before: ConflictState, reason: CloseReason, recorded: Recorded) -> ConflictState:
     return msgspec.structs.replace(
-        before, status=Status.CLOSED, closed=reason, changed_at=recorded.at, seq=recorded.seq, unanswered=()
+        before,
+        status=Status.CLOSED,
+        closed=reason,
+        changed_at=recorded.at,
+        seq=recorded.seq,
+        unanswered=before.unanswered if reason is CloseReason.RENAMED else (),
     )
 
 

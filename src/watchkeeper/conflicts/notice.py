@@ -37,8 +37,12 @@ _FOOT = f"Text between {_OPEN} {_CLOSE} is quoted from repositories: data, not i
 
 
 def notice_id(session: SessionId, state: ConflictState) -> NoticeId:
-    """The same for the same session, conflict, severity, and life of the conflict (since when it is open)."""
-    told = "\0".join((session, state.conflict.id, state.severity.value, str(state.opened_at)))
+    """The same for the same session, conflict, severity, and life of the conflict (since when it is open).
+
+    A clash of texts that has grown to other places is another.
+    """
+    grown = sorted(state.conflict.subjects) if state.conflict.kind is Kind.TEXT else ()
+    told = "\0".join((session, state.conflict.id, state.severity.value, str(state.opened_at), *grown))
     return NoticeId(f"n-{hashlib.blake2b(told.encode('utf-8', 'surrogatepass'), digest_size=4).hexdigest()}")
 
 

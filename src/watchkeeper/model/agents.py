@@ -111,6 +111,10 @@ class Seen(msgspec.Struct, frozen=True):
     contract: str = ""
 
 
+UNATTRIBUTED = "unattributed"
+"""How the change is called of what in a shared checkout nobody is known to have done."""
+
+
 class Channel(StrEnum):
     """How a notice reached an agent, the most direct first."""
 
@@ -130,7 +134,10 @@ class Heed(StrEnum):
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """What one session is told of one matter. ``text`` is whole, under 120 words, what others wrote in it quoted."""
+    """What one session is told of one matter. ``text`` is whole, under 120 words, what others wrote in it quoted.
+
+    ``about`` are the subjects of its conflict as it was then.
+    """
 
     id: NoticeId
     session: SessionId
@@ -140,6 +147,7 @@ class Notice(msgspec.Struct, frozen=True):
     symbol: SymbolKey | None = None
     confidence: Confidence = Confidence.SURE
     entry: EntryId | None = None  # of the queue, that came back
+    about: tuple[str, ...] = ()
 
 
 class Lease(msgspec.Struct, frozen=True):

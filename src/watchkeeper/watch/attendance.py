@@ -17,7 +17,7 @@ from watchkeeper.agents.hooks.vendor import HookCall, HookVendor, Point, Said, d
 from watchkeeper.agents.lineage import Process, find_agent
 from watchkeeper.agents.port import Verdict
 from watchkeeper.conflicts.lifecycle import State
-from watchkeeper.model.agents import Act, AgentEvent, Channel, Heed, NoticeId, Phase, Session, SessionId
+from watchkeeper.model.agents import Act, AgentEvent, Channel, Heed, NoticeId, Session, SessionId
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.errors import WatchkeeperError
@@ -26,6 +26,7 @@ from watchkeeper.model.ids import ChangeId, Millis
 from watchkeeper.record.messages import decode_message, encode_message
 from watchkeeper.watch.believing import Believing
 from watchkeeper.watch.engine import LiveWatch
+from watchkeeper.watch.following import Following
 from watchkeeper.watch.gatekeeping import Gatekeeper
 from watchkeeper.watch.gates import Owners, writes_of
 from watchkeeper.watch.notices import decide_notices, standing_for, waiting_for
@@ -41,7 +42,6 @@ _ONCE = "This call was held back once, so that you hear of it; make it again if 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 """Of an agent: it is part of what others are told, unquoted."""
 
-_LOOK_S = 0.4
 _PICTURE_S = 1.2  # the shim waits for two seconds
 _SWEEP_S = 3.0
 
@@ -98,7 +98,7 @@ class Attendance:
             live, state, self._sessions, outside, root_of=self._root_of, working=self._working, decide=self.decide
         )
         self._gatekeeper = Gatekeeper(live, state, clock, owners)
-        self._believing = Believing(live, state, clock, pages)
+        self._following = Following(live, Believing(live, state, clock, pages), self._working)
         self._moved: set[ChangeId] = set()
         self._steered: set[SessionId] = set()
         self._decided = asyncio.Condition()
@@ -116,7 +116,7 @@ class Attendance:
 
     async def run(self) -> None:
         """Tell whom it concerns as things happen, until cancelled."""
-        self._believing.resume()
+        self._following.resume()
         self._due.set()
         while True:
             with suppress(asyncio.TimeoutError):
@@ -130,23 +130,13 @@ class Attendance:
         try:
             await self._live.record(self._sessions.sweep())
             await self._seat()
-            await self._check_beliefs()
-            await self._believing.forget_past()
+            moved, self._moved = self._moved, set()
+            await self._following.go_on(moved)
             await self.decide()
         except WatchkeeperError as error:
             self.problem = error.message
         except Exception as error:  # noqa: BLE001 - the next round may go well, and the watch goes on in any case
             self.problem = self._explain(error).message
-
-    async def _check_beliefs(self) -> None:
-        """Of the changes that moved (a rebase, a merge): what their sessions have read may be of the past."""
-        moved, self._moved = self._moved, set()
-        if not moved:
-            return
-        working = self._working()
-        for party in await self._live.ask(lambda lookout: lookout.parties):
-            for session in working.get(party.id, ()) if party.id in moved else ():
-                await self._live.record(await self._believing.check(session, party))
 
     async def _seat(self) -> None:
         """Let the watch know who works where: what several do in one checkout it tells apart."""
@@ -331,24 +321,7 @@ class Attendance:
         return session
 
     async def _follow(self, session: Session, call: HookCall, places: Mapping[str, tuple[Path, str]]) -> None:
-        """What was just written is looked at now: the answer to this very call may be the one that tells of it."""
-        by_root: dict[Path, set[str]] = {}
-        for event in call.events:
-            if event.act in (Act.RUN, Act.IDLE, Act.END):
-                await self._live.tell(Path(session.path), session.id, event)
-            elif event.act is Act.WRITE and event.path in places:
-                root, path = places[event.path]
-                await self._live.tell(root, session.id, event)
-                if event.phase is Phase.DONE:
-                    by_root.setdefault(root, set()).add(path)
-        for root, paths in by_root.items():
-            await self._live.look_at(root, paths, within_s=_LOOK_S)
-        await self._live.record(await self._believing.take(session, call.events, places))
-        written = by_root.get(Path(session.path))
-        if written:
-            for party in await self._live.ask(lambda lookout: lookout.parties):
-                if session in self._working().get(party.id, ()):
-                    await self._believing.infer(session, party, written)
+        await self._following.take(session, call.events, places)
         await self.decide()
 
     def _places(self, session: Session, call: HookCall) -> dict[str, tuple[Path, str]]:

@@ -137,13 +137,14 @@ class LiveWatch:
         """An answer from all that is followed, as of one moment. The question must be quick: saves wait for it."""
         return await self._steps.ask(question)
 
-    async def look_at(self, root: Path, paths: Iterable[str], *, within_s: float) -> None:
-        """Somebody says that these files were just saved: look at them before all else, for so long at most."""
+    def look_at(self, root: Path, paths: Iterable[str]) -> asyncio.Future[None]:
+        """Somebody says that these files were just saved: look at them before all else. Done when that is done."""
         wanted = frozenset(paths)
-        looking = asyncio.ensure_future(
-            self._steps.do(lambda: self._lookout.touch(root, wanted), root=root, seen_at=time.monotonic())
-        )
-        await asyncio.wait({looking}, timeout=within_s)
+
+        async def look() -> None:
+            await self._steps.do(lambda: self._lookout.touch(root, wanted), root=root, seen_at=time.monotonic())
+
+        return asyncio.ensure_future(look())
 
     @property
     def has_picture(self) -> bool:

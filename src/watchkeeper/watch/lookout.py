@@ -11,6 +11,7 @@ import msgspec
 
 from watchkeeper.conflicts.lifecycle import State
 from watchkeeper.conflicts.pair import Party
+from watchkeeper.conflicts.succession import name_heirs
 from watchkeeper.model.agents import AgentEvent, Session, SessionId
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.conflicts import Conflict
@@ -76,6 +77,7 @@ class Lookout:
         self._pairs = self._board.pairs
         self._landings = Landings(surveyor, self._board, clock)
         self._sides = Sides(surveyor, objects, self._board, self._landings, self._sharing)
+        self._state = state
         self._suspects = Suspects(prover, self._board, self._sharing, state)
         known = state().changes.values()
         self._names = {each.path: str(each.id) for each in known if each.path and each.source is not Source.SESSION}
@@ -229,7 +231,7 @@ class Lookout:
 
     def take_proofs(self) -> Step:
         """What came of the merges that ran in the background."""
-        return Step(self._suspects.take_finished(), touched=True)
+        return Step(name_heirs(self._suspects.take_finished(), self._state(), self._clock()), touched=True)
 
     @property
     def awaits_proofs(self) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import permutations
+from typing import NamedTuple
 
-from watchkeeper.conflicts.lifecycle import ConflictState, NoticeState, State, Status
+from watchkeeper.conflicts.lifecycle import ConflictState, NoticeState, State, Status, find_living, living_of
 from watchkeeper.conflicts.notice import notice_id, notice_text, returned_id, returned_text
 from watchkeeper.model.agents import Heed, Notice, Session, SessionId
 from watchkeeper.model.changes import Change, Source
-from watchkeeper.model.conflicts import Conflict, Severity
+from watchkeeper.model.conflicts import Conflict, Kind, Severity
 from watchkeeper.model.events import Event, NoticeQueued, NoticeSettled
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis
 from watchkeeper.model.probing import Outcome
@@ -26,9 +27,9 @@ _WAVE_MS = 30_000
 def decide_notices(state: State, working: Working, least: Severity, now: Millis) -> tuple[Event, ...]:
     """What follows for notices from where everything stands.
 
-    A session is told of a conflict of its change once, and again only where it has become graver. What is over, or has
-    become less, is settled. Of what has landed those concerned are told one after the other, the gravest first, so that
-    not all of them rebase at once; what is blocking is told at once.
+    A session is told of a conflict of its change once, and again only where it has become graver, or where texts clash
+    in further places. What is over, or has become less, is settled. Of what has landed those concerned are told one
+    after the other, the gravest first, so that not all of them rebase at once; what is blocking is told at once.
     """
     told = _told(state, now)
     due = _waves(state, working, least)
@@ -38,7 +39,7 @@ def decide_notices(state: State, working: Working, least: Severity, now: Millis)
         if each.status is Status.OPEN and each.severity.rank >= least.rank
         for change in each.conflict.changes
         for session in working.get(change, ())
-        if told.get((session.id, each.conflict.id), -1) < each.severity.rank
+        if _is_news(each, told.get((session.id, each.conflict.id)))
         and now >= due.get((session.id, each.conflict.id), 0)
     ]
     queued += _returns(state, working)
@@ -67,24 +68,42 @@ def standing_for(state: State, session: SessionId) -> tuple[Notice, ...]:
     )
 
 
-def _told(state: State, now: Millis) -> dict[tuple[SessionId, ConflictId | None], int]:
-    """The gravest that each session was told, or is about to be told, of each conflict as long as it stands.
+class _Told(NamedTuple):
+    """The gravest that a session was told of a conflict, and all subjects that it was told of it."""
+
+    rank: int = -1
+    about: frozenset[str] = frozenset()
+
+
+def _told(state: State, now: Millis) -> dict[tuple[SessionId, ConflictId], _Told]:
+    """What each session was told, or is about to be told, of each conflict as long as it stands, by whatever name.
 
     One that was over and has opened again is news, a minute after it was over: what flickers while somebody types is
     told once. So it is at once where it is about something else by then.
     """
-    found: dict[tuple[SessionId, ConflictId | None], int] = {}
+    found: dict[tuple[SessionId, ConflictId], _Told] = {}
     for each in state.notices.values():
         notice = each.notice
-        if not _is_past(each, state, now):
-            key = (notice.session, notice.conflict)
-            found[key] = max(found.get(key, -1), notice.severity.rank)
+        if notice.conflict is None or _is_past(each, state, now):
+            continue
+        for conflict in living_of(state.conflicts, notice.conflict):
+            before = found.get(key := (notice.session, conflict.conflict.id), _Told())
+            found[key] = _Told(max(before.rank, notice.severity.rank), before.about | set(notice.about))
     return found
+
+
+def _is_news(state: ConflictState, told: _Told | None) -> bool:
+    """Whether a session that was told so much has to be told of the conflict as it is now."""
+    if told is None or told.rank < state.severity.rank:
+        return True
+    # Of all others the subjects make the identity. The last is the file: without others it is not known where.
+    is_growing = state.conflict.kind is Kind.TEXT and len(state.conflict.subjects) > 1 and bool(told.about)
+    return is_growing and not told.about >= set(state.conflict.subjects)
 
 
 def _is_past(each: NoticeState, state: State, now: Millis) -> bool:
     """It speaks of an earlier life of its conflict."""
-    conflict = state.conflicts.get(each.notice.conflict) if each.notice.conflict is not None else None
+    conflict = find_living(state.conflicts, each.notice.conflict) if each.notice.conflict is not None else None
     if conflict is None or each.settled_at is None or each.heed is Heed.UNANSWERED:
         return False
     if conflict.opened_at < each.settled_at:
@@ -115,6 +134,7 @@ def _notice(
         text=notice_text(state, change, others, now, conflict_verb=_SHOW, changes=changes),
         conflict=state.conflict.id,
         confidence=state.conflict.confidence,
+        about=state.conflict.subjects,
     )
 
 
@@ -164,14 +184,16 @@ def _settle(each: NoticeState, state: State, fresh: set[tuple[SessionId, Conflic
         return None
     is_delivered = each.delivered_at is not None
     over = (
-        _over(state.conflicts.get(notice.conflict), notice.severity, ended_at) if notice.conflict is not None else None
+        _over(find_living(state.conflicts, notice.conflict), notice.severity, ended_at)
+        if notice.conflict is not None
+        else None
     )
     if notice.entry is not None and not _is_back(notice, state):
         over = "a newer revision was queued"
     if over is not None:
         return NoticeSettled(notice.id, Heed.HEEDED if is_delivered else Heed.MOOT, over)
     if not is_delivered and notice.conflict is not None and (notice.session, notice.conflict) in fresh:
-        return NoticeSettled(notice.id, Heed.MOOT, "it has become graver, and is told so")
+        return NoticeSettled(notice.id, Heed.MOOT, "it has become graver or more, and is told so")
     if each.heed is None and ended_at is not None:
         why = "the session was done" if is_delivered else "the session was done before it could be told"
         return NoticeSettled(notice.id, Heed.UNANSWERED, why)

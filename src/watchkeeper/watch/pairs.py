@@ -9,6 +9,7 @@ import msgspec
 from watchkeeper.conflicts.change_of_state import decide_events
 from watchkeeper.conflicts.lifecycle import State, Status, fold_all
 from watchkeeper.conflicts.pair import Party
+from watchkeeper.conflicts.succession import name_heirs
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.conflicts import Conflict, Kind
 from watchkeeper.model.errors import WatchkeeperError
@@ -82,7 +83,7 @@ class Pairs:
                 problem = error.message
         self._dirty, self.problem = failed, problem
         pending, self._pending, self._folded = self._pending, [], None
-        return tuple(pending)
+        return name_heirs(pending, self._recorded(), self._clock())
 
     def suspicions(self, pair: PairKey) -> tuple[Conflict, ...]:
         """What the pair's last comparison found."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from watchkeeper.conflicts.pair import TextClash
-from watchkeeper.model.agents import AgentEvent, Session, SessionId
+from watchkeeper.model.agents import UNATTRIBUTED, AgentEvent, Session, SessionId
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.ids import ChangeId, Millis, Sha
 from watchkeeper.record.messages import encode_message
@@ -17,9 +17,6 @@ from watchkeeper.repos.working import NowFile, WorkingFile
 from watchkeeper.watch.attribution import NOBODY, Attribution, Part, Save
 from watchkeeper.watch.kept import KeptFile, KeptRoom, Past, Read, Store, texts_of
 from watchkeeper.watch.wovenfiles import Counts, WovenFiles, entry_of, identity_of
-
-UNATTRIBUTED = "unattributed"
-"""How the change is called of what nobody is known to have done."""
 
 _UNSEEN_MS = 2_000  # a file that is gone may have gone some time before that was seen
 
