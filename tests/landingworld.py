@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from watchkeeper.landing.folding import apply_event
 from watchkeeper.landing.plan import Ask, Land
 from watchkeeper.landing.planner import plan
 from watchkeeper.landing.policy import Policy
@@ -73,7 +74,7 @@ class World:
     def record(self, *events: LandingEvent) -> None:
         for event in events:
             self.events.append(event)
-            self.queue.apply(At(len(self.events), Millis(len(self.events) * 1_000), event))
+            apply_event(self.queue, At(len(self.events), Millis(len(self.events) * 1_000), event))
 
     def move_past(self, adopted: tuple[Entry, ...], content: tuple[EntryId, ...]) -> None:
         """Somebody moved the branch past the queue."""

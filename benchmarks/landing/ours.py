@@ -7,6 +7,7 @@ from collections import Counter
 from landing.arm import Arm
 from landing.machine import Run
 from landing.world import Tree, Truth
+from watchkeeper.landing.folding import apply_event
 from watchkeeper.landing.plan import Ask, Build, Land, Plan
 from watchkeeper.landing.planner import plan
 from watchkeeper.landing.policy import Policy
@@ -54,7 +55,7 @@ class Ours(Arm):
     def record(self, *events: LandingEvent) -> None:
         """As the log does: one after another, each seen at once."""
         for event in events:
-            self.queue.apply(At(self.queue.seq + 1, Millis(int(self.now * 60_000)), event))
+            apply_event(self.queue, At(self.queue.seq + 1, Millis(int(self.now * 60_000)), event))
             match event:
                 case SetConfirmed():
                     self.named[event.set.entries[-1]] = self.costs[event.diagnosis]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from watchkeeper.landing.queue import fold_queue
+from watchkeeper.landing.folding import fold_queue
 from watchkeeper.landing.view import Outcome, view_outcome
 from watchkeeper.model.errors import UsageError
 from watchkeeper.model.events import Recorded
