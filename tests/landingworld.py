@@ -179,7 +179,7 @@ class World:
         assert self._tree(content) == land.tree, "what lands is not what was tested"
         new = Sha(f"c{len(self._content)}")
         self._content[new] = content
-        intent = LandingIntended(land.entries, old, new, land.tree, GATE, land.is_lane)
+        intent = LandingIntended(land.entries, old, new, land.tree, GATE, land.is_lane, land.red)
         self.record(*land.notes, intent, LandingDone(new))
 
     def _tree(self, content: tuple[EntryId, ...]) -> Sha:

@@ -148,7 +148,7 @@ class Ours(Arm):
         assert land.onto == old, "main moves from where it is"
         assert tree_id(self.history.over(self.tip, entries)) == land.tree, "what lands is what was tested"
         new = self.commit(self.history.over(self.tip, entries))
-        self.record(*land.notes, LandingIntended(land.entries, old, new, land.tree, _GATE, land.is_lane))
+        self.record(*land.notes, LandingIntended(land.entries, old, new, land.tree, _GATE, land.is_lane, land.red))
         self.land(entries)
         self.record(LandingDone(new))
 

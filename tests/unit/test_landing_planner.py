@@ -370,8 +370,15 @@ def test_what_was_taken_for_disjoint_and_is_not_is_found_on_the_sum() -> None:
 
     world.settle()
 
-    assert world.queue.halted is not None
+    assert world.queue.halted is None
     assert [event.set.entries for event in world.events if isinstance(event, SetConfirmed)] == [(A, B)]
+    assert [each.entries for each in world.queue.broken] == [(A, B)]
+    assert not world.bounced
+
+    world.arrive(C, reach=("c.py",))
+    world.arrive(D, reach=("a.py",))
+    world.settle()
+    assert world.main == (A, B, C)  # who has nothing to do with it goes on, who has waits
 
 
 @settings(max_examples=40, deadline=None)

@@ -213,7 +213,7 @@ class Driver:
         if isinstance(commit, NotMoved):
             self._block(commit.reason)
             return
-        intent = LandingIntended(land.entries, land.onto, commit, land.tree, self._gate.digest, land.is_lane)
+        intent = LandingIntended(land.entries, land.onto, commit, land.tree, self._gate.digest, land.is_lane, land.red)
         if self._decide((*land.notes, intent)):
             self._settle_move(self._workshop.move(land.onto, commit), intent)
 

@@ -6,8 +6,10 @@ Entries that were decided, and trees that nothing can ask for again, leave it, s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 from typing import assert_never
 
+from watchkeeper.landing.broken import break_together, narrow
 from watchkeeper.landing.evidence import Evidence, Standing
 from watchkeeper.landing.queue import Queue
 from watchkeeper.landing.waiters import Diagnosis, EntryEvent, Landed, Place, Run, SearchEvent, TargetEvent, Waiter
@@ -18,6 +20,7 @@ from watchkeeper.model.landing import (
     Candidate,
     CandidateBuilt,
     CandidateClashed,
+    ConflictSet,
     CulpritFound,
     DiagnosisEnded,
     EntryBounced,
@@ -32,6 +35,8 @@ from watchkeeper.model.landing import (
     LandingDone,
     LandingIntended,
     LandingVoid,
+    LanesHalted,
+    LanesResumed,
     MonotonicityBroken,
     Purpose,
     QueueHalted,
@@ -114,6 +119,7 @@ def _apply_to_search(queue: Queue, event: SearchEvent, at: At) -> None:
         case SetConfirmed():
             if event.diagnosis in queue.diagnoses:
                 queue.diagnoses[event.diagnosis].found = event.set
+            _name_broken(queue, event.set)
         case DiagnosisEnded():
             _end_diagnosis(queue, event)
         case MonotonicityBroken():
@@ -136,10 +142,21 @@ def _apply_to_target(queue: Queue, event: TargetEvent, at: At) -> None:
             queue.halted, queue.halted_at, queue.halts = event, at.at, queue.halts + 1
         case QueueResumed():
             _resume(queue)
+        case LanesHalted():
+            queue.broken.append(break_together(event.tests, event.entries, queue.reach_of(event.entries)))
+        case LanesResumed():
+            queue.broken = [each for each in queue.broken if not set(event.tests).issuperset(each.tests)]
         case RevertPrepared() | RevertFailed():
             pass
         case _:
             assert_never(event)
+
+
+def _name_broken(queue: Queue, found: ConflictSet) -> None:
+    """Fewer are known to be the cause: all others go on."""
+    if queue.broken and found.entries[-1] in found.landed:
+        reach = queue.reach_of(found.entries)
+        queue.broken = narrow(queue.broken, break_together(found.tests, found.entries, reach, is_named=True))
 
 
 def _queue(queue: Queue, event: EntryQueued, at: At) -> None:
@@ -279,6 +296,7 @@ def _move(queue: Queue, event: TargetMoved, at: At) -> None:
         queue.landings.append(Landed(event.old, event.new, event.tree, tuple(e.id for e in event.adopted), False))
     else:  # begun, or rewritten: nothing is known of how it came to be
         queue.landings = [Landed(event.old, event.new, event.tree, (), False)]
+        queue.broken = []
     queue.intended = None
     _end_red(queue)
     _prune(queue)
@@ -290,6 +308,10 @@ def _resume(queue: Queue) -> None:
         queue.evidence.pop(queue.landings[-1].tree, None)
     for each in queue.evidence.values():
         each.forget_what_could_not_run()
+    if queue.broken:
+        queue.broken = []
+        for landed in takewhile(lambda each: each.is_lane, reversed(queue.landings)):
+            queue.evidence.pop(landed.tree, None)
     queue.halted = None
 
 
@@ -309,6 +331,7 @@ def _prune(queue: Queue) -> None:
     del queue.landings[: max(0, min(needed, len(queue.landings) - _MOST_LANDINGS))]
     roots = {each.new for each in queue.landings}
     kept = {entry for each in queue.landings for entry in each.entries} | set(_in_work(queue))
+    kept |= {entry for each in queue.broken for entry in each.entries}
     queue.entries = {key: each for key, each in queue.entries.items() if key in kept}
     searched = {each.onto for each in queue.diagnoses.values()} if queue.diagnoses else set()
     queue.keep_trees([key for key in queue.trees if _is_wanted(queue, key, searched, roots)])

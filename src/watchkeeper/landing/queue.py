@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from watchkeeper.landing.evidence import Evidence, Flakes
+from watchkeeper.landing.broken import Broken
+from watchkeeper.landing.evidence import Evidence, Flakes, Standing
 from watchkeeper.landing.waiters import Diagnosis, Landed, Place, Run, Waiter
 from watchkeeper.model.ids import Millis, Sha
 from watchkeeper.model.landing import (
@@ -41,6 +42,8 @@ class Queue:
         """Trees that were run, be it that nobody remembers what they said."""
         self.searched_tip: Sha | None = None
         """The tip of a red branch of which it was looked for what broke it."""
+        self.broken: list[Broken] = []
+        """Lanes whose sum fails. Others go on."""
         self.gate = ""
         self.rate = FIRST_RATE
         self.flakes = Flakes()
@@ -102,15 +105,42 @@ class Queue:
         done = tuple(entry for entry in landed if entry in inside)
         if candidate.entries[: len(done)] != done:
             return None
-        others = self._reach([entry for entry in landed if entry not in inside])
-        own = self._reach(candidate.entries)
+        others = self.reach_of([entry for entry in landed if entry not in inside])
+        own = self.reach_of(candidate.entries)
         if others is None or own is None or (others & own):
             return None
         rest = candidate.entries[len(done) :]
         places = (self.entries[each].place if each in self.entries else None for each in rest)
         return rest if all(place is Place.WAITING for place in places) else None
 
-    def _reach(self, entries: Sequence[EntryId]) -> set[str] | None:
+    def known_red(self, entries: Sequence[EntryId] = ()) -> frozenset[str]:
+        """Tests that fail on the branch because of lanes with which these entries have nothing in common."""
+        if not self.broken:
+            return frozenset()
+        reach = self.reach_of(entries)
+        return frozenset(test for each in self.broken if each.is_apart(reach) for test in each.tests)
+
+    def waits_for_repair(self, waiter: Waiter) -> Broken | None:
+        """The broken lanes with which an entry has something in common; None where there are none, or it repairs them.
+
+        Who goes before all others is taken for a repair, until it was run on the branch as it is now and was none.
+        """
+        touched = next((each for each in self.broken if not each.is_apart(waiter.entry.reach)), None)
+        if touched is None or (waiter.priority > 0 and not self._repairs_nothing(waiter.entry.id)):
+            return None
+        return touched
+
+    def _repairs_nothing(self, entry: EntryId) -> bool:
+        red = {test for each in self.broken for test in each.tests}
+        asked = [
+            self.evidence_of(tree)
+            for key, tree in self.trees.items()
+            if key.onto == self.tip and entry in key.entries and tree in self.evidence
+        ]
+        return any(each.standing() is Standing.FAILS and red.issuperset(each.failing()) for each in asked)
+
+    def reach_of(self, entries: Sequence[EntryId]) -> set[str] | None:
+        """The files that they touch and what depends on these; None: anything."""
         found: set[str] = set()
         for each in entries:
             reach = self.entries[each].entry.reach if each in self.entries else None

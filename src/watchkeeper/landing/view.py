@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from watchkeeper.landing.evidence import Standing
+from watchkeeper.landing.head import find_controls
 from watchkeeper.landing.line import Cut, find_cuts, in_order
-from watchkeeper.landing.planner import find_controls
 from watchkeeper.landing.queue import Queue
 from watchkeeper.landing.waiters import Diagnosis, Place, Waiter, names
 from watchkeeper.model.events import Recorded
@@ -216,7 +216,7 @@ def _waits(queue: Queue, waiter: Waiter, cuts: Sequence[Cut]) -> tuple[tuple[Ent
     on = _before(cut.rest, identity)
     if run is not None:
         return on, f"its run{along}", run.since
-    failed = queue.evidence_of(cut.tree).failing()
+    failed = queue.evidence_of(cut.tree).failing(cut.red)
     match cut.standing:
         case Standing.SUSPECT:
             return on, f"a second run of what failed{along}: {_first(failed)}", waiter.since

@@ -250,7 +250,11 @@ class MonotonicityBroken(msgspec.Struct, frozen=True, tag="monotonicity-broken")
 
 
 class LandingIntended(msgspec.Struct, frozen=True, tag="landing-intended"):
-    """The target branch is about to be moved from ``old`` to ``new``. Whether it was, the branch itself says."""
+    """The target branch is about to be moved from ``old`` to ``new``. Whether it was, the branch itself says.
+
+    ``red`` are tests that fail there as they do below, because of what landed in lanes with which these entries have
+    nothing in common.
+    """
 
     entries: tuple[EntryId, ...]
     old: Sha
@@ -258,6 +262,7 @@ class LandingIntended(msgspec.Struct, frozen=True, tag="landing-intended"):
     tree: Sha
     gate: str
     is_lane: bool = False
+    red: tuple[str, ...] = ()
 
 
 class LandingDone(msgspec.Struct, frozen=True, tag="landing-done"):
@@ -298,6 +303,23 @@ class QueueResumed(msgspec.Struct, frozen=True, tag="queue-resumed"):
     by: str = ""
 
 
+class LanesHalted(msgspec.Struct, frozen=True, tag="lanes-halted"):
+    """What landed in lanes beside each other fails ``tests`` together; ``entries`` landed since these passed.
+
+    Whatever has something in common with them waits until the tests pass again, or fewer are known to be the cause;
+    all others go on.
+    """
+
+    tests: tuple[str, ...]
+    entries: tuple[EntryId, ...]
+
+
+class LanesResumed(msgspec.Struct, frozen=True, tag="lanes-resumed"):
+    """The target branch passes these tests again; nobody waits for that any more."""
+
+    tests: tuple[str, ...]
+
+
 class RevertPrepared(msgspec.Struct, frozen=True, tag="revert-prepared"):
     """A commit that takes an entry out of the target branch again, for a person to land."""
 
@@ -336,6 +358,8 @@ LandingEvent = (
     | TargetMoved
     | QueueHalted
     | QueueResumed
+    | LanesHalted
+    | LanesResumed
     | RevertPrepared
     | RevertFailed
 )
