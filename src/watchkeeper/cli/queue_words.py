@@ -61,7 +61,8 @@ def red_lines(red: Red | None) -> list[str]:
     """Who broke the target branch."""
     if red is None:
         return []
-    lines = [f"nothing lands: {printable(red.reason)}"]
+    stops = "what has to do with it waits, all others land" if red.others_land else "nothing lands"
+    lines = [f"{stops}: {printable(red.reason)}"]
     if red.entries:
         others = f" with {name_all(red.entries[:-1])}" if len(red.entries) > 1 else ""
         lines.append(f"broken by: {printable(red.entries[-1])}{others}: {name_all(red.tests)}")
