@@ -92,8 +92,11 @@ def test_two_that_break_each_other_are_named_and_the_later_one_goes_back(git_rep
     assert landed["totals/1"]["evidence"] == ["test_totals.py::test_total"]
     assert verbs.code == 1
     assert [each["id"] for each in verbs("queue")["returned"]] == ["totals/1"]
-    (side,) = verbs("queue", "totals")["sides"]
-    assert side["name"] == "cents/1"
+    page = verbs("queue", "totals")
+    assert (page["own"]["name"], page["own"]["intent"]) == ("totals/1", "work of totals")
+    assert "+def total(numbers):" in page["own"]["diff"]
+    (side,) = page["sides"]
+    assert (side["name"], side["intent"]) == ("cents/1", "work of cents")
     assert "+RATE = 200" in side["diff"]
 
 

@@ -9,7 +9,7 @@ import msgspec
 from watchkeeper.cli.landing_words import name_all
 from watchkeeper.cli.output import Terminal, printable
 from watchkeeper.cli.wording import render_ago, render_moment_iso
-from watchkeeper.landing.page import EntryPage
+from watchkeeper.landing.page import EntryPage, Side
 from watchkeeper.landing.view import Outcome, QueueView, Red, Row
 from watchkeeper.model.ids import Millis
 from watchkeeper.model.landing import EntryBounced
@@ -47,14 +47,21 @@ def outcome_document(outcome: Outcome) -> dict[str, object]:
 
 
 def page_lines(page: EntryPage) -> list[str]:
-    """One entry with the other sides."""
+    """One entry with both sides: what each is for, and what the others changed."""
     lines = [f"{printable(page.outcome.title)}", *outcome_lines(page.outcome)]
     lines += [f"  fails: {printable(each)}" for each in page.outcome.evidence]
+    if page.sides:
+        lines += ["", *_side_lines("this side", page.own)]
     for side in page.sides:
-        about = ", ".join(printable(text) for text in (side.title, side.author, side.issue) if text)
-        lines += ["", f"the other side: {printable(side.name)}{f'  {about}' if about else ''}"]
+        lines += ["", *_side_lines("the other side", side)]
         lines += [printable(line) for line in side.diff.splitlines()]
     return lines
+
+
+def _side_lines(which: str, side: Side) -> list[str]:
+    about = ", ".join(printable(text) for text in (side.title, side.author, side.issue) if text)
+    intent = [f"  {printable(line)}" for line in side.intent.splitlines() if line != side.title]
+    return [f"{which}: {printable(side.name)}{f'  {about}' if about else ''}", *intent]
 
 
 def red_lines(red: Red | None) -> list[str]:
