@@ -565,6 +565,7 @@ def test_lanes_that_break_each_other_unseen_stop_alone_and_those_that_do_not_all
     assert sorted(red["entries"]) == ["left/1", "right/1"]
     assert red["tests"] == ["test_sum.py::test_sum"]
     assert red["others_land"]
+    assert verbs("queue")["broken"] == [f"{red['entries'][0]} and {red['entries'][1]} break test_sum.py::test_sum"]
 
     reverted = verbs("land", "--revert", red["entries"][-1])
 

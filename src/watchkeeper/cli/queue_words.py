@@ -86,6 +86,7 @@ def queue_lines(view: QueueView, now: Millis, terminal: Terminal) -> list[str]:
             terminal.paint("red", f"nothing lands since {render_ago(view.halted_since, now)}: ")
             + printable(view.halted)
         )
+    lines += [terminal.paint("red", "waits for a repair: ") + printable(each) for each in view.broken]
     if not view.rows:
         lines.append("the queue is empty")
     lines += [line for row in view.rows for line in _row_lines(row, now, terminal)]
@@ -114,7 +115,7 @@ def queue_document(view: QueueView) -> dict[str, object]:
         for row in view.rows
     ]
     runs = [{"id": run, "what": what, "since": render_moment_iso(since)} for run, what, since in view.runs]
-    return {"tip": view.tip, "halted": view.halted, "entries": rows, "runs": runs}
+    return {"tip": view.tip, "halted": view.halted, "broken": view.broken, "entries": rows, "runs": runs}
 
 
 def _row_lines(row: Row, now: Millis, terminal: Terminal) -> list[str]:

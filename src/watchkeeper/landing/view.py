@@ -51,13 +51,16 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class QueueView(msgspec.Struct, frozen=True):
-    """``halted`` is why nothing lands. ``runs`` are the runs that go on, in words, with when they began."""
+    """``halted`` is why nothing lands, ``broken`` why some do not, where lanes break each other. ``runs`` are the runs
+    that go on, in words, with when they began.
+    """
 
     tip: Sha | None
     rows: tuple[Row, ...]
     runs: tuple[tuple[RunId, str, Millis], ...]
     halted: str = ""
     halted_since: Millis = Millis(0)
+    broken: tuple[str, ...] = ()
 
 
 def view_queue(queue: Queue) -> QueueView:
@@ -71,7 +74,8 @@ def view_queue(queue: Queue) -> QueueView:
         (key, _run_words(run.began.purpose, run.began.candidate.entries), run.since) for key, run in queue.runs.items()
     )
     halted = queue.halted
-    return QueueView(queue.tip, tuple(rows), runs, halted.reason if halted else "", queue.halted_at)
+    broken = tuple(f"{names(each.entries)} break {_first(each.tests)}" for each in queue.broken)
+    return QueueView(queue.tip, tuple(rows), runs, halted.reason if halted else "", queue.halted_at, broken)
 
 
 class Outcome(msgspec.Struct, frozen=True):
