@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from watchkeeper.landing.folding import apply_event
 from watchkeeper.landing.plan import Ask, Land
 from watchkeeper.landing.planner import plan
 from watchkeeper.landing.policy import Policy
@@ -46,6 +47,7 @@ class World:
         self.running: dict[RunId, Ask] = {}
         self.asked: list[Ask] = []
         self._broken: list[tuple[str, frozenset[EntryId]]] = []
+        self._healed: list[tuple[str, EntryId]] = []
         self._clashes: list[frozenset[EntryId]] = []
         self._flaky: dict[str, int] = {}
         self._content: dict[Sha, tuple[EntryId, ...]] = {Sha("c0"): ()}
@@ -56,6 +58,10 @@ class World:
         """``test`` fails wherever all of these are."""
         self._broken.append((test, frozenset(entries)))
 
+    def heals(self, test: str, entry: EntryId) -> None:
+        """``test`` fails nowhere where this one is."""
+        self._healed.append((test, entry))
+
     def clashes(self, *entries: EntryId) -> None:
         """git cannot merge these with each other."""
         self._clashes.append(frozenset(entries))
@@ -64,16 +70,18 @@ class World:
         """``test`` fails in the next runs in which it is asked, whatever is in the tree."""
         self._flaky[test] = times
 
-    def arrive(self, *names: EntryId, reach: tuple[str, ...] | None = None) -> None:
-        """These are queued, begun from the branch as it is now."""
+    def arrive(
+        self, *names: EntryId, reach: tuple[str, ...] | None = None, priority: int = 0, base: Sha | None = None
+    ) -> None:
+        """These are queued, begun from the branch as it is now, or as it was at ``base``."""
         for name in names:
-            base = self.queue.tip
-            self.record(EntryQueued(Entry(name, ChangeId(name.rpartition("/")[0]), Sha(name), base, reach=reach)))
+            change, began = ChangeId(name.rpartition("/")[0]), base or self.queue.tip
+            self.record(EntryQueued(Entry(name, change, Sha(name), began, reach=reach, priority=priority)))
 
     def record(self, *events: LandingEvent) -> None:
         for event in events:
             self.events.append(event)
-            self.queue.apply(At(len(self.events), Millis(len(self.events) * 1_000), event))
+            apply_event(self.queue, At(len(self.events), Millis(len(self.events) * 1_000), event))
 
     def move_past(self, adopted: tuple[Entry, ...], content: tuple[EntryId, ...]) -> None:
         """Somebody moved the branch past the queue."""
@@ -100,7 +108,8 @@ class World:
 
     def failing(self, content: tuple[EntryId, ...]) -> set[str]:
         """What truly fails in a tree."""
-        return {test for test, entries in self._broken if entries <= set(content)}
+        healed = {test for test, entry in self._healed if entry in content}
+        return {test for test, entries in self._broken if entries <= set(content)} - healed
 
     def step(self) -> None:
         """Perform plans until nothing is left but to wait for runs."""
@@ -178,7 +187,7 @@ class World:
         assert self._tree(content) == land.tree, "what lands is not what was tested"
         new = Sha(f"c{len(self._content)}")
         self._content[new] = content
-        intent = LandingIntended(land.entries, old, new, land.tree, GATE, land.is_lane)
+        intent = LandingIntended(land.entries, old, new, land.tree, GATE, land.is_lane, land.red)
         self.record(*land.notes, intent, LandingDone(new))
 
     def _tree(self, content: tuple[EntryId, ...]) -> Sha:

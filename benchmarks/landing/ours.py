@@ -7,6 +7,7 @@ from collections import Counter
 from landing.arm import Arm
 from landing.machine import Run
 from landing.world import Tree, Truth
+from watchkeeper.landing.folding import apply_event
 from watchkeeper.landing.plan import Ask, Build, Land, Plan
 from watchkeeper.landing.planner import plan
 from watchkeeper.landing.policy import Policy
@@ -54,7 +55,7 @@ class Ours(Arm):
     def record(self, *events: LandingEvent) -> None:
         """As the log does: one after another, each seen at once."""
         for event in events:
-            self.queue.apply(At(self.queue.seq + 1, Millis(int(self.now * 60_000)), event))
+            apply_event(self.queue, At(self.queue.seq + 1, Millis(int(self.now * 60_000)), event))
             match event:
                 case SetConfirmed():
                     self.named[event.set.entries[-1]] = self.costs[event.diagnosis]
@@ -147,7 +148,7 @@ class Ours(Arm):
         assert land.onto == old, "main moves from where it is"
         assert tree_id(self.history.over(self.tip, entries)) == land.tree, "what lands is what was tested"
         new = self.commit(self.history.over(self.tip, entries))
-        self.record(*land.notes, LandingIntended(land.entries, old, new, land.tree, _GATE, land.is_lane))
+        self.record(*land.notes, LandingIntended(land.entries, old, new, land.tree, _GATE, land.is_lane, land.red))
         self.land(entries)
         self.record(LandingDone(new))
 

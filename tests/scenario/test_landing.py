@@ -92,8 +92,11 @@ def test_two_that_break_each_other_are_named_and_the_later_one_goes_back(git_rep
     assert landed["totals/1"]["evidence"] == ["test_totals.py::test_total"]
     assert verbs.code == 1
     assert [each["id"] for each in verbs("queue")["returned"]] == ["totals/1"]
-    (side,) = verbs("queue", "totals")["sides"]
-    assert side["name"] == "cents/1"
+    page = verbs("queue", "totals")
+    assert (page["own"]["name"], page["own"]["intent"]) == ("totals/1", "work of totals")
+    assert "+def total(numbers):" in page["own"]["diff"]
+    (side,) = page["sides"]
+    assert (side["name"], side["intent"]) == ("cents/1", "work of cents")
     assert "+RATE = 200" in side["diff"]
 
 
@@ -529,3 +532,42 @@ def test_a_push_that_arrives_after_nobody_waited_for_it_is_the_landing_that_it_w
     assert len(first_parents(git_repo, base)) == 1
     assert [type(each) for each in events if isinstance(each, LandingDone)] == [LandingDone]
     assert not any(each.adopted for each in events if isinstance(each, TargetMoved))
+
+
+DYNAMIC = {
+    "left.py": "VALUE = 1\n",
+    "right.py": "VALUE = 1\n",
+    "test_sum.py": (
+        "from importlib import import_module\n\n\n"
+        "def test_sum():\n    names = ('le' + 'ft', 'ri' + 'ght')\n"
+        "    assert sum(import_module(each).VALUE for each in names) < 4\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("right", [2, 1])
+def test_lanes_that_break_each_other_unseen_stop_alone_and_those_that_do_not_all_land(
+    git_repo: GitRepo, verbs: Verbs, right: int
+) -> None:
+    begin(git_repo, DYNAMIC, landing="lanes = true\nslots = 2")
+    finish(git_repo, "left", {"left.py": "VALUE = 2\n"})
+    finish(git_repo, "right", {"right.py": f"VALUE = {right}  # changed\n"})
+
+    landed = verbs.land("left", "right")
+    finish(git_repo, "other", {"other.py": "OTHER = 1\n"})
+    later = verbs.land("other")
+
+    assert {each["state"] for each in (*landed.values(), *later.values())} == {"landed"}
+    red = verbs("land", "--from-main")["red"]
+    if right == 1:
+        assert red is None
+        return
+    assert sorted(red["entries"]) == ["left/1", "right/1"]
+    assert red["tests"] == ["test_sum.py::test_sum"]
+    assert red["others_land"]
+    assert verbs("queue")["broken"] == [f"{red['entries'][0]} and {red['entries'][1]} break test_sum.py::test_sum"]
+
+    reverted = verbs("land", "--revert", red["entries"][-1])
+
+    assert [each["state"] for each in reverted["entries"]] == ["landed"]
+    assert verbs("land", "--from-main")["red"] is None

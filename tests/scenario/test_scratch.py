@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from watchkeeper.model.errors import GitError
 from watchkeeper.model.ids import Sha
 from watchkeeper.repos.hub import Hub, open_hub
 from watchkeeper.repos.repository import find_repository
-from watchkeeper.repos.scratch import ScratchPool
+from watchkeeper.repos.scratch import ScratchPool, ScratchTree
 from watchkeeper.repos.trees import TreeEntry
 
 
@@ -207,3 +208,63 @@ def test_a_nest_too_deep_to_walk_costs_a_new_checkout_and_nothing_else(git_repo:
         subprocess.run([sys.executable, "-c", digger], cwd=scratch.path, check=True)
     with pool.checkout(head) as scratch:
         assert content(scratch.path) == clean
+
+
+CACHE = "lib/.mypy_cache/half.json"
+
+
+def leave_cache(scratch: ScratchTree) -> None:
+    for name in (CACHE, ".venv/bin/tool"):
+        file = scratch.path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("{")
+
+
+def is_fine(scratch: ScratchTree) -> bool:
+    """A command that fails on a cache file that is half written."""
+    command = f"test ! -e {CACHE} || {sys.executable} -m json.tool {CACHE}"
+    return subprocess.run(["sh", "-c", command], cwd=scratch.path, check=False, capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize("is_set_up", [False, True])
+def test_a_run_that_was_killed_with_its_whole_process_leaves_no_half_written_cache_to_the_next(
+    git_repo: GitRepo, pool: ScratchPool, *, is_set_up: bool
+) -> None:
+    head = Sha(git_repo.head)
+    child = os.fork()
+    if not child:
+        with pool.checkout(head) as scratch:
+            if is_set_up:
+                scratch.notes["setup"] = "done"
+                scratch.save_notes()
+            with scratch.one_run():
+                leave_cache(scratch)
+                os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+
+    with pool.checkout(head) as scratch:
+        assert is_fine(scratch)
+        assert (scratch.path / ".venv/bin/tool").exists() == is_set_up  # what a setup made is whole
+
+
+def test_a_run_that_did_not_end_by_itself_leaves_no_half_written_cache_to_the_next(
+    git_repo: GitRepo, pool: ScratchPool
+) -> None:
+    head = Sha(git_repo.head)
+    with pool.checkout(head) as scratch, scratch.one_run():
+        leave_cache(scratch)
+        assert not is_fine(scratch)
+
+    with pool.checkout(head) as scratch:
+        assert is_fine(scratch)
+
+
+def test_a_run_that_ended_by_itself_keeps_its_caches(git_repo: GitRepo, pool: ScratchPool) -> None:
+    head = Sha(git_repo.head)
+    with pool.checkout(head) as scratch, scratch.one_run() as ended:
+        leave_cache(scratch)
+        ended()
+
+    with pool.checkout(head) as scratch:
+        assert (scratch.path / CACHE).exists()
+        assert (scratch.path / ".venv/bin/tool").exists()

@@ -370,8 +370,15 @@ def test_what_was_taken_for_disjoint_and_is_not_is_found_on_the_sum() -> None:
 
     world.settle()
 
-    assert world.queue.halted is not None
+    assert world.queue.halted is None
     assert [event.set.entries for event in world.events if isinstance(event, SetConfirmed)] == [(A, B)]
+    assert [each.entries for each in world.queue.broken] == [(A, B)]
+    assert not world.bounced
+
+    world.arrive(C, reach=("c.py",))
+    world.arrive(D, reach=("a.py",))
+    world.settle()
+    assert world.main == (A, B, C)  # who has nothing to do with it goes on, who has waits
 
 
 @settings(max_examples=40, deadline=None)
@@ -413,3 +420,64 @@ def test_what_changes_the_settings_is_run_by_itself_and_nothing_behind_it_before
     assert [ask.candidate.entries for ask in world.running.values()] == [(A,)]
     world.settle()
     assert world.landings == [(A,), (B,), (C,)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 4), st.booleans())
+def test_whatever_lanes_break_together_only_those_stop_and_every_landing_passed_but_for_what_they_break(
+    seed: int, slots: int, has_pair: bool
+) -> None:
+    random = Random(seed)
+    world = World(Policy(slots=slots, lanes=True))
+    pair = random.sample(NAMES, 2)
+    if has_pair:
+        world.breaks("test_sum", *pair)
+    left = list(NAMES)
+    while left or world.running:
+        if left and random.random() < 0.5:
+            name = left.pop(0)
+            world.arrive(name, reach=(name,), base=Sha("c0"))
+        world.step()
+        assert world.failing(world.main) <= {"test_sum"}
+        if world.running:
+            world.end(random.choice(sorted(world.running)))
+            world.step()
+    landed = {entry for entries in world.landings for entry in entries}
+    assert set(NAMES) - set(pair) <= landed  # no innocent waits, or goes back
+    assert world.queue.halted is None
+    named = [set(event.set.entries) for event in world.events if isinstance(event, SetConfirmed)]
+    assert named == ([set(pair)] if has_pair else [])
+    assert set(world.bounced) == set(NAMES) - landed
+    assert bool(world.queue.broken) == bool(world.failing(world.main))
+
+
+def test_a_repair_of_broken_lanes_goes_first_and_lets_go_who_waited_for_it() -> None:
+    world = World(Policy(slots=2, lanes=True))
+    world.breaks("test_it", A, B)
+    world.arrive(A, reach=("a.py",))
+    world.arrive(B, reach=("b.py",))
+    world.settle()
+    world.arrive(D, reach=("a.py",))
+    world.settle()
+    assert D not in world.main
+
+    world.heals("test_it", C)
+    world.arrive(C, reach=("b.py",), priority=1)
+    world.settle()
+
+    assert world.main == (A, B, C, D)
+    assert not world.queue.broken
+
+
+def test_a_landing_that_repairs_nothing_is_not_landed_and_keeps_nobody_else_from_it() -> None:
+    world = World(Policy(slots=2, lanes=True))
+    world.breaks("test_it", A, B)
+    world.arrive(A, reach=("a.py",))
+    world.arrive(B, reach=("b.py",))
+    world.settle()
+
+    world.arrive(C, reach=("b.py",), priority=1)
+    world.arrive(D, reach=("d.py",))
+    world.settle()
+
+    assert world.main == (A, B, D)

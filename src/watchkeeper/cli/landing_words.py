@@ -24,6 +24,8 @@ from watchkeeper.model.landing import (
     LandingEvent,
     LandingIntended,
     LandingVoid,
+    LanesHalted,
+    LanesResumed,
     MonotonicityBroken,
     QueueHalted,
     QueueResumed,
@@ -145,6 +147,10 @@ def _describe_target(
             return f"nothing lands: {printable(event.reason)}"
         case QueueResumed():
             return f"landing goes on{_by(event.by)}"
+        case LanesHalted():
+            return f"lanes fail {name_all(event.tests)} together: what touches {name_all(event.entries)} waits"
+        case LanesResumed():
+            return f"the target branch passes {name_all(event.tests)} again"
         case RevertPrepared():
             return f"a revert of {printable(event.entry)} is ready: watchkeeper land --revert {printable(event.entry)}"
         case RevertFailed():

@@ -62,7 +62,7 @@ def command(*, name: str | None, why: str | None, resumes: bool, folder: Path, a
 def _show_entry(page: EntryPage, *, as_json: bool) -> int:
     is_back = page.outcome.state == "bounced"
     if as_json:
-        show_document({"entry": outcome_document(page.outcome), "sides": page.sides})
+        show_document({"entry": outcome_document(page.outcome), "own": page.own, "sides": page.sides})
     else:
         show(page_lines(page), "merge the target branch, and land it again" if is_back else "watchkeeper queue")
     return Exit.FOUND if is_back else Exit.NOTHING

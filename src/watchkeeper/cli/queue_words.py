@@ -9,7 +9,7 @@ import msgspec
 from watchkeeper.cli.landing_words import name_all
 from watchkeeper.cli.output import Terminal, printable
 from watchkeeper.cli.wording import render_ago, render_moment_iso
-from watchkeeper.landing.page import EntryPage
+from watchkeeper.landing.page import EntryPage, Side
 from watchkeeper.landing.view import Outcome, QueueView, Red, Row
 from watchkeeper.model.ids import Millis
 from watchkeeper.model.landing import EntryBounced
@@ -47,21 +47,29 @@ def outcome_document(outcome: Outcome) -> dict[str, object]:
 
 
 def page_lines(page: EntryPage) -> list[str]:
-    """One entry with the other sides."""
+    """One entry with both sides: what each is for, and what the others changed."""
     lines = [f"{printable(page.outcome.title)}", *outcome_lines(page.outcome)]
     lines += [f"  fails: {printable(each)}" for each in page.outcome.evidence]
+    if page.sides:
+        lines += ["", *_side_lines("this side", page.own)]
     for side in page.sides:
-        about = ", ".join(printable(text) for text in (side.title, side.author, side.issue) if text)
-        lines += ["", f"the other side: {printable(side.name)}{f'  {about}' if about else ''}"]
+        lines += ["", *_side_lines("the other side", side)]
         lines += [printable(line) for line in side.diff.splitlines()]
     return lines
+
+
+def _side_lines(which: str, side: Side) -> list[str]:
+    about = ", ".join(printable(text) for text in (side.title, side.author, side.issue) if text)
+    intent = [f"  {printable(line)}" for line in side.intent.splitlines() if line != side.title]
+    return [f"{which}: {printable(side.name)}{f'  {about}' if about else ''}", *intent]
 
 
 def red_lines(red: Red | None) -> list[str]:
     """Who broke the target branch."""
     if red is None:
         return []
-    lines = [f"nothing lands: {printable(red.reason)}"]
+    stops = "what has to do with it waits, all others land" if red.others_land else "nothing lands"
+    lines = [f"{stops}: {printable(red.reason)}"]
     if red.entries:
         others = f" with {name_all(red.entries[:-1])}" if len(red.entries) > 1 else ""
         lines.append(f"broken by: {printable(red.entries[-1])}{others}: {name_all(red.tests)}")
@@ -78,6 +86,7 @@ def queue_lines(view: QueueView, now: Millis, terminal: Terminal) -> list[str]:
             terminal.paint("red", f"nothing lands since {render_ago(view.halted_since, now)}: ")
             + printable(view.halted)
         )
+    lines += [terminal.paint("red", "waits for a repair: ") + printable(each) for each in view.broken]
     if not view.rows:
         lines.append("the queue is empty")
     lines += [line for row in view.rows for line in _row_lines(row, now, terminal)]
@@ -106,7 +115,7 @@ def queue_document(view: QueueView) -> dict[str, object]:
         for row in view.rows
     ]
     runs = [{"id": run, "what": what, "since": render_moment_iso(since)} for run, what, since in view.runs]
-    return {"tip": view.tip, "halted": view.halted, "entries": rows, "runs": runs}
+    return {"tip": view.tip, "halted": view.halted, "broken": view.broken, "entries": rows, "runs": runs}
 
 
 def _row_lines(row: Row, now: Millis, terminal: Terminal) -> list[str]:

@@ -114,7 +114,7 @@ def returned_text(bounce: EntryBounced, *, show_verb: str) -> str:
         _WHY_BACK[bounce.why] + (f" Together with: {partners}." if partners else ""),
         f"Reason: {quote(bounce.reason, _MOST_SUMMARY)}",
         *[f"- {quote(each, _MOST_LINE)}" for each in bounce.evidence[:2]],
-        f"Next: {_NEXT_BACK[bounce.why]} The other side's diff and all details: {show_verb}",
+        f"Next: {_NEXT_BACK[bounce.why]} What both sides are for, and the other's diff: {show_verb}",
     ]
     return f"{_cut(lines, MOST_WORDS - len(_FOOT.split()))}\n{_FOOT}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from watchkeeper.landing.folding import apply_event
 from watchkeeper.landing.queue import Queue
 from watchkeeper.model.events import Recorded
 from watchkeeper.model.ids import Millis, ProjectId, Seq
@@ -67,5 +68,5 @@ class Book:
     def _hold(self, recorded: Iterable[Recorded]) -> None:
         for each in recorded:
             if isinstance(each.event, LandingEvent):
-                self.queue.apply(At(each.seq, each.at, each.event))
+                apply_event(self.queue, At(each.seq, each.at, each.event))
                 self._news.append(each.event)

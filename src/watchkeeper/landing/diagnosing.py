@@ -239,7 +239,17 @@ def _name(queue: Queue, diagnosis: Diagnosis, members: tuple[EntryId, ...], test
         why = Bounce.SET if partners else Bounce.ALONE
         reason = _reason(partners, tests, _detail(queue, Candidate(onto, members), tests))
         decisions.append(EntryBounced(culprit, why, reason, partners, tests))
+    else:
+        decisions += _search_others(queue, diagnosis, tests)
     return Step((*decisions, DiagnosisEnded(diagnosis.id, f"{names(members)} fail together" if landed else "named")))
+
+
+def _search_others(queue: Queue, diagnosis: Diagnosis, tests: tuple[str, ...]) -> tuple[SegmentQuarantined, ...]:
+    """Of lanes that landed: others of them may break the same, and would hide behind the set that was named."""
+    rest = tuple(each for each in diagnosis.entries if each != diagnosis.culprit)
+    if not rest or not queue.known_red().issuperset(tests):
+        return ()
+    return (SegmentQuarantined(DiagnosisId(f"{diagnosis.id}*"), diagnosis.onto, rest, tests),)
 
 
 def _detail(queue: Queue, candidate: Candidate, tests: Sequence[str]) -> str:

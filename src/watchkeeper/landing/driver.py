@@ -17,10 +17,8 @@ from watchkeeper.landing.ports import Gate, Workshop
 from watchkeeper.model.errors import GitError
 from watchkeeper.model.ids import Millis, Sha
 from watchkeeper.model.landing import (
-    Answer,
     CandidateBuilt,
     CandidateClashed,
-    Clashed,
     ConflictSet,
     Entry,
     EntryId,
@@ -31,10 +29,7 @@ from watchkeeper.model.landing import (
     LandingEvent,
     LandingIntended,
     LandingVoid,
-    Moved,
-    NotMoved,
     Purpose,
-    Question,
     QueueHalted,
     QueueResumed,
     RevertFailed,
@@ -46,6 +41,7 @@ from watchkeeper.model.landing import (
     TargetMoved,
     Verdict,
 )
+from watchkeeper.model.landing_ports import Answer, Clashed, Moved, NotMoved, Question
 
 _MOST_STEPS = 10_000
 _PATIENCE_MS = 5_000
@@ -217,7 +213,7 @@ class Driver:
         if isinstance(commit, NotMoved):
             self._block(commit.reason)
             return
-        intent = LandingIntended(land.entries, land.onto, commit, land.tree, self._gate.digest, land.is_lane)
+        intent = LandingIntended(land.entries, land.onto, commit, land.tree, self._gate.digest, land.is_lane, land.red)
         if self._decide((*land.notes, intent)):
             self._settle_move(self._workshop.move(land.onto, commit), intent)
 

@@ -123,7 +123,7 @@ def halt(queue: Queue, reason: str) -> tuple[LandingEvent, ...]:
 
 def resume(queue: Queue, by: str) -> tuple[LandingEvent, ...]:
     """Landing goes on; what was red or could not be run is tried again."""
-    return (QueueResumed(by),) if queue.halted is not None else ()
+    return (QueueResumed(by),) if queue.halted is not None or queue.broken else ()
 
 
 def get_waiter(queue: Queue, entry: EntryId) -> Waiter:

@@ -7,7 +7,7 @@ is looked at again before anything follows from it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -119,9 +119,10 @@ class Evidence:
     def is_asked_everything(self) -> bool:
         return any(not answer.tests and not answer.is_cut for answer in self.answers)
 
-    def failing(self) -> tuple[str, ...]:
-        """What failed in a run of everything and never passed here."""
-        return self.fails(self._seen(answer for answer in self.answers if not answer.tests))
+    def failing(self, but: Collection[str] = ()) -> tuple[str, ...]:
+        """What failed in a run of everything and never passed here; ``but`` are known to fail because of others."""
+        seen = self._seen(answer for answer in self.answers if not answer.tests)
+        return self.fails(test for test in seen if test not in but)
 
     def _seen(self, whole: Iterable[Answer]) -> dict[str, None]:
         """What failed in runs of everything; that the command fails otherwise is seen in any."""
@@ -133,18 +134,20 @@ class Evidence:
         seen = {test: None for answer in self.answers for test in answer.failing if test not in (CAN_RUN, COMMAND)}
         return tuple(test for test in seen if self.count(test)[0])
 
-    def standing(self) -> Standing:
-        """What follows for the whole tree.
+    def standing(self, but: Collection[str] = ()) -> Standing:
+        """What follows for the whole tree, where ``but`` fail because of others.
 
         A run that could not run tells of no test: where the tests can be run the second time, that run counts alone.
         """
+        if but:
+            return self._judge(but)
         if self._standing is None:
-            self._standing = self._judge()
+            self._standing = self._judge(())
         return self._standing
 
-    def _judge(self) -> Standing:
+    def _judge(self, but: Collection[str]) -> Standing:
         told = [answer for answer in self.answers if not answer.tests and CAN_RUN not in answer.failing]
-        left = self.fails(self._seen(told))
+        left = self.fails(test for test in self._seen(told) if test not in but)
         if not left and all(answer.is_cut for answer in told):  # no run of everything came to its end
             if not self.is_asked_everything:
                 return Standing.UNKNOWN

@@ -27,6 +27,8 @@ class Cut(NamedTuple):
     """The run of everything that goes on."""
     is_beside: bool = False
     """Others landed since, in other lanes: its tree is not the one that would land."""
+    red: frozenset[str] = frozenset()
+    """Tests that fail because of lanes with which it has nothing in common: no fault of it."""
 
     @property
     def is_open(self) -> bool:
@@ -37,16 +39,16 @@ class Cut(NamedTuple):
 def find_cuts(queue: Queue, *, lanes: bool = False) -> list[Cut]:
     """All that was asked or is being asked, the shortest first; with ``lanes`` also what others landed beside."""
     running = {run.began.tree: key for key, run in queue.runs.items() if run.began.purpose is Purpose.LAND}
-    asked = {tree: each.standing() for tree, each in queue.evidence.items()}
-    trees = [tree for tree, standing in asked.items() if standing is not Standing.UNKNOWN or tree in running]
+    asked = [tree for tree, each in queue.evidence.items() if each.standing() is not Standing.UNKNOWN]
     found = []
-    for tree in dict.fromkeys((*trees, *running)):
+    for tree in dict.fromkeys((*asked, *running)):
         for candidate in queue.candidates_of(tree):
             rest = queue.rest_of(candidate)
             beside = _mergeable(queue, queue.rest_beside(candidate)) if rest is None and lanes else None
             if rest or beside:
-                standing, run = asked.get(tree, Standing.UNKNOWN), running.get(tree)
-                found.append(Cut(candidate, rest or beside or (), tree, standing, run, is_beside=not rest))
+                entries, red = rest or beside or (), queue.known_red(rest or beside or ())
+                standing = queue.evidence_of(tree).standing(red)
+                found.append(Cut(candidate, entries, tree, standing, running.get(tree), is_beside=not rest, red=red))
                 break
     return sorted(found, key=lambda cut: len(cut.rest))
 
@@ -99,14 +101,15 @@ def find_landing(queue: Queue, cuts: Sequence[Cut]) -> Land | Build | None:
         tree = queue.tree_of(candidate)
         if tree is None:
             return Build(candidate) if candidate not in queue.clashes else None
-        was_run = queue.evidence_of(tree).standing() is Standing.PASSES
-        return Land(queue.tip, best.rest, tree, is_lane=not was_run)
+        was_run = queue.evidence_of(tree).standing(best.red) is Standing.PASSES
+        return Land(queue.tip, best.rest, tree, is_lane=not was_run, red=tuple(sorted(best.red)))
     notes = tuple(
-        MonotonicityBroken(cut.candidate, best.candidate, queue.evidence_of(cut.tree).failing())
+        MonotonicityBroken(cut.candidate, best.candidate, queue.evidence_of(cut.tree).failing(cut.red))
         for cut in cuts
         if cut.standing is Standing.FAILS and best.rest[: len(cut.rest)] == cut.rest
     )
-    return Land(queue.tip, best.rest, best.tree, notes=notes)
+    red = queue.evidence_of(best.tree).failing() if best.red else ()
+    return Land(queue.tip, best.rest, best.tree, notes=notes, red=red)
 
 
 class Judged(NamedTuple):
@@ -130,7 +133,7 @@ def again(cut: Cut, evidence: Evidence) -> Ask:
     told = [answer for answer in evidence.answers if not answer.tests and CAN_RUN not in answer.failing]
     if not told:
         return Ask(cut.candidate, cut.tree, (), Purpose.LAND)
-    return Ask(cut.candidate, cut.tree, evidence.failing(), Purpose.AGAIN)
+    return Ask(cut.candidate, cut.tree, evidence.failing(cut.red), Purpose.AGAIN)
 
 
 class Next(NamedTuple):

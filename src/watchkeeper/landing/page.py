@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from watchkeeper.landing.queue import fold_queue
+from watchkeeper.landing.folding import fold_queue
 from watchkeeper.landing.view import Outcome, view_outcome
 from watchkeeper.model.errors import UsageError
 from watchkeeper.model.events import Recorded
@@ -17,16 +17,22 @@ from watchkeeper.record.log import Log
 from watchkeeper.repos.hub import Hub
 
 _MOST_DIFF = 20_000
+_MOST_INTENT = 4_000
+_MOST_MESSAGES = 20
 
 
 class Side(msgspec.Struct, frozen=True):
-    """The other side of an entry that came back: who made it and why, and its diff."""
+    """One side of an entry that came back: who made it and why, and its diff.
+
+    ``intent`` is what the messages of its commits say, with their trailers, the oldest first.
+    """
 
     name: str
     title: str
     author: str
     issue: str
     diff: str
+    intent: str = ""
 
 
 class EntryPage(msgspec.Struct, frozen=True):
@@ -35,6 +41,7 @@ class EntryPage(msgspec.Struct, frozen=True):
     """
 
     outcome: Outcome
+    own: Side
     sides: tuple[Side, ...] = ()
 
 
@@ -55,8 +62,8 @@ def read_page(log: Log, hub: Hub, project: ProjectId, name: str) -> EntryPage:
     sides = [_side(hub, known[partner]) for partner in outcome.partners if partner in known]
     bounce = next((each for each in map(_bounce, reversed(events)) if each is not None and each.id == entry.id), None)
     if bounce is not None and bounce.why is Bounce.CLASH and queue.tip is not None:
-        sides.append(Side("the target branch", "", "", "", _diff(hub, entry.base, queue.tip, bounce.evidence)))
-    return EntryPage(outcome, tuple(sides))
+        sides.append(_branch_side(hub, entry.base, queue.tip, bounce.evidence))
+    return EntryPage(outcome, _side(hub, entry), tuple(sides))
 
 
 def find_entries(events: Iterable[Recorded]) -> dict[EntryId, Entry]:
@@ -75,7 +82,21 @@ def _bounce(recorded: Recorded) -> EntryBounced | None:
 
 
 def _side(hub: Hub, entry: Entry) -> Side:
-    return Side(entry.id, entry.title, entry.author, entry.issue, _diff(hub, entry.base, entry.head, ()))
+    diff, intent = _diff(hub, entry.base, entry.head, ()), _intent(hub, entry.base, entry.head)
+    return Side(entry.id, entry.title, entry.author, entry.issue, diff, intent)
+
+
+def _branch_side(hub: Hub, old: Sha | None, new: Sha, paths: Sequence[str]) -> Side:
+    intent = _intent(hub, old, new) if old is not None else ""
+    return Side("the target branch", "", "", "", _diff(hub, old, new, paths), intent)
+
+
+def _intent(hub: Hub, old: Sha | None, new: Sha) -> str:
+    """The messages of the newest commits after ``old``, or of this one alone; not those of merges."""
+    since = (f"--max-count={_MOST_MESSAGES}", f"^{old}") if old is not None else ("--max-count=1",)
+    output = hub.repository.git("log", "--no-merges", "--reverse", "--format=%B", *since, new, "--").output
+    text = "\n".join(line for line in output.decode("utf-8", "replace").splitlines() if line.strip())
+    return text if len(text) <= _MOST_INTENT else f"{text[:_MOST_INTENT]} ..."
 
 
 def _diff(hub: Hub, old: Sha | None, new: Sha, paths: Sequence[str]) -> str:

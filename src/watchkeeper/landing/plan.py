@@ -34,7 +34,7 @@ class Stop(NamedTuple):
 class Land(NamedTuple):
     """Move the target branch from ``onto`` to a commit of ``tree``, which holds ``entries`` in this order.
 
-    ``notes`` are recorded with it.
+    ``notes`` are recorded with it. ``red`` fail in it as they do on ``onto``, because of others.
     """
 
     onto: Sha
@@ -42,6 +42,7 @@ class Land(NamedTuple):
     tree: Sha
     is_lane: bool = False
     notes: tuple[LandingEvent, ...] = ()
+    red: tuple[str, ...] = ()
 
 
 class Plan(NamedTuple):

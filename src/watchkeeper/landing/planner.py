@@ -10,12 +10,13 @@ from collections.abc import Sequence
 
 from watchkeeper.landing.diagnosing import Step, next_step
 from watchkeeper.landing.evidence import Standing
+from watchkeeper.landing.head import find_heads, is_overdue, judge_head, stop_for_red
 from watchkeeper.landing.lanes import Lane, find_lanes
 from watchkeeper.landing.line import Cut, again, find_cuts, find_landing, in_order, judge, next_cuts
 from watchkeeper.landing.plan import Ask, Build, Plan, Stop
 from watchkeeper.landing.policy import Policy
 from watchkeeper.landing.queue import Queue
-from watchkeeper.landing.waiters import Landed, Waiter
+from watchkeeper.landing.waiters import Waiter
 from watchkeeper.model.ids import Sha
 from watchkeeper.model.landing import (
     CAN_RUN,
@@ -64,8 +65,15 @@ def _lanes(queue: Queue, policy: Policy, line: Sequence[Waiter]) -> list[Lane]:
 def _line(queue: Queue) -> list[Waiter]:
     """Who may be tested now: where the branch is red only what goes before all others, the repair."""
     if queue.halted is None:
-        return queue.waiting()
+        return _apart(queue) if queue.broken else queue.waiting()
     return [each for each in queue.waiting() if each.priority > 0] if queue.halted.why is Halt.RED else []
+
+
+def _apart(queue: Queue) -> list[Waiter]:
+    """Who has nothing in common with lanes whose sum fails; a repair of these goes before all others."""
+    able = [each for each in queue.waiting() if queue.waits_for_repair(each) is None]
+    repairs = [each for each in able if any(not one.is_apart(each.entry.reach) for one in queue.broken)]
+    return repairs or able
 
 
 def _is_stopped(queue: Queue) -> bool:
@@ -74,7 +82,7 @@ def _is_stopped(queue: Queue) -> bool:
 
 def _decide(queue: Queue, line: Sequence[Waiter], lanes: Sequence[Lane]) -> tuple[LandingEvent, ...]:
     """What follows from what is known already."""
-    judged = _bounce_unmergeable(queue, line) or _judge_head(queue)
+    judged = _bounce_unmergeable(queue, line) or judge_head(queue)
     return judged or next(filter(None, (_judge_cuts(queue, lane.cuts) for lane in lanes)), ())
 
 
@@ -109,7 +117,7 @@ def _judge_cuts(queue: Queue, cuts: Sequence[Cut]) -> tuple[LandingEvent, ...]:
             return (QueueHalted(Halt.CANNOT_RUN, "the tests cannot be run, on the target branch neither"),)
     if first.is_open:
         return ()
-    judged = judge(evidence.failing(), queue.evidence_of(_tree_below(queue)))
+    judged = judge(evidence.failing(first.red), queue.evidence_of(_tree_below(queue)))
     if judged.unknown:
         return ()
     if judged.own:
@@ -119,33 +127,9 @@ def _judge_cuts(queue: Queue, cuts: Sequence[Cut]) -> tuple[LandingEvent, ...]:
         return ()
     if judged.older == (CAN_RUN,):
         return (QueueHalted(Halt.CANNOT_RUN, "the tests cannot be run, on the target branch neither"),)
-    return (QueueHalted(Halt.RED, f"the target branch itself fails {judged.older[0]}"),)
-
-
-def _judge_head(queue: Queue) -> tuple[LandingEvent, ...]:
-    """Who pushed past the queue, or what lanes did together, may have broken the branch."""
-    if queue.tip is None:
-        return ()
-    evidence = queue.evidence_of(_tree_below(queue))
-    if evidence.standing() is not Standing.FAILS:
-        return ()
-    failing = evidence.failing()
-    if queue.halted is None:
-        return (QueueHalted(Halt.RED, f"the target branch itself fails {failing[0]}"),)
-    good = _last_good(queue, failing)
-    if good is None or queue.searched_tip == queue.tip:
-        return ()
-    after = queue.landed_since(good.new) or ()
-    entries = tuple(entry for each in after for entry in each.entries if entry in queue.entries)
-    return (SegmentQuarantined(DiagnosisId(f"d{queue.seq}"), good.new, entries, failing),) if entries else ()
-
-
-def _last_good(queue: Queue, failing: Sequence[str]) -> Landed | None:
-    """The newest commit of the branch on which all that fails now passed."""
-    for landed in reversed(queue.landings[:-1]):
-        if queue.evidence_of(landed.tree).passes(failing):
-            return landed
-    return None
+    known = {test for each in queue.broken for test in each.tests}
+    older = tuple(test for test in judged.older if test not in known)
+    return stop_for_red(queue, older, queue.landings[-1]) if older else ()
 
 
 def _ask(queue: Queue, policy: Policy, lanes: Sequence[Lane], steps: Sequence[Step]) -> Plan:
@@ -154,8 +138,8 @@ def _ask(queue: Queue, policy: Policy, lanes: Sequence[Lane], steps: Sequence[St
     later = [ask for step in steps if not step.is_urgent for ask in step.asks]
     builds = tuple(build for step in steps for build in step.builds)
     suspects = [ask for lane in lanes for ask in _suspects(queue, lane.cuts)]
-    heads = _heads(queue)
-    wanted = [*suspects, *urgent] if queue.landings[-1].is_lane else [*suspects, *heads, *urgent]
+    heads = find_heads(queue)
+    wanted = [*suspects, *heads, *urgent] if is_overdue(queue) else [*suspects, *urgent]
     stops = _stops(queue, [cut for lane in lanes for cut in lane.cuts], [*wanted, *heads])
     running = {(run.began.tree, run.began.tests) for run in queue.runs.values()}
     free = policy.slots - (len(queue.runs) - len(stops))
@@ -192,43 +176,12 @@ def _suspects(queue: Queue, cuts: Sequence[Cut]) -> list[Ask]:
             wanted.append(again(cut, queue.evidence_of(cut.tree)))
         elif cut.standing is Standing.FAILS:
             below = _tree_below(queue)
-            unknown = judge(queue.evidence_of(cut.tree).failing(), queue.evidence_of(below)).unknown
+            unknown = judge(queue.evidence_of(cut.tree).failing(cut.red), queue.evidence_of(below)).unknown
             if unknown:
                 tests = () if CAN_RUN in unknown else unknown
                 wanted.append(Ask(Candidate(tip), below, tests, Purpose.CONTROL if tests else Purpose.HEAD))
             break
     return wanted
-
-
-def _heads(queue: Queue) -> list[Ask]:
-    """A branch that was moved without a run is run; where it fails, what it was before is asked the same."""
-    tip, last = queue.tip, queue.landings[-1]
-    assert tip is not None
-    evidence = queue.evidence_of(last.tree)
-    if queue.halted is not None:
-        return find_controls(queue, evidence.failing()) if evidence.standing() is Standing.FAILS else []
-    if not (last.is_lane or (last.old is not None and not last.is_ours)):
-        return []
-    match evidence.standing():
-        case Standing.UNKNOWN:
-            return [Ask(Candidate(tip), last.tree, (), Purpose.HEAD)]
-        case Standing.SUSPECT:
-            failing = evidence.failing()
-            tests = () if CAN_RUN in failing else failing
-            return [Ask(Candidate(tip), last.tree, tests, Purpose.AGAIN if tests else Purpose.HEAD)]
-        case _:
-            return []
-
-
-def find_controls(queue: Queue, failing: Sequence[str]) -> list[Ask]:
-    """Of a red branch: the newest commit below the tip of which nobody knows whether it fails the same."""
-    if queue.searched_tip == queue.tip or _last_good(queue, failing) is not None:
-        return []
-    for landed in reversed(queue.landings[:-1]):
-        if not queue.evidence_of(landed.tree).fails(failing, 2):
-            tests = () if CAN_RUN in failing else tuple(failing)
-            return [Ask(Candidate(landed.new), landed.tree, tests, Purpose.CONTROL if tests else Purpose.HEAD)]
-    return []
 
 
 def _search(queue: Queue, policy: Policy) -> list[Step]:

@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from watchkeeper.model.ids import Sha
-from watchkeeper.model.landing import Answer, Built, Candidate, Clashed, Entry, EntryId, Moved, NotMoved, Question, Tip
+from watchkeeper.model.landing import Candidate, Entry, EntryId
+from watchkeeper.model.landing_ports import Answer, Built, Clashed, Moved, NotMoved, Question, Tip
 
 
 class Gate(Protocol):

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from watchkeeper.landing.evidence import Standing
+from watchkeeper.landing.head import find_controls
 from watchkeeper.landing.line import Cut, find_cuts, in_order
-from watchkeeper.landing.planner import find_controls
 from watchkeeper.landing.queue import Queue
 from watchkeeper.landing.waiters import Diagnosis, Place, Waiter, names
 from watchkeeper.model.events import Recorded
@@ -23,6 +23,7 @@ from watchkeeper.model.landing import (
     LandingDone,
     LandingEvent,
     LandingIntended,
+    LanesHalted,
     Purpose,
     RevertFailed,
     RevertPrepared,
@@ -50,13 +51,16 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class QueueView(msgspec.Struct, frozen=True):
-    """``halted`` is why nothing lands. ``runs`` are the runs that go on, in words, with when they began."""
+    """``halted`` is why nothing lands, ``broken`` why some do not, where lanes break each other. ``runs`` are the runs
+    that go on, in words, with when they began.
+    """
 
     tip: Sha | None
     rows: tuple[Row, ...]
     runs: tuple[tuple[RunId, str, Millis], ...]
     halted: str = ""
     halted_since: Millis = Millis(0)
+    broken: tuple[str, ...] = ()
 
 
 def view_queue(queue: Queue) -> QueueView:
@@ -70,7 +74,8 @@ def view_queue(queue: Queue) -> QueueView:
         (key, _run_words(run.began.purpose, run.began.candidate.entries), run.since) for key, run in queue.runs.items()
     )
     halted = queue.halted
-    return QueueView(queue.tip, tuple(rows), runs, halted.reason if halted else "", queue.halted_at)
+    broken = tuple(f"{names(each.entries)} break {_first(each.tests)}" for each in queue.broken)
+    return QueueView(queue.tip, tuple(rows), runs, halted.reason if halted else "", queue.halted_at, broken)
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -95,7 +100,11 @@ def is_decided(queue: Queue, entries: Sequence[EntryId]) -> bool:
     repairs = any(queue.entries[each].priority > 0 for each in entries if each in queue.entries)
     if why is Halt.PERSON or (why is Halt.RED and not repairs):
         return True
+    if queue.landings and queue.landings[-1].is_lane and (queue.diagnoses or not _is_known(queue)):
+        return False  # what lanes did together is still asked
     here = [queue.entries[each] for each in entries if each in queue.entries]
+    if not queue.diagnoses:
+        here = [each for each in here if queue.waits_for_repair(each) is None]
     return not any(each.place in (Place.WAITING, Place.QUARANTINED) for each in here)
 
 
@@ -111,26 +120,37 @@ def find_returned(events: Iterable[LandingEvent]) -> tuple[EntryBounced, ...]:
 
 
 class Red(msgspec.Struct, frozen=True):
-    """What is known of a target branch that fails: ``entries`` break it, the last one is taken out by ``revert``."""
+    """What is known of a target branch that fails: ``entries`` break it, the last one is taken out by ``revert``.
+
+    ``others_land``: only who has something in common with them waits.
+    """
 
     reason: str
     entries: tuple[EntryId, ...] = ()
     tests: tuple[str, ...] = ()
     revert: Sha | None = None
     no_revert: str = ""
+    others_land: bool = False
 
 
 def find_red(queue: Queue, events: Iterable[Recorded]) -> Red | None:
     """What the log says of the branch being red; None where it is not."""
-    if queue.halted is None or queue.halted.why is not Halt.RED:
+    is_red = queue.halted is not None and queue.halted.why is Halt.RED
+    if not is_red and not queue.broken:
         return None
-    found = Red(queue.halted.reason)
+    reason = queue.halted.reason if queue.halted is not None and is_red else ""
+    if not is_red:
+        broken = queue.broken[-1]
+        reason = f"lanes fail {_first(broken.tests)} together"
+    begun = found = Red(reason, others_land=not is_red)
     for each in events:
         match each.event:
-            case TargetMoved() | LandingDone():
-                found = Red(queue.halted.reason)
-            case SetConfirmed():
-                found = Red(queue.halted.reason, each.event.set.entries, each.event.set.tests)
+            case TargetMoved() | LandingDone() if is_red:
+                found = begun
+            case LanesHalted() if not is_red:
+                found = begun
+            case SetConfirmed() if is_red or each.event.set.landed[-1:] == each.event.set.entries[-1:]:
+                found = Red(reason, each.event.set.entries, each.event.set.tests, others_land=not is_red)
             case RevertPrepared() if found.entries and each.event.entry == found.entries[-1]:
                 found = msgspec.structs.replace(found, revert=each.event.commit)
             case RevertFailed() if found.entries and each.event.entry == found.entries[-1]:
@@ -174,7 +194,7 @@ def view_outcome(queue: Queue, entry: Entry, events: Iterable[Recorded]) -> Outc
 
 def _is_known(queue: Queue) -> bool:
     """The tip was asked everything, or is red."""
-    standing = queue.evidence_of(queue.landings[-1].tree).standing()
+    standing = queue.evidence_of(queue.landings[-1].tree).standing(queue.known_red())
     if queue.halted is not None and standing is Standing.FAILS:
         return not find_controls(queue, queue.evidence_of(queue.landings[-1].tree).failing())
     return queue.halted is not None or standing is Standing.PASSES
@@ -207,6 +227,9 @@ def _waits(queue: Queue, waiter: Waiter, cuts: Sequence[Cut]) -> tuple[tuple[Ent
     diagnosis = queue.diagnoses.get(waiter.diagnosis) if waiter.diagnosis is not None else None
     if diagnosis is not None:
         return _before(diagnosis.entries, identity), _search_words(diagnosis, identity), diagnosis.since
+    broken = queue.waits_for_repair(waiter)
+    if broken is not None:
+        return (), f"a repair of {names(broken.entries)}, which break {_first(broken.tests)}", waiter.since
     cut = next((each for each in cuts if identity in each.rest), None)
     if cut is None:
         return (), "a free slot" if queue.halted is None else "landing to go on", waiter.since
@@ -216,7 +239,7 @@ def _waits(queue: Queue, waiter: Waiter, cuts: Sequence[Cut]) -> tuple[tuple[Ent
     on = _before(cut.rest, identity)
     if run is not None:
         return on, f"its run{along}", run.since
-    failed = queue.evidence_of(cut.tree).failing()
+    failed = queue.evidence_of(cut.tree).failing(cut.red)
     match cut.standing:
         case Standing.SUSPECT:
             return on, f"a second run of what failed{along}: {_first(failed)}", waiter.since

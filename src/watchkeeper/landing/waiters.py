@@ -24,6 +24,8 @@ from watchkeeper.model.landing import (
     LandingDone,
     LandingIntended,
     LandingVoid,
+    LanesHalted,
+    LanesResumed,
     MonotonicityBroken,
     QueueHalted,
     QueueResumed,
@@ -105,6 +107,8 @@ TargetEvent = (
     | TargetMoved
     | QueueHalted
     | QueueResumed
+    | LanesHalted
+    | LanesResumed
     | RevertPrepared
     | RevertFailed
 )

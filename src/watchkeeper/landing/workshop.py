@@ -9,8 +9,9 @@ from typing import assert_never
 from watchkeeper.landing.waiters import names
 from watchkeeper.model.errors import GitError
 from watchkeeper.model.ids import ChangeId, Sha
-from watchkeeper.model.landing import Built, Candidate, Clashed, Entry, EntryId, NotMoved, Tip
-from watchkeeper.model.landing import Moved as Landed
+from watchkeeper.model.landing import Candidate, Entry, EntryId
+from watchkeeper.model.landing_ports import Built, Clashed, NotMoved, Tip
+from watchkeeper.model.landing_ports import Moved as Landed
 from watchkeeper.repos.authors import Committer, read_commit
 from watchkeeper.repos.candidates import Builder
 from watchkeeper.repos.candidates import Built as Steps

@@ -250,7 +250,11 @@ class MonotonicityBroken(msgspec.Struct, frozen=True, tag="monotonicity-broken")
 
 
 class LandingIntended(msgspec.Struct, frozen=True, tag="landing-intended"):
-    """The target branch is about to be moved from ``old`` to ``new``. Whether it was, the branch itself says."""
+    """The target branch is about to be moved from ``old`` to ``new``. Whether it was, the branch itself says.
+
+    ``red`` are tests that fail there as they do below, because of what landed in lanes with which these entries have
+    nothing in common.
+    """
 
     entries: tuple[EntryId, ...]
     old: Sha
@@ -258,6 +262,7 @@ class LandingIntended(msgspec.Struct, frozen=True, tag="landing-intended"):
     tree: Sha
     gate: str
     is_lane: bool = False
+    red: tuple[str, ...] = ()
 
 
 class LandingDone(msgspec.Struct, frozen=True, tag="landing-done"):
@@ -298,6 +303,23 @@ class QueueResumed(msgspec.Struct, frozen=True, tag="queue-resumed"):
     by: str = ""
 
 
+class LanesHalted(msgspec.Struct, frozen=True, tag="lanes-halted"):
+    """What landed in lanes beside each other fails ``tests`` together; ``entries`` landed since these passed.
+
+    Whatever has something in common with them waits until the tests pass again, or fewer are known to be the cause;
+    all others go on.
+    """
+
+    tests: tuple[str, ...]
+    entries: tuple[EntryId, ...]
+
+
+class LanesResumed(msgspec.Struct, frozen=True, tag="lanes-resumed"):
+    """The target branch passes these tests again; nobody waits for that any more."""
+
+    tests: tuple[str, ...]
+
+
 class RevertPrepared(msgspec.Struct, frozen=True, tag="revert-prepared"):
     """A commit that takes an entry out of the target branch again, for a person to land."""
 
@@ -336,6 +358,8 @@ LandingEvent = (
     | TargetMoved
     | QueueHalted
     | QueueResumed
+    | LanesHalted
+    | LanesResumed
     | RevertPrepared
     | RevertFailed
 )
@@ -348,66 +372,3 @@ class At(NamedTuple):
     seq: int
     at: Millis
     event: LandingEvent
-
-
-class Question(msgspec.Struct, frozen=True):
-    """What the gate is asked: whether ``tree``, which is ``entries`` on the commit ``onto``, holds.
-
-    ``tests`` empty: everything. ``attempt`` tells questions of the same apart: an earlier answer that somebody
-    remembers counts only where it is 0. ``must_exist``: the tests were run on this very tree before; one that is not
-    there any more did not pass.
-    """
-
-    onto: Sha
-    entries: tuple[Entry, ...]
-    tree: Sha
-    tests: tuple[str, ...] = ()
-    attempt: int = 0
-    must_exist: bool = False
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What it said; ``reason`` where it could not run, ``details`` what each failing test said, in a sentence.
-
-    ``is_cut``: everything was asked, and what failed before the tests was enough.
-    """
-
-    verdict: Verdict
-    failing: tuple[str, ...] = ()
-    reason: str = ""
-    details: Mapping[str, str] = {}
-    is_cut: bool = False
-
-
-class Built(msgspec.Struct, frozen=True):
-    """The tree of a candidate."""
-
-    tree: Sha
-
-
-class Clashed(msgspec.Struct, frozen=True):
-    """git cannot merge the last entry of ``candidate``, which is a beginning of the one that was asked for."""
-
-    candidate: Candidate
-    paths: tuple[str, ...]
-    reason: str = ""
-
-
-class Moved(msgspec.Struct, frozen=True):
-    """The branch was seen to be where it was moved to."""
-
-    commit: Sha
-
-
-class NotMoved(msgspec.Struct, frozen=True):
-    """It was not moved. ``is_lost``: somebody else moved it first; else ``reason`` says what stands in the way."""
-
-    reason: str
-    is_lost: bool = False
-
-
-class Tip(msgspec.Struct, frozen=True):
-    """The target branch as it is now."""
-
-    commit: Sha
-    tree: Sha

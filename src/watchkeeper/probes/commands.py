@@ -167,18 +167,15 @@ class CommandRunner:
         scratch.notes.pop("setup", None)
         scratch.save_notes()
         limits, environment = Limits(wall_s=1800.0, output_bytes=_OUTPUT), _environment(scratch)
-        outcome = self._sandbox.run(
-            Job(
-                command=(*_POLITELY, "/bin/sh", "-c", command),
-                folder=scratch.path,
-                environment=environment,
-                limits=limits,
-                readable=find_environments(command, environment["PATH"]),
-                network=Network.OPEN,
-            ),
-            cancel=cancel,
+        job = Job(
+            command=(*_POLITELY, "/bin/sh", "-c", command),
+            folder=scratch.path,
+            environment=environment,
+            limits=limits,
+            readable=find_environments(command, environment["PATH"]),
+            network=Network.OPEN,
         )
-        self.runs += 1
+        outcome = self._run_in(scratch, job, cancel)
         if outcome.ending is Ending.EXITED and outcome.exit_code == 0:
             scratch.notes["setup"] = digest
             scratch.save_notes()
@@ -192,8 +189,7 @@ class CommandRunner:
             job = self._job(check, scratch, place, selection, port)
             refuse_outside(job, is_walled=self._sandbox.isolation.level == "full")
             started = time.monotonic()
-            outcome = self._sandbox.run(job, cancel=cancel)
-        self.runs += 1
+            outcome = self._run_in(scratch, job, cancel)
         if check.is_tests:
             ran = read_tests(check, outcome, place, scratch.path)
         else:
@@ -204,6 +200,15 @@ class CommandRunner:
         code = outcome.exit_code if outcome.ending is Ending.EXITED else None
         wall = time.monotonic() - started
         return msgspec.structs.replace(ran, wall_s=wall, isolation=isolation, exit_code=code)
+
+    def _run_in(self, scratch: ScratchTree, job: Job, cancel: Cancel | None) -> JobOutcome:
+        """One command in a checkout, whose caches are kept only where it ends by itself."""
+        with scratch.one_run() as ended:
+            outcome = self._sandbox.run(job, cancel=cancel)
+            if outcome.ending is Ending.EXITED:
+                ended()
+        self.runs += 1
+        return outcome
 
     def _job(self, check: CommandCheck, scratch: ScratchTree, place: Path, selection: Selection, port: int) -> Job:
         environment = {**_environment(scratch), "PORT": str(port)}

@@ -18,7 +18,8 @@ import msgspec
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.findings import Finding
 from watchkeeper.model.ids import Sha
-from watchkeeper.model.landing import COMMAND, Answer, Question, Verdict
+from watchkeeper.model.landing import COMMAND, Verdict
+from watchkeeper.model.landing_ports import Answer, Question
 from watchkeeper.model.probing import LiveTree
 from watchkeeper.probes.emergence import find_emergent
 from watchkeeper.probes.presets import CommandCheck, runs_pytest

@@ -12,7 +12,7 @@ import os
 import secrets
 import subprocess
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -36,6 +36,10 @@ KEEP = (
 """Untracked names that a switch leaves alone: what a setup made and what tools remember by content."""
 
 
+_SET_UP = (b".venv", b"venv", b"node_modules", b"*.egg-info")
+"""Those that a setup makes: what only ran afterwards leaves them whole, and they are dear."""
+
+
 class ScratchTree(msgspec.Struct):
     """A checkout, for as long as the block lasts.
 
@@ -57,6 +61,18 @@ class ScratchTree(msgspec.Struct):
         """Variables for what runs here: git finds no repository above it, version tools do not ask git."""
         version = dict.fromkeys(("SETUPTOOLS_SCM_PRETEND_VERSION", "PBR_VERSION", "PDM_BUILD_SCM_VERSION"), "9999.0.0")
         return {"GIT_CEILING_DIRECTORIES": str(self.path.parent), **version}
+
+    @contextmanager
+    def one_run(self) -> Iterator[Callable[[], None]]:
+        """Something runs here. Unless the block says (by the call) that it ended by itself, or where this process is
+        killed, the next use of the checkout drops what tools remember: half of it may be written.
+        """
+        mark = self.notes_file.with_name("running")
+        write_file(mark, b"")
+        ended: list[bool] = []
+        yield lambda: ended.append(True)
+        if ended:
+            mark.unlink(missing_ok=True)
 
     def save_notes(self) -> None:
         """Keep the notes from now on. Atomic. Raises: WatchkeeperError."""
@@ -134,9 +150,15 @@ class ScratchPool:
     def _make(self, slot: Path, wanted: Mapping[bytes, TreeEntry], marks: Marks) -> Marks:
         root = slot / "tree"
         root.mkdir(parents=True, exist_ok=True)
+        mark = slot / "running"
+        is_whole = not mark.exists()
         for draft in slot.glob("tmp_obj_*"):  # a kill while something was written beside it
             draft.unlink(missing_ok=True)
-        return make_equal(str(root), wanted, marks, is_kept=self._is_kept, read=self._read_blob)
+        was_set_up = "setup" in _read_notes(slot / "notes.json")
+        is_kept = self._is_kept if is_whole else _is_set_up if was_set_up else _is_never
+        made = make_equal(str(root), wanted, marks, is_kept=is_kept, read=self._read_blob)
+        mark.unlink(missing_ok=True)
+        return made
 
     def _compare(self, held: _Held, distances: _Distances) -> tuple[dict[bytes, TreeEntry], Collection[bytes]]:
         """All files of a tree, and the paths of those that differ from the tree held before.
@@ -204,6 +226,15 @@ class ScratchPool:
         if content is None:  # larger than what is read of sources
             content = run_git(self._hub.folder, "--git-dir=.", "cat-file", "blob", entry.sha, isolated=True).output
         return content
+
+
+def _is_set_up(path: bytes) -> bool:
+    """Kept in a checkout where a run did not end by itself: what the setup made, and nothing that ran since."""
+    return any(fnmatchcase(path.rpartition(b"/")[2], pattern) for pattern in _SET_UP)
+
+
+def _is_never(_path: bytes) -> bool:
+    return False
 
 
 class _Distances:
