@@ -13,6 +13,7 @@ from watchkeeper.landing.plan import Ask, Land
 from watchkeeper.landing.planner import plan
 from watchkeeper.landing.policy import Policy
 from watchkeeper.landing.queue import Queue
+from watchkeeper.model.exposure import Exposure, Measured
 from watchkeeper.model.ids import ChangeId, Millis, Sha
 from watchkeeper.model.landing import (
     At,
@@ -49,6 +50,8 @@ class World:
         self._broken: list[tuple[str, frozenset[EntryId]]] = []
         self._clashes: list[frozenset[EntryId]] = []
         self._flaky: dict[str, int] = {}
+        self.measured: dict[EntryId, Measured] = {}
+        """What runs of all tests say of the lines of entries."""
         self._content: dict[Sha, tuple[EntryId, ...]] = {Sha("c0"): ()}
         self._trees: dict[tuple[EntryId, ...], Sha] = {(): Sha("t0")}
         self.record(TargetMoved(None, Sha("c0"), Sha("t0")))
@@ -65,11 +68,14 @@ class World:
         """``test`` fails in the next runs in which it is asked, whatever is in the tree."""
         self._flaky[test] = times
 
-    def arrive(self, *names: EntryId, reach: tuple[str, ...] | None = None) -> None:
+    def arrive(
+        self, *names: EntryId, reach: tuple[str, ...] | None = None, risk: int = 0, exposure: Exposure | None = None
+    ) -> None:
         """These are queued, begun from the branch as it is now."""
         for name in names:
             base = self.queue.tip
-            self.record(EntryQueued(Entry(name, ChangeId(name.rpartition("/")[0]), Sha(name), base, reach=reach)))
+            change = ChangeId(name.rpartition("/")[0])
+            self.record(EntryQueued(Entry(name, change, Sha(name), base, reach=reach, risk=risk, exposure=exposure)))
 
     def record(self, *events: LandingEvent) -> None:
         for event in events:
@@ -161,7 +167,9 @@ class World:
                 del self._flaky[test]
         if ask.tests:
             failed &= set(ask.tests)
-        return RunEnded(run, Verdict.FAILED if failed else Verdict.PASSED, tuple(sorted(failed)))
+        measured = {each: self.measured[each] for each in content if each in self.measured and not ask.tests}
+        verdict = Verdict.FAILED if failed else Verdict.PASSED
+        return RunEnded(run, verdict, tuple(sorted(failed)), measured=measured)
 
     def _build(self, candidate: Candidate) -> None:
         below = self._content[candidate.onto]

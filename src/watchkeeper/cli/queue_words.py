@@ -50,6 +50,8 @@ def page_lines(page: EntryPage) -> list[str]:
     """One entry with the other sides."""
     lines = [f"{printable(page.outcome.title)}", *outcome_lines(page.outcome)]
     lines += [f"  fails: {printable(each)}" for each in page.outcome.evidence]
+    lines += [f"  risk {page.outcome.risk}"] if page.outcome.risk else []
+    lines += [f"  {printable(each)}" for each in page.outcome.measured]
     for side in page.sides:
         about = ", ".join(printable(text) for text in (side.title, side.author, side.issue) if text)
         lines += ["", f"the other side: {printable(side.name)}{f'  {about}' if about else ''}"]

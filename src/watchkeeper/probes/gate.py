@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from watchkeeper.model.errors import WatchkeeperError
+from watchkeeper.model.exposure import Measured
 from watchkeeper.model.findings import Finding
 from watchkeeper.model.ids import Sha
-from watchkeeper.model.landing import COMMAND, Verdict
+from watchkeeper.model.landing import COMMAND, EntryId, Verdict
 from watchkeeper.model.landing_ports import Answer, Question
 from watchkeeper.model.probing import LiveTree
 from watchkeeper.probes.emergence import find_emergent
+from watchkeeper.probes.measuring import measure, unmeasured
 from watchkeeper.probes.presets import CommandCheck, runs_pytest
 from watchkeeper.probes.prover import Checks
 from watchkeeper.probes.reports import TestResult
@@ -103,7 +105,8 @@ class TreeGate:
             return Answer(Verdict.STOPPED)
         if tested.verdict in (Verdict.COULD_NOT_RUN, Verdict.STOPPED) or not found:
             return tested
-        return _answer({**found, **{name: tested.details.get(name, "") for name in tested.failing}})
+        answer = _answer({**found, **{name: tested.details.get(name, "") for name in tested.failing}})
+        return msgspec.structs.replace(answer, measured=tested.measured)
 
     def _look(self, question: Question) -> dict[str, str]:
         """Emergent static findings, by name; what each says."""
@@ -147,13 +150,28 @@ class TreeGate:
             if not files and not question.must_exist:
                 return Answer(Verdict.PASSED)  # who has no such test has nothing that could fail
             selection = Selection(files, named)
-        selection = msgspec.structs.replace(selection, attempt=question.attempt)
+        selection = msgspec.structs.replace(selection, attempt=question.attempt, witnessed=_witnessed(question))
         ran = self._runner.run(check, question.tree, selection, cancel=cancel)
         is_cut = runs_pytest(check.command) and ran.exit_code not in _PYTEST_ENDED
         if named and is_cut and ran.exit_code != _NO_TESTS and ran.could_run:
             return Answer(Verdict.COULD_NOT_RUN, reason=f"pytest ended with {ran.exit_code} before all tests had run")
         answer = _judge(ran, named, is_whole=not question.tests, is_cut=is_cut and not named)
+        answer = msgspec.structs.replace(answer, measured=self._measure(question, ran))
         return _with_missing(answer, ran, named) if question.must_exist else answer
+
+    def _measure(self, question: Question, ran: Ran) -> dict[EntryId, Measured]:
+        """Of each entry, which changed lines the tests executed; that nobody could tell is said as well."""
+        exposed = [(each, each.exposure) for each in question.entries if each.exposure is not None]
+        if question.tests or not exposed:
+            return {}
+        if not question.is_measured:
+            return {entry.id: unmeasured(exposure, "it was not asked for") for entry, exposure in exposed}
+        with self._guard:
+            merged = self._reader.source_tree(question.tree, question.onto)
+            trees = {
+                each.id: self._reader.source_tree(self._merges.tree_of(each.head), each.base) for each, _ in exposed
+            }
+            return {entry.id: measure(exposure, trees[entry.id], merged, ran) for entry, exposure in exposed}
 
     def _files(self, tree: Sha, tests: Sequence[str]) -> tuple[str, ...]:
         """The files of the tests, which are named as the runner names them: it may be from a folder further in."""
@@ -168,6 +186,14 @@ def _beyond(ran: Sequence[Ran]) -> tuple[Finding, ...]:
     merged, below, heads = ran[0], ran[1:2], ran[2:]
     before = below[0].report.findings if below else ()
     return find_emergent(merged.report.findings, [each.report.findings for each in heads], before)
+
+
+def _witnessed(question: Question) -> tuple[str, ...]:
+    """The files whose executed lines matter; none where tests are asked again: what fails because it is watched passes
+    then, and sends nobody back."""
+    exposures = [each.exposure for each in question.entries if each.exposure is not None]
+    is_wanted = question.is_measured and not question.tests
+    return tuple(sorted({path for each in exposures for path in each.lines})) if is_wanted else ()
 
 
 def _asks(question: Question, kind: str) -> bool:

@@ -1,0 +1,59 @@
+"""The risk of a change, completed by a run of the tests: what was known before, and lines that none executed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from watchkeeper.code.changed_file import ChangedFile
+from watchkeeper.model.exposure import Exposure, Measured, lines_of, spans_of
+from watchkeeper.risk.assess import points_of, score_of_weights, untested_points
+from watchkeeper.risk.facts import RiskFacts, Untested
+from watchkeeper.risk.points import PointKind, Risk
+from watchkeeper.risk.untested import find_lines
+from watchkeeper.risk.words import render_lines
+
+_MOST_SPANS = 4_000
+
+
+def expose(files: Sequence[ChangedFile], facts: RiskFacts) -> Exposure:
+    """What a run has to measure of a change. ``facts`` are of these files, and of no run."""
+    known = {each.path: each for each in facts.files}
+    wanted, missed = find_lines([(file, known[file.place]) for file in files if file.place in known])
+    weights: dict[str, tuple[int, ...]] = {}
+    for point in points_of(facts):
+        weights[point.kind.value] = (*weights.get(point.kind.value, ()), point.weight)
+    lines, unseen, count = {}, list(missed), 0
+    for path, numbers in wanted.items():
+        if not (spans := spans_of(numbers)):
+            continue
+        count += len(spans)
+        if count <= _MOST_SPANS:
+            lines[path] = spans
+        else:
+            unseen.append(f"which changed lines of {path} tests execute: the change is too large to follow all of it")
+    return Exposure(weights, lines, tuple(unseen))
+
+
+def complete(exposure: Exposure, measured: Measured) -> Risk:
+    """The risk with what the run adds: the same as if its lines had been known from the beginning.
+
+    ``points`` are those of the lines that no test executed, and no others.
+    """
+    untested = [Untested(path, lines_of(spans), measured.of[path]) for path, spans in measured.missed.items()]
+    points = tuple(point for point in untested_points(untested) if point.weight > 0)
+    known = {PointKind(kind): list(weights) for kind, weights in exposure.weights.items() if kind in _KINDS}
+    known.setdefault(PointKind.UNCOVERED, []).extend(point.weight for point in points)
+    return Risk(score_of_weights(known), points, measured.unseen)
+
+
+_KINDS = frozenset(kind.value for kind in PointKind)
+"""A weight of a kind that another version knew is passed over, not guessed at."""
+
+
+def describe_measured(measured: Measured) -> tuple[str, ...]:
+    """What the run says of the changed lines, a sentence for each file."""
+    missed = [
+        f"lines {render_lines(lines_of(spans))} of {path}: no test of the run executed them"
+        for path, spans in measured.missed.items()
+    ]
+    return (*missed, *(f"not measured: {each}" for each in measured.unseen))
