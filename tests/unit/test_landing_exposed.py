@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 
 from landingworld import World
@@ -13,7 +12,7 @@ from watchkeeper.landing.waiters import Place
 from watchkeeper.model.events import Recorded
 from watchkeeper.model.exposure import Exposure, Measured, lines_of, spans_of
 from watchkeeper.model.ids import Millis, ProjectId, Seq
-from watchkeeper.model.landing import EntryHeld, EntryId
+from watchkeeper.model.landing import EntryHeld, EntryId, EntryReleased
 
 A, B, C = (EntryId(f"{name}/1") for name in "abc")
 SIZE = Exposure({"size": (6,)}, {"x.py": ((12, 20),)})
@@ -94,18 +93,12 @@ def test_a_release_before_the_run_does_not_cover_what_the_run_found() -> None:
     scene = world()
     scene.measured[A] = MISSED
     scene.arrive(A, risk=6, exposure=SIZE)
-    scene.record(*hold(scene.queue, A, "look at it", "me"), *release_after_hold(A))
+    scene.record(*hold(scene.queue, A, "look at it", "me"), EntryReleased(A, "me"))
 
     scene.settle()
 
     assert scene.main == ()
     assert scene.queue.entries[A].place is Place.HELD
-
-
-def release_after_hold(entry: EntryId) -> tuple[object, ...]:
-    from watchkeeper.model.landing import EntryReleased
-
-    return (EntryReleased(entry, "me"),)
 
 
 def test_others_of_its_batch_land_without_it_and_its_own_pass_is_kept() -> None:
@@ -171,12 +164,6 @@ def test_a_run_that_did_not_look_undoes_nothing() -> None:
 
     assert scene.queue.entries[A].place is Place.HELD
     assert "t" in scene.queue.flakes.seen
-
-
-def test_events_of_before_say_nothing_of_lines() -> None:
-    old = msgspec.convert({"id": "r1", "verdict": "passed", "type": "run-ended"}, dict)
-
-    assert "measured" not in old
 
 
 def test_lines_and_their_runs_are_the_same() -> None:
