@@ -31,6 +31,7 @@ from watchkeeper.model.probing import Outcome as Proved
 from watchkeeper.record.config import find_user_file, load_settings
 from watchkeeper.record.lock import ProcessLock
 from watchkeeper.repos.target import Target
+from watchkeeper.risk.points import HIGHEST
 
 if TYPE_CHECKING:
     from watchkeeper.landing.book import Book
@@ -103,7 +104,8 @@ def open_landing(place: Place) -> Iterator[Landing]:
     with open_log(place.home) as log, open_analysis(place) as analysis, open_cache(place.home) as cache:
         runner, commands = make_runner(place, analysis, RunStore(cache), max(SCRATCH_TREES, config.slots))
         reader = HubTrees(analysis.hub.objects, analysis.readings, analysis.analyst)
-        gate = TreeGate(VirtualMerges(analysis.hub), reader, runner, checks, commands)
+        is_watching = config.wait_risk <= HIGHEST
+        gate = TreeGate(VirtualMerges(analysis.hub), reader, runner, checks, commands, is_watching=is_watching)
         branch, look_again_s = find_branch(analysis.hub, place.repository, target.name, config.remote)
         workshop = GitWorkshop(
             analysis.hub,

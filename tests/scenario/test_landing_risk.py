@@ -62,7 +62,9 @@ def test_the_same_change_with_a_test_of_its_lines_lands(git_repo: GitRepo, verbs
     finish(git_repo, "rounded", {"shapes.py": ROUNDED, "test_shapes.py": TEST_ROUNDED})
 
     assert verbs.land("rounded")["rounded/1"]["state"] == "landed"
-    assert verbs("queue", "rounded")["entry"]["measured"] == []
+    assert verbs("queue", "rounded")["entry"]["measured"] == [
+        "the run executed all of the 3 changed lines of shapes.py that do something"
+    ]
 
 
 def test_lines_are_found_where_the_merge_with_others_moved_them(git_repo: GitRepo, verbs: Verbs) -> None:
@@ -119,5 +121,5 @@ def test_where_nobody_waits_by_risk_tests_are_not_watched(git_repo: GitRepo, ver
     assert verbs.land("rounded")["rounded/1"]["state"] == "landed"
 
     assert verbs("queue", "rounded")["entry"]["measured"] == [
-        "not measured: which changed lines tests execute: it was not asked for"
+        "not measured: which changed lines tests execute: nobody waits by risk"
     ]

@@ -186,7 +186,7 @@ class Driver:
             ask.tests,
             attempt,
             must_exist=ask.purpose is Purpose.AGAIN,
-            is_measured=not ask.tests and is_measurable(self._book.queue, ask.tree, self._policy),
+            is_measured=not ask.tests and is_measurable(self._book.queue, ask.tree),
         )
         cancel = threading.Event()
         future = self._pool.submit(self._gate.ask, question, cancel)

@@ -15,18 +15,16 @@ from watchkeeper.landing.waiters import Waiter
 from watchkeeper.model.exposure import Measured
 from watchkeeper.model.ids import Sha
 from watchkeeper.model.landing import CAN_RUN, Entry, EntryHeld
-from watchkeeper.risk.exposure import complete, describe_measured
+from watchkeeper.risk.exposure import complete, describe_missed
+from watchkeeper.risk.points import HIGHEST
 
-_HIGHEST = 100
 _MOST_TOLD = 3
 _US = "watchkeeper"
 
 
-def is_measurable(queue: Queue, tree: Sha, policy: Policy) -> bool:
-    """Whether a run of the tree has to say which lines tests execute: somebody may wait for it, and it is not known to
-    be what keeps the tests from running.
-    """
-    return policy.wait_risk <= _HIGHEST and not queue.evidence_of(tree).count(CAN_RUN)[1]
+def is_measurable(queue: Queue, tree: Sha) -> bool:
+    """Whether a run of the tree may watch which lines tests execute: not where they could not be run so."""
+    return not queue.evidence_of(tree).count(CAN_RUN)[1]
 
 
 def find_holds(queue: Queue, cuts: Sequence[Cut], policy: Policy) -> tuple[EntryHeld, ...]:
@@ -35,7 +33,7 @@ def find_holds(queue: Queue, cuts: Sequence[Cut], policy: Policy) -> tuple[Entry
     Who was let go on by a person that was told of as much risk waits no more.
     """
     cut = next((each for each in reversed(cuts) if each.standing is Standing.PASSES), None)
-    if cut is None or policy.wait_risk > _HIGHEST:
+    if cut is None or policy.wait_risk > HIGHEST:
         return ()
     measured = queue.evidence_of(cut.tree).measured
     waiters = [queue.entries[each] for each in cut.rest if each in measured]
@@ -47,7 +45,7 @@ def _find_hold(waiter: Waiter, measured: Measured, policy: Policy) -> EntryHeld 
     risk = risk_with(waiter.entry, measured)
     if not measured.missed or not policy.wait_risk <= risk or risk <= waiter.cleared:
         return None
-    told = [each for each in describe_measured(measured) if not each.startswith("not measured")]
+    told = describe_missed(measured)
     more = f"; and so in {len(told) - _MOST_TOLD} more files" if len(told) > _MOST_TOLD else ""
     reason = f"its risk is {risk} now that it was run, and {policy.wait_risk} or more waits for a person: "
     return EntryHeld(waiter.entry.id, f"{reason}{'; '.join(told[:_MOST_TOLD])}{more}", _US, risk)

@@ -181,7 +181,7 @@ def view_outcome(queue: Queue, entry: Entry, events: Iterable[Recorded]) -> Outc
         state = "held" if waiter.place is Place.HELD else "waiting"
         reason = waiter.reason if waiter.place is Place.HELD else row.waits_for if row is not None else ""
         found = Outcome(entry.id, entry.title, state, reason)
-    told = describe_measured(measured) if measured is not None else ()
+    told = describe_measured(measured, entry.exposure)
     return msgspec.structs.replace(found, vanished=vanished, risk=risk_with(entry, measured), measured=told)
 
 

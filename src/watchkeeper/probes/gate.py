@@ -56,14 +56,18 @@ class TreeGate:
         runner: CommandRunner,
         checks: Checks,
         commands: ProjectCommands,
+        *,
+        is_watching: bool = False,
     ) -> None:
+        """``is_watching``: which lines of the changes the tests execute is looked at while they run (pytest)."""
+        self._is_watching = is_watching
         self._merges = merges
         self._reader = reader
         self._static = StaticProver(reader)
         self._runner = runner
         self._checks = checks
         self._guard = threading.Lock()
-        self._digest = _digest(checks, commands)
+        self._digest = _digest(checks, commands, is_watching=is_watching)
 
     @property
     def digest(self) -> str:
@@ -150,7 +154,7 @@ class TreeGate:
             if not files and not question.must_exist:
                 return Answer(Verdict.PASSED)  # who has no such test has nothing that could fail
             selection = Selection(files, named)
-        selection = msgspec.structs.replace(selection, attempt=question.attempt, witnessed=_witnessed(question))
+        selection = msgspec.structs.replace(selection, attempt=question.attempt, witnessed=self._witnessed(question))
         ran = self._runner.run(check, question.tree, selection, cancel=cancel)
         is_cut = runs_pytest(check.command) and ran.exit_code not in _PYTEST_ENDED
         if named and is_cut and ran.exit_code != _NO_TESTS and ran.could_run:
@@ -159,13 +163,21 @@ class TreeGate:
         answer = msgspec.structs.replace(answer, measured=self._measure(question, ran))
         return _with_missing(answer, ran, named) if question.must_exist else answer
 
+    def _witnessed(self, question: Question) -> tuple[str, ...]:
+        """The files whose executed lines matter; none where tests are asked again: what fails because it is watched
+        passes then, and sends nobody back."""
+        exposures = [each.exposure for each in question.entries if each.exposure is not None]
+        is_wanted = self._is_watching and question.is_measured and not question.tests
+        return tuple(sorted({path for each in exposures for path in each.lines})) if is_wanted else ()
+
     def _measure(self, question: Question, ran: Ran) -> dict[EntryId, Measured]:
         """Of each entry, which changed lines the tests executed; that nobody could tell is said as well."""
         exposed = [(each, each.exposure) for each in question.entries if each.exposure is not None]
         if question.tests or not exposed:
             return {}
-        if not question.is_measured:
-            return {entry.id: unmeasured(exposure, "it was not asked for") for entry, exposure in exposed}
+        if not self._is_watching or not question.is_measured:
+            why = "nobody waits by risk" if not self._is_watching else "tests could not be run while they were watched"
+            return {entry.id: unmeasured(exposure, why) for entry, exposure in exposed}
         with self._guard:
             merged = self._reader.source_tree(question.tree, question.onto)
             trees = {
@@ -186,14 +198,6 @@ def _beyond(ran: Sequence[Ran]) -> tuple[Finding, ...]:
     merged, below, heads = ran[0], ran[1:2], ran[2:]
     before = below[0].report.findings if below else ()
     return find_emergent(merged.report.findings, [each.report.findings for each in heads], before)
-
-
-def _witnessed(question: Question) -> tuple[str, ...]:
-    """The files whose executed lines matter; none where tests are asked again: what fails because it is watched passes
-    then, and sends nobody back."""
-    exposures = [each.exposure for each in question.entries if each.exposure is not None]
-    is_wanted = question.is_measured and not question.tests
-    return tuple(sorted({path for each in exposures for path in each.lines})) if is_wanted else ()
 
 
 def _asks(question: Question, kind: str) -> bool:
@@ -258,6 +262,8 @@ def _answer(failed: Mapping[str, str]) -> Answer:
     return Answer(Verdict.FAILED if names else Verdict.PASSED, names, details=details)
 
 
-def _digest(checks: Checks, commands: ProjectCommands) -> str:
-    told = json.dumps(msgspec.to_builtins((_VERSION, checks.analysers, checks.tests, commands)), sort_keys=True)
+def _digest(checks: Checks, commands: ProjectCommands, *, is_watching: bool) -> str:
+    """A run that did not look at what tests execute is no run for one who wants to know."""
+    parts = (_VERSION, checks.analysers, checks.tests, commands, is_watching)
+    told = json.dumps(msgspec.to_builtins(parts), sort_keys=True)
     return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()

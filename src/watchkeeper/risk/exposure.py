@@ -10,7 +10,7 @@ from watchkeeper.risk.assess import points_of, score_of_weights, untested_points
 from watchkeeper.risk.facts import RiskFacts, Untested
 from watchkeeper.risk.points import PointKind, Risk
 from watchkeeper.risk.untested import find_lines
-from watchkeeper.risk.words import render_lines
+from watchkeeper.risk.words import count_of, render_lines
 
 _MOST_SPANS = 4_000
 
@@ -50,10 +50,27 @@ _KINDS = frozenset(kind.value for kind in PointKind)
 """A weight of a kind that another version knew is passed over, not guessed at."""
 
 
-def describe_measured(measured: Measured) -> tuple[str, ...]:
-    """What the run says of the changed lines, a sentence for each file."""
-    missed = [
+def describe_measured(measured: Measured | None, exposure: Exposure | None) -> tuple[str, ...]:
+    """What the newest run says of the changed lines, a sentence for each file; ``()`` where there is none to execute.
+
+    ``measured`` is None where no run of all tests came to its end.
+    """
+    if measured is None:
+        return (f"{_NOT}which changed lines tests execute: no run of all tests has ended",) if exposure else ()
+    whole = [
+        f"the run executed all of the {count_of(count, 'changed line')} of {path} that do something"
+        for path, count in measured.of.items()
+        if count and path not in measured.missed
+    ]
+    return (*describe_missed(measured), *whole, *(f"{_NOT}{each}" for each in measured.unseen))
+
+
+def describe_missed(measured: Measured) -> tuple[str, ...]:
+    """The lines that no test executed, a sentence for each file."""
+    return tuple(
         f"lines {render_lines(lines_of(spans))} of {path}: no test of the run executed them"
         for path, spans in measured.missed.items()
-    ]
-    return (*missed, *(f"not measured: {each}" for each in measured.unseen))
+    )
+
+
+_NOT = "not measured: "
