@@ -180,16 +180,18 @@ class Assessed(NamedTuple):
 
 def assess_in(place: Place, analysis: Analysis, name: str, *, base: str | None, folder: Path, intent: str) -> Assessed:
     """The same with an open analysis, and what the change consists of."""
+    from watchkeeper.code.collector import paused_collector
     from watchkeeper.risk.assess import assess
     from watchkeeper.risk.of_change import facts_of
     from watchkeeper.watch.hubtrees import HubTrees
 
-    (gathered,) = _gather(place, analysis, [name], base, folder)
-    change = gathered.party.change
-    tree = HubTrees(analysis.objects, analysis.readings, analysis.analyst).base(change.base)
-    files = analysis.analyst.changed_files(change, gathered.files)
-    facts = facts_of(files, gathered.party.footprint, tree, intent=intent)
-    return Assessed(gathered, files, facts, assess(facts))
+    with paused_collector():
+        (gathered,) = _gather(place, analysis, [name], base, folder)
+        change = gathered.party.change
+        tree = HubTrees(analysis.objects, analysis.readings, analysis.analyst).base(change.base)
+        files = analysis.analyst.changed_files(change, gathered.files)
+        facts = facts_of(files, gathered.party.footprint, tree, intent=intent)
+        return Assessed(gathered, files, facts, assess(facts))
 
 
 def prove(

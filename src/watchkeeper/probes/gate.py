@@ -154,7 +154,11 @@ class TreeGate:
             if not files and not question.must_exist:
                 return Answer(Verdict.PASSED)  # who has no such test has nothing that could fail
             selection = Selection(files, named)
-        selection = msgspec.structs.replace(selection, attempt=question.attempt, witnessed=self._witnessed(question))
+        witnessed = self._witnessed(question)
+        # Of all tests together: what lands passed all of them in the end.
+        selection = msgspec.structs.replace(
+            selection, attempt=question.attempt, witnessed=witnessed, is_whole=bool(witnessed)
+        )
         ran = self._runner.run(check, question.tree, selection, cancel=cancel)
         is_cut = runs_pytest(check.command) and ran.exit_code not in _PYTEST_ENDED
         if named and is_cut and ran.exit_code != _NO_TESTS and ran.could_run:
