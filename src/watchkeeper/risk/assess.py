@@ -43,8 +43,13 @@ def points_of(facts: RiskFacts) -> list[RiskPoint]:
         *(_weakened(each) for each in _joined(facts.weakened)),
         *_surface(facts),
     ]
-    points = [_on_one_line(point) for point in points if point.weight > 0]
-    return sorted(points, key=lambda point: (-point.weight, point.kind.value, point.path, point.line, point.reason))
+    return in_order(points)
+
+
+def in_order(points: Iterable[RiskPoint]) -> list[RiskPoint]:
+    """The points that weigh something, each on one line, the heaviest first."""
+    told = [_on_one_line(point) for point in points if point.weight > 0]
+    return sorted(told, key=lambda point: (-point.weight, point.kind.value, point.path, point.line, point.reason))
 
 
 def _on_one_line(point: RiskPoint) -> RiskPoint:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from watchkeeper.code.changed_file import ChangedFile
 from watchkeeper.model.exposure import Exposure, Measured, lines_of, spans_of
-from watchkeeper.risk.assess import points_of, score_of_weights, untested_points
+from watchkeeper.risk.assess import in_order, points_of, score_of_weights, untested_points
 from watchkeeper.risk.facts import RiskFacts, Untested
 from watchkeeper.risk.points import PointKind, Risk
 from watchkeeper.risk.untested import find_lines
@@ -40,10 +40,10 @@ def complete(exposure: Exposure, measured: Measured) -> Risk:
     ``points`` are those of the lines that no test executed, and no others.
     """
     untested = [Untested(path, lines_of(spans), measured.of[path]) for path, spans in measured.missed.items()]
-    points = tuple(point for point in untested_points(untested) if point.weight > 0)
+    points = in_order(untested_points(untested))
     known = {PointKind(kind): list(weights) for kind, weights in exposure.weights.items() if kind in _KINDS}
     known.setdefault(PointKind.UNCOVERED, []).extend(point.weight for point in points)
-    return Risk(score_of_weights(known), points, measured.unseen)
+    return Risk(score_of_weights(known), tuple(points), measured.unseen)
 
 
 _KINDS = frozenset(kind.value for kind in PointKind)
