@@ -13,6 +13,7 @@ from watchkeeper.landing.plan import Ask, Land
 from watchkeeper.landing.planner import plan
 from watchkeeper.landing.policy import Policy
 from watchkeeper.landing.queue import Queue
+from watchkeeper.model.exposure import Exposure, Measured
 from watchkeeper.model.ids import ChangeId, Millis, Sha
 from watchkeeper.model.landing import (
     At,
@@ -50,6 +51,8 @@ class World:
         self._healed: list[tuple[str, EntryId]] = []
         self._clashes: list[frozenset[EntryId]] = []
         self._flaky: dict[str, int] = {}
+        self.measured: dict[EntryId, Measured] = {}
+        """What runs of all tests say of the lines of entries."""
         self._content: dict[Sha, tuple[EntryId, ...]] = {Sha("c0"): ()}
         self._trees: dict[tuple[EntryId, ...], Sha] = {(): Sha("t0")}
         self.record(TargetMoved(None, Sha("c0"), Sha("t0")))
@@ -71,12 +74,19 @@ class World:
         self._flaky[test] = times
 
     def arrive(
-        self, *names: EntryId, reach: tuple[str, ...] | None = None, priority: int = 0, base: Sha | None = None
+        self,
+        *names: EntryId,
+        reach: tuple[str, ...] | None = None,
+        priority: int = 0,
+        base: Sha | None = None,
+        risk: int = 0,
+        exposure: Exposure | None = None,
     ) -> None:
         """These are queued, begun from the branch as it is now, or as it was at ``base``."""
         for name in names:
             change, began = ChangeId(name.rpartition("/")[0]), base or self.queue.tip
-            self.record(EntryQueued(Entry(name, change, Sha(name), began, reach=reach, priority=priority)))
+            entry = Entry(name, change, Sha(name), began, reach=reach, priority=priority, risk=risk, exposure=exposure)
+            self.record(EntryQueued(entry))
 
     def record(self, *events: LandingEvent) -> None:
         for event in events:
@@ -169,7 +179,9 @@ class World:
                 del self._flaky[test]
         if ask.tests:
             failed &= set(ask.tests)
-        return RunEnded(run, Verdict.FAILED if failed else Verdict.PASSED, tuple(sorted(failed)))
+        measured = {each: self.measured[each] for each in content if each in self.measured and not ask.tests}
+        verdict = Verdict.FAILED if failed else Verdict.PASSED
+        return RunEnded(run, verdict, tuple(sorted(failed)), measured=measured)
 
     def _build(self, candidate: Candidate) -> None:
         below = self._content[candidate.onto]

@@ -11,10 +11,12 @@ from watchkeeper.code.footprint import build_footprint, compare_file
 from watchkeeper.code.languages import find_language
 from watchkeeper.code.resources.of_change import Resources
 from watchkeeper.code.tree import MemoryTree
-from watchkeeper.model.footprint import TouchKind
+from watchkeeper.model.exposure import Exposure
+from watchkeeper.model.footprint import Footprint, TouchKind
 from watchkeeper.model.ids import ChangeId
 from watchkeeper.model.reading import Reading
 from watchkeeper.risk.assess import PointKind, Risk, RiskFacts, assess
+from watchkeeper.risk.exposure import expose
 from watchkeeper.risk.of_change import facts_of
 from watchkeeper.risk.sensitive import Globs
 from watchkeeper.risk.untested import Executed
@@ -32,6 +34,19 @@ def facts_of_texts(
     intent: str = "",
 ) -> RiskFacts:
     """The facts of a change: ``now`` are new texts by path (None deletes), ``moves`` new places by old ones."""
+    files, footprint, tree = _look(base, now, moves)
+    return facts_of(files, footprint, tree, executed=executed, sensitive=sensitive, intent=intent)
+
+
+def expose_texts(base: Texts, now: Mapping[str, str | None]) -> Exposure:
+    """What a run has to measure of the change."""
+    files, footprint, tree = _look(base, now, None)
+    return expose(files, facts_of(files, footprint, tree))
+
+
+def _look(
+    base: Texts, now: Mapping[str, str | None], moves: Texts | None
+) -> tuple[list[ChangedFile], Footprint, MemoryTree]:
     tree = MemoryTree({path: text.encode() for path, text in base.items()})
     files = [_file(path, path, base.get(path), text) for path, text in sorted(now.items()) if base.get(path) != text]
     files = [file for file in files if file.place not in (moves or {}).values()]
@@ -46,7 +61,7 @@ def facts_of_texts(
     footprint = build_footprint(
         ChangeId("a"), files, deltas, tree.index, bodies=bodies, resources=Resources(tree.source)
     )
-    return facts_of(files, footprint, tree, executed=executed, sensitive=sensitive, intent=intent)
+    return files, footprint, tree
 
 
 def risk_of(base: Texts, now: Mapping[str, str | None], **known: object) -> Risk:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -24,6 +24,8 @@ from watchkeeper.repos.target import Target, find_target
 from watchkeeper.risk.points import Risk
 
 if TYPE_CHECKING:
+    from watchkeeper.code.changed_file import ChangedFile
+
     # Imported where it is used: SQLAlchemy takes a fifth of a second that only those pay who read the record.
     from watchkeeper.probes.commands import CommandRunner, ProjectCommands, RunStore
     from watchkeeper.probes.everything import Everything, ProveReport
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from watchkeeper.record.log import Log
     from watchkeeper.repos.hub import Hub
     from watchkeeper.repos.objects import Objects
+    from watchkeeper.risk.facts import RiskFacts
     from watchkeeper.watch.analyst import Analyst
     from watchkeeper.watch.check import CheckReport, Gathered
     from watchkeeper.watch.merges import Merges
@@ -162,23 +165,33 @@ def assess_change(
     """What ``watchkeeper risk`` finds of the change that ``name`` means. Raises WatchkeeperError."""
     where = place or find_place(repo, os.environ)
     with open_analysis(where) as analysis:
-        gathered, risk = assess_in(where, analysis, name, base=base, folder=repo, intent=intent)
-        return RiskReport(gathered.party.change, risk, gathered.not_counted)
+        assessed = assess_in(where, analysis, name, base=base, folder=repo, intent=intent)
+        return RiskReport(assessed.gathered.party.change, assessed.risk, assessed.gathered.not_counted)
 
 
-def assess_in(
-    place: Place, analysis: Analysis, name: str, *, base: str | None, folder: Path, intent: str
-) -> tuple[Gathered, Risk]:
+class Assessed(NamedTuple):
+    """A change as it was looked at, with its texts, what is known of it, and the risk that follows."""
+
+    gathered: Gathered
+    files: tuple[ChangedFile, ...]
+    facts: RiskFacts
+    risk: Risk
+
+
+def assess_in(place: Place, analysis: Analysis, name: str, *, base: str | None, folder: Path, intent: str) -> Assessed:
     """The same with an open analysis, and what the change consists of."""
+    from watchkeeper.code.collector import paused_collector
     from watchkeeper.risk.assess import assess
     from watchkeeper.risk.of_change import facts_of
     from watchkeeper.watch.hubtrees import HubTrees
 
-    (gathered,) = _gather(place, analysis, [name], base, folder)
-    change = gathered.party.change
-    tree = HubTrees(analysis.objects, analysis.readings, analysis.analyst).base(change.base)
-    files = analysis.analyst.changed_files(change, gathered.files)
-    return gathered, assess(facts_of(files, gathered.party.footprint, tree, intent=intent))
+    with paused_collector():
+        (gathered,) = _gather(place, analysis, [name], base, folder)
+        change = gathered.party.change
+        tree = HubTrees(analysis.objects, analysis.readings, analysis.analyst).base(change.base)
+        files = analysis.analyst.changed_files(change, gathered.files)
+        facts = facts_of(files, gathered.party.footprint, tree, intent=intent)
+        return Assessed(gathered, files, facts, assess(facts))
 
 
 def prove(

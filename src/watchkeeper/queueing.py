@@ -31,6 +31,7 @@ from watchkeeper.model.probing import Outcome as Proved
 from watchkeeper.record.config import find_user_file, load_settings
 from watchkeeper.record.lock import ProcessLock
 from watchkeeper.repos.target import Target
+from watchkeeper.risk.points import HIGHEST
 
 if TYPE_CHECKING:
     from watchkeeper.landing.book import Book
@@ -103,7 +104,8 @@ def open_landing(place: Place) -> Iterator[Landing]:
     with open_log(place.home) as log, open_analysis(place) as analysis, open_cache(place.home) as cache:
         runner, commands = make_runner(place, analysis, RunStore(cache), max(SCRATCH_TREES, config.slots))
         reader = HubTrees(analysis.hub.objects, analysis.readings, analysis.analyst)
-        gate = TreeGate(VirtualMerges(analysis.hub), reader, runner, checks, commands)
+        is_watching = config.wait_risk <= HIGHEST
+        gate = TreeGate(VirtualMerges(analysis.hub), reader, runner, checks, commands, is_watching=is_watching)
         branch, look_again_s = find_branch(analysis.hub, place.repository, target.name, config.remote)
         workshop = GitWorkshop(
             analysis.hub,
@@ -119,7 +121,7 @@ def open_landing(place: Place) -> Iterator[Landing]:
             place.repository,
             lambda: log.read(place.project, kinds=LANDING_KINDS),
         )
-        policy = Policy(slots=config.slots, batch=config.batch, lanes=config.lanes)
+        policy = Policy(slots=config.slots, batch=config.batch, lanes=config.lanes, wait_risk=config.wait_risk)
         lock = ProcessLock(folder / "landing.lock")
         try:
             yield Landing(analysis, book, desk, workshop, gate, policy, lock, target)
@@ -169,19 +171,23 @@ def submit(place: Place, landing: Landing, name: str, *, issue: str, folder: Pat
 
 def _judge(place: Place, landing: Landing, entry: Entry) -> tuple[Entry, tuple[str, ...]]:
     """How risky an entry is, and why it waits for a person, if it does. What cannot be judged waits."""
+    from watchkeeper.risk.exposure import expose
     from watchkeeper.risk.waiting import reasons_to_wait
 
     config = place.config.landing
     try:
-        gathered, risk = assess_in(
+        assessed = assess_in(
             place, landing.analysis, entry.head, base=None, folder=place.repository.common_dir, intent=entry.issue
         )
     except WatchkeeperError as error:
         return entry, (f"its risk cannot be told: {error.message}",)
-    reasons = reasons_to_wait(risk, gathered.paths, threshold=config.wait_risk, waiting=config.wait_paths)
+    risk, paths = assessed.risk, assessed.gathered.paths
+    reasons = reasons_to_wait(risk, paths, threshold=config.wait_risk, waiting=config.wait_paths)
     reach = _find_reach(landing.analysis, entry) if config.lanes else None
     apart = _find_apart(place, landing, entry)
-    return msgspec.structs.replace(entry, risk=risk.score, reach=reach, apart=apart), reasons
+    exposure = expose(assessed.files, assessed.facts)
+    entry = msgspec.structs.replace(entry, risk=risk.score, reach=reach, apart=apart, exposure=exposure)
+    return entry, reasons
 
 
 def _find_apart(place: Place, landing: Landing, entry: Entry) -> tuple[EntryId, ...]:

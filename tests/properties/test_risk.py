@@ -5,8 +5,10 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from risking import risk_of
+from risking import expose_texts, risk_of
+from watchkeeper.model.exposure import Measured, lines_of, spans_of
 from watchkeeper.risk.assess import score_of
+from watchkeeper.risk.exposure import complete
 from watchkeeper.risk.points import PointKind, RiskPoint
 from watchkeeper.risk.python_tests import read_python_tests
 from watchkeeper.risk.script_tests import read_script_tests
@@ -52,6 +54,38 @@ def test_whatever_the_texts_say_the_risk_is_a_value(base: dict[str, str], now: d
     assert 0 <= risk.score <= 100
     assert all(point.reason and "\n" not in point.reason for point in risk.points)
     assert risk == risk_of(base, now)
+
+
+BASE = {
+    "app/a.py": "def f(x):\n    return x\n",
+    "app/b.py": "from app.a import f\n\nONE = f(1)\n",
+    "web/c.ts": "let a = 1\n",
+}
+NOW = {
+    "app/a.py": "def f(x, password):\n    if password:\n        return check(x)\n    return x\n",
+    "app/b.py": "from app.a import f\n\nONE = f(1)\nTWO = f(2)\n",
+    "app/new.py": "import os\n\nHOME = os.environ['HOME']\n\n\ndef go():\n    return HOME\n",
+    "web/c.ts": "let a = 2\n",
+}
+
+
+@given(st.dictionaries(st.sampled_from(sorted(NOW)), st.frozensets(st.integers(1, 8))))
+@settings(deadline=None)
+def test_a_risk_that_a_run_completes_is_the_one_of_who_knew_it_from_the_beginning(
+    executed: dict[str, frozenset[int]],
+) -> None:
+    exposure = expose_texts(BASE, NOW)
+    wanted = {path: set(lines_of(spans)) for path, spans in exposure.lines.items()}
+    left = {path: lines - executed.get(path, frozenset()) for path, lines in wanted.items()}
+    missed = {path: spans_of(lines) for path, lines in left.items() if lines}
+
+    completed = complete(exposure, Measured(missed, {path: len(lines) for path, lines in wanted.items()}))
+
+    whole = risk_of(BASE, NOW, executed=executed)
+    assert completed.score == whole.score
+    assert list(completed.points) == [each for each in whole.points if each.kind is PointKind.UNCOVERED]
+    assert completed.score >= risk_of(BASE, NOW).score
+    assert any("web/c.ts" in each for each in exposure.unseen)
 
 
 @given(st.dictionaries(st.sampled_from(PATHS), texts))

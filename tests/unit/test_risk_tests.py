@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from risking import kinds_of, risk_of
+from watchkeeper.risk.python_tests import find_unchanged, read_python_tests
+from watchkeeper.risk.weakened import Surroundings, TestVersions, find_weakened
 
 PRICE = "def total(items, rate):\n    return sum(items) * rate\n"
 
@@ -342,3 +344,50 @@ def test_tests_that_cannot_be_read_are_said_to_be_so() -> None:
     risk = risk_of({"tests/test_a.py": ONE}, {"tests/test_a.py": "def test_total(:\n  )))("})
 
     assert any("tests/test_a.py" in each for each in risk.could_not)
+
+
+# -- tests that stand as they stood are not read
+
+AROUND = Surroundings({"total": "sum_up"}, frozenset({"rate"}), frozenset({"total"}))
+KEPT = """
+
+def test_kept(monkeypatch):
+    monkeypatch.setattr(cart, "total", lambda *_: 3)
+    assert total([1, 2], 1) == 3
+    assert total([], 1) == pytest.approx(0, abs=0.1)
+
+
+class TestKept:
+    @pytest.mark.skipif(True, reason="")
+    def test_kept(self):
+        assert total([], 1) == 0
+"""
+PAIRS = {name: (*texts[:2],) for name, texts in (WEAKER | AS_STRONG).items()}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_what_is_found_without_the_unchanged_ones_is_what_is_found_with_them(name: str) -> None:
+    before, after = (text + KEPT for text in PAIRS[name])
+
+    spared = find_unchanged(before.encode(), after.encode())
+
+    assert {"test_kept", "TestKept.test_kept"} <= spared
+    assert weakened(before, after, spared) == weakened(before, after, frozenset())
+
+
+def test_a_test_under_another_mark_is_not_unchanged() -> None:
+    before = "class TestTotal:\n    def test_total(self):\n        assert total([], 1) == 0\n"
+
+    assert find_unchanged(before.encode(), f"@pytest.mark.skip\n{before}".encode()) == frozenset()
+    assert find_unchanged(before.encode(), f"@pytest.mark.slow\n{before}".encode()) == {"TestTotal.test_total"}
+
+
+def test_a_name_that_stands_there_twice_is_read() -> None:
+    assert find_unchanged((ONE + SECOND).encode(), (ONE + SECOND).encode()) == {"test_total", "test_more"}
+    assert find_unchanged((ONE + SECOND).encode(), (ONE + SECOND + SECOND).encode()) == {"test_total"}
+
+
+def weakened(before: str, after: str, without: frozenset[str]) -> object:
+    path = "tests/test_cart.py"
+    sides = [read_python_tests(path, text.encode(), without) for text in (before, after)]
+    return find_weakened([TestVersions(path, path, *sides)], AROUND)

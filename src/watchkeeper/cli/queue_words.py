@@ -50,6 +50,8 @@ def page_lines(page: EntryPage) -> list[str]:
     """One entry with both sides: what each is for, and what the others changed."""
     lines = [f"{printable(page.outcome.title)}", *outcome_lines(page.outcome)]
     lines += [f"  fails: {printable(each)}" for each in page.outcome.evidence]
+    lines += [f"  risk {page.outcome.risk}"] if page.outcome.risk else []
+    lines += [f"  {printable(each)}" for each in page.outcome.measured]
     if page.sides:
         lines += ["", *_side_lines("this side", page.own)]
     for side in page.sides:

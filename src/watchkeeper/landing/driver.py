@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import msgspec
 
 from watchkeeper.landing.book import Book
+from watchkeeper.landing.exposed import is_measurable
 from watchkeeper.landing.plan import Ask, Build, Land, Stop
 from watchkeeper.landing.planner import plan
 from watchkeeper.landing.policy import Policy
@@ -179,7 +180,13 @@ class Driver:
             return
         entries = tuple(self._entries(ask.candidate.entries))
         question = Question(
-            ask.candidate.onto, entries, ask.tree, ask.tests, attempt, must_exist=ask.purpose is Purpose.AGAIN
+            ask.candidate.onto,
+            entries,
+            ask.tree,
+            ask.tests,
+            attempt,
+            must_exist=ask.purpose is Purpose.AGAIN,
+            is_measured=not ask.tests and is_measurable(self._book.queue, ask.tree),
         )
         cancel = threading.Event()
         future = self._pool.submit(self._gate.ask, question, cancel)
@@ -202,7 +209,7 @@ class Driver:
             answer = each.future.result()
             wall = self._clock() - each.since
             said = RunEnded(run, answer.verdict, answer.failing, answer.reason, wall, answer.details, answer.is_cut)
-            self._tell(said)
+            self._tell(msgspec.structs.replace(said, measured=answer.measured))
         return bool(ended)
 
     def _land(self, land: Land) -> None:

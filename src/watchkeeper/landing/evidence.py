@@ -12,7 +12,8 @@ from enum import StrEnum
 
 import msgspec
 
-from watchkeeper.model.landing import CAN_RUN, COMMAND, Verdict
+from watchkeeper.model.exposure import Measured
+from watchkeeper.model.landing import CAN_RUN, COMMAND, EntryId, Verdict
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -53,6 +54,8 @@ class Evidence:
     def __init__(self) -> None:
         self.answers: list[Answer] = []
         self.details: dict[str, str] = {}
+        self.measured: dict[EntryId, Measured] = {}
+        """Of the entries in it: which changed lines tests executed."""
         self._standing: Standing | None = None
 
     def add(
@@ -71,6 +74,12 @@ class Evidence:
             failed = (CAN_RUN,)
         self._standing = None
         self.answers.append(Answer(tuple(tests), verdict, self._only_asked(tests, failed), is_cut))
+
+    def measure(self, measured: Mapping[EntryId, Measured]) -> None:
+        """What the run says of lines. That a later one did not look undoes nothing."""
+        for entry, said in measured.items():
+            if said.of or entry not in self.measured:
+                self.measured[entry] = said
 
     def _only_asked(self, tests: Sequence[str], failed: tuple[str, ...]) -> tuple[str, ...]:
         """Where more was run than asked, and more fails than anybody knew, the first run did not come to its end."""

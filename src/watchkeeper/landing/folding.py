@@ -178,12 +178,13 @@ def _hold(queue: Queue, event: EntryHeld) -> None:
     waiter = queue.entries.get(event.id)
     if waiter is not None and waiter.place in (Place.WAITING, Place.QUARANTINED, Place.HELD):
         waiter.place, waiter.reason, waiter.diagnosis = Place.HELD, event.reason, None
+        waiter.told = max(waiter.told, waiter.entry.risk, event.risk)
 
 
 def _release(queue: Queue, entry: EntryId) -> None:
     waiter = queue.entries.get(entry)
     if waiter is not None and waiter.place is Place.HELD:
-        waiter.place, waiter.reason = Place.WAITING, ""
+        waiter.place, waiter.reason, waiter.cleared = Place.WAITING, "", waiter.told
 
 
 def _bounce(queue: Queue, event: EntryBounced) -> None:
@@ -219,6 +220,11 @@ def _end(queue: Queue, event: RunEnded) -> None:
     evidence = queue.evidence.setdefault(run.began.tree, Evidence())
     known = evidence.flaky()
     evidence.add(run.began.tests, event.verdict, event.failing, event.details, is_cut=event.is_cut)
+    evidence.measure(event.measured)
+    for entry, measured in event.measured.items():
+        waiter = queue.entries.get(entry)
+        if waiter is not None and (measured.of or waiter.measured is None):
+            waiter.measured = measured
     found = [test for test in evidence.flaky() if test not in known]
     queue.flakes.add(is_whole=not run.began.tests and event.verdict is not Verdict.COULD_NOT_RUN, found=found)
 
@@ -353,4 +359,4 @@ def _in_work(queue: Queue) -> Iterator[EntryId]:
 def _is_wanted(queue: Queue, candidate: Candidate, searched: set[Sha], roots: set[Sha]) -> bool:
     if searched and (candidate.onto in searched or candidate.onto in roots):
         return True
-    return queue.rest_of(candidate) is not None or queue.rest_beside(candidate) is not None
+    return queue.rest_of(candidate, with_held=True) is not None or queue.rest_beside(candidate) is not None

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from watchkeeper.landing.diagnosing import Step, next_step
 from watchkeeper.landing.evidence import Standing
+from watchkeeper.landing.exposed import find_holds
 from watchkeeper.landing.head import find_heads, is_overdue, judge_head, stop_for_red
 from watchkeeper.landing.lanes import Lane, find_lanes
 from watchkeeper.landing.line import Cut, again, find_cuts, find_landing, in_order, judge, next_cuts
@@ -46,6 +47,8 @@ def plan(queue: Queue, policy: Policy) -> Plan:
     if decisions:
         return Plan(decisions)
     for lane in lanes if not _is_stopped(queue) else ():
+        if holds := find_holds(queue, lane.cuts, policy):
+            return Plan(holds)
         landing = find_landing(queue, lane.cuts)
         if isinstance(landing, Build):
             return Plan(builds=(landing,))

@@ -22,6 +22,7 @@ class Policy(msgspec.Struct, frozen=True):
     slots: int = 1
     batch: int = 0
     lanes: bool = False
+    wait_risk: int = 101  # what turns out to be at least so risky when it was run waits for a person; 101: nothing does
     names_partners: bool = True
     quarantines: bool = True  # others go on while it is searched what makes some fail
     only_failing: bool = True  # searches ask the failing tests only, not everything

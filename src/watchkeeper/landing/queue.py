@@ -82,18 +82,19 @@ class Queue:
                 return tuple(self.landings[at + 1 :])
         return None
 
-    def rest_of(self, candidate: Candidate) -> tuple[EntryId, ...] | None:
+    def rest_of(self, candidate: Candidate, *, with_held: bool = False) -> tuple[EntryId, ...] | None:
         """What of a candidate is not in the target branch yet; None where it is not one of the branch any more.
 
         A candidate of an older tip stays one as long as all that landed since is its own beginning: its tree is then
-        the tree of the rest on the tip of now.
+        the tree of the rest on the tip of now. ``with_held``: also where some of the rest wait for a person.
         """
         done = self._landed_on().get(candidate.onto)
         if done is None or candidate.entries[: len(done)] != done:
             return None
         rest = candidate.entries[len(done) :]
+        able = (Place.WAITING, Place.HELD) if with_held else (Place.WAITING,)
         places = (self.entries[each].place if each in self.entries else None for each in rest)
-        return rest if all(place is Place.WAITING for place in places) else None
+        return rest if all(place in able for place in places) else None
 
     def rest_beside(self, candidate: Candidate) -> tuple[EntryId, ...] | None:
         """The same where since then others landed beside it that have no file in common with it, nor dependents."""

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from watchkeeper.landing.evidence import Standing
+from watchkeeper.landing.exposed import risk_with
 from watchkeeper.landing.head import find_controls
 from watchkeeper.landing.line import Cut, find_cuts, in_order
 from watchkeeper.landing.queue import Queue
 from watchkeeper.landing.waiters import Diagnosis, Place, Waiter, names
 from watchkeeper.model.events import Recorded
+from watchkeeper.model.exposure import Measured
 from watchkeeper.model.ids import Millis, Sha
 from watchkeeper.model.landing import (
     Entry,
@@ -27,11 +29,13 @@ from watchkeeper.model.landing import (
     Purpose,
     RevertFailed,
     RevertPrepared,
+    RunEnded,
     RunId,
     SetConfirmed,
     TargetMoved,
     Vanished,
 )
+from watchkeeper.risk.exposure import describe_measured
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -79,7 +83,10 @@ def view_queue(queue: Queue) -> QueueView:
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What became of an entry: ``landed``, ``bounced``, ``withdrawn``, ``held``, or ``waiting``, and for what."""
+    """What became of an entry: ``landed``, ``bounced``, ``withdrawn``, ``held``, or ``waiting``, and for what.
+
+    ``risk`` counts what the newest run of all tests said of the changed lines; ``measured`` says that in sentences.
+    """
 
     id: EntryId
     title: str
@@ -89,6 +96,8 @@ class Outcome(msgspec.Struct, frozen=True):
     partners: tuple[EntryId, ...] = ()
     evidence: tuple[str, ...] = ()
     vanished: tuple[Vanished, ...] = ()
+    risk: int = 0
+    measured: tuple[str, ...] = ()
 
 
 def is_decided(queue: Queue, entries: Sequence[EntryId]) -> bool:
@@ -164,12 +173,15 @@ def view_outcome(queue: Queue, entry: Entry, events: Iterable[Recorded]) -> Outc
     """Where an entry stands. ``events`` are the log's landing events since it was queued."""
     waiter = queue.entries.get(entry.id)
     vanished: tuple[Vanished, ...] = ()
+    measured: Measured | None = None
     found = Outcome(entry.id, entry.title, "waiting")
     intended: LandingIntended | None = None
     for each in events:
         match each.event:
             case EntryQueued() if each.event.entry.id == entry.id:
                 vanished = each.event.vanished
+            case RunEnded() if (said := each.event.measured.get(entry.id)) is not None:
+                measured = said if said.of or measured is None else measured
             case LandingIntended():
                 intended = each.event
             case LandingDone() if intended is not None and intended.new == each.event.new:
@@ -189,7 +201,8 @@ def view_outcome(queue: Queue, entry: Entry, events: Iterable[Recorded]) -> Outc
         state = "held" if waiter.place is Place.HELD else "waiting"
         reason = waiter.reason if waiter.place is Place.HELD else row.waits_for if row is not None else ""
         found = Outcome(entry.id, entry.title, state, reason)
-    return msgspec.structs.replace(found, vanished=vanished)
+    told = describe_measured(measured, entry.exposure)
+    return msgspec.structs.replace(found, vanished=vanished, risk=risk_with(entry, measured), measured=told)
 
 
 def _is_known(queue: Queue) -> bool:
@@ -215,7 +228,16 @@ def _row(queue: Queue, waiter: Waiter, position: int, cuts: Sequence[Cut]) -> Ro
     entry = waiter.entry
     on, waits_for, since = _waits(queue, waiter, cuts)
     return Row(
-        entry.id, entry.title, entry.author, waiter.place, position, on, waits_for, since, entry.risk, waiter.since
+        entry.id,
+        entry.title,
+        entry.author,
+        waiter.place,
+        position,
+        on,
+        waits_for,
+        since,
+        risk_with(entry, waiter.measured),
+        waiter.since,
     )
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
+from watchkeeper.model.exposure import Measured
 from watchkeeper.model.ids import Millis, Sha
 from watchkeeper.model.landing import (
     ConflictSet,
@@ -62,6 +63,12 @@ class Waiter(msgspec.Struct):
     bounce: EntryBounced | None = None
     landed_in: Sha | None = None
     vanished: tuple[Vanished, ...] = ()
+    measured: Measured | None = None
+    """What the newest run of all tests said of its changed lines."""
+    told: int = 0
+    """The highest risk that a person was told of when it was held."""
+    cleared: int = -1
+    """The risk that a person knew of and let it go on with."""
 
 
 class Run(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from typing import NamedTuple, NewType
 
 import msgspec
 
+from watchkeeper.model.exposure import Exposure, Measured
 from watchkeeper.model.ids import ChangeId, Millis, Sha
 
 EntryId = NewType("EntryId", str)
@@ -46,6 +47,7 @@ class Entry(msgspec.Struct, frozen=True):
     risk: int = 0
     is_picked: bool = False
     apart: tuple[EntryId, ...] = ()
+    exposure: Exposure | None = None  # what a run of the tests has to add to its risk; None: nobody looked
 
 
 class Candidate(NamedTuple):
@@ -131,11 +133,12 @@ class EntryWithdrawn(msgspec.Struct, frozen=True, tag="entry-withdrawn"):
 
 
 class EntryHeld(msgspec.Struct, frozen=True, tag="entry-held"):
-    """It waits for a person, with the reason; it keeps its place."""
+    """It waits for a person, with the reason; it keeps its place. ``risk`` is what the person is told of its risk."""
 
     id: EntryId
     reason: str
     by: str = ""
+    risk: int = 0
 
 
 class EntryReleased(msgspec.Struct, frozen=True, tag="entry-released"):
@@ -209,6 +212,7 @@ class RunEnded(msgspec.Struct, frozen=True, tag="run-ended"):
     wall_ms: int = 0
     details: Mapping[str, str] = {}
     is_cut: bool = False
+    measured: Mapping[EntryId, Measured] = {}  # which changed lines of each entry tests were seen to execute
 
 
 class SegmentQuarantined(msgspec.Struct, frozen=True, tag="segment-quarantined"):

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import msgspec
 
+from watchkeeper.model.exposure import Measured
 from watchkeeper.model.ids import Sha
-from watchkeeper.model.landing import Candidate, Entry, Verdict
+from watchkeeper.model.landing import Candidate, Entry, EntryId, Verdict
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -15,7 +16,7 @@ class Question(msgspec.Struct, frozen=True):
 
     ``tests`` empty: everything. ``attempt`` tells questions of the same apart: an earlier answer that somebody
     remembers counts only where it is 0. ``must_exist``: the tests were run on this very tree before; one that is not
-    there any more did not pass.
+    there any more did not pass. ``is_measured``: it is wanted which changed lines of the entries tests execute.
     """
 
     onto: Sha
@@ -24,6 +25,7 @@ class Question(msgspec.Struct, frozen=True):
     tests: tuple[str, ...] = ()
     attempt: int = 0
     must_exist: bool = False
+    is_measured: bool = False
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -37,6 +39,7 @@ class Answer(msgspec.Struct, frozen=True):
     reason: str = ""
     details: Mapping[str, str] = {}
     is_cut: bool = False
+    measured: Mapping[EntryId, Measured] = {}
 
 
 class Built(msgspec.Struct, frozen=True):

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from watchkeeper.model.errors import WatchkeeperError
+from watchkeeper.model.exposure import Measured
 from watchkeeper.model.findings import Finding
 from watchkeeper.model.ids import Sha
-from watchkeeper.model.landing import COMMAND, Verdict
+from watchkeeper.model.landing import COMMAND, EntryId, Verdict
 from watchkeeper.model.landing_ports import Answer, Question
 from watchkeeper.model.probing import LiveTree
 from watchkeeper.probes.emergence import find_emergent
+from watchkeeper.probes.measuring import measure, unmeasured
 from watchkeeper.probes.presets import CommandCheck, runs_pytest
 from watchkeeper.probes.prover import Checks
 from watchkeeper.probes.reports import TestResult
@@ -54,14 +56,18 @@ class TreeGate:
         runner: CommandRunner,
         checks: Checks,
         commands: ProjectCommands,
+        *,
+        is_watching: bool = False,
     ) -> None:
+        """``is_watching``: which lines of the changes the tests execute is looked at while they run (pytest)."""
+        self._is_watching = is_watching
         self._merges = merges
         self._reader = reader
         self._static = StaticProver(reader)
         self._runner = runner
         self._checks = checks
         self._guard = threading.Lock()
-        self._digest = _digest(checks, commands)
+        self._digest = _digest(checks, commands, is_watching=is_watching)
 
     @property
     def digest(self) -> str:
@@ -103,7 +109,8 @@ class TreeGate:
             return Answer(Verdict.STOPPED)
         if tested.verdict in (Verdict.COULD_NOT_RUN, Verdict.STOPPED) or not found:
             return tested
-        return _answer({**found, **{name: tested.details.get(name, "") for name in tested.failing}})
+        answer = _answer({**found, **{name: tested.details.get(name, "") for name in tested.failing}})
+        return msgspec.structs.replace(answer, measured=tested.measured)
 
     def _look(self, question: Question) -> dict[str, str]:
         """Emergent static findings, by name; what each says."""
@@ -147,13 +154,40 @@ class TreeGate:
             if not files and not question.must_exist:
                 return Answer(Verdict.PASSED)  # who has no such test has nothing that could fail
             selection = Selection(files, named)
-        selection = msgspec.structs.replace(selection, attempt=question.attempt)
+        witnessed = self._witnessed(question)
+        # Of all tests together: what lands passed all of them in the end.
+        selection = msgspec.structs.replace(
+            selection, attempt=question.attempt, witnessed=witnessed, is_whole=bool(witnessed)
+        )
         ran = self._runner.run(check, question.tree, selection, cancel=cancel)
         is_cut = runs_pytest(check.command) and ran.exit_code not in _PYTEST_ENDED
         if named and is_cut and ran.exit_code != _NO_TESTS and ran.could_run:
             return Answer(Verdict.COULD_NOT_RUN, reason=f"pytest ended with {ran.exit_code} before all tests had run")
         answer = _judge(ran, named, is_whole=not question.tests, is_cut=is_cut and not named)
+        answer = msgspec.structs.replace(answer, measured=self._measure(question, ran))
         return _with_missing(answer, ran, named) if question.must_exist else answer
+
+    def _witnessed(self, question: Question) -> tuple[str, ...]:
+        """The files whose executed lines matter; none where tests are asked again: what fails because it is watched
+        passes then, and sends nobody back."""
+        exposures = [each.exposure for each in question.entries if each.exposure is not None]
+        is_wanted = self._is_watching and question.is_measured and not question.tests
+        return tuple(sorted({path for each in exposures for path in each.lines})) if is_wanted else ()
+
+    def _measure(self, question: Question, ran: Ran) -> dict[EntryId, Measured]:
+        """Of each entry, which changed lines the tests executed; that nobody could tell is said as well."""
+        exposed = [(each, each.exposure) for each in question.entries if each.exposure is not None]
+        if question.tests or not exposed:
+            return {}
+        if not self._is_watching or not question.is_measured:
+            why = "nobody waits by risk" if not self._is_watching else "tests could not be run while they were watched"
+            return {entry.id: unmeasured(exposure, why) for entry, exposure in exposed}
+        with self._guard:
+            merged = self._reader.source_tree(question.tree, question.onto)
+            trees = {
+                each.id: self._reader.source_tree(self._merges.tree_of(each.head), each.base) for each, _ in exposed
+            }
+            return {entry.id: measure(exposure, trees[entry.id], merged, ran) for entry, exposure in exposed}
 
     def _files(self, tree: Sha, tests: Sequence[str]) -> tuple[str, ...]:
         """The files of the tests, which are named as the runner names them: it may be from a folder further in."""
@@ -232,6 +266,8 @@ def _answer(failed: Mapping[str, str]) -> Answer:
     return Answer(Verdict.FAILED if names else Verdict.PASSED, names, details=details)
 
 
-def _digest(checks: Checks, commands: ProjectCommands) -> str:
-    told = json.dumps(msgspec.to_builtins((_VERSION, checks.analysers, checks.tests, commands)), sort_keys=True)
+def _digest(checks: Checks, commands: ProjectCommands, *, is_watching: bool) -> str:
+    """A run that did not look at what tests execute is no run for one who wants to know."""
+    parts = (_VERSION, checks.analysers, checks.tests, commands, is_watching)
+    told = json.dumps(msgspec.to_builtins(parts), sort_keys=True)
     return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()

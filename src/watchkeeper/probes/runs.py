@@ -40,7 +40,8 @@ class Ran(msgspec.Struct, frozen=True):
 class Selection(msgspec.Struct, frozen=True):
     """Which tests to run: the files of ``files`` that the tree has (empty: all), of these only the ids of ``only``.
 
-    ``witnessed`` are the files whose executed lines matter. ``attempt`` tells repeated runs of the same apart. The
+    ``witnessed`` are the files whose executed lines matter, where ``is_whole`` of all tests together, which costs far
+    less, else of those that pass. ``attempt`` tells repeated runs of the same apart. The
     tests of ``decisive`` files run first, and where one of them fails no others do, as far as the runner can do that.
     """
 
@@ -49,6 +50,7 @@ class Selection(msgspec.Struct, frozen=True):
     witnessed: tuple[str, ...] = ()
     attempt: int = 0
     decisive: tuple[str, ...] = ()
+    is_whole: bool = False
 
 
 EVERYTHING = Selection()

@@ -37,6 +37,7 @@ def witness_environment(
         "WATCHKEEPER_WITNESS_ROOT": str(root),
         "WATCHKEEPER_WITNESS_FILES": "\n".join(selection.witnessed),
         "WATCHKEEPER_WITNESS_FIRST": "\n".join(selection.decisive),
+        "WATCHKEEPER_WITNESS_WHOLE": "1" if selection.is_whole else "",
     }
     if selection.only:
         (place / "only").write_text("\n".join(selection.only), encoding="utf-8", errors="backslashreplace")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import pairwise
 
 import msgspec
@@ -117,10 +118,11 @@ _NAME = re.compile(r"[A-Za-z_$][\w$]*")
 _PART = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 
-def words_of(name: str) -> list[str]:
+@lru_cache(maxsize=20_000)
+def words_of(name: str) -> tuple[str, ...]:
     """``getAccessTokens`` -> ``get access token get_access access_token``: its words and pairs of words."""
     words = [_singular(part.lower()) for part in _PART.findall(name)]
-    return [*words, *(f"{one}_{two}" for one, two in pairwise(words))]
+    return (*words, *(f"{one}_{two}" for one, two in pairwise(words)))
 
 
 def _singular(word: str) -> str:

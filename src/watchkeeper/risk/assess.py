@@ -7,7 +7,7 @@ and many small things come to something.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -28,18 +28,28 @@ _MOST_POINTS = 60
 
 def assess(facts: RiskFacts) -> Risk:
     """The risk of a change, with every reason. Never raises."""
+    points = points_of(facts)
+    return Risk(score_of(points), tuple(points[:_MOST_POINTS]), facts.could_not)
+
+
+def points_of(facts: RiskFacts) -> list[RiskPoint]:
+    """All points of a change, the heaviest first."""
     points = [
         *size_points(facts),
         *_dependents(facts),
         *_contracts(facts),
-        *_untested(facts.untested or ()),
+        *untested_points(facts.untested or ()),
         *(_sensitive(each) for each in facts.touched),
         *(_weakened(each) for each in _joined(facts.weakened)),
         *_surface(facts),
     ]
-    points = [_on_one_line(point) for point in points if point.weight > 0]
-    points.sort(key=lambda point: (-point.weight, point.kind.value, point.path, point.line, point.reason))
-    return Risk(score_of(points), tuple(points[:_MOST_POINTS]), facts.could_not)
+    return in_order(points)
+
+
+def in_order(points: Iterable[RiskPoint]) -> list[RiskPoint]:
+    """The points that weigh something, each on one line, the heaviest first."""
+    told = [_on_one_line(point) for point in points if point.weight > 0]
+    return sorted(told, key=lambda point: (-point.weight, point.kind.value, point.path, point.line, point.reason))
 
 
 def _on_one_line(point: RiskPoint) -> RiskPoint:
@@ -51,6 +61,11 @@ def score_of(points: Iterable[RiskPoint]) -> int:
     by_kind: dict[PointKind, list[int]] = {}
     for point in points:
         by_kind.setdefault(point.kind, []).append(max(point.weight, 0))
+    return score_of_weights(by_kind)
+
+
+def score_of_weights(by_kind: Mapping[PointKind, Sequence[int]]) -> int:
+    """The same of the weights alone."""
     clear = 1.0
     for _, weights in sorted(by_kind.items()):
         total = sum(weight / 2**place for place, weight in enumerate(sorted(weights, reverse=True)))
@@ -122,7 +137,8 @@ def _point(kind: PointKind, weight: int, reason: str, each: AlteredSymbol) -> Ri
 # -- lines, areas, tests, surface ----------------------------------------------------------------------------------
 
 
-def _untested(files: Sequence[Untested]) -> Iterator[RiskPoint]:
+def untested_points(files: Sequence[Untested]) -> Iterator[RiskPoint]:
+    """One point for each file of which tests left changed lines out."""
     least, most, _ = WEIGHTS[PointKind.UNCOVERED]
     for each in files:
         share = len(each.lines) / max(each.of, 1)

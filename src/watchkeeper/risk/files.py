@@ -6,14 +6,18 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
 
 import msgspec
 
 from watchkeeper.code.changed_file import ChangedFile
+from watchkeeper.code.content_cache import kept_by_content
 from watchkeeper.code.documentation import is_documentation
 from watchkeeper.code.footprint import is_test_path
 from watchkeeper.code.linediff import hunks as line_hunks
 from watchkeeper.code.linediff import split_lines
+from watchkeeper.code.python_source.nodes import statements_of
 from watchkeeper.code.python_source.parsing import parse_source
 from watchkeeper.model.footprint import Edit, FileTouch, Footprint, Hunk, TouchKind
 from watchkeeper.model.reading import Span
@@ -42,6 +46,8 @@ _COMMENT = {
     ";": re.compile(r"\.(cfg|ini|conf)$"),
 }
 _INDENT_MATTERS = re.compile(r"\.(py|pyi|ya?ml|haml|pug|sass|nim|coffee|mk|rst|md)$|(^|/)Makefile$")
+_MOST_KEPT = 8_000_000
+"""Bytes of files whose docstrings are known by line: each is asked for several times."""
 _LEAST_MOVED = 6
 """Characters that a line needs to be recognised in another place: ``else:`` stands everywhere."""
 
@@ -154,25 +160,36 @@ def _only(lines: Mapping[int, str], ranges: Sequence[tuple[int, int]]) -> dict[i
 
 
 def _lines_in(path: str | None, source: bytes | None, ranges: Sequence[tuple[int, int]]) -> dict[int, str]:
-    return _only(telling_lines(path, source), ranges) if path is not None and source is not None and ranges else {}
+    if path is None or source is None or not ranges:
+        return {}
+    wanted = {number for start, count in ranges for number in range(start, start + count)}
+    return _telling(path, source, wanted) if wanted else {}
 
 
 def telling_lines(path: str, source: bytes) -> dict[int, str]:
     """The lines, by number and stripped, that are not blank, a comment, or part of a docstring."""
+    return _telling(path, source, None)
+
+
+def _telling(path: str, source: bytes, wanted: AbstractSet[int] | None) -> dict[int, str]:
+    """Those of the ``wanted`` lines, of all lines where it is None."""
     marks = tuple(mark for mark, names in _COMMENT.items() if names.search(path))
     silent = _docstring_lines(source) if path.endswith(".py") else frozenset()
     found: dict[int, str] = {}
     for number, line in enumerate(split_lines(source), 1):
+        if number in silent or (wanted is not None and number not in wanted):
+            continue
         text = line.decode("utf-8", "replace").strip()
-        if text and not (marks and text.startswith(marks)) and number not in silent:
+        if text and not (marks and text.startswith(marks)):
             found[number] = text
     return found
 
 
+@kept_by_content(_MOST_KEPT)
 def _docstring_lines(source: bytes) -> frozenset[int]:
     tree = parse_source(source).tree
     found: set[int] = set()
-    for node in ast.walk(tree) if tree is not None else ():
+    for node in statements_of(tree) if tree is not None else ():
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             found.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
     return frozenset(found)
@@ -192,19 +209,19 @@ def _is_same_json(file: ChangedFile) -> bool:
         return False
 
 
-def new_lines(file: ChangedFile) -> dict[int, str]:
-    """The telling lines of the change's text that the base does not have there."""
-    return _side(file)[1]
+class Sides(NamedTuple):
+    """The telling lines of a file that only one of its texts has there, by number: ``gone`` from the base's, ``new`` in
+    the change's.
+    """
+
+    gone: Mapping[int, str] = {}
+    new: Mapping[int, str] = {}
 
 
-def gone_lines(file: ChangedFile) -> dict[int, str]:
-    """The telling lines of the base's text that the change does not have there."""
-    return _side(file)[0]
-
-
-def _side(file: ChangedFile) -> tuple[dict[int, str], dict[int, str]]:
+def sides_of(file: ChangedFile) -> Sides:
+    """What went and what came, whatever it means. Compares the texts: ask once for a file."""
     if file.is_binary or file.base == file.now:
-        return {}, {}
+        return Sides()
     hunks = line_hunks(file.base or b"", file.now or b"")
     gone = _lines_in(file.base_path, file.base, [(h.base_start, h.base_count) for h in hunks])
-    return gone, _lines_in(file.now_path, file.now, [(h.now_start, h.now_count) for h in hunks])
+    return Sides(gone, _lines_in(file.now_path, file.now, [(h.now_start, h.now_count) for h in hunks]))

@@ -5,11 +5,11 @@ not count, results that were recorded once and are compared with.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from watchkeeper.code.changed_file import ChangedFile
 from watchkeeper.risk.facts import Place, Weakened
-from watchkeeper.risk.files import gone_lines, new_lines
+from watchkeeper.risk.files import sides_of
 from watchkeeper.risk.points import PointKind
 
 _CONFIGURATION = re.compile(
@@ -40,14 +40,14 @@ def find_loosened(files: Sequence[ChangedFile]) -> Iterator[Weakened]:
 
 
 def _recorded(file: ChangedFile) -> Iterator[Weakened]:
-    gone = gone_lines(file)
+    gone = sides_of(file).gone
     if gone:
         what = f"{len(gone)} lines of the recorded results in {file.place} are others now"
         yield Weakened(PointKind.EXPECTATION_CHANGED, Place(file.place, min(gone)), what, len(gone), is_mild=True)
 
 
 def _configured(file: ChangedFile) -> Iterator[Weakened]:
-    gone, new = gone_lines(file), new_lines(file)
+    gone, new = sides_of(file)
     for pattern, what in ((_LEFT_OUT, "leaves tests out"), (_NOT_COUNTED, "lets a failure pass")):
         had = sum(len(pattern.findall(text)) for text in gone.values())
         for number, text in new.items():
@@ -59,7 +59,7 @@ def _configured(file: ChangedFile) -> Iterator[Weakened]:
     yield from _less_cover(file, gone, new)
 
 
-def _less_cover(file: ChangedFile, gone: dict[int, str], new: dict[int, str]) -> Iterator[Weakened]:
+def _less_cover(file: ChangedFile, gone: Mapping[int, str], new: Mapping[int, str]) -> Iterator[Weakened]:
     old = [float(found[1]) for text in gone.values() if (found := _LEAST_COVER.search(text))]
     for number, text in new.items():
         found = _LEAST_COVER.search(text)

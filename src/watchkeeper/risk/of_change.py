@@ -5,6 +5,8 @@ at is said in ``could_not``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from functools import partial
 
 from watchkeeper.code.changed_file import ChangedFile
 from watchkeeper.code.resources.dependencies import is_lock
@@ -15,7 +17,7 @@ from watchkeeper.risk.dependents import altered_symbols
 from watchkeeper.risk.facts import FileFacts, RiskFacts, Role
 from watchkeeper.risk.files import file_facts, role_of
 from watchkeeper.risk.loosened import find_loosened
-from watchkeeper.risk.python_tests import read_python_tests
+from watchkeeper.risk.python_tests import find_unchanged, read_python_tests
 from watchkeeper.risk.script_tests import read_script_tests
 from watchkeeper.risk.sensitive import Globs, find_touched
 from watchkeeper.risk.surface import find_surface
@@ -91,7 +93,8 @@ def _tests(files: Sequence[ChangedFile]) -> tuple[list[TestVersions], list[str]]
     for file in files:
         if file.is_binary or role_of(file.place, file.now) is not Role.TEST or file.base == file.now:
             continue
-        sides = [_read(path, text) for path, text in ((file.base_path, file.base), (file.now_path, file.now))]
+        spared = _unchanged(file)
+        sides = [_read(path, text, spared) for path, text in ((file.base_path, file.base), (file.now_path, file.now))]
         wanted = [source is not None for source in (file.base, file.now)]
         if file.unknown or any(want and side is None for want, side in zip(wanted, sides, strict=True)):
             if _reader(file.place) is not None or file.place.endswith((".go", ".rs", ".rb", ".java", ".kt", ".php")):
@@ -101,14 +104,22 @@ def _tests(files: Sequence[ChangedFile]) -> tuple[list[TestVersions], list[str]]
     return found, missed
 
 
-def _read(path: str | None, source: bytes | None) -> TestFile | None:
-    reader = _reader(path) if path is not None else None
+def _unchanged(file: ChangedFile) -> frozenset[str]:
+    """The tests of which nothing has to be read."""
+    is_python = all(path is not None and path.endswith(".py") for path in (file.base_path, file.now_path))
+    if not is_python or file.base is None or file.now is None:
+        return frozenset()
+    return find_unchanged(file.base, file.now)
+
+
+def _read(path: str | None, source: bytes | None, without: AbstractSet[str]) -> TestFile | None:
+    reader = _reader(path, without) if path is not None else None
     return reader(path, source) if reader is not None and path is not None and source is not None else None
 
 
-def _reader(path: str) -> Callable[[str, bytes], TestFile | None] | None:
+def _reader(path: str, without: AbstractSet[str] = frozenset()) -> Callable[[str, bytes], TestFile | None] | None:
     if path.endswith(".py"):
-        return read_python_tests
+        return partial(read_python_tests, without=without)
     return read_script_tests if path.endswith((".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts")) else None
 
 

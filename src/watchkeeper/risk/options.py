@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 
+from watchkeeper.code.python_source.nodes import nodes_of
 from watchkeeper.code.python_source.parsing import parse_source
 from watchkeeper.code.resources.python_values import dotted, text_of
 from watchkeeper.code.resources.script_text import SUFFIXES, Script
@@ -18,6 +19,7 @@ Offer = tuple[PointKind, str]
 
 _OPTIONS = frozenset({"option", "add_argument", "addoption", "add_option", "_addoption", "Option", "Argument"})
 _COMMANDS = frozenset({"command", "group", "add_parser"})
+_MAY_OFFER = re.compile(b"|".join(sorted(name.encode() for name in _OPTIONS | _COMMANDS)))
 _OPTION = re.compile(r"--?[A-Za-z][\w-]*(/--?[\w-]+)?$")
 _SCRIPT_OPTION = re.compile(r"\.(?:option|requiredOption)\(\s*(['\"`])([^'\"`]+)\1")
 _SCRIPT_COMMAND = re.compile(r"\.command\(\s*(['\"`])([\w:-]+)[^'\"`]*\1")
@@ -33,8 +35,8 @@ def offers_of(path: str, source: bytes) -> dict[Offer, Place]:
 
 
 def _python(path: str, source: bytes) -> Iterator[tuple[Offer, Place]]:
-    tree = parse_source(source).tree
-    for node in ast.walk(tree) if tree is not None else ():
+    tree = parse_source(source).tree if _MAY_OFFER.search(source) else None
+    for node in nodes_of(tree) if tree is not None else ():
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else dotted(node.func)
             place = Place(path, node.lineno)

@@ -45,6 +45,10 @@ class PointKind(StrEnum):
     REMOVED_TABLE = "removed-table"
 
 
+HIGHEST = 100
+"""The highest score."""
+
+
 class RiskPoint(msgspec.Struct, frozen=True):
     """One thing that makes a change risky. ``reason`` is one sentence that names it; ``line`` is 0 for a whole file.
 

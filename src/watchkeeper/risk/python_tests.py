@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 
 from watchkeeper.code.python_source.parsing import parse_source
 from watchkeeper.code.resources.python_values import dotted
@@ -19,13 +20,34 @@ _BROAD = frozenset({"Exception", "BaseException", "AssertionError"})
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def read_python_tests(path: str, source: bytes) -> TestFile | None:
-    """The tests of a file; None where it does not parse."""
+def read_python_tests(path: str, source: bytes, without: AbstractSet[str] = frozenset()) -> TestFile | None:
+    """The tests of a file, but for those named in ``without``; None where it does not parse."""
     parsed = parse_source(source)
     if parsed.tree is None:
         return None
-    cases = tuple(_cases(path, parsed.tree.body, "", ()))
+    cases = tuple(_cases(path, parsed.tree.body, without))
     return TestFile(cases, tuple(_module_skips(parsed.tree)))
+
+
+def find_unchanged(before: bytes, after: bytes) -> frozenset[str]:
+    """The names of the tests that both versions of a file have once, word for word and under the same marks.
+
+    They match each other and say the same, so that nothing follows from them: reading them takes the longest.
+    """
+    one, two = _texts(before), _texts(after)
+    return frozenset(name for name, text in one.items() if text is not None and two.get(name) == text)
+
+
+def _texts(source: bytes) -> dict[str, tuple[Sequence[str], Sequence[str]] | None]:
+    """By name: the marks above a function, and its lines; None for a name that stands there twice."""
+    parsed = parse_source(source)
+    found: dict[str, tuple[Sequence[str], Sequence[str]] | None] = {}
+    for owner, node, skips in _functions(parsed.tree.body, "", ()) if parsed.tree is not None else ():
+        name = f"{owner}{node.name}"
+        first = min([node.lineno, *(mark.lineno for mark in node.decorator_list)])
+        text = parsed.lines[first - 1 : node.end_lineno]
+        found[name] = ([skip for skip, _ in skips], text) if name not in found else None
+    return found
 
 
 def _module_skips(tree: ast.Module) -> Iterator[tuple[str, int]]:
@@ -38,17 +60,26 @@ def _module_skips(tree: ast.Module) -> Iterator[tuple[str, int]]:
                 yield name, getattr(node, "lineno", 0)
 
 
-def _cases(path: str, body: Sequence[ast.stmt], owner: str, skips: tuple[tuple[str, int], ...]) -> Iterator[TestCase]:
-    for node in body:
-        if isinstance(node, ast.ClassDef):
-            inner = (*skips, *_skip_marks(node.decorator_list))
-            yield from _cases(path, node.body, f"{owner}{node.name}.", inner)
-        elif isinstance(node, _Function):
+def _cases(path: str, body: Sequence[ast.stmt], without: AbstractSet[str]) -> Iterator[TestCase]:
+    for owner, node, skips in _functions(body, "", ()):
+        if f"{owner}{node.name}" not in without:
             case = _case(path, node, owner, skips)
             if case.is_test or case.claims:
                 yield case
+
+
+_Skips = tuple[tuple[str, int], ...]
+
+
+def _functions(body: Sequence[ast.stmt], owner: str, skips: _Skips) -> Iterator[tuple[str, _Function, _Skips]]:
+    """The functions of a module and its classes: whose it is, and the marks that hold for it from above."""
+    for node in body:
+        if isinstance(node, ast.ClassDef):
+            yield from _functions(node.body, f"{owner}{node.name}.", (*skips, *_skip_marks(node.decorator_list)))
+        elif isinstance(node, _Function):
+            yield owner, node, skips
         elif isinstance(node, ast.If | ast.Try | ast.With):
-            yield from _cases(path, node.body, owner, skips)
+            yield from _functions(node.body, owner, skips)
 
 
 def _case(path: str, node: _Function, owner: str, skips: tuple[tuple[str, int], ...]) -> TestCase:

@@ -23,7 +23,7 @@ from watchkeeper.risk.areas import (
     words_of,
 )
 from watchkeeper.risk.facts import FileFacts, Place, Role, Touched
-from watchkeeper.risk.files import gone_lines, new_lines
+from watchkeeper.risk.files import Sides, sides_of
 from watchkeeper.risk.points import PointKind
 
 Globs = Mapping[str, Sequence[str]]
@@ -40,25 +40,26 @@ def find_touched(
     """The areas that the change touches, one statement for each file and area. What only tests touch does not count,
     but in areas that the user named, and keys that stand in the text."""
     found: list[Touched] = []
-    moved = _moved([file for file, facts in files if facts.role in (Role.CODE, Role.DATA)])
-    for file, facts in files:
+    looked = [(file, facts, sides_of(file) if facts.role is not Role.GENERATED else Sides()) for file, facts in files]
+    moved = _moved([sides for _, facts, sides in looked if facts.role in (Role.CODE, Role.DATA)])
+    for file, facts, sides in looked:
         found += _named_by_user(facts, globs)
-        found += _keys(file, facts)
+        found += _keys(facts, sides)
         if facts.role in (Role.TEST, Role.PROSE, Role.GENERATED) or not _is_altered(file, facts):
             continue
         found += _by_path(file, facts)
         if facts.role is Role.CODE or file.now is None:
-            found += _by_names(file, footprint, moved)
-            found += _guards(file)
-        found += _deletions(file, moved)
+            found += _by_names(file, sides, footprint, moved)
+            found += _guards(file, sides)
+        found += _deletions(file, sides, moved)
     found += _migrations(footprint, {each.place.path for each in found if each.kind is PointKind.MIGRATION})
     return tuple(_strongest(found))
 
 
-def _moved(files: Sequence[ChangedFile]) -> AbstractSet[str]:
+def _moved(files: Sequence[Sides]) -> AbstractSet[str]:
     """Lines that went in one place and came in another, word for word."""
-    gone = {text for file in files for text in gone_lines(file).values()}
-    return gone & {text for file in files for text in new_lines(file).values()}
+    gone = {text for sides in files for text in sides.gone.values()}
+    return gone & {text for sides in files for text in sides.new.values()}
 
 
 def _is_altered(file: ChangedFile, facts: FileFacts) -> bool:
@@ -73,8 +74,8 @@ def _named_by_user(facts: FileFacts, globs: Globs) -> Iterator[Touched]:
                 break
 
 
-def _keys(file: ChangedFile, facts: FileFacts) -> Iterator[Touched]:
-    for number, line in new_lines(file).items() if facts.role is not Role.GENERATED else ():
+def _keys(facts: FileFacts, sides: Sides) -> Iterator[Touched]:
+    for number, line in sides.new.items():
         if has_secret(line):
             what = "has what looks like a key that a service gave out"
             yield Touched(PointKind.SECRETS, Place(facts.path, number), what, 4)
@@ -96,10 +97,10 @@ def _by_path(file: ChangedFile, facts: FileFacts) -> Iterator[Touched]:
             yield Touched(kind, Place(facts.path), "lies there by its name")
 
 
-def _by_names(file: ChangedFile, footprint: Footprint, moved: AbstractSet[str]) -> Iterator[Touched]:
+def _by_names(file: ChangedFile, sides: Sides, footprint: Footprint, moved: AbstractSet[str]) -> Iterator[Touched]:
     """Names in changed lines, and the names of the symbols that hold them."""
     symbols = [write for write in footprint.writes if write.path == file.place and _is_behaviour(write)]
-    lines = [*new_lines(file).items(), *gone_lines(file).items()]
+    lines = [*sides.new.items(), *sides.gone.items()]
     lines = [
         (number, _COMMENT.sub("", text)) for number, text in lines if not _IMPORT.search(text) and text not in moved
     ]
@@ -136,8 +137,8 @@ def _told(name: str, words: frozenset[str]) -> Iterator[str]:
     return (word for word in words_of(name) if word in words)
 
 
-def _guards(file: ChangedFile) -> Iterator[Touched]:
-    gone, new = ({n: t for n, t in s.items() if not _IMPORT.search(t)} for s in (gone_lines(file), new_lines(file)))
+def _guards(file: ChangedFile, sides: Sides) -> Iterator[Touched]:
+    gone, new = ({n: t for n, t in s.items() if not _IMPORT.search(t)} for s in sides)
     before = Counter(guard for text in gone.values() for guard in guards_in(text))
     after = Counter(guard for text in new.values() for guard in guards_in(text))
     for guard in (before - after).keys() if sum(before.values()) > sum(after.values()) else ():
@@ -152,9 +153,9 @@ def _guards(file: ChangedFile) -> Iterator[Touched]:
             return
 
 
-def _deletions(file: ChangedFile, moved: AbstractSet[str]) -> Iterator[Touched]:
-    known = Counter(what for text in gone_lines(file).values() if (what := deletion_in(text)))
-    for number, text in new_lines(file).items():
+def _deletions(file: ChangedFile, sides: Sides, moved: AbstractSet[str]) -> Iterator[Touched]:
+    known = Counter(what for text in sides.gone.values() if (what := deletion_in(text)))
+    for number, text in sides.new.items():
         what = deletion_in(text)
         if what is None or _COMMENT.match(text) or text in moved:
             continue

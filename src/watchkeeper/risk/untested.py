@@ -17,7 +17,17 @@ def find_untested(
     files: Sequence[tuple[ChangedFile, FileFacts]], executed: Executed
 ) -> tuple[tuple[Untested, ...], tuple[str, ...]]:
     """The changed lines that no test executed; and of which files nobody can tell, in words."""
-    found: list[Untested] = []
+    wanted, missed = find_lines(files)
+    left = {path: lines - executed.get(path, frozenset()) for path, lines in wanted.items()}
+    found = [Untested(path, tuple(sorted(lines)), len(wanted[path])) for path, lines in left.items() if lines]
+    return tuple(found), missed
+
+
+def find_lines(
+    files: Sequence[tuple[ChangedFile, FileFacts]],
+) -> tuple[Mapping[str, AbstractSet[int]], tuple[str, ...]]:
+    """The changed lines that tests can be seen to execute, by path; and of which files nobody can tell, in words."""
+    found: dict[str, AbstractSet[int]] = {}
     missed: list[str] = []
     for file, facts in files:
         if facts.role is not Role.CODE or not facts.changed or file.now is None or file.now_path is None:
@@ -28,8 +38,5 @@ def find_untested(
             why = "it does not compile with this Python" if is_python else "no tracer sees its lines"
             missed.append(f"which changed lines of {file.now_path} tests execute: {why}")
             continue
-        wanted = find_lines_to_try(file.base or b"", file.now, executable)
-        left = wanted - executed.get(file.now_path, frozenset())
-        if left:
-            found.append(Untested(file.now_path, tuple(sorted(left)), len(wanted)))
-    return tuple(found), tuple(missed)
+        found[file.now_path] = find_lines_to_try(file.base or b"", file.now, executable)
+    return found, tuple(missed)

@@ -16,7 +16,7 @@ from watchkeeper.code.python_source.salvage import Blank, find_broken, find_brok
 from watchkeeper.model.reading import Span, Status
 
 MAX_BYTES = 2_000_000
-_MOST_KEPT = 1_000_000
+_MOST_KEPT = 2_000_000
 """Bytes of files whose trees are kept: a tree takes about thirty times as much as its file."""
 _MAX_ROUNDS = 16
 _ROUNDS_BUDGET = 1_000_000  # bytes parsed again at most, so that a huge broken file stays quick

@@ -10,7 +10,7 @@ import msgspec
 
 from watchkeeper.code.python_source.parsing import parse_source
 from watchkeeper.code.resources.page import Page
-from watchkeeper.code.resources.python_values import calls_in, compact, dotted, text_of
+from watchkeeper.code.resources.python_values import calls_in, compact, dotted, nodes_in, text_of
 from watchkeeper.code.resources.script_text import SUFFIXES, Script
 from watchkeeper.code.tree import SourceTree
 from watchkeeper.model.resources import AccessMode, ResourceKind, ResourceReading
@@ -72,7 +72,7 @@ def _python(page: Page) -> None:
         if dotted(call.func) in _GETTERS and call.args:
             default = compact(call.args[1]) if len(call.args) > 1 else ""
             _named(page, call.args[0], call.lineno, AccessMode.READ, default)
-    for node in ast.walk(tree):
+    for node in nodes_in(tree):
         if isinstance(node, ast.Subscript) and dotted(node.value) in _PLACES:
             mode = AccessMode.READ if isinstance(node.ctx, ast.Load) else AccessMode.WRITE
             _named(page, node.slice, node.lineno, mode, "")

@@ -6,6 +6,8 @@ import ast
 from collections.abc import Sequence
 from functools import lru_cache
 
+from watchkeeper.code.python_source.nodes import nodes_of
+
 
 def text_of(node: ast.expr | None) -> str | None:
     """The text of a string literal; None for anything else."""
@@ -47,20 +49,25 @@ def keyword_of(call: ast.Call, name: str) -> ast.expr | None:
 
 def calls_in(tree: ast.AST) -> Sequence[ast.Call]:
     """Every call, in the order of the text."""
-    return _nodes_in(tree)[0]
+    return _sorted_in(tree)[0]
 
 
 def attributes_in(tree: ast.AST) -> Sequence[ast.Attribute]:
     """Every ``value.name``, from the outside in."""
-    return _nodes_in(tree)[1]
+    return _sorted_in(tree)[1]
 
 
 @lru_cache(maxsize=4)
-def _nodes_in(tree: ast.AST) -> tuple[Sequence[ast.Call], Sequence[ast.Attribute]]:
-    """One walk for all the extractors that look at the same file one after the other."""
+def nodes_in(tree: ast.AST) -> Sequence[ast.AST]:
+    """Every node, the outer ones first: one walk for all the extractors that look at the same file."""
+    return tuple(nodes_of(tree))
+
+
+@lru_cache(maxsize=4)
+def _sorted_in(tree: ast.AST) -> tuple[Sequence[ast.Call], Sequence[ast.Attribute]]:
     calls: list[ast.Call] = []
     attributes: list[ast.Attribute] = []
-    for node in ast.walk(tree):
+    for node in nodes_in(tree):
         if isinstance(node, ast.Call):
             calls.append(node)
         elif isinstance(node, ast.Attribute):

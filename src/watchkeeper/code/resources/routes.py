@@ -14,7 +14,16 @@ import msgspec
 
 from watchkeeper.code.python_source.parsing import parse_source
 from watchkeeper.code.resources.page import Page
-from watchkeeper.code.resources.python_values import assigned, calls_in, compact, dotted, keyword_of, text_of, texts_of
+from watchkeeper.code.resources.python_values import (
+    assigned,
+    calls_in,
+    compact,
+    dotted,
+    keyword_of,
+    nodes_in,
+    text_of,
+    texts_of,
+)
 from watchkeeper.code.resources.script_text import SUFFIXES, Script
 from watchkeeper.code.tree import SourceTree
 from watchkeeper.model.resources import AccessMode, ResourceKind, ResourceReading
@@ -74,7 +83,7 @@ def _python(page: Page) -> None:
     if b"urlpatterns" in page.source:
         _django(page, tree)
     owners = _Owners(page, tree)
-    for node in ast.walk(tree):
+    for node in nodes_in(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             for decorator in node.decorator_list:
                 if isinstance(decorator, ast.Call):
@@ -98,7 +107,7 @@ class _Owners:
                 node = keyword_of(call, "prefix") or keyword_of(call, "url_prefix")
                 if call.args:
                     mounted[dotted(call.args[0])] = text_of(node) if node is not None else ""
-        for statement in ast.walk(tree):
+        for statement in nodes_in(tree):
             pair = assigned(statement) if isinstance(statement, ast.stmt) else None
             if pair is None or not isinstance(pair[1], ast.Call):
                 continue

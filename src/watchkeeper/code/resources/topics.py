@@ -13,7 +13,7 @@ import msgspec
 
 from watchkeeper.code.python_source.parsing import parse_source
 from watchkeeper.code.resources.page import Page
-from watchkeeper.code.resources.python_values import calls_in, compact, dotted, keyword_of, texts_of
+from watchkeeper.code.resources.python_values import calls_in, compact, dotted, keyword_of, nodes_in, texts_of
 from watchkeeper.code.resources.script_text import SUFFIXES, Script
 from watchkeeper.code.tree import SourceTree
 from watchkeeper.model.resources import AccessMode, ResourceKind, ResourceReading
@@ -75,7 +75,7 @@ def _python(page: Page) -> None:
     if tree is None:
         page.miss(0, "the file does not parse")
         return
-    for node in ast.walk(tree):
+    for node in nodes_in(tree):
         for decorator in node.decorator_list if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else ():
             is_task = isinstance(decorator, ast.Call) and dotted(decorator.func).rpartition(".")[2] in _TASKS
             name = keyword_of(decorator, "name") if is_task and isinstance(decorator, ast.Call) else None

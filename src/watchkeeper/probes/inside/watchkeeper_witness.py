@@ -4,9 +4,10 @@ Stand-alone: standard library only, any Python from 3.8 on, nothing of Watchkeep
 ``WATCHKEEPER_WITNESS`` names a folder: there each process leaves ``<pid>.json`` (workers of pytest-xdist too).
 ``WATCHKEEPER_WITNESS_FILES`` names the files whose lines matter, one a line, relative to ``WATCHKEEPER_WITNESS_ROOT``:
 tests may be started in a folder further in. Code of other files runs at full speed, on 3.12 and newer also a line that
-was seen once. ``WATCHKEEPER_WITNESS_FIRST`` names, likewise, files whose tests run first: where one of them fails, the
-run ends after the last of them. ``WATCHKEEPER_WITNESS_ONLY`` names a file with the ids of the only tests to run, one a
-line: pytest itself refuses to run any where one of them is missing.
+was seen once: by each test, or with ``WATCHKEEPER_WITNESS_WHOLE`` by any. ``WATCHKEEPER_WITNESS_FIRST`` names,
+likewise, files whose tests run first: where one of them fails, the run ends after the last of them.
+``WATCHKEEPER_WITNESS_ONLY`` names a file with the ids of the only tests to run, one a line: pytest itself refuses to
+run any where one of them is missing.
 """
 
 import json
@@ -25,6 +26,7 @@ class _Witness:
         self.known = {}
         self.lines = {}
         self.test = ""
+        self.is_whole = bool(os.environ.get("WATCHKEEPER_WITNESS_WHOLE", ""))
         self.outcomes = {}
         self.tool = None
         self.first = {os.path.join(os.path.realpath(self.root), name) for name in first}
@@ -69,7 +71,11 @@ class _Witness:
         return sys.monitoring.DISABLE
 
     def begin(self, test):
-        """From here on lines belong to ``test``; lines that were seen before are seen again."""
+        """From here on lines belong to ``test``, and those that were seen before are seen again; unless nobody asks
+        whose they are."""
+        if self.is_whole:
+            self.hold()
+            return
         self.test = test
         if self.tool is not None:
             sys.monitoring.restart_events()
