@@ -20,6 +20,7 @@ from watchkeeper.model.landing import (
     EntryReleased,
     EntryWithdrawn,
     GateSet,
+    Halt,
     LandingDone,
     LandingEvent,
     LandingIntended,
@@ -115,7 +116,8 @@ def _describe_search(
             return f"it begins to fail with {printable(event.entry)}; the others go on"
         case SetConfirmed():
             landed = f" ({name_all(event.set.landed)} landed before)" if event.set.landed else ""
-            return f"{name_all(event.set.entries)} fail together{landed}: {name_all(event.set.tests)}"
+            fail = "fail together" if len(event.set.entries) > 1 else "fails by itself"
+            return f"{name_all(event.set.entries)} {fail}{landed}: {name_all(event.set.tests)}"
         case DiagnosisEnded():
             return f"the search is over: {printable(event.reason)}"
         case MonotonicityBroken():
@@ -140,9 +142,15 @@ def _describe_target(
         case TargetMoved():
             if event.old is None:
                 return f"the target branch is at {event.new[:7]}"
+            if not event.adopted:
+                return (
+                    f"the target branch was rewritten past the queue, {event.old[:7]} to {event.new[:7]}: "
+                    "what landed before may be in it no more"
+                )
             return f"the target branch was moved past the queue, {event.old[:7]} to {event.new[:7]}"
         case QueueHalted():
-            return f"nothing lands: {printable(event.reason)}"
+            again = "; it is tried again by itself, at once with: watchkeeper queue --resume"
+            return f"nothing lands: {printable(event.reason)}{again if event.why is Halt.BLOCKED else ''}"
         case QueueResumed():
             return f"landing goes on{_by(event.by)}"
         case RevertPrepared():

@@ -12,11 +12,18 @@ from watchkeeper.app import find_place, now
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option
 from watchkeeper.cli.output import find_terminal, show, show_document
-from watchkeeper.cli.queue_words import outcome_document, page_lines, queue_document, queue_lines, returned_lines
+from watchkeeper.cli.queue_words import (
+    outcome_document,
+    page_lines,
+    queue_document,
+    queue_lines,
+    returned_lines,
+    what_next,
+)
 from watchkeeper.cli.verb import verb
 from watchkeeper.landing.entering import halt, resume
 from watchkeeper.landing.page import EntryPage
-from watchkeeper.landing.view import find_returned, view_queue
+from watchkeeper.landing.view import find_red, find_returned, view_queue
 from watchkeeper.queueing import open_book, read_entry_page
 
 
@@ -50,12 +57,14 @@ def command(*, name: str | None, why: str | None, resumes: bool, folder: Path, a
         if resumes:
             book.tell_if(lambda queue: resume(queue, os.environ.get("USER", "")))
         view, returned = view_queue(book.queue), find_returned(book.history())
+        red = find_red(book.queue, book.history())
     if as_json:
         show_document({"project": place.project, **queue_document(view), "returned": returned})
     else:
         terminal = find_terminal(sys.stdout, os.environ)
         lines = [*queue_lines(view, now(), terminal), *returned_lines(returned)]
-        show(lines, f"watchkeeper queue {returned[-1].id}" if returned else "watchkeeper land CHANGE")
+        after = f"watchkeeper queue {returned[-1].id}" if returned else "watchkeeper land CHANGE"
+        show(lines, what_next(book.queue.halted, red) or after)
     return Exit.FOUND if view.halted else Exit.NOTHING
 
 

@@ -12,7 +12,7 @@ from watchkeeper.cli.wording import render_ago, render_moment_iso
 from watchkeeper.landing.page import EntryPage
 from watchkeeper.landing.view import Outcome, QueueView, Red, Row
 from watchkeeper.model.ids import Millis
-from watchkeeper.model.landing import EntryBounced
+from watchkeeper.model.landing import EntryBounced, QueueHalted
 
 _MOST_VANISHED = 10
 _MOST_RETURNED = 8
@@ -68,6 +68,18 @@ def red_lines(red: Red | None) -> list[str]:
     if red.no_revert:
         lines.append(f"git cannot take it out by itself: {printable(red.no_revert)}")
     return lines
+
+
+def halt_lines(halted: QueueHalted | None) -> list[str]:
+    """Why nothing lands."""
+    return [f"nothing lands: {printable(halted.reason)}"] if halted is not None else []
+
+
+def what_next(halted: QueueHalted | None, red: Red | None) -> str:
+    """What makes landing go on; nothing where it does."""
+    if red is not None and red.revert:
+        return f"watchkeeper land --revert {red.entries[-1]}"
+    return "watchkeeper queue --resume" if halted is not None else ""
 
 
 def queue_lines(view: QueueView, now: Millis, terminal: Terminal) -> list[str]:

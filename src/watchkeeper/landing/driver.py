@@ -17,6 +17,7 @@ from watchkeeper.landing.ports import Gate, Workshop
 from watchkeeper.model.errors import GitError
 from watchkeeper.model.ids import Millis, Sha
 from watchkeeper.model.landing import (
+    CAN_RUN,
     Answer,
     CandidateBuilt,
     CandidateClashed,
@@ -205,7 +206,8 @@ class Driver:
             del self._running[run]
             answer = each.future.result()
             wall = self._clock() - each.since
-            said = RunEnded(run, answer.verdict, answer.failing, answer.reason, wall, answer.details, answer.is_cut)
+            details = {CAN_RUN: answer.reason} if answer.verdict is Verdict.COULD_NOT_RUN else answer.details
+            said = RunEnded(run, answer.verdict, answer.failing, answer.reason, wall, details, answer.is_cut)
             self._tell(said)
         return bool(ended)
 

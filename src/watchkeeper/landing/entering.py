@@ -126,6 +126,12 @@ def resume(queue: Queue, by: str) -> tuple[LandingEvent, ...]:
     return (QueueResumed(by),) if queue.halted is not None else ()
 
 
+def try_again(queue: Queue, by: str) -> tuple[LandingEvent, ...]:
+    """What may have passed by itself is tried at once, not after its pause: what cannot be run, what is in the way."""
+    may_pass = queue.halted is not None and queue.halted.why in (Halt.CANNOT_RUN, Halt.BLOCKED)
+    return resume(queue, by) if may_pass else ()
+
+
 def get_waiter(queue: Queue, entry: EntryId) -> Waiter:
     """The entry in the queue. Raises UsageError where there is none, with the names of those there are."""
     waiter = queue.entries.get(entry)

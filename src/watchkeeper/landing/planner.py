@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 
 from watchkeeper.landing.diagnosing import Step, next_step
-from watchkeeper.landing.evidence import Standing
+from watchkeeper.landing.evidence import Evidence, Standing
 from watchkeeper.landing.lanes import Lane, find_lanes
 from watchkeeper.landing.line import Cut, again, find_cuts, find_landing, in_order, judge, next_cuts
 from watchkeeper.landing.plan import Ask, Build, Plan, Stop
@@ -106,10 +106,11 @@ def _judge_cuts(queue: Queue, cuts: Sequence[Cut]) -> tuple[LandingEvent, ...]:
     if evidence.count(CAN_RUN)[1] >= _MOST_TRIES and not evidence.count(CAN_RUN)[0]:
         below = queue.evidence_of(_tree_below(queue))
         if not below.passes((CAN_RUN,)) and below.fails((CAN_RUN,), 1):
-            return (QueueHalted(Halt.CANNOT_RUN, "the tests cannot be run, on the target branch neither"),)
+            return (_cannot_run(below),)
     if first.is_open:
         return ()
-    judged = judge(evidence.failing(), queue.evidence_of(_tree_below(queue)))
+    below = queue.evidence_of(_tree_below(queue))
+    judged = judge(evidence.failing(), below)
     if judged.unknown:
         return ()
     if judged.own:
@@ -118,8 +119,23 @@ def _judge_cuts(queue: Queue, cuts: Sequence[Cut]) -> tuple[LandingEvent, ...]:
     if queue.halted is not None:
         return ()
     if judged.older == (CAN_RUN,):
-        return (QueueHalted(Halt.CANNOT_RUN, "the tests cannot be run, on the target branch neither"),)
-    return (QueueHalted(Halt.RED, f"the target branch itself fails {judged.older[0]}"),)
+        return (_cannot_run(below),)
+    return (_red(below, judged.older),)
+
+
+def _cannot_run(below: Evidence) -> QueueHalted:
+    why = below.details.get(CAN_RUN, "")
+    return QueueHalted(Halt.CANNOT_RUN, f"the tests cannot be run, on the target branch neither{_because(why)}")
+
+
+def _red(below: Evidence, failing: Sequence[str]) -> QueueHalted:
+    more = f" and {len(failing) - 1} more" if len(failing) > 1 else ""
+    why = below.details.get(failing[0], "")
+    return QueueHalted(Halt.RED, f"the target branch itself fails {failing[0]}{more}{_because(why)}")
+
+
+def _because(why: str) -> str:
+    return f": {why.splitlines()[0]}" if why.strip() else ""
 
 
 def _judge_head(queue: Queue) -> tuple[LandingEvent, ...]:
@@ -130,9 +146,10 @@ def _judge_head(queue: Queue) -> tuple[LandingEvent, ...]:
     if evidence.standing() is not Standing.FAILS:
         return ()
     failing = evidence.failing()
-    if queue.halted is None:
-        return (QueueHalted(Halt.RED, f"the target branch itself fails {failing[0]}"),)
     good = _last_good(queue, failing)
+    if queue.halted is None:  # where it runs nowhere, the machine is at fault
+        is_fault = failing == (CAN_RUN,) and good is None and not find_controls(queue, failing)
+        return (_cannot_run(evidence) if is_fault else _red(evidence, failing),)
     if good is None or queue.searched_tip == queue.tip:
         return ()
     after = queue.landed_since(good.new) or ()

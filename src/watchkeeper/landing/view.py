@@ -93,7 +93,7 @@ def is_decided(queue: Queue, entries: Sequence[EntryId]) -> bool:
         return queue.tip is not None and is_quiet and _is_known(queue)
     why = queue.halted.why if queue.halted is not None else None
     repairs = any(queue.entries[each].priority > 0 for each in entries if each in queue.entries)
-    if why is Halt.PERSON or (why is Halt.RED and not repairs):
+    if why in (Halt.PERSON, Halt.CANNOT_RUN) or (why is Halt.RED and not repairs):
         return True
     here = [queue.entries[each] for each in entries if each in queue.entries]
     return not any(each.place in (Place.WAITING, Place.QUARANTINED) for each in here)
@@ -120,21 +120,21 @@ class Red(msgspec.Struct, frozen=True):
     no_revert: str = ""
 
 
-def find_red(queue: Queue, events: Iterable[Recorded]) -> Red | None:
+def find_red(queue: Queue, events: Iterable[LandingEvent]) -> Red | None:
     """What the log says of the branch being red; None where it is not."""
     if queue.halted is None or queue.halted.why is not Halt.RED:
         return None
     found = Red(queue.halted.reason)
     for each in events:
-        match each.event:
+        match each:
             case TargetMoved() | LandingDone():
                 found = Red(queue.halted.reason)
             case SetConfirmed():
-                found = Red(queue.halted.reason, each.event.set.entries, each.event.set.tests)
-            case RevertPrepared() if found.entries and each.event.entry == found.entries[-1]:
-                found = msgspec.structs.replace(found, revert=each.event.commit)
-            case RevertFailed() if found.entries and each.event.entry == found.entries[-1]:
-                found = msgspec.structs.replace(found, no_revert=each.event.reason)
+                found = Red(queue.halted.reason, each.set.entries, each.set.tests)
+            case RevertPrepared() if found.entries and each.entry == found.entries[-1]:
+                found = msgspec.structs.replace(found, revert=each.commit)
+            case RevertFailed() if found.entries and each.entry == found.entries[-1]:
+                found = msgspec.structs.replace(found, no_revert=each.reason)
             case _:
                 pass
     return found
@@ -216,6 +216,8 @@ def _waits(queue: Queue, waiter: Waiter, cuts: Sequence[Cut]) -> tuple[tuple[Ent
     on = _before(cut.rest, identity)
     if run is not None:
         return on, f"its run{along}", run.since
+    if queue.halted is not None and waiter.priority <= 0:
+        return on, f"landing to go on{along}", waiter.since
     failed = queue.evidence_of(cut.tree).failing()
     match cut.standing:
         case Standing.SUSPECT:

@@ -1,0 +1,163 @@
+"""What goes wrong around the queue is told with its cause, loses nothing, and is over when its cause is gone."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from gitrepo import GitRepo
+from landingscene import PYTEST, Verbs, begin, finish
+from watchkeeper.app import find_place, now
+from watchkeeper.cli.main import run
+from watchkeeper.landing.driver import Driver
+from watchkeeper.model.landing import QueueResumed
+from watchkeeper.queueing import open_book, open_landing
+
+SHOP = {"shop.py": "NAME = 'shop'\n", "test_shop.py": "import shop\n\n\ndef test_name():\n    assert shop.NAME\n"}
+README = {"README.md": "a shop\n"}
+
+
+@pytest.fixture
+def verbs(git_repo: GitRepo, capfd: pytest.CaptureFixture[str]) -> Verbs:
+    return Verbs(git_repo, capfd)
+
+
+def share(repo: GitRepo, folder: Path) -> GitRepo:
+    """A bare repository that is the remote ``origin``."""
+    repo.git("clone", "-q", "--bare", str(repo.path), str(folder))
+    repo.git("remote", "add", "origin", str(folder))
+    return GitRepo(folder)
+
+
+def drive_until_halted(repo: GitRepo) -> None:
+    """As a daemon does, up to where nothing lands any more."""
+    ended = Event()
+    with open_landing(find_place(repo.path, os.environ)) as landing:
+        driver = Driver(landing.book, landing.workshop, landing.gate, landing.policy, now, on_ended=ended.set)
+        with closing(driver):
+            driver.recover()
+            while landing.book.queue.halted is None:
+                if not driver.step():
+                    assert ended.wait(60), "nothing goes on"
+                    ended.clear()
+
+
+def test_the_url_of_a_remote_may_be_relative_to_the_checkout(git_repo: GitRepo, verbs: Verbs, tmp_path: Path) -> None:
+    begin(git_repo, SHOP, landing='remote = "origin"')
+    shared = share(git_repo, tmp_path / "shared.git")
+    git_repo.git("remote", "set-url", "origin", "../shared.git")
+    finish(git_repo, "readme", README)
+
+    assert verbs.land("readme")["readme/1"]["state"] == "landed"
+    assert shared.git("show", "main:README.md") == "a shop"
+
+
+def test_what_a_remotes_hook_says_is_told_and_who_lands_again_need_not_wait(
+    git_repo: GitRepo, verbs: Verbs, tmp_path: Path
+) -> None:
+    begin(git_repo, SHOP, landing='remote = "origin"')
+    hook = share(git_repo, tmp_path / "shared.git").path / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\necho 'not on fridays' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    finish(git_repo, "readme", README)
+    verbs("land", "readme", "--no-wait")
+
+    drive_until_halted(git_repo)
+    halted = verbs("queue")["halted"]
+    hook.unlink()
+    after = verbs.land("readme")
+
+    assert "not on fridays" in halted
+    assert after["readme/1"]["state"] == "landed"
+    with open_book(find_place(git_repo.path, os.environ)) as book:
+        said = [event.by for event in book.history() if isinstance(event, QueueResumed)]
+    assert len(said) == 1
+    assert said != ["watchkeeper"], "it was tried at once, not after a pause"
+
+
+def test_a_remote_that_is_away_is_told_as_such(git_repo: GitRepo, verbs: Verbs, tmp_path: Path) -> None:
+    begin(git_repo, SHOP, landing='remote = "origin"')
+    shared = share(git_repo, tmp_path / "shared.git")
+    finish(git_repo, "readme", README)
+    shared.path.rename(tmp_path / "away.git")
+
+    error = verbs("land", "readme")["error"]
+
+    assert error["slug"] == "remote-unreachable"
+    assert "main at origin does not answer" in error["message"]
+
+
+def test_a_test_command_that_runs_nowhere_is_told_with_its_words_and_is_no_red_branch(
+    git_repo: GitRepo, verbs: Verbs
+) -> None:
+    begin(git_repo, SHOP, test="no-such-program --all")
+    finish(git_repo, "readme", README)
+
+    before = verbs.land("readme")
+    halted = verbs("queue")["halted"]
+    configuration = git_repo.path / "watchkeeper.toml"
+    configuration.write_text(configuration.read_text().replace("no-such-program --all", "true"))
+    after = verbs.land("readme")
+
+    assert before["readme/1"]["state"] == "waiting"
+    assert "cannot be run" in halted
+    assert "no-such-program" in halted
+    assert after["readme/1"]["state"] == "landed"
+
+
+def test_who_makes_the_tests_impossible_to_run_past_the_queue_is_named(git_repo: GitRepo, verbs: Verbs) -> None:
+    begin(git_repo, {"run": "exit 0\n"}, test="sh run")
+    finish(git_repo, "readme", README)
+    verbs.land("readme")
+    git_repo.commit("break it", {"run": "exec no-such-program\n"})
+
+    red = verbs("land", "--from-main")["red"]
+
+    assert "no-such-program" in red["reason"]
+    assert red["entries"][-1].startswith("past-the-queue-")
+    assert red["revert"]
+
+
+def test_a_red_branch_says_how_its_command_ended(git_repo: GitRepo, verbs: Verbs) -> None:
+    begin(git_repo, SHOP, test="echo 'the broker is not there' && exit 3")
+    finish(git_repo, "readme", README)
+
+    verbs.land("readme")
+
+    assert "the broker is not there" in verbs("queue")["halted"]
+
+
+def test_what_was_told_once_is_not_told_again(git_repo: GitRepo, capfd: pytest.CaptureFixture[str]) -> None:
+    begin(git_repo, SHOP, test=PYTEST)
+    finish(git_repo, "readme", README)
+    finish(git_repo, "licence", {"LICENSE": "free\n"})
+    run(["land", "readme", "--repo", str(git_repo.path)])
+    first = capfd.readouterr().err
+
+    run(["land", "licence", "--repo", str(git_repo.path)])
+    second = capfd.readouterr().err
+
+    assert "readme/1 wants to land" in first
+    assert "licence/1 wants to land" in second
+    assert "readme" not in second
+
+
+def test_what_nobody_looked_at_yet_is_not_said_to_pass(git_repo: GitRepo, capfd: pytest.CaptureFixture[str]) -> None:
+    begin(git_repo, SHOP)
+    finish(git_repo, "readme", README)
+    run(["land", "readme", "--repo", str(git_repo.path)])
+    git_repo.commit("break it", {"shop.py": "NAME = ''\n"})
+    capfd.readouterr()
+
+    run(["land", "--from-main", "--no-wait", "--repo", str(git_repo.path)])
+    before = capfd.readouterr().out
+    run(["land", "--from-main", "--repo", str(git_repo.path)])
+    after = capfd.readouterr().out
+
+    assert "passes" not in before
+    assert "not tested yet" in before
+    assert "itself fails test_shop.py::test_name" in after
