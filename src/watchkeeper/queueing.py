@@ -68,6 +68,15 @@ def open_book(place: Place) -> Iterator[Book]:
         yield book
 
 
+def is_driven(place: Place) -> bool:
+    """Whether some process drives the queue now. Where none does, nothing is run, whatever the log says."""
+    lock = ProcessLock(place.home / "projects" / place.project / "landing.lock")
+    try:
+        return not lock.acquire()
+    finally:
+        lock.release()
+
+
 @contextmanager
 def open_landing(place: Place) -> Iterator[Landing]:
     """Everything that landing needs, closed at the end.

@@ -161,3 +161,70 @@ def test_what_nobody_looked_at_yet_is_not_said_to_pass(git_repo: GitRepo, capfd:
     assert "passes" not in before
     assert "not tested yet" in before
     assert "itself fails test_shop.py::test_name" in after
+
+
+def test_a_run_of_a_driver_that_is_gone_is_not_said_to_go_on(git_repo: GitRepo, verbs: Verbs) -> None:
+    begin(git_repo, SHOP)
+    finish(git_repo, "readme", README)
+    verbs("land", "readme", "--no-wait")
+    place = find_place(git_repo.path, os.environ)
+    with open_landing(place) as landing:
+        assert landing.lock.acquire()
+        driver = Driver(landing.book, landing.workshop, landing.gate, landing.policy, now)
+        driver.recover()
+        driver.step()
+        began = list(landing.book.queue.runs.values())
+        while_driven = verbs("queue")
+        landing.lock.release()  # as a kill leaves it: the run has begun, and nobody tells how it ended
+        after = verbs("queue")
+        driver.close()
+
+    assert began
+    assert while_driven["driven"]
+    assert len(while_driven["runs"]) == 1
+    assert not after["driven"]
+    assert after["runs"] == []
+
+
+def test_a_halt_without_a_reason_halts_and_is_seen(git_repo: GitRepo, verbs: Verbs) -> None:
+    begin(git_repo, SHOP)
+
+    halted = verbs("queue", "--halt", " ")
+    code = verbs.code
+
+    assert halted["halted"] == "somebody said so"
+    assert code == 1
+
+
+def test_of_a_long_queue_the_head_is_shown_and_who_waits_for_a_person(
+    git_repo: GitRepo, verbs: Verbs, capfd: pytest.CaptureFixture[str]
+) -> None:
+    begin(git_repo, SHOP)
+    changes = [f"change-{number}" for number in range(24)]
+    for number, change in enumerate(changes):
+        finish(git_repo, change, {f"part_{number}.py": "X = 1\n"})
+    verbs("land", *changes, "--no-wait")
+    verbs("hold", "change-23")
+
+    run(["queue", "--repo", str(git_repo.path)])
+    lines = capfd.readouterr().out.splitlines()
+
+    shown = [line for line in lines if "work of change-" in line]
+    assert len(shown) == 21
+    assert "change-23/1" in shown[-1]
+    assert any("and 3 more behind them" in line for line in lines)
+    assert lines[-2:] == ["nobody drives the queue, so nothing is run", "next: watchkeeper up"]
+
+
+def test_who_asks_for_an_entry_that_is_gone_is_led_to_what_became_of_it(git_repo: GitRepo, verbs: Verbs) -> None:
+    begin(git_repo, SHOP)
+    finish(git_repo, "readme", README)
+    verbs("land", "readme", "--no-wait")
+    verbs("bounce", "readme", "--reason", "")
+
+    error = verbs("hold", "readme")["error"]
+    page = verbs("queue", "readme")
+
+    assert error["slug"] == "not-in-queue"
+    assert error["hint"].startswith("what became of it: watchkeeper queue readme")
+    assert (page["entry"]["state"], page["entry"]["reason"]) == ("bounced", "somebody said so")

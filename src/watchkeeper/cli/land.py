@@ -16,7 +16,7 @@ import click
 from watchkeeper.app import find_place, find_socket, now
 from watchkeeper.cli.daemon import is_answering
 from watchkeeper.cli.exits import Exit
-from watchkeeper.cli.landing_words import describe_landing
+from watchkeeper.cli.landing_words import describe_landing, name_all
 from watchkeeper.cli.options import json_option, repo_option
 from watchkeeper.cli.output import find_terminal, printable, say, show, show_document
 from watchkeeper.cli.queue_words import halt_lines, outcome_document, outcome_lines, red_lines, what_next
@@ -28,7 +28,7 @@ from watchkeeper.landing.view import find_red, is_decided
 from watchkeeper.model.errors import UsageError
 from watchkeeper.model.ids import Seq
 from watchkeeper.model.landing import CandidateBuilt
-from watchkeeper.queueing import find_outcomes, open_landing, settings_are, submit, submit_revert
+from watchkeeper.queueing import find_outcomes, is_driven, open_landing, settings_are, submit, submit_revert
 
 if TYPE_CHECKING:
     from watchkeeper.app import Place
@@ -107,9 +107,22 @@ def command(
             landing.book.refresh()
             if is_waiting:
                 service = _service(place, landing, quiet=as_json)
-                service.run(partial(_is_done, landing, entries))
-            return _report(landing, entries, refused, from_main=from_main, as_json=as_json)
+                _drive(service, landing, entries)
+            return _report(place, landing, entries, refused, from_main=from_main, as_json=as_json)
         told = Seq(landing.book.queue.seq)
+
+
+def _drive(service: QueueService, landing: Landing, entries: Sequence[EntryId]) -> None:
+    """Until it is decided; whoever interrupts it is told that nothing is lost."""
+    try:
+        service.run(partial(_is_done, landing, entries))
+    except KeyboardInterrupt:
+        left = [each for each in entries if not is_decided(landing.book.queue, [each])]
+        if left:
+            stay = "stays" if len(left) == 1 else "stay"
+            again = f"watchkeeper land {printable(left[0].rpartition('/')[0])}"
+            say(f"interrupted: {name_all(left)} {stay} in the queue; go on with: {again}, or watchkeeper up")
+        raise
 
 
 def _is_done(landing: Landing, entries: Sequence[EntryId]) -> bool:
@@ -121,7 +134,13 @@ def _is_done(landing: Landing, entries: Sequence[EntryId]) -> bool:
 
 
 def _report(
-    landing: Landing, entries: Sequence[EntryId], refused: Sequence[UsageError], *, from_main: bool, as_json: bool
+    place: Place,
+    landing: Landing,
+    entries: Sequence[EntryId],
+    refused: Sequence[UsageError],
+    *,
+    from_main: bool,
+    as_json: bool,
 ) -> int:
     rows = find_outcomes(landing, entries)
     queue, red = landing.book.queue, find_red(landing.book.queue, landing.book.history())
@@ -138,7 +157,8 @@ def _report(
                 f"the target branch passes everything at {tip}" if passes else "the target branch is not tested yet"
             )
         lines += red_lines(red) if red is not None else halt_lines(queue.halted)
-        show(lines, what_next(queue.halted, red) or "watchkeeper queue")
+        is_idle = any(row.state == "waiting" for row in rows) and not is_driven(place)
+        show(lines, what_next(queue.halted, red) or ("watchkeeper up" if is_idle else "watchkeeper queue"))
     has_failed = bool(refused) or any(row.state in {"bounced", "held"} for row in rows) or queue.halted is not None
     return Exit.FOUND if has_failed else Exit.NOTHING
 

@@ -63,7 +63,8 @@ def describe_landing(event: LandingEvent) -> str:
 
 def describe_candidate(candidate: Candidate) -> str:
     """``fix/1 and other/2 on 1234567``."""
-    return f"{name_all(candidate.entries) or 'nothing'} on {candidate.onto[:7]}"
+    onto = candidate.onto[:7]
+    return f"{name_all(candidate.entries)} on {onto}" if candidate.entries else f"{onto} as it is"
 
 
 def _describe_entry(
@@ -97,7 +98,8 @@ def _describe_run(event: GateSet | CandidateBuilt | CandidateClashed | RunBegan 
             last = printable(event.candidate.entries[-1]) if event.candidate.entries else "it"
             return f"git cannot merge {last} with what is ahead of it: {name_all(event.paths)}"
         case RunBegan():
-            what = f"{len(event.tests)} tests" if event.tests else "everything"
+            count = len(event.tests)
+            what = f"{count} test{'' if count == 1 else 's'}" if count else "everything"
             return f"{event.purpose.value}: {what} on {describe_candidate(event.candidate)}"
         case RunEnded():
             told = f": {name_all(event.failing)}" if event.failing else f": {event.reason}" if event.reason else ""

@@ -24,7 +24,7 @@ from watchkeeper.cli.verb import verb
 from watchkeeper.landing.entering import halt, resume
 from watchkeeper.landing.page import EntryPage
 from watchkeeper.landing.view import find_red, find_returned, view_queue
-from watchkeeper.queueing import open_book, read_entry_page
+from watchkeeper.queueing import is_driven, open_book, read_entry_page
 
 
 @verb(
@@ -58,12 +58,15 @@ def command(*, name: str | None, why: str | None, resumes: bool, folder: Path, a
             book.tell_if(lambda queue: resume(queue, os.environ.get("USER", "")))
         view, returned = view_queue(book.queue), find_returned(book.history())
         red = find_red(book.queue, book.history())
+    drives = is_driven(place)
     if as_json:
-        show_document({"project": place.project, **queue_document(view), "returned": returned})
+        show_document({"project": place.project, **queue_document(view, is_driven=drives), "returned": returned})
     else:
         terminal = find_terminal(sys.stdout, os.environ)
-        lines = [*queue_lines(view, now(), terminal), *returned_lines(returned)]
+        lines = [*queue_lines(view, now(), terminal, is_driven=drives), *returned_lines(returned)]
         after = f"watchkeeper queue {returned[-1].id}" if returned else "watchkeeper land CHANGE"
+        if view.rows and not drives:
+            after = "watchkeeper up"
         show(lines, what_next(book.queue.halted, red) or after)
     return Exit.FOUND if view.halted else Exit.NOTHING
 

@@ -30,8 +30,11 @@ from watchkeeper.model.landing import (
     Vanished,
 )
 
+_MOST_NAMED = 8
 _IN_WORK = (Place.WAITING, Place.HELD, Place.QUARANTINED)
 US = "watchkeeper"
+SOMEBODY = "somebody said so"
+"""The reason where a person gives none."""
 
 
 def next_revision(change: ChangeId, known: Iterable[EntryId]) -> EntryId:
@@ -67,7 +70,7 @@ def enter(
 
 def hold(queue: Queue, entry: EntryId, reason: str, by: str) -> tuple[LandingEvent, ...]:
     """It waits for a person from now on. Raises UsageError where it is not in the queue."""
-    waiter = get_waiter(queue, entry)
+    waiter, reason = get_waiter(queue, entry), reason.strip() or SOMEBODY
     return () if waiter.place is Place.HELD and waiter.reason == reason else (EntryHeld(entry, reason, by),)
 
 
@@ -79,13 +82,13 @@ def release(queue: Queue, entry: EntryId, by: str) -> tuple[LandingEvent, ...]:
 def withdraw(queue: Queue, entry: EntryId, reason: str) -> tuple[LandingEvent, ...]:
     """It wants to land no more. Raises UsageError where it is not in the queue."""
     get_waiter(queue, entry)
-    return (EntryWithdrawn(entry, reason),)
+    return (EntryWithdrawn(entry, reason.strip() or SOMEBODY),)
 
 
 def bounce(queue: Queue, entry: EntryId, reason: str) -> tuple[LandingEvent, ...]:
     """It goes back to who made it. Raises UsageError where it is not in the queue."""
     get_waiter(queue, entry)
-    return (EntryBounced(entry, Bounce.PERSON, reason),)
+    return (EntryBounced(entry, Bounce.PERSON, reason.strip() or SOMEBODY),)
 
 
 def jump(queue: Queue, entry: EntryId, by: str) -> tuple[LandingEvent, ...]:
@@ -118,7 +121,8 @@ def jump_cost(queue: Queue, entry: EntryId) -> JumpCost:
 
 def halt(queue: Queue, reason: str) -> tuple[LandingEvent, ...]:
     """Nothing lands until a person says so."""
-    return () if queue.halted is not None and queue.halted.why is Halt.PERSON else (QueueHalted(Halt.PERSON, reason),)
+    is_halted = queue.halted is not None and queue.halted.why is Halt.PERSON
+    return () if is_halted else (QueueHalted(Halt.PERSON, reason.strip() or SOMEBODY),)
 
 
 def resume(queue: Queue, by: str) -> tuple[LandingEvent, ...]:
@@ -141,7 +145,7 @@ def get_waiter(queue: Queue, entry: EntryId) -> Waiter:
     raise UsageError(
         f"{entry} is not in the queue",
         slug="not-in-queue",
-        hint=f"use one of: {', '.join(there[:8])}" if there else "queue a change: watchkeeper land CHANGE",
+        hint=f"what became of it: watchkeeper queue {entry}{_named(there)}",
         facts={"entry": entry},
     )
 
@@ -150,6 +154,11 @@ def find_entry(queue: Queue, name: str) -> EntryId:
     """What a person means by ``fix-login`` or ``fix-login/2``. Raises UsageError where nothing is in the queue so."""
     waiter = find_waiting(queue, ChangeId(name))
     return waiter.entry.id if waiter is not None else get_waiter(queue, EntryId(name)).entry.id
+
+
+def _named(there: Sequence[EntryId]) -> str:
+    more = f" and {len(there) - _MOST_NAMED} more" if len(there) > _MOST_NAMED else ""
+    return f"; in the queue are {', '.join(there[:_MOST_NAMED])}{more}" if there else "; the queue is empty"
 
 
 def _is_in_work(waiter: Waiter) -> bool:
