@@ -159,9 +159,17 @@ def submit(place: Place, landing: Landing, name: str, *, issue: str, folder: Pat
     named = find_named(place.repository, name, folder)
     head = finished_commit(named.worktree) if named.worktree is not None else named.head
     tip = landing.workshop.tip()
-    if head is None or tip is None:
+    if tip is None:
+        remote = place.config.landing.remote
+        branch = landing.target.name.removeprefix(f"{remote}/")
         raise UsageError(
-            f"{name} cannot be landed: {'it has no commit' if head is None else 'there is no target branch'}",
+            f"{name} cannot be landed: {f'{remote} has no branch {branch}' if remote else f'{branch} is gone'}",
+            slug="no-target",
+            hint=f"git push {remote} {branch}" if remote else "git branch --all",
+        )
+    if head is None:
+        raise UsageError(
+            f"{name} cannot be landed: it has no commit",
             slug="nothing-to-land",
             hint="commit the work first: git add -A && git commit",
         )
@@ -188,9 +196,34 @@ def _judge(place: Place, landing: Landing, entry: Entry) -> tuple[Entry, tuple[s
     except WatchkeeperError as error:
         return entry, (f"its risk cannot be told: {error.message}",)
     reasons = reasons_to_wait(risk, gathered.paths, threshold=config.wait_risk, waiting=config.wait_paths)
+    reasons = (*reasons, *_reasons_within(landing, entry))
     reach = _find_reach(landing.analysis, entry) if config.lanes else None
     apart = _find_apart(place, landing, entry)
     return msgspec.structs.replace(entry, risk=risk.score, reach=reach, apart=apart), reasons
+
+
+def _reasons_within(landing: Landing, entry: Entry) -> tuple[str, ...]:
+    """What may not land without a person, and would land with this entry, because it stands on it."""
+    from watchkeeper.landing.entering import find_refused, reasons_within
+    from watchkeeper.repos.keeping import kept_within
+
+    refused = find_refused(landing.book.queue, landing.book.history())
+    if not refused or entry.base is None:
+        return ()
+    return reasons_within(entry, kept_within(landing.analysis.hub, entry.head, entry.base), refused)
+
+
+def hold_what_stands_on(place: Place, book: Book, below: Entry, why: str, by: str) -> tuple[EntryId, ...]:
+    """The entries that have ``below`` in them wait for a person with it; which ones. Raises GitError."""
+    from watchkeeper.landing.entering import hold_above
+    from watchkeeper.model.landing import EntryHeld
+    from watchkeeper.repos.hub import open_hub
+    from watchkeeper.repos.keeping import kept_above
+
+    with open_hub(place.repository, place.home / "projects" / place.project) as hub:
+        above = sorted(kept_above(hub, below.head))
+    events = book.tell_if(lambda queue: hold_above(queue, below, above, why, by))
+    return tuple(each.id for each in events if isinstance(each, EntryHeld))
 
 
 def _find_apart(place: Place, landing: Landing, entry: Entry) -> tuple[EntryId, ...]:

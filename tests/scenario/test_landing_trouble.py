@@ -228,3 +228,73 @@ def test_who_asks_for_an_entry_that_is_gone_is_led_to_what_became_of_it(git_repo
     assert error["slug"] == "not-in-queue"
     assert error["hint"].startswith("what became of it: watchkeeper queue readme")
     assert (page["entry"]["state"], page["entry"]["reason"]) == ("bounced", "somebody said so")
+
+
+def stack(repo: GitRepo) -> None:
+    """``top`` stands on ``bottom``; ``free`` does not."""
+    finish(repo, "bottom", {"bottom.py": "X = 1\n"})
+    repo.git("checkout", "-q", "-b", "top", "bottom")
+    repo.commit("work of top", {"top.py": "X = 1\n"})
+    repo.git("checkout", "-q", "main")
+    finish(repo, "free", README)
+
+
+def test_what_stands_on_a_change_that_a_person_sent_back_does_not_take_it_along(
+    git_repo: GitRepo, verbs: Verbs
+) -> None:
+    begin(git_repo, SHOP)
+    stack(git_repo)
+    verbs("land", "bottom", "top", "free", "--no-wait")
+
+    said = verbs("bounce", "bottom", "--reason", "not wanted")
+    ended = verbs.land("top", "free")
+    landed = git_repo.git("ls-tree", "--name-only", "main").split()
+
+    assert said["with_it"] == ["top/1"]
+    assert (ended["top/1"]["state"], ended["free/1"]["state"]) == ("held", "landed")
+    assert ended["top/1"]["reason"] == "bottom/1 is in it, which a person sent back: not wanted"
+    assert "bottom.py" not in landed
+
+
+def test_what_stands_on_a_change_that_waits_for_a_person_waits_until_that_is_released(
+    git_repo: GitRepo, verbs: Verbs
+) -> None:
+    begin(git_repo, SHOP)
+    stack(git_repo)
+    verbs("land", "bottom", "--no-wait")
+    verbs("hold", "bottom")
+
+    before = verbs.land("top", "free")
+    verbs("release", "bottom")
+    after = verbs.land("top")
+
+    assert (before["top/1"]["state"], before["free/1"]["state"]) == ("held", "landed")
+    assert after["top/1"]["state"] == "landed"
+    assert {"bottom.py", "top.py"} <= set(git_repo.git("ls-tree", "--name-only", "main").split())
+
+
+def test_a_new_revision_of_what_a_person_sent_back_does_not_wait_for_its_own_past(
+    git_repo: GitRepo, verbs: Verbs
+) -> None:
+    begin(git_repo, SHOP)
+    stack(git_repo)
+    verbs("land", "bottom", "--no-wait")
+    verbs("bounce", "bottom", "--reason", "not yet")
+    git_repo.git("checkout", "-q", "bottom")
+    git_repo.commit("better", {"bottom.py": "X = 2\n"})
+    git_repo.git("checkout", "-q", "main")
+
+    assert verbs.land("bottom")["bottom/2"]["state"] == "landed"
+
+
+def test_a_target_branch_that_the_remote_does_not_have_is_named(
+    git_repo: GitRepo, verbs: Verbs, tmp_path: Path
+) -> None:
+    begin(git_repo, SHOP, landing='remote = "origin"')
+    shared = share(git_repo, tmp_path / "shared.git")
+    finish(git_repo, "readme", README)
+    shared.git("branch", "-m", "main", "trunk")
+
+    error = verbs("land", "readme")["error"]
+
+    assert (error["slug"], error["hint"]) == ("no-target", "git push origin main")

@@ -24,6 +24,7 @@ from watchkeeper.cli.verb import verb
 from watchkeeper.landing.entering import halt, resume
 from watchkeeper.landing.page import EntryPage
 from watchkeeper.landing.view import find_red, find_returned, view_queue
+from watchkeeper.landing.waiters import Place
 from watchkeeper.queueing import is_driven, open_book, read_entry_page
 
 
@@ -65,8 +66,10 @@ def command(*, name: str | None, why: str | None, resumes: bool, folder: Path, a
         terminal = find_terminal(sys.stdout, os.environ)
         lines = [*queue_lines(view, now(), terminal, is_driven=drives), *returned_lines(returned)]
         after = f"watchkeeper queue {returned[-1].id}" if returned else "watchkeeper land CHANGE"
-        if view.rows and not drives:
-            after = "watchkeeper up"
+        if any(row.place is not Place.HELD for row in view.rows):
+            after = "watchkeeper land CHANGE" if drives else "watchkeeper up"
+        elif view.rows:
+            after = f"watchkeeper release {view.rows[0].id}"
         show(lines, what_next(book.queue.halted, red) or after)
     return Exit.FOUND if view.halted else Exit.NOTHING
 

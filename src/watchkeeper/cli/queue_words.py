@@ -13,7 +13,7 @@ from watchkeeper.landing.page import EntryPage
 from watchkeeper.landing.view import Outcome, QueueView, Red, Row
 from watchkeeper.landing.waiters import Place
 from watchkeeper.model.ids import Millis
-from watchkeeper.model.landing import EntryBounced, QueueHalted
+from watchkeeper.model.landing import EntryBounced, EntryId, QueueHalted
 
 _MOST_VANISHED = 10
 _MOST_RETURNED = 8
@@ -70,6 +70,11 @@ def red_lines(red: Red | None) -> list[str]:
     if red.no_revert:
         lines.append(f"git cannot take it out by itself: {printable(red.no_revert)}")
     return lines
+
+
+def above_lines(above: Sequence[EntryId]) -> list[str]:
+    """Who waits for a person because an entry is in it that may not land."""
+    return [f"waits with it, for it is in it: {name_all(above)}"] if above else []
 
 
 def halt_lines(halted: QueueHalted | None) -> list[str]:

@@ -5,7 +5,7 @@ Each is a function of the newest queue, so that two who say something at once ca
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -128,6 +128,47 @@ def halt(queue: Queue, reason: str) -> tuple[LandingEvent, ...]:
 def resume(queue: Queue, by: str) -> tuple[LandingEvent, ...]:
     """Landing goes on; what was red or could not be run is tried again."""
     return (QueueResumed(by),) if queue.halted is not None else ()
+
+
+def find_refused(queue: Queue, history: Iterable[LandingEvent]) -> dict[EntryId, str]:
+    """The entries that wait for a person, or that one sent back and nobody queued again; each with a clause about it.
+
+    Nothing that has one of them in it may land by itself: it would take them along.
+    """
+    found: dict[EntryId, str] = {}
+    for event in history:
+        if isinstance(event, EntryBounced) and event.why is Bounce.PERSON:
+            found[event.id] = f"which a person sent back: {event.reason}"
+        elif isinstance(event, EntryQueued):
+            found = {each: why for each, why in found.items() if each.rpartition("/")[0] != event.entry.change}
+    held = [each for each in queue.entries.values() if each.place is Place.HELD]
+    return found | {each.entry.id: f"which waits for a person: {each.reason}" for each in held}
+
+
+def hold_above(queue: Queue, below: Entry, above: Iterable[EntryId], why: str, by: str) -> tuple[LandingEvent, ...]:
+    """Who has ``below`` in it waits for a person too: it would take along what may not land. ``why`` is a clause."""
+    going = [queue.entries[each] for each in above if each in queue.entries]
+    return tuple(
+        EntryHeld(each.entry.id, _in_it(below.id, why), by)
+        for each in going
+        if each.entry.change != below.change and each.place in (Place.WAITING, Place.QUARANTINED)
+    )
+
+
+def release_above(queue: Queue, below: EntryId, by: str) -> tuple[LandingEvent, ...]:
+    """Who waited for a person only because ``below`` is in it goes on with it."""
+    held = [each for each in queue.entries.values() if each.place is Place.HELD]
+    return tuple(EntryReleased(each.entry.id, by) for each in held if each.reason.startswith(_in_it(below, "which")))
+
+
+def reasons_within(entry: Entry, within: Iterable[EntryId], refused: Mapping[EntryId, str]) -> tuple[str, ...]:
+    """Why an entry waits for a person that has these in it."""
+    others = sorted(each for each in within if each in refused and each.rpartition("/")[0] != entry.change)
+    return tuple(_in_it(each, refused[each]) for each in others)
+
+
+def _in_it(below: EntryId, why: str) -> str:
+    return f"{below} is in it, {why}"
 
 
 def try_again(queue: Queue, by: str) -> tuple[LandingEvent, ...]:
