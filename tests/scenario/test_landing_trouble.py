@@ -14,8 +14,14 @@ from landingscene import PYTEST, Verbs, begin, finish
 from watchkeeper.app import find_place, now
 from watchkeeper.cli.main import run
 from watchkeeper.landing.driver import Driver
-from watchkeeper.model.landing import QueueResumed
+from watchkeeper.landing.workshop import GitWorkshop
+from watchkeeper.model.errors import WatchkeeperError
+from watchkeeper.model.ids import Sha
+from watchkeeper.model.landing import LandingVoid, QueueResumed
 from watchkeeper.queueing import open_book, open_landing
+from watchkeeper.repos.authors import Committer
+from watchkeeper.repos.landingcommits import Method
+from watchkeeper.repos.moving import LocalBranch, Outcome, TargetBranch
 
 SHOP = {"shop.py": "NAME = 'shop'\n", "test_shop.py": "import shop\n\n\ndef test_name():\n    assert shop.NAME\n"}
 README = {"README.md": "a shop\n"}
@@ -129,6 +135,57 @@ def test_a_red_branch_says_how_its_command_ended(git_repo: GitRepo, verbs: Verbs
     verbs.land("readme")
 
     assert "the broker is not there" in verbs("queue")["halted"]
+
+
+class FullDisk:
+    """A branch whose first move ends in an error, before or after the branch was moved."""
+
+    def __init__(self, branch: TargetBranch, *, moves: bool) -> None:
+        self._branch = branch
+        self._moves = moves
+        self._is_full = True
+
+    def read_tip(self) -> Sha | None:
+        return self._branch.read_tip()
+
+    def move(self, old: Sha, new: Sha, message: str) -> Outcome:
+        if not self._is_full:
+            return self._branch.move(old, new, message)
+        self._is_full = False
+        if self._moves:
+            self._branch.move(old, new, message)
+        raise WatchkeeperError("no space left", slug="disk-full", hint="df -h")
+
+
+@pytest.mark.parametrize("moves", [False, True])
+def test_where_git_fails_while_the_branch_is_moved_the_branch_says_what_came_of_it(
+    git_repo: GitRepo, verbs: Verbs, *, moves: bool
+) -> None:
+    begin(git_repo, SHOP)
+    finish(git_repo, "readme", README)
+    verbs("land", "readme", "--no-wait")
+    place, ended = find_place(git_repo.path, os.environ), Event()
+
+    with open_landing(place) as landing:
+        hub = landing.analysis.hub
+        branch = FullDisk(LocalBranch(hub, place.repository, "main"), moves=moves)
+        shop = GitWorkshop(hub, branch, Method.MERGE, lambda: Committer(hub, place.repository, now() // 1000))
+        driver = Driver(landing.book, shop, landing.gate, landing.policy, now, on_ended=ended.set)
+        with closing(driver):
+            driver.recover()
+            while landing.book.queue.halted is None and not driver.statistics().landings:
+                if not driver.step():
+                    assert ended.wait(60), "nothing goes on"
+                    ended.clear()
+        halted = landing.book.queue.halted
+        events = list(landing.book.history())
+
+    assert (halted is None) is moves
+    assert halted is None or halted.reason == "no space left"
+    assert [each.reason for each in events if isinstance(each, LandingVoid)] == ([] if moves else ["no space left"])
+    verbs("land", "readme")
+    assert verbs("queue", "readme")["entry"]["state"] == "landed"
+    assert git_repo.git("show", "main:README.md") == "a shop"
 
 
 def test_what_was_told_once_is_not_told_again(git_repo: GitRepo, capfd: pytest.CaptureFixture[str]) -> None:

@@ -157,8 +157,9 @@ def _report(
                 f"the target branch passes everything at {tip}" if passes else "the target branch is not tested yet"
             )
         lines += red_lines(red) if red is not None else halt_lines(queue.halted)
-        is_idle = any(row.state == "waiting" for row in rows) and not is_driven(place)
-        show(lines, what_next(queue.halted, red) or ("watchkeeper up" if is_idle else "watchkeeper queue"))
+        has_driver = is_answering(find_socket(place)) or (not landing.lock.is_mine and is_driven(place))
+        idle = [row.id for row in rows if row.state == "waiting" and not has_driver]
+        show(lines, what_next(queue.halted, red, idle) or "watchkeeper queue")
     has_failed = bool(refused) or any(row.state in {"bounced", "held"} for row in rows) or queue.halted is not None
     return Exit.FOUND if has_failed else Exit.NOTHING
 

@@ -13,7 +13,7 @@ from watchkeeper.landing.page import EntryPage
 from watchkeeper.landing.view import Outcome, QueueView, Red, Row
 from watchkeeper.landing.waiters import Place
 from watchkeeper.model.ids import Millis
-from watchkeeper.model.landing import EntryBounced, EntryId, QueueHalted
+from watchkeeper.model.landing import EntryBounced, EntryId, Halt, QueueHalted
 
 _MOST_VANISHED = 10
 _MOST_RETURNED = 8
@@ -82,10 +82,12 @@ def halt_lines(halted: QueueHalted | None) -> list[str]:
     return [f"nothing lands: {printable(halted.reason)}"] if halted is not None else []
 
 
-def what_next(halted: QueueHalted | None, red: Red | None) -> str:
-    """What makes landing go on; nothing where it does."""
+def what_next(halted: QueueHalted | None, red: Red | None, idle: Sequence[EntryId] = ()) -> str:
+    """What makes landing go on; nothing where it does. ``idle`` are entries that nobody drives."""
     if red is not None and red.revert:
-        return f"watchkeeper land --revert {red.entries[-1]}"
+        return f"watchkeeper land --revert {printable(red.entries[-1])}"
+    if idle and (halted is None or halted.why in (Halt.BLOCKED, Halt.CANNOT_RUN)):
+        return f"watchkeeper land {printable(idle[0].rpartition('/')[0])}" if halted is not None else "watchkeeper up"
     return "watchkeeper queue --resume" if halted is not None else ""
 
 

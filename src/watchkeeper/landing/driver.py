@@ -14,7 +14,7 @@ from watchkeeper.landing.plan import Ask, Build, Land, Stop
 from watchkeeper.landing.planner import plan
 from watchkeeper.landing.policy import Policy
 from watchkeeper.landing.ports import Gate, Workshop
-from watchkeeper.model.errors import GitError
+from watchkeeper.model.errors import GitError, WatchkeeperError
 from watchkeeper.model.ids import Millis, Sha
 from watchkeeper.model.landing import (
     CAN_RUN,
@@ -221,7 +221,16 @@ class Driver:
             return
         intent = LandingIntended(land.entries, land.onto, commit, land.tree, self._gate.digest, land.is_lane)
         if self._decide((*land.notes, intent)):
-            self._settle_move(self._workshop.move(land.onto, commit), intent)
+            self._settle_move(self._move(intent), intent)
+
+    def _move(self, intent: LandingIntended) -> Moved | NotMoved:
+        """Where git fails in between (a full disk), the branch says what came of it; where that is silent, it waits."""
+        try:
+            return self._workshop.move(intent.old, intent.new)
+        except WatchkeeperError as error:
+            if error.slug == "remote-unreachable":
+                raise
+            return Moved(intent.new) if self._workshop.holds(intent.new) else NotMoved(error.message)
 
     def _settle_move(self, moved: Moved | NotMoved, intent: LandingIntended) -> None:
         if isinstance(moved, Moved):
