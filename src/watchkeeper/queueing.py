@@ -28,7 +28,7 @@ from watchkeeper.app import (
 )
 from watchkeeper.model.errors import UsageError, WatchkeeperError
 from watchkeeper.model.probing import Outcome as Proved
-from watchkeeper.record.config import find_user_file, load_settings
+from watchkeeper.record.config import PROJECT_FILE, find_user_file, load_settings, parse_project_file
 from watchkeeper.record.lock import ProcessLock
 from watchkeeper.repos.target import Target
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from watchkeeper.landing.submitting import Desk
     from watchkeeper.landing.view import Outcome
     from watchkeeper.landing.workshop import GitWorkshop
+    from watchkeeper.model.ids import Sha
     from watchkeeper.model.landing import Entry, EntryId
     from watchkeeper.probes.gate import TreeGate
 
@@ -112,7 +113,14 @@ def open_landing(place: Place) -> Iterator[Landing]:
     with open_log(place.home) as log, open_analysis(place) as analysis, open_cache(place.home) as cache:
         runner, commands = make_runner(place, analysis, RunStore(cache), max(SCRATCH_TREES, config.slots))
         reader = HubTrees(analysis.hub.objects, analysis.readings, analysis.analyst)
-        gate = TreeGate(VirtualMerges(analysis.hub), reader, runner, checks, commands)
+        gate = TreeGate(
+            VirtualMerges(analysis.hub),
+            reader,
+            runner,
+            checks,
+            commands,
+            judge_settings=_settings_judge(place, analysis),
+        )
         branch, look_again_s = find_branch(analysis.hub, place.repository, target.name, config.remote)
         workshop = GitWorkshop(
             analysis.hub,
@@ -134,6 +142,23 @@ def open_landing(place: Place) -> Iterator[Landing]:
             yield Landing(analysis, book, desk, workshop, gate, policy, lock, target)
         finally:
             lock.release()
+
+
+def _settings_judge(place: Place, analysis: Analysis) -> Callable[[Sha], str]:
+    """Says why nothing could land any more with the settings of a tree: they cannot be read, or test nothing."""
+    origin = place.settings.origins["project.test"]
+    tests_by_file = origin in map(str, project_files(place.repository))
+
+    def judge(tree: Sha) -> str:
+        entry = analysis.objects.find_entry(tree, PROJECT_FILE)
+        content = analysis.objects.read(entry.sha) if entry is not None else b""
+        try:
+            test = parse_project_file(content or b"").config.project.test
+        except UsageError as error:
+            return error.message
+        return "it has no test command any more: [project] test" if tests_by_file and not test.strip() else ""
+
+    return judge
 
 
 def settings_are(place: Place, environ: Mapping[str, str]) -> Callable[[], bool]:

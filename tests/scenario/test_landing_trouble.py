@@ -355,3 +355,67 @@ def test_a_target_branch_that_the_remote_does_not_have_is_named(
     error = verbs("land", "readme")["error"]
 
     assert (error["slug"], error["hint"]) == ("no-target", "git push origin main")
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ("this is no TOML [", "cannot be read"),
+        ("[project]\ntests = 'true'\n", "tests"),
+        ("[landing]\nslots = 2\n", "no test command any more"),
+    ],
+)
+def test_settings_with_which_nothing_could_land_any_more_do_not_land(
+    git_repo: GitRepo, verbs: Verbs, settings: str, reason: str
+) -> None:
+    begin(git_repo, SHOP)
+    finish(git_repo, "settings", {"watchkeeper.toml": settings})
+    finish(git_repo, "readme", README)
+
+    ended = verbs.land("settings", "readme")
+
+    assert (ended["settings/1"]["state"], ended["readme/1"]["state"]) == ("bounced", "landed")
+    assert ended["settings/1"]["evidence"] == ["[settings] watchkeeper.toml"]
+    assert reason in ended["settings/1"]["reason"]
+
+
+def test_other_settings_that_can_be_read_land(git_repo: GitRepo, verbs: Verbs) -> None:
+    begin(git_repo, SHOP)
+    before = (git_repo.path / "watchkeeper.toml").read_text()
+    finish(git_repo, "settings", {"watchkeeper.toml": f"{before}slots = 2\n"})
+
+    assert verbs.land("settings")["settings/1"]["state"] == "landed"
+
+
+@pytest.mark.parametrize(
+    "options", [("--from-main", "readme"), ("--revert", "readme/1", "readme"), ("readme", "--since", "main")]
+)
+def test_what_land_would_have_to_ignore_it_refuses(git_repo: GitRepo, verbs: Verbs, options: tuple[str, ...]) -> None:
+    begin(git_repo, SHOP)
+    finish(git_repo, "readme", README)
+
+    assert verbs("land", *options)["error"]["slug"] == "usage"
+
+
+def test_a_branch_with_another_history_goes_back_with_the_reason(
+    git_repo: GitRepo, capfd: pytest.CaptureFixture[str]
+) -> None:
+    begin(git_repo, SHOP)
+    git_repo.git("checkout", "-q", "--orphan", "foreign")
+    git_repo.commit("foreign", {"foreign.py": "X = 1\n"})
+    git_repo.git("checkout", "-q", "main")
+
+    run(["land", "foreign", "--repo", str(git_repo.path)])
+
+    assert "git cannot merge foreign/1 with what is ahead of it: git cannot merge it" in capfd.readouterr().err
+
+
+def test_where_nothing_came_after_what_counts_as_good_that_is_said(
+    git_repo: GitRepo, capfd: pytest.CaptureFixture[str]
+) -> None:
+    begin(git_repo, SHOP)
+
+    code = run(["land", "--from-main", "--repo", str(git_repo.path)])
+
+    assert code == 0
+    assert f"nothing came after {git_repo.git('rev-parse', 'main')[:10]}" in capfd.readouterr().out

@@ -24,7 +24,7 @@ from watchkeeper.cli.verb import verb
 from watchkeeper.landing.driver import SettingsChangedError
 from watchkeeper.landing.entering import try_again
 from watchkeeper.landing.serving import QueueService, begin_before
-from watchkeeper.landing.view import find_red, is_decided
+from watchkeeper.landing.view import find_red, is_begun, is_decided
 from watchkeeper.model.errors import UsageError
 from watchkeeper.model.ids import Seq
 from watchkeeper.model.landing import CandidateBuilt
@@ -77,6 +77,7 @@ def command(
     """
     if serve:
         return _serve(folder)
+    _refuse_contradictions(changes, since, revert, from_main=from_main)
     place = find_place(folder, os.environ)
     with open_landing(place) as landing:
         landing.book.refresh()
@@ -110,6 +111,28 @@ def command(
                 _drive(service, landing, entries)
             return _report(place, landing, entries, refused, from_main=from_main, as_json=as_json)
         told = Seq(landing.book.queue.seq)
+
+
+def _refuse_contradictions(changes: Sequence[str], since: str | None, revert: str | None, *, from_main: bool) -> None:
+    """Whoever names what would be ignored means something else."""
+    if sum((bool(changes), from_main, revert is not None)) > 1:
+        message = "Changes, --from-main and --revert exclude each other"
+    elif since is not None and not from_main:
+        message = "--since says something only with --from-main"
+    else:
+        return
+    raise UsageError(message, slug="usage", hint="watchkeeper land --help")
+
+
+def _main_line(landing: Landing) -> str:
+    """What is known of the branch, where it is not red."""
+    queue = landing.book.queue
+    tip = (queue.tip or "")[:10]
+    if not _is_done(landing, ()):
+        return "the target branch is not tested yet"
+    if is_begun(queue):
+        return f"nothing came after {tip}, which counts as good"
+    return f"the target branch passes everything at {tip}"
 
 
 def _drive(service: QueueService, landing: Landing, entries: Sequence[EntryId]) -> None:
@@ -151,11 +174,7 @@ def _report(
         lines = [f"not queued: {printable(each.message)} ({printable(each.hint)})" for each in refused]
         lines += [line for row in rows for line in outcome_lines(row)]
         if from_main and queue.halted is None:
-            tip = (queue.tip or "")[:10]
-            passes = _is_done(landing, entries)
-            lines.append(
-                f"the target branch passes everything at {tip}" if passes else "the target branch is not tested yet"
-            )
+            lines.append(_main_line(landing))
         lines += red_lines(red) if red is not None else halt_lines(queue.halted)
         has_driver = is_answering(find_socket(place)) or (not landing.lock.is_mine and is_driven(place))
         idle = [row.id for row in rows if row.state == "waiting" and not has_driver]

@@ -96,7 +96,8 @@ def _describe_run(event: GateSet | CandidateBuilt | CandidateClashed | RunBegan 
             return f"merged {describe_candidate(event.candidate)}"
         case CandidateClashed():
             last = printable(event.candidate.entries[-1]) if event.candidate.entries else "it"
-            return f"git cannot merge {last} with what is ahead of it: {name_all(event.paths)}"
+            why = name_all(event.paths) or printable(event.reason)
+            return f"git cannot merge {last} with what is ahead of it: {why}"
         case RunBegan():
             count = len(event.tests)
             what = f"{count} test{'' if count == 1 else 's'}" if count else "everything"

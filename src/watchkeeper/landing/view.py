@@ -99,6 +99,12 @@ def is_decided(queue: Queue, entries: Sequence[EntryId]) -> bool:
     return not any(each.place in (Place.WAITING, Place.QUARANTINED) for each in here)
 
 
+def is_begun(queue: Queue) -> bool:
+    """The queue took the branch for good as it was, and nothing came to it since."""
+    last = queue.landings[-1] if queue.landings else None
+    return last is not None and last.old is None and queue.evidence_of(last.tree).standing() is Standing.UNKNOWN
+
+
 def find_returned(events: Iterable[LandingEvent]) -> tuple[EntryBounced, ...]:
     """What came back and was not queued again, in order."""
     found: dict[str, EntryBounced] = {}
@@ -177,7 +183,7 @@ def _is_known(queue: Queue) -> bool:
     standing = queue.evidence_of(queue.landings[-1].tree).standing()
     if queue.halted is not None and standing is Standing.FAILS:
         return not find_controls(queue, queue.evidence_of(queue.landings[-1].tree).failing())
-    return queue.halted is not None or standing is Standing.PASSES
+    return queue.halted is not None or standing is Standing.PASSES or is_begun(queue)
 
 
 def _is_here(waiter: Waiter) -> bool:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -27,6 +27,7 @@ from watchkeeper.probes.reports import TestResult
 from watchkeeper.probes.runs import EVERYTHING, Ran, Selection
 from watchkeeper.probes.static import StaticProver, TreeReader
 from watchkeeper.probes.virtual import VirtualMerge, VirtualMerges
+from watchkeeper.record.config import PROJECT_FILE
 
 if TYPE_CHECKING:
     from watchkeeper.probes.commands import CommandRunner, ProjectCommands
@@ -39,7 +40,7 @@ _CANNOT_START = (126, 127)
 _NO_TESTS = 5
 _PYTEST_ENDED = (0, 1)
 """How pytest ends when it came to its end; else tests are left that did not run."""
-_VERSION = 2
+_VERSION = 3
 _ERROR = re.compile(r"[\w.]*(Error|Exception|Warning|Failed)\b")
 
 
@@ -53,7 +54,11 @@ class TreeGate:
         runner: CommandRunner,
         checks: Checks,
         commands: ProjectCommands,
+        *,
+        judge_settings: Callable[[Sha], str] = lambda _tree: "",
     ) -> None:
+        """``judge_settings`` says why Watchkeeper could not go on with the settings of a tree, where that is so."""
+        self._judge_settings = judge_settings
         self._merges = merges
         self._reader = reader
         self._static = StaticProver(reader)
@@ -105,7 +110,7 @@ class TreeGate:
         return _answer({**found, **{name: tested.details.get(name, "") for name in tested.failing}})
 
     def _look(self, question: Question) -> dict[str, str]:
-        """Emergent static findings, by name; what each says."""
+        """Emergent static findings, by name, and settings that nothing can land with; what each says."""
         heads = [(entry, self._merges.tree_of(entry.head)) for entry in question.entries]
         if not heads:
             return {}
@@ -118,7 +123,9 @@ class TreeGate:
         merge = VirtualMerge(question.onto, changes, tuple(tree for _, tree in heads), question.tree)
         with self._guard:
             found = self._static.look(merge)
-        return {_name(finding): finding.message for finding in found.emergent}
+            why = self._judge_settings(question.tree) if PROJECT_FILE in roots else ""
+        settings = {f"[settings] {PROJECT_FILE}": why} if why else {}
+        return settings | {_name(finding): finding.message for finding in found.emergent}
 
     def _changed(self, before: Sha, now: Sha) -> set[str]:
         return self._merges.changed_paths(before, now)
