@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 from threading import Event
 
@@ -12,12 +13,13 @@ import pytest
 from gitrepo import GitRepo
 from landingscene import PYTEST, Verbs, begin, finish
 from watchkeeper.app import find_place, now
+from watchkeeper.cli.landing_words import describe_landing
 from watchkeeper.cli.main import run
 from watchkeeper.landing.driver import Driver
 from watchkeeper.landing.workshop import GitWorkshop
 from watchkeeper.model.errors import WatchkeeperError
-from watchkeeper.model.ids import Sha
-from watchkeeper.model.landing import LandingVoid, QueueResumed
+from watchkeeper.model.ids import ChangeId, Millis, Sha
+from watchkeeper.model.landing import Entry, EntryId, LandingIntended, LandingVoid, QueueResumed, TargetMoved
 from watchkeeper.queueing import open_book, open_landing
 from watchkeeper.repos.authors import Committer
 from watchkeeper.repos.landingcommits import Method
@@ -419,3 +421,41 @@ def test_where_nothing_came_after_what_counts_as_good_that_is_said(
 
     assert code == 0
     assert f"nothing came after {git_repo.git('rev-parse', 'main')[:10]}" in capfd.readouterr().out
+
+
+def test_a_target_branch_that_is_gone_is_waited_for(git_repo: GitRepo, verbs: Verbs) -> None:
+    begin(git_repo, SHOP)
+    finish(git_repo, "readme", README)
+    verbs("land", "readme", "--no-wait")
+    ended, times = Event(), (Millis(now() + 1_000 * number) for number in count(1))
+
+    with open_landing(find_place(git_repo.path, os.environ)) as landing:
+        driver = Driver(
+            landing.book, landing.workshop, landing.gate, landing.policy, lambda: next(times), on_ended=ended.set
+        )
+        with closing(driver):
+            driver.recover()
+            driver.step()
+            git_repo.git("branch", "-m", "main", "away")
+            assert ended.wait(60)
+            while landing.book.queue.halted is None:
+                driver.step()
+            halted = landing.book.queue.halted.reason
+            git_repo.git("branch", "-m", "away", "main")
+            while not driver.statistics().landings:
+                driver.step()
+        intents = [event for event in landing.book.history() if isinstance(event, LandingIntended)]
+
+    assert halted == "the target branch is gone"
+    assert len(intents) == 1
+    assert verbs("queue", "readme")["entry"]["state"] == "landed"
+
+
+def test_a_branch_that_was_rewritten_is_told_apart_from_one_that_went_on() -> None:
+    adopted = Entry(EntryId("past/1"), ChangeId("past"), Sha("b" * 40), Sha("a" * 40))
+
+    rewritten = describe_landing(TargetMoved(Sha("a" * 40), Sha("b" * 40), Sha("c" * 40)))
+    went_on = describe_landing(TargetMoved(Sha("a" * 40), Sha("b" * 40), Sha("c" * 40), (adopted,)))
+
+    assert "was rewritten past the queue" in rewritten
+    assert "was moved past the queue" in went_on

@@ -257,8 +257,7 @@ class Driver:
         self._settle_intent()
         known, tip = self._book.queue.tip, self._workshop.tip()
         if tip is None:
-            self.problem = "there is no target branch"
-            return False
+            raise GitError("the target branch is gone", slug="no-target", hint="git branch --all")
         if tip.commit == known:
             return False
         if (late := self._find_late(known, tip.commit)) is not None:
