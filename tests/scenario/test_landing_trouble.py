@@ -459,3 +459,33 @@ def test_a_branch_that_was_rewritten_is_told_apart_from_one_that_went_on() -> No
 
     assert "was rewritten past the queue" in rewritten
     assert "was moved past the queue" in went_on
+
+
+@pytest.mark.parametrize("end", ["import os; os._exit(0)", "import pytest; pytest.exit('enough', 0)"])
+def test_a_test_that_ends_the_whole_run_as_if_all_were_well_hides_no_failure(
+    git_repo: GitRepo, verbs: Verbs, end: str
+) -> None:
+    begin(git_repo, SHOP)
+    finish(
+        git_repo, "hides", {"test_a.py": f"def test_end():\n    {end}\n", "test_b.py": "def test_b():\n    assert 0\n"}
+    )
+
+    ended = verbs.land("hides")["hides/1"]
+
+    assert ended["state"] == "bounced"
+    assert "ended before all tests had run" in ended["reason"]
+
+
+def test_a_pytest_that_a_test_starts_may_end_as_it_likes(git_repo: GitRepo, verbs: Verbs) -> None:
+    begin(git_repo, SHOP)
+    call = "subprocess.run([sys.executable, '-m', 'pytest', '-q', 'inner.py'], check=True)"
+    finish(
+        git_repo,
+        "inner",
+        {
+            "inner.py": "import os\n\n\ndef test_end():\n    os._exit(0)\n",
+            "test_inner.py": f"import subprocess\nimport sys\n\n\ndef test_it():\n    {call}\n",
+        },
+    )
+
+    assert verbs.land("inner")["inner/1"]["state"] == "landed"

@@ -32,7 +32,14 @@ from watchkeeper.probes.reports import (
     parse_unittest,
 )
 from watchkeeper.probes.runs import EVERYTHING, Ran, Selection, could_not_run
-from watchkeeper.probes.witness import INSIDE, keep_findable, read_left, read_witness, witness_environment
+from watchkeeper.probes.witness import (
+    INSIDE,
+    is_unfinished,
+    keep_findable,
+    read_left,
+    read_witness,
+    witness_environment,
+)
 from watchkeeper.record.cache import ReadingCache, ReadingKey
 from watchkeeper.repos.git import local_path
 from watchkeeper.repos.scratch import KEEP, ScratchPool, ScratchTree
@@ -273,6 +280,8 @@ def read_tests(check: CommandCheck, outcome: JobOutcome, place: Path, folder: Pa
     """
     if outcome.ending is not Ending.EXITED:
         return could_not_run(check.name, _why(outcome))
+    if outcome.exit_code == 0 and is_unfinished(place):
+        return could_not_run(check.name, f"pytest was ended before all tests had run: {_why(outcome)}")
     witnessed = read_witness(place)
     if witnessed is not None:
         ran = _ran(check, outcome, witnessed.tests, witnessed.executed, has_witness=True)
