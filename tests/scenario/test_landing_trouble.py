@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import closing
 from itertools import count
 from pathlib import Path
@@ -489,3 +490,14 @@ def test_a_pytest_that_a_test_starts_may_end_as_it_likes(git_repo: GitRepo, verb
     )
 
     assert verbs.land("inner")["inner/1"]["state"] == "landed"
+
+
+def test_a_unittest_that_is_ended_in_the_middle_passes_nothing(git_repo: GitRepo, verbs: Verbs) -> None:
+    case = "import os\nimport unittest\n\n\nclass Case(unittest.TestCase):\n    def test_it(self):\n        {}\n"
+    begin(git_repo, {"test_shop.py": case.format("pass")}, test=f"{sys.executable} -m unittest")
+    finish(git_repo, "hides", {"test_a.py": case.format("os._exit(0)")})
+    finish(git_repo, "readme", README)
+
+    ended = verbs.land("hides", "readme")
+
+    assert (ended["hides/1"]["state"], ended["readme/1"]["state"]) == ("bounced", "landed")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shlex
 import time
 from collections import OrderedDict
@@ -294,11 +295,23 @@ def read_tests(check: CommandCheck, outcome: JobOutcome, place: Path, folder: Pa
     except ReportUnreadableError as error:
         return could_not_run(check.name, str(error))
     failed = parse_unittest(outcome.output.decode("utf-8", "replace"))
+    if outcome.exit_code == 0 and _is_cut_unittest(check.command, outcome):
+        return could_not_run(check.name, f"unittest was ended before all tests had run: {_why(outcome)}")
     if outcome.exit_code == 0:
         return Ran(CheckReport(check.name), (TestResult("the test command", TestEnd.PASSED),))
     if failed:
         return Ran(CheckReport(check.name), failed)
     return could_not_run(check.name, f"no test can be told from its output: {_why(outcome)}")
+
+
+def _is_cut_unittest(command: str, outcome: JobOutcome) -> bool:
+    """Whether unittest, by itself and with all that it printed to be seen, does not say how many tests it ran."""
+    is_plain = re.search(r"-m\s+unittest\b", command) is not None and not re.search(r"[|>;&]", command)
+    return (
+        is_plain
+        and outcome.printed <= len(outcome.output)
+        and not re.search(rb"^Ran \d+ test", outcome.output, re.MULTILINE)
+    )
 
 
 def _ran(
