@@ -28,7 +28,7 @@ from watchkeeper.app import (
 )
 from watchkeeper.model.errors import UsageError, WatchkeeperError
 from watchkeeper.model.probing import Outcome as Proved
-from watchkeeper.record.config import find_user_file, load_settings
+from watchkeeper.record.config import PROJECT_FILE, find_user_file, load_settings, parse_project_file
 from watchkeeper.record.lock import ProcessLock
 from watchkeeper.repos.target import Target
 from watchkeeper.risk.points import HIGHEST
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from watchkeeper.landing.submitting import Desk
     from watchkeeper.landing.view import Outcome
     from watchkeeper.landing.workshop import GitWorkshop
+    from watchkeeper.model.ids import Sha
     from watchkeeper.model.landing import Entry, EntryId
     from watchkeeper.probes.gate import TreeGate
 
@@ -67,6 +68,15 @@ def open_book(place: Place) -> Iterator[Book]:
         book = Book(log, place.project, now)
         book.refresh()
         yield book
+
+
+def is_driven(place: Place) -> bool:
+    """Whether some process drives the queue now. Where none does, nothing is run, whatever the log says."""
+    lock = ProcessLock(place.home / "projects" / place.project / "landing.lock")
+    try:
+        return not lock.acquire()
+    finally:
+        lock.release()
 
 
 @contextmanager
@@ -104,8 +114,15 @@ def open_landing(place: Place) -> Iterator[Landing]:
     with open_log(place.home) as log, open_analysis(place) as analysis, open_cache(place.home) as cache:
         runner, commands = make_runner(place, analysis, RunStore(cache), max(SCRATCH_TREES, config.slots))
         reader = HubTrees(analysis.hub.objects, analysis.readings, analysis.analyst)
-        is_watching = config.wait_risk <= HIGHEST
-        gate = TreeGate(VirtualMerges(analysis.hub), reader, runner, checks, commands, is_watching=is_watching)
+        gate = TreeGate(
+            VirtualMerges(analysis.hub),
+            reader,
+            runner,
+            checks,
+            commands,
+            is_watching=config.wait_risk <= HIGHEST,
+            judge_settings=_settings_judge(place, analysis),
+        )
         branch, look_again_s = find_branch(analysis.hub, place.repository, target.name, config.remote)
         workshop = GitWorkshop(
             analysis.hub,
@@ -127,6 +144,23 @@ def open_landing(place: Place) -> Iterator[Landing]:
             yield Landing(analysis, book, desk, workshop, gate, policy, lock, target)
         finally:
             lock.release()
+
+
+def _settings_judge(place: Place, analysis: Analysis) -> Callable[[Sha], str]:
+    """Says why nothing could land any more with the settings of a tree: they cannot be read, or test nothing."""
+    origin = place.settings.origins["project.test"]
+    tests_by_file = origin in map(str, project_files(place.repository))
+
+    def judge(tree: Sha) -> str:
+        entry = analysis.objects.find_entry(tree, PROJECT_FILE)
+        content = analysis.objects.read(entry.sha) if entry is not None else b""
+        try:
+            test = parse_project_file(content or b"").config.project.test
+        except UsageError as error:
+            return error.message
+        return "it has no test command any more: [project] test" if tests_by_file and not test.strip() else ""
+
+    return judge
 
 
 def settings_are(place: Place, environ: Mapping[str, str]) -> Callable[[], bool]:
@@ -152,9 +186,17 @@ def submit(place: Place, landing: Landing, name: str, *, issue: str, folder: Pat
     named = find_named(place.repository, name, folder)
     head = finished_commit(named.worktree) if named.worktree is not None else named.head
     tip = landing.workshop.tip()
-    if head is None or tip is None:
+    if tip is None:
+        remote = place.config.landing.remote
+        branch = landing.target.name.removeprefix(f"{remote}/")
         raise UsageError(
-            f"{name} cannot be landed: {'it has no commit' if head is None else 'there is no target branch'}",
+            f"{name} cannot be landed: {f'{remote} has no branch {branch}' if remote else f'{branch} is gone'}",
+            slug="no-target",
+            hint=f"git push {remote} {branch}" if remote else "git branch --all",
+        )
+    if head is None:
+        raise UsageError(
+            f"{name} cannot be landed: it has no commit",
             slug="nothing-to-land",
             hint="commit the work first: git add -A && git commit",
         )
@@ -183,11 +225,36 @@ def _judge(place: Place, landing: Landing, entry: Entry) -> tuple[Entry, tuple[s
         return entry, (f"its risk cannot be told: {error.message}",)
     risk, paths = assessed.risk, assessed.gathered.paths
     reasons = reasons_to_wait(risk, paths, threshold=config.wait_risk, waiting=config.wait_paths)
+    reasons = (*reasons, *_reasons_within(landing, entry))
     reach = _find_reach(landing.analysis, entry) if config.lanes else None
     apart = _find_apart(place, landing, entry)
     exposure = expose(assessed.files, assessed.facts)
     entry = msgspec.structs.replace(entry, risk=risk.score, reach=reach, apart=apart, exposure=exposure)
     return entry, reasons
+
+
+def _reasons_within(landing: Landing, entry: Entry) -> tuple[str, ...]:
+    """What may not land without a person, and would land with this entry, because it stands on it."""
+    from watchkeeper.landing.entering import find_refused, reasons_within
+    from watchkeeper.repos.keeping import kept_within
+
+    refused = find_refused(landing.book.queue, landing.book.history())
+    if not refused or entry.base is None:
+        return ()
+    return reasons_within(entry, kept_within(landing.analysis.hub, entry.head, entry.base), refused)
+
+
+def hold_what_stands_on(place: Place, book: Book, below: Entry, why: str, by: str) -> tuple[EntryId, ...]:
+    """The entries that have ``below`` in them wait for a person with it; which ones. Raises GitError."""
+    from watchkeeper.landing.entering import hold_above
+    from watchkeeper.model.landing import EntryHeld
+    from watchkeeper.repos.hub import open_hub
+    from watchkeeper.repos.keeping import kept_above
+
+    with open_hub(place.repository, place.home / "projects" / place.project) as hub:
+        above = sorted(kept_above(hub, below.head))
+    events = book.tell_if(lambda queue: hold_above(queue, below, above, why, by))
+    return tuple(each.id for each in events if isinstance(each, EntryHeld))
 
 
 def _find_apart(place: Place, landing: Landing, entry: Entry) -> tuple[EntryId, ...]:

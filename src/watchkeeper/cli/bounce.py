@@ -11,9 +11,10 @@ from watchkeeper.app import find_place
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option
 from watchkeeper.cli.output import printable, show, show_document
+from watchkeeper.cli.queue_words import above_lines
 from watchkeeper.cli.verb import verb
 from watchkeeper.landing.entering import bounce, find_entry
-from watchkeeper.queueing import open_book
+from watchkeeper.queueing import hold_what_stands_on, open_book
 
 
 @verb(
@@ -27,14 +28,18 @@ from watchkeeper.queueing import open_book
 def command(*, name: str, reason: str, folder: Path, as_json: bool) -> int:
     """Send an entry back to who made it, with a reason.
 
-    It can be queued again as a new revision: `watchkeeper land`. Exit code 0.
+    It can be queued again as a new revision: `watchkeeper land`. Entries that have its commits in them wait for a
+    person. Exit code 0.
     """
     place = find_place(folder, os.environ)
     with open_book(place) as book:
         entry = find_entry(book.queue, name)
+        below = book.queue.entries[entry].entry
         events = book.tell_if(lambda queue: bounce(queue, entry, reason))
+        why = f"which a person sent back: {reason}"
+        above = hold_what_stands_on(place, book, below, why, os.environ.get("USER", ""))
     if as_json:
-        show_document({"project": place.project, "entry": entry, "changed": bool(events)})
+        show_document({"project": place.project, "entry": entry, "changed": bool(events), "with_it": above})
     else:
-        show([f"{printable(entry)} goes back"], "watchkeeper queue")
+        show([f"{printable(entry)} goes back", *above_lines(above)], "watchkeeper queue")
     return Exit.NOTHING

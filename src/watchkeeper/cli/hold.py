@@ -11,9 +11,10 @@ from watchkeeper.app import find_place
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option
 from watchkeeper.cli.output import printable, show, show_document
+from watchkeeper.cli.queue_words import above_lines
 from watchkeeper.cli.verb import verb
 from watchkeeper.landing.entering import find_entry, hold, withdraw
-from watchkeeper.queueing import open_book
+from watchkeeper.queueing import hold_what_stands_on, open_book
 
 
 @verb(
@@ -32,17 +33,22 @@ def command(*, name: str, reason: str, leaves: bool, folder: Path, as_json: bool
     """Let an entry of the queue wait until somebody releases it; it keeps its place.
 
     ENTRY is a change (`fix-login`) or one revision of it (`fix-login/2`). What is run with it is begun anew without it.
-    With `--withdraw` it leaves the queue for good; its commit stays on its branch. Exit code 0.
+    Entries that have its commits in them wait with it. With `--withdraw` it leaves the queue for good; its commit stays
+    on its branch. Exit code 0.
     """
     place = find_place(folder, os.environ)
     with open_book(place) as book:
         entry = find_entry(book.queue, name)
         by = os.environ.get("USER", "")
+        below = book.queue.entries[entry].entry
         events = book.tell_if(
             lambda queue: withdraw(queue, entry, reason) if leaves else hold(queue, entry, reason, by)
         )
+        why = f"which waits for a person: {reason}"
+        above = () if leaves else hold_what_stands_on(place, book, below, why, by)
     if as_json:
-        show_document({"project": place.project, "entry": entry, "changed": bool(events)})
+        show_document({"project": place.project, "entry": entry, "changed": bool(events), "with_it": above})
     else:
-        show([f"{printable(entry)} {'left the queue' if leaves else 'waits for a person'}"], "watchkeeper queue")
+        lines = [f"{printable(entry)} {'left the queue' if leaves else 'waits for a person'}"]
+        show([*lines, *above_lines(above)], "watchkeeper queue")
     return Exit.NOTHING

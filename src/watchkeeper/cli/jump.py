@@ -13,7 +13,8 @@ from watchkeeper.cli.landing_words import name_all
 from watchkeeper.cli.options import json_option, repo_option
 from watchkeeper.cli.output import printable, show, show_document
 from watchkeeper.cli.verb import verb
-from watchkeeper.landing.entering import find_entry, jump, jump_cost
+from watchkeeper.landing.entering import find_entry, get_waiter, jump, jump_cost
+from watchkeeper.landing.waiters import Place
 from watchkeeper.queueing import open_book
 
 
@@ -37,11 +38,12 @@ def command(*, name: str, is_meant: bool, folder: Path, as_json: bool) -> int:
     with open_book(place) as book:
         entry = find_entry(book.queue, name)
         cost = jump_cost(book.queue, entry)
+        is_held = get_waiter(book.queue, entry).place is Place.HELD
         by = os.environ.get("USER", "")
         events = book.tell_if(lambda queue: jump(queue, entry, by)) if is_meant else ()
     behind = name_all(cost.behind) or "nobody"
     runs = f"{cost.runs} run{'' if cost.runs == 1 else 's'}"
-    told = f"ends {runs} of others, and passes {behind}"
+    told = f"ends {runs} of others, and passes {behind}{', once it is released' if is_held else ''}"
     if as_json:
         show_document(
             {
@@ -49,6 +51,7 @@ def command(*, name: str, is_meant: bool, folder: Path, as_json: bool) -> int:
                 "entry": entry,
                 "runs": cost.runs,
                 "passes": cost.behind,
+                "held": is_held,
                 "changed": bool(events),
             }
         )

@@ -16,17 +16,19 @@ import click
 from watchkeeper.app import find_place, find_socket, now
 from watchkeeper.cli.daemon import is_answering
 from watchkeeper.cli.exits import Exit
-from watchkeeper.cli.landing_words import describe_landing
+from watchkeeper.cli.landing_words import describe_landing, name_all
 from watchkeeper.cli.options import json_option, repo_option
 from watchkeeper.cli.output import find_terminal, printable, say, show, show_document
-from watchkeeper.cli.queue_words import outcome_document, outcome_lines, red_lines
+from watchkeeper.cli.queue_words import halt_lines, outcome_document, outcome_lines, red_lines, what_next
 from watchkeeper.cli.verb import verb
 from watchkeeper.landing.driver import SettingsChangedError
+from watchkeeper.landing.entering import try_again
 from watchkeeper.landing.serving import QueueService, begin_before
-from watchkeeper.landing.view import find_red, is_decided
+from watchkeeper.landing.view import find_red, is_begun, is_decided
 from watchkeeper.model.errors import UsageError
+from watchkeeper.model.ids import Seq
 from watchkeeper.model.landing import CandidateBuilt
-from watchkeeper.queueing import find_outcomes, open_landing, settings_are, submit, submit_revert
+from watchkeeper.queueing import find_outcomes, is_driven, open_landing, settings_are, submit, submit_revert
 
 if TYPE_CHECKING:
     from watchkeeper.app import Place
@@ -75,8 +77,11 @@ def command(
     """
     if serve:
         return _serve(folder)
+    _refuse_contradictions(changes, since, revert, from_main=from_main)
     place = find_place(folder, os.environ)
     with open_landing(place) as landing:
+        landing.book.refresh()
+        told = Seq(landing.book.queue.seq)
         entries: list[EntryId] = []
         refused: list[UsageError] = []
         if from_main:
@@ -93,33 +98,87 @@ def command(
                     refused.append(error)
             if refused and not entries:
                 raise refused[0]
+        landing.book.tell_if(partial(try_again, by=os.environ.get("USER", "")))
     has_daemon = is_answering(find_socket(place))  # one that was killed leaves its socket
     is_waiting = waits or (waits is None and not has_daemon)
     while True:
         place = find_place(folder, os.environ)
         with open_landing(place) as landing, suppress(SettingsChangedError):
+            landing.book.skip_news(told)
             landing.book.refresh()
             if is_waiting:
                 service = _service(place, landing, quiet=as_json)
-                service.run(partial(is_decided, landing.book.queue, entries))
-            return _report(landing, entries, refused, from_main=from_main, as_json=as_json)
+                _drive(service, landing, entries)
+            return _report(place, landing, entries, refused, from_main=from_main, as_json=as_json)
+        told = Seq(landing.book.queue.seq)
+
+
+def _refuse_contradictions(changes: Sequence[str], since: str | None, revert: str | None, *, from_main: bool) -> None:
+    """Whoever names what would be ignored means something else."""
+    if sum((bool(changes), from_main, revert is not None)) > 1:
+        message = "Changes, --from-main and --revert exclude each other"
+    elif since is not None and not from_main:
+        message = "--since says something only with --from-main"
+    else:
+        return
+    raise UsageError(message, slug="usage", hint="watchkeeper land --help")
+
+
+def _main_line(landing: Landing) -> str:
+    """What is known of the branch, where it is not red."""
+    queue = landing.book.queue
+    tip = (queue.tip or "")[:10]
+    if not _is_done(landing, ()):
+        return "the target branch is not tested yet"
+    if is_begun(queue):
+        return f"nothing came after {tip}, which counts as good"
+    return f"the target branch passes everything at {tip}"
+
+
+def _drive(service: QueueService, landing: Landing, entries: Sequence[EntryId]) -> None:
+    """Until it is decided; whoever interrupts it is told that nothing is lost."""
+    try:
+        service.run(partial(_is_done, landing, entries))
+    except KeyboardInterrupt:
+        left = [each for each in entries if not is_decided(landing.book.queue, [each])]
+        if left:
+            stay = "stays" if len(left) == 1 else "stay"
+            again = f"watchkeeper land {printable(left[0].rpartition('/')[0])}"
+            say(f"interrupted: {name_all(left)} {stay} in the queue; go on with: {again}, or watchkeeper up")
+        raise
+
+
+def _is_done(landing: Landing, entries: Sequence[EntryId]) -> bool:
+    """Where the branch itself is asked for, the queue has to have seen where it is now."""
+    if not is_decided(landing.book.queue, entries):
+        return False
+    tip = None if entries else landing.workshop.tip()
+    return tip is None or tip.commit == landing.book.queue.tip
 
 
 def _report(
-    landing: Landing, entries: Sequence[EntryId], refused: Sequence[UsageError], *, from_main: bool, as_json: bool
+    place: Place,
+    landing: Landing,
+    entries: Sequence[EntryId],
+    refused: Sequence[UsageError],
+    *,
+    from_main: bool,
+    as_json: bool,
 ) -> int:
     rows = find_outcomes(landing, entries)
-    queue, red = landing.book.queue, find_red(landing.book.queue, landing.desk.history())
+    queue, red = landing.book.queue, find_red(landing.book.queue, landing.book.history())
     if as_json:
         told = [{"slug": each.slug, "message": each.message, "hint": each.hint} for each in refused]
         show_document({"entries": [outcome_document(row) for row in rows], "red": red, "refused": told})
     else:
         lines = [f"not queued: {printable(each.message)} ({printable(each.hint)})" for each in refused]
         lines += [line for row in rows for line in outcome_lines(row)]
-        if from_main and red is None and queue.tip is not None:
-            lines.append(f"the target branch passes everything at {queue.tip[:10]}")
-        revert_verb = f"watchkeeper land --revert {red.entries[-1]}" if red is not None and red.revert else ""
-        show([*lines, *red_lines(red)], revert_verb or "watchkeeper queue")
+        if from_main and queue.halted is None:
+            lines.append(_main_line(landing))
+        lines += red_lines(red) if red is not None else halt_lines(queue.halted)
+        has_driver = is_answering(find_socket(place)) or (not landing.lock.is_mine and is_driven(place))
+        idle = [row.id for row in rows if row.state == "waiting" and not has_driver]
+        show(lines, what_next(queue.halted, red, idle) or "watchkeeper queue")
     has_failed = bool(refused) or any(row.state in {"bounced", "held"} for row in rows) or queue.halted is not None
     return Exit.FOUND if has_failed else Exit.NOTHING
 

@@ -20,6 +20,7 @@ from watchkeeper.model.landing import (
     EntryReleased,
     EntryWithdrawn,
     GateSet,
+    Halt,
     LandingDone,
     LandingEvent,
     LandingIntended,
@@ -64,7 +65,8 @@ def describe_landing(event: LandingEvent) -> str:
 
 def describe_candidate(candidate: Candidate) -> str:
     """``fix/1 and other/2 on 1234567``."""
-    return f"{name_all(candidate.entries) or 'nothing'} on {candidate.onto[:7]}"
+    onto = candidate.onto[:7]
+    return f"{name_all(candidate.entries)} on {onto}" if candidate.entries else f"{onto} as it is"
 
 
 def _describe_entry(
@@ -96,9 +98,11 @@ def _describe_run(event: GateSet | CandidateBuilt | CandidateClashed | RunBegan 
             return f"merged {describe_candidate(event.candidate)}"
         case CandidateClashed():
             last = printable(event.candidate.entries[-1]) if event.candidate.entries else "it"
-            return f"git cannot merge {last} with what is ahead of it: {name_all(event.paths)}"
+            why = name_all(event.paths) or printable(event.reason)
+            return f"git cannot merge {last} with what is ahead of it: {why}"
         case RunBegan():
-            what = f"{len(event.tests)} tests" if event.tests else "everything"
+            count = len(event.tests)
+            what = f"{count} test{'' if count == 1 else 's'}" if count else "everything"
             return f"{event.purpose.value}: {what} on {describe_candidate(event.candidate)}"
         case RunEnded():
             told = f": {name_all(event.failing)}" if event.failing else f": {event.reason}" if event.reason else ""
@@ -117,7 +121,8 @@ def _describe_search(
             return f"it begins to fail with {printable(event.entry)}; the others go on"
         case SetConfirmed():
             landed = f" ({name_all(event.set.landed)} landed before)" if event.set.landed else ""
-            return f"{name_all(event.set.entries)} fail together{landed}: {name_all(event.set.tests)}"
+            fail = "fail together" if len(event.set.entries) > 1 else "fails by itself"
+            return f"{name_all(event.set.entries)} {fail}{landed}: {name_all(event.set.tests)}"
         case DiagnosisEnded():
             return f"the search is over: {printable(event.reason)}"
         case MonotonicityBroken():
@@ -142,9 +147,15 @@ def _describe_target(
         case TargetMoved():
             if event.old is None:
                 return f"the target branch is at {event.new[:7]}"
+            if not event.adopted:
+                return (
+                    f"the target branch was rewritten past the queue, {event.old[:7]} to {event.new[:7]}: "
+                    "what landed before may be in it no more"
+                )
             return f"the target branch was moved past the queue, {event.old[:7]} to {event.new[:7]}"
         case QueueHalted():
-            return f"nothing lands: {printable(event.reason)}"
+            again = "; it is tried again by itself, at once with: watchkeeper queue --resume"
+            return f"nothing lands: {printable(event.reason)}{again if event.why is Halt.BLOCKED else ''}"
         case QueueResumed():
             return f"landing goes on{_by(event.by)}"
         case LanesHalted():

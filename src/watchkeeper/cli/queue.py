@@ -8,16 +8,25 @@ from pathlib import Path
 
 import click
 
-from watchkeeper.app import find_place, now
+from watchkeeper.app import find_place, find_socket, now
+from watchkeeper.cli.daemon import is_answering
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option
-from watchkeeper.cli.output import find_terminal, show, show_document
-from watchkeeper.cli.queue_words import outcome_document, page_lines, queue_document, queue_lines, returned_lines
+from watchkeeper.cli.output import find_terminal, printable, show, show_document
+from watchkeeper.cli.queue_words import (
+    outcome_document,
+    page_lines,
+    queue_document,
+    queue_lines,
+    returned_lines,
+    what_next,
+)
 from watchkeeper.cli.verb import verb
 from watchkeeper.landing.entering import halt, resume
 from watchkeeper.landing.page import EntryPage
-from watchkeeper.landing.view import find_returned, view_queue
-from watchkeeper.queueing import open_book, read_entry_page
+from watchkeeper.landing.view import find_red, find_returned, view_queue
+from watchkeeper.landing.waiters import Place
+from watchkeeper.queueing import is_driven, open_book, read_entry_page
 
 
 @verb(
@@ -50,12 +59,18 @@ def command(*, name: str | None, why: str | None, resumes: bool, folder: Path, a
         if resumes:
             book.tell_if(lambda queue: resume(queue, os.environ.get("USER", "")))
         view, returned = view_queue(book.queue), find_returned(book.history())
+        red = find_red(book.queue, book.history())
+    drives = is_driven(place) or is_answering(find_socket(place))
     if as_json:
-        show_document({"project": place.project, **queue_document(view), "returned": returned})
+        show_document({"project": place.project, **queue_document(view, is_driven=drives), "returned": returned})
     else:
         terminal = find_terminal(sys.stdout, os.environ)
-        lines = [*queue_lines(view, now(), terminal), *returned_lines(returned)]
-        show(lines, f"watchkeeper queue {returned[-1].id}" if returned else "watchkeeper land CHANGE")
+        lines = [*queue_lines(view, now(), terminal, is_driven=drives), *returned_lines(returned)]
+        held = [row.id for row in view.rows if row.place is Place.HELD]
+        idle = [row.id for row in view.rows if row.place is not Place.HELD and not drives]
+        other = [f"watchkeeper queue {each.id}" for each in returned[-1:]]
+        other += [f"watchkeeper release {each}" for each in held]
+        show(lines, what_next(book.queue.halted, red, idle) or printable([*other, "watchkeeper land CHANGE"][0]))
     return Exit.FOUND if view.halted else Exit.NOTHING
 
 

@@ -11,11 +11,13 @@ from watchkeeper.cli.output import Terminal, printable
 from watchkeeper.cli.wording import render_ago, render_moment_iso
 from watchkeeper.landing.page import EntryPage, Side
 from watchkeeper.landing.view import Outcome, QueueView, Red, Row
+from watchkeeper.landing.waiters import Place
 from watchkeeper.model.ids import Millis
-from watchkeeper.model.landing import EntryBounced
+from watchkeeper.model.landing import EntryBounced, EntryId, Halt, QueueHalted
 
 _MOST_VANISHED = 10
 _MOST_RETURNED = 8
+_MOST_ROWS = 20
 
 
 def outcome_lines(outcome: Outcome) -> list[str]:
@@ -80,8 +82,30 @@ def red_lines(red: Red | None) -> list[str]:
     return lines
 
 
-def queue_lines(view: QueueView, now: Millis, terminal: Terminal) -> list[str]:
-    """The whole queue: position, entry, what it is tested on, what it waits for since when."""
+def above_lines(above: Sequence[EntryId]) -> list[str]:
+    """Who waits for a person because an entry is in it that may not land."""
+    return [f"waits with it, for it is in it: {name_all(above)}"] if above else []
+
+
+def halt_lines(halted: QueueHalted | None) -> list[str]:
+    """Why nothing lands."""
+    return [f"nothing lands: {printable(halted.reason)}"] if halted is not None else []
+
+
+def what_next(halted: QueueHalted | None, red: Red | None, idle: Sequence[EntryId] = ()) -> str:
+    """What makes landing go on; nothing where it does. ``idle`` are entries that nobody drives."""
+    if red is not None and red.revert:
+        return f"watchkeeper land --revert {printable(red.entries[-1])}"
+    if idle and (halted is None or halted.why in (Halt.BLOCKED, Halt.CANNOT_RUN)):
+        return f"watchkeeper land {printable(idle[0].rpartition('/')[0])}" if halted is not None else "watchkeeper up"
+    return "watchkeeper queue --resume" if halted is not None else ""
+
+
+def queue_lines(view: QueueView, now: Millis, terminal: Terminal, *, is_driven: bool) -> list[str]:
+    """The queue: position, entry, what it is tested on, what it waits for since when; of a long line its head.
+
+    Where nobody drives the queue, no run goes on, whatever the log says.
+    """
     lines = []
     if view.halted:
         lines.append(
@@ -91,7 +115,16 @@ def queue_lines(view: QueueView, now: Millis, terminal: Terminal) -> list[str]:
     lines += [terminal.paint("red", "waits for a repair: ") + printable(each) for each in view.broken]
     if not view.rows:
         lines.append("the queue is empty")
-    lines += [line for row in view.rows for line in _row_lines(row, now, terminal)]
+    shown = [row for row in view.rows if row.position <= _MOST_ROWS]
+    behind = len(view.rows) - len(shown)
+    for row in shown:
+        if row.position == 0 and behind:
+            lines, behind = [*lines, _behind(behind)], 0
+        lines += _row_lines(row, now, terminal)
+    lines += [_behind(behind)] if behind else []
+    if not is_driven:
+        waits = any(row.place is not Place.HELD for row in view.rows)
+        return [*lines, "nobody drives the queue, so nothing is run"] if waits else lines
     lines += [
         terminal.paint("dim", f"running for {_length(since, now)}: {printable(what)}") for _, what, since in view.runs
     ]
@@ -106,7 +139,7 @@ def returned_lines(returned: Sequence[EntryBounced]) -> list[str]:
     return lines
 
 
-def queue_document(view: QueueView) -> dict[str, object]:
+def queue_document(view: QueueView, *, is_driven: bool) -> dict[str, object]:
     """The same for programs."""
     rows = [
         {
@@ -116,8 +149,16 @@ def queue_document(view: QueueView) -> dict[str, object]:
         }
         for row in view.rows
     ]
-    runs = [{"id": run, "what": what, "since": render_moment_iso(since)} for run, what, since in view.runs]
-    return {"tip": view.tip, "halted": view.halted, "broken": view.broken, "entries": rows, "runs": runs}
+    began = view.runs if is_driven else ()
+    runs = [{"id": run, "what": what, "since": render_moment_iso(since)} for run, what, since in began]
+    return {
+        "tip": view.tip, "halted": view.halted, "broken": view.broken, "entries": rows, "runs": runs,
+        "driven": is_driven,
+    }  # fmt: skip
+
+
+def _behind(count: int) -> str:
+    return f"     and {count} more behind them: watchkeeper queue --json"
 
 
 def _row_lines(row: Row, now: Millis, terminal: Terminal) -> list[str]:

@@ -12,7 +12,9 @@ from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option
 from watchkeeper.cli.output import printable, show, show_document
 from watchkeeper.cli.verb import verb
-from watchkeeper.landing.entering import find_entry, release
+from watchkeeper.landing.entering import find_entry, release, release_above
+from watchkeeper.landing.queue import Queue
+from watchkeeper.model.landing import EntryId, LandingEvent
 from watchkeeper.queueing import open_book
 
 
@@ -33,9 +35,14 @@ def command(*, name: str, folder: Path, as_json: bool) -> int:
     with open_book(place) as book:
         entry = find_entry(book.queue, name)
         by = os.environ.get("USER", "")
-        events = book.tell_if(lambda queue: release(queue, entry, by))
+        events = book.tell_if(lambda queue: _release(queue, entry, by))
     if as_json:
         show_document({"project": place.project, "entry": entry, "changed": bool(events)})
     else:
         show([f"{printable(entry)} {'goes on' if events else 'was not held'}"], "watchkeeper queue")
     return Exit.NOTHING
+
+
+def _release(queue: Queue, entry: EntryId, by: str) -> tuple[LandingEvent, ...]:
+    released = release(queue, entry, by)
+    return (*released, *release_above(queue, entry, by)) if released else ()

@@ -305,10 +305,13 @@ def _forget_over(conflict: ConflictId, draft: _Draft) -> None:
     """Sessions that are done left a conflict unanswered: where it is closed nobody has to be told of that any more."""
     closed = draft.conflicts[conflict]
     if closed.status is Status.CLOSED and closed.closed is not CloseReason.RENAMED:
-        about = (each.notice for each in draft.notices.values() if each.notice.conflict is not None)
-        for session in {each.session for each in about if closed in living_of(draft.conflicts, each.conflict)}:
+        for session in {each.notice.session for each in draft.notices.values() if _is_of(each.notice, closed, draft)}:
             if (known := draft.sessions.get(session)) is not None and known.ended_at is not None:
                 _forget_settled(session, draft)
+
+
+def _is_of(notice: Notice, state: ConflictState, draft: _Draft) -> bool:
+    return notice.conflict is not None and state in living_of(draft.conflicts, notice.conflict)
 
 
 def _forget_settled(session: SessionId, draft: _Draft) -> None:

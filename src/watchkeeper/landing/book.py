@@ -24,10 +24,15 @@ class Book:
         self._clock = clock
         self.queue = Queue()
         self._news: list[LandingEvent] = []
+        self._told = Seq(0)
 
     def refresh(self) -> None:
         """Read on. Raises WatchkeeperError."""
         self._hold(self._log.read(self._project, after=Seq(self.queue.seq), kinds=LANDING_KINDS))
+
+    def skip_news(self, until: Seq) -> None:
+        """What was recorded up to ``until`` is no news: it was told before."""
+        self._told = until
 
     def take_news(self) -> tuple[LandingEvent, ...]:
         """Everything that came to the queue since this was asked last, whoever recorded it, in order."""
@@ -69,4 +74,5 @@ class Book:
         for each in recorded:
             if isinstance(each.event, LandingEvent):
                 apply_event(self.queue, At(each.seq, each.at, each.event))
-                self._news.append(each.event)
+                if each.seq > self._told:
+                    self._news.append(each.event)

@@ -15,9 +15,10 @@ from watchkeeper.landing.plan import Ask, Build, Land, Stop
 from watchkeeper.landing.planner import plan
 from watchkeeper.landing.policy import Policy
 from watchkeeper.landing.ports import Gate, Workshop
-from watchkeeper.model.errors import GitError
+from watchkeeper.model.errors import GitError, WatchkeeperError
 from watchkeeper.model.ids import Millis, Sha
 from watchkeeper.model.landing import (
+    CAN_RUN,
     CandidateBuilt,
     CandidateClashed,
     ConflictSet,
@@ -208,7 +209,8 @@ class Driver:
             del self._running[run]
             answer = each.future.result()
             wall = self._clock() - each.since
-            said = RunEnded(run, answer.verdict, answer.failing, answer.reason, wall, answer.details, answer.is_cut)
+            details = {CAN_RUN: answer.reason} if answer.verdict is Verdict.COULD_NOT_RUN else answer.details
+            said = RunEnded(run, answer.verdict, answer.failing, answer.reason, wall, details, answer.is_cut)
             self._tell(msgspec.structs.replace(said, measured=answer.measured))
         return bool(ended)
 
@@ -222,7 +224,16 @@ class Driver:
             return
         intent = LandingIntended(land.entries, land.onto, commit, land.tree, self._gate.digest, land.is_lane, land.red)
         if self._decide((*land.notes, intent)):
-            self._settle_move(self._workshop.move(land.onto, commit), intent)
+            self._settle_move(self._move(intent), intent)
+
+    def _move(self, intent: LandingIntended) -> Moved | NotMoved:
+        """Where git fails in between (a full disk), the branch says what came of it; where that is silent, it waits."""
+        try:
+            return self._workshop.move(intent.old, intent.new)
+        except WatchkeeperError as error:
+            if error.slug == "remote-unreachable":
+                raise
+            return Moved(intent.new) if self._workshop.holds(intent.new) else NotMoved(error.message)
 
     def _settle_move(self, moved: Moved | NotMoved, intent: LandingIntended) -> None:
         if isinstance(moved, Moved):
@@ -249,8 +260,7 @@ class Driver:
         self._settle_intent()
         known, tip = self._book.queue.tip, self._workshop.tip()
         if tip is None:
-            self.problem = "there is no target branch"
-            return False
+            raise GitError("the target branch is gone", slug="no-target", hint="git branch --all")
         if tip.commit == known:
             return False
         if (late := self._find_late(known, tip.commit)) is not None:

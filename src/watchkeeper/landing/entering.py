@@ -5,7 +5,7 @@ Each is a function of the newest queue, so that two who say something at once ca
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -30,8 +30,11 @@ from watchkeeper.model.landing import (
     Vanished,
 )
 
+_MOST_NAMED = 8
 _IN_WORK = (Place.WAITING, Place.HELD, Place.QUARANTINED)
 US = "watchkeeper"
+SOMEBODY = "somebody said so"
+"""The reason where a person gives none."""
 
 
 def next_revision(change: ChangeId, known: Iterable[EntryId]) -> EntryId:
@@ -67,7 +70,7 @@ def enter(
 
 def hold(queue: Queue, entry: EntryId, reason: str, by: str) -> tuple[LandingEvent, ...]:
     """It waits for a person from now on. Raises UsageError where it is not in the queue."""
-    waiter = get_waiter(queue, entry)
+    waiter, reason = get_waiter(queue, entry), reason.strip() or SOMEBODY
     return () if waiter.place is Place.HELD and waiter.reason == reason else (EntryHeld(entry, reason, by),)
 
 
@@ -79,13 +82,13 @@ def release(queue: Queue, entry: EntryId, by: str) -> tuple[LandingEvent, ...]:
 def withdraw(queue: Queue, entry: EntryId, reason: str) -> tuple[LandingEvent, ...]:
     """It wants to land no more. Raises UsageError where it is not in the queue."""
     get_waiter(queue, entry)
-    return (EntryWithdrawn(entry, reason),)
+    return (EntryWithdrawn(entry, reason.strip() or SOMEBODY),)
 
 
 def bounce(queue: Queue, entry: EntryId, reason: str) -> tuple[LandingEvent, ...]:
     """It goes back to who made it. Raises UsageError where it is not in the queue."""
     get_waiter(queue, entry)
-    return (EntryBounced(entry, Bounce.PERSON, reason),)
+    return (EntryBounced(entry, Bounce.PERSON, reason.strip() or SOMEBODY),)
 
 
 def jump(queue: Queue, entry: EntryId, by: str) -> tuple[LandingEvent, ...]:
@@ -118,12 +121,60 @@ def jump_cost(queue: Queue, entry: EntryId) -> JumpCost:
 
 def halt(queue: Queue, reason: str) -> tuple[LandingEvent, ...]:
     """Nothing lands until a person says so."""
-    return () if queue.halted is not None and queue.halted.why is Halt.PERSON else (QueueHalted(Halt.PERSON, reason),)
+    is_halted = queue.halted is not None and queue.halted.why is Halt.PERSON
+    return () if is_halted else (QueueHalted(Halt.PERSON, reason.strip() or SOMEBODY),)
 
 
 def resume(queue: Queue, by: str) -> tuple[LandingEvent, ...]:
     """Landing goes on; what was red or could not be run is tried again."""
     return (QueueResumed(by),) if queue.halted is not None or queue.broken else ()
+
+
+def find_refused(queue: Queue, history: Iterable[LandingEvent]) -> dict[EntryId, str]:
+    """The entries that wait for a person, or that one sent back and nobody queued again; each with a clause about it.
+
+    Nothing that has one of them in it may land by itself: it would take them along.
+    """
+    found: dict[EntryId, str] = {}
+    for event in history:
+        if isinstance(event, EntryBounced) and event.why is Bounce.PERSON:
+            found[event.id] = f"which a person sent back: {event.reason}"
+        elif isinstance(event, EntryQueued):
+            found = {each: why for each, why in found.items() if each.rpartition("/")[0] != event.entry.change}
+    held = [each for each in queue.entries.values() if each.place is Place.HELD]
+    return found | {each.entry.id: f"which waits for a person: {each.reason}" for each in held}
+
+
+def hold_above(queue: Queue, below: Entry, above: Iterable[EntryId], why: str, by: str) -> tuple[LandingEvent, ...]:
+    """Who has ``below`` in it waits for a person too: it would take along what may not land. ``why`` is a clause."""
+    going = [queue.entries[each] for each in above if each in queue.entries]
+    return tuple(
+        EntryHeld(each.entry.id, _in_it(below.id, why), by)
+        for each in going
+        if each.entry.change != below.change and each.place in (Place.WAITING, Place.QUARANTINED)
+    )
+
+
+def release_above(queue: Queue, below: EntryId, by: str) -> tuple[LandingEvent, ...]:
+    """Who waited for a person only because ``below`` is in it goes on with it."""
+    held = [each for each in queue.entries.values() if each.place is Place.HELD]
+    return tuple(EntryReleased(each.entry.id, by) for each in held if each.reason.startswith(_in_it(below, "which")))
+
+
+def reasons_within(entry: Entry, within: Iterable[EntryId], refused: Mapping[EntryId, str]) -> tuple[str, ...]:
+    """Why an entry waits for a person that has these in it."""
+    others = sorted(each for each in within if each in refused and each.rpartition("/")[0] != entry.change)
+    return tuple(_in_it(each, refused[each]) for each in others)
+
+
+def _in_it(below: EntryId, why: str) -> str:
+    return f"{below} is in it, {why}"
+
+
+def try_again(queue: Queue, by: str) -> tuple[LandingEvent, ...]:
+    """What may have passed by itself is tried at once, not after its pause: what cannot be run, what is in the way."""
+    may_pass = queue.halted is not None and queue.halted.why in (Halt.CANNOT_RUN, Halt.BLOCKED)
+    return resume(queue, by) if may_pass else ()
 
 
 def get_waiter(queue: Queue, entry: EntryId) -> Waiter:
@@ -135,7 +186,7 @@ def get_waiter(queue: Queue, entry: EntryId) -> Waiter:
     raise UsageError(
         f"{entry} is not in the queue",
         slug="not-in-queue",
-        hint=f"use one of: {', '.join(there[:8])}" if there else "queue a change: watchkeeper land CHANGE",
+        hint=f"what became of it: watchkeeper queue {entry}{_named(there)}",
         facts={"entry": entry},
     )
 
@@ -144,6 +195,11 @@ def find_entry(queue: Queue, name: str) -> EntryId:
     """What a person means by ``fix-login`` or ``fix-login/2``. Raises UsageError where nothing is in the queue so."""
     waiter = find_waiting(queue, ChangeId(name))
     return waiter.entry.id if waiter is not None else get_waiter(queue, EntryId(name)).entry.id
+
+
+def _named(there: Sequence[EntryId]) -> str:
+    more = f" and {len(there) - _MOST_NAMED} more" if len(there) > _MOST_NAMED else ""
+    return f"; in the queue are {', '.join(there[:_MOST_NAMED])}{more}" if there else "; the queue is empty"
 
 
 def _is_in_work(waiter: Waiter) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from watchkeeper.landing.broken import can_be_isolated
-from watchkeeper.landing.evidence import Standing
+from watchkeeper.landing.evidence import Evidence, Standing
 from watchkeeper.landing.plan import Ask
 from watchkeeper.landing.queue import Queue
 from watchkeeper.landing.waiters import Landed
@@ -36,9 +36,10 @@ def judge_head(queue: Queue) -> tuple[LandingEvent, ...]:
     if over or evidence.standing(red) is not Standing.FAILS:
         return over
     failing = evidence.failing(red)
-    if queue.halted is None:
-        return stop_for_red(queue, failing, head)
     good = _last_good(queue, failing, head)
+    if queue.halted is None:  # where it runs nowhere, the machine is at fault
+        is_fault = failing == (CAN_RUN,) and good is None and not find_controls(queue, failing)
+        return (cannot_run(evidence),) if is_fault else stop_for_red(queue, failing, head)
     if good is None or queue.searched_tip == queue.tip:
         return ()
     entries = tuple(entry for each in _between(queue, good, head) for entry in each.entries if entry in queue.entries)
@@ -52,9 +53,15 @@ def stop_for_red(queue: Queue, failing: tuple[str, ...], head: Landed) -> tuple[
     is_by_lanes = any(each.is_lane for each in after) and all(each.is_ours for each in after)
     entries = tuple(entry for each in after for entry in each.entries if entry in queue.entries)
     if good is None or not is_by_lanes or not can_be_isolated(failing):
-        return (QueueHalted(Halt.RED, f"the target branch itself fails {failing[0]}"),)
+        return (_red(queue.evidence_of(head.tree), failing),)
     search = SegmentQuarantined(DiagnosisId(f"d{queue.seq}"), good.new, entries, failing)
     return LanesHalted(failing, entries), search
+
+
+def cannot_run(below: Evidence) -> QueueHalted:
+    """Nothing lands, since the tests run nowhere; with the reason, where one is known."""
+    why = below.details.get(CAN_RUN, "")
+    return QueueHalted(Halt.CANNOT_RUN, f"the tests cannot be run, on the target branch neither{_because(why)}")
 
 
 def find_heads(queue: Queue) -> list[Ask]:
@@ -90,6 +97,16 @@ def find_controls(queue: Queue, failing: Sequence[str]) -> list[Ask]:
             tests = () if CAN_RUN in failing else tuple(failing)
             return [Ask(Candidate(landed.new), landed.tree, tests, Purpose.CONTROL if tests else Purpose.HEAD)]
     return []
+
+
+def _red(below: Evidence, failing: Sequence[str]) -> QueueHalted:
+    more = f" and {len(failing) - 1} more" if len(failing) > 1 else ""
+    why = below.details.get(failing[0], "")
+    return QueueHalted(Halt.RED, f"the target branch itself fails {failing[0]}{more}{_because(why)}")
+
+
+def _because(why: str) -> str:
+    return f": {why.splitlines()[0]}" if why.strip() else ""
 
 
 def _untested(queue: Queue) -> list[Landed]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from watchkeeper.landing.diagnosing import Step, next_step
 from watchkeeper.landing.evidence import Standing
 from watchkeeper.landing.exposed import find_holds
-from watchkeeper.landing.head import find_heads, is_overdue, judge_head, stop_for_red
+from watchkeeper.landing.head import cannot_run, find_heads, is_overdue, judge_head, stop_for_red
 from watchkeeper.landing.lanes import Lane, find_lanes
 from watchkeeper.landing.line import Cut, again, find_cuts, find_landing, in_order, judge, next_cuts
 from watchkeeper.landing.plan import Ask, Build, Plan, Stop
@@ -28,7 +28,6 @@ from watchkeeper.model.landing import (
     Halt,
     LandingEvent,
     Purpose,
-    QueueHalted,
     SegmentQuarantined,
 )
 
@@ -117,10 +116,11 @@ def _judge_cuts(queue: Queue, cuts: Sequence[Cut]) -> tuple[LandingEvent, ...]:
     if evidence.count(CAN_RUN)[1] >= _MOST_TRIES and not evidence.count(CAN_RUN)[0]:
         below = queue.evidence_of(_tree_below(queue))
         if not below.passes((CAN_RUN,)) and below.fails((CAN_RUN,), 1):
-            return (QueueHalted(Halt.CANNOT_RUN, "the tests cannot be run, on the target branch neither"),)
+            return (cannot_run(below),)
     if first.is_open:
         return ()
-    judged = judge(evidence.failing(first.red), queue.evidence_of(_tree_below(queue)))
+    below = queue.evidence_of(_tree_below(queue))
+    judged = judge(evidence.failing(first.red), below)
     if judged.unknown:
         return ()
     if judged.own:
@@ -129,7 +129,7 @@ def _judge_cuts(queue: Queue, cuts: Sequence[Cut]) -> tuple[LandingEvent, ...]:
     if queue.halted is not None:
         return ()
     if judged.older == (CAN_RUN,):
-        return (QueueHalted(Halt.CANNOT_RUN, "the tests cannot be run, on the target branch neither"),)
+        return (cannot_run(below),)
     known = {test for each in queue.broken for test in each.tests}
     older = tuple(test for test in judged.older if test not in known)
     return stop_for_red(queue, older, queue.landings[-1]) if older else ()

@@ -107,7 +107,7 @@ def is_decided(queue: Queue, entries: Sequence[EntryId]) -> bool:
         return queue.tip is not None and is_quiet and _is_known(queue)
     why = queue.halted.why if queue.halted is not None else None
     repairs = any(queue.entries[each].priority > 0 for each in entries if each in queue.entries)
-    if why is Halt.PERSON or (why is Halt.RED and not repairs):
+    if why in (Halt.PERSON, Halt.CANNOT_RUN) or (why is Halt.RED and not repairs):
         return True
     if queue.landings and queue.landings[-1].is_lane and (queue.diagnoses or not _is_known(queue)):
         return False  # what lanes did together is still asked
@@ -115,6 +115,12 @@ def is_decided(queue: Queue, entries: Sequence[EntryId]) -> bool:
     if not queue.diagnoses:
         here = [each for each in here if queue.waits_for_repair(each) is None]
     return not any(each.place in (Place.WAITING, Place.QUARANTINED) for each in here)
+
+
+def is_begun(queue: Queue) -> bool:
+    """The queue took the branch for good as it was, and nothing came to it since."""
+    last = queue.landings[-1] if queue.landings else None
+    return last is not None and last.old is None and queue.evidence_of(last.tree).standing() is Standing.UNKNOWN
 
 
 def find_returned(events: Iterable[LandingEvent]) -> tuple[EntryBounced, ...]:
@@ -142,7 +148,7 @@ class Red(msgspec.Struct, frozen=True):
     others_land: bool = False
 
 
-def find_red(queue: Queue, events: Iterable[Recorded]) -> Red | None:
+def find_red(queue: Queue, events: Iterable[LandingEvent]) -> Red | None:
     """What the log says of the branch being red; None where it is not."""
     is_red = queue.halted is not None and queue.halted.why is Halt.RED
     if not is_red and not queue.broken:
@@ -153,17 +159,17 @@ def find_red(queue: Queue, events: Iterable[Recorded]) -> Red | None:
         reason = f"lanes fail {_first(broken.tests)} together"
     begun = found = Red(reason, others_land=not is_red)
     for each in events:
-        match each.event:
+        match each:
             case TargetMoved() | LandingDone() if is_red:
                 found = begun
             case LanesHalted() if not is_red:
                 found = begun
-            case SetConfirmed() if is_red or each.event.set.landed[-1:] == each.event.set.entries[-1:]:
-                found = Red(reason, each.event.set.entries, each.event.set.tests, others_land=not is_red)
-            case RevertPrepared() if found.entries and each.event.entry == found.entries[-1]:
-                found = msgspec.structs.replace(found, revert=each.event.commit)
-            case RevertFailed() if found.entries and each.event.entry == found.entries[-1]:
-                found = msgspec.structs.replace(found, no_revert=each.event.reason)
+            case SetConfirmed() if is_red or each.set.landed[-1:] == each.set.entries[-1:]:
+                found = Red(reason, each.set.entries, each.set.tests, others_land=not is_red)
+            case RevertPrepared() if found.entries and each.entry == found.entries[-1]:
+                found = msgspec.structs.replace(found, revert=each.commit)
+            case RevertFailed() if found.entries and each.entry == found.entries[-1]:
+                found = msgspec.structs.replace(found, no_revert=each.reason)
             case _:
                 pass
     return found
@@ -210,7 +216,7 @@ def _is_known(queue: Queue) -> bool:
     standing = queue.evidence_of(queue.landings[-1].tree).standing(queue.known_red())
     if queue.halted is not None and standing is Standing.FAILS:
         return not find_controls(queue, queue.evidence_of(queue.landings[-1].tree).failing())
-    return queue.halted is not None or standing is Standing.PASSES
+    return queue.halted is not None or standing is Standing.PASSES or is_begun(queue)
 
 
 def _is_here(waiter: Waiter) -> bool:
@@ -261,6 +267,8 @@ def _waits(queue: Queue, waiter: Waiter, cuts: Sequence[Cut]) -> tuple[tuple[Ent
     on = _before(cut.rest, identity)
     if run is not None:
         return on, f"its run{along}", run.since
+    if queue.halted is not None and waiter.priority <= 0:
+        return on, f"landing to go on{along}", waiter.since
     failed = queue.evidence_of(cut.tree).failing(cut.red)
     match cut.standing:
         case Standing.SUSPECT:

@@ -29,6 +29,7 @@ ADOPTED = "past-the-queue"
 
 
 _LOOK_AGAIN_S = 10.0
+_MOST_WORDS = 4
 
 
 class GitWorkshop:
@@ -82,9 +83,8 @@ class GitWorkshop:
             case LostRace():
                 return NotMoved("somebody else moved the branch", is_lost=True)
             case Refused():
-                paths = f": {names_of(outcome.paths)}" if outcome.paths else ""
-                words = f" ({outcome.words.splitlines()[0]})" if outcome.words else ""
-                return NotMoved(f"{outcome.reason}{paths}{words}")
+                words = f" ({'; '.join(outcome.words.splitlines()[:_MOST_WORDS])})" if outcome.words else ""
+                return NotMoved(f"{outcome.reason}{words}")
             case Unknown():
                 raise GitError(outcome.reason, slug="remote-unreachable", hint="watchkeeper queue")
             case _:

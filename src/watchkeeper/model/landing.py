@@ -20,7 +20,7 @@ RunId = NewType("RunId", str)
 DiagnosisId = NewType("DiagnosisId", str)
 """One search for what makes a tree fail."""
 
-CAN_RUN = "the tests can be run"
+CAN_RUN = "running the tests"
 """The name, among failing tests, for a tree on which they cannot, though on the commit below they can."""
 
 

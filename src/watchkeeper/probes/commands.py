@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shlex
 import time
 from collections import OrderedDict
@@ -32,7 +33,14 @@ from watchkeeper.probes.reports import (
     parse_unittest,
 )
 from watchkeeper.probes.runs import EVERYTHING, Ran, Selection, could_not_run
-from watchkeeper.probes.witness import INSIDE, keep_findable, read_left, read_witness, witness_environment
+from watchkeeper.probes.witness import (
+    INSIDE,
+    is_unfinished,
+    keep_findable,
+    read_left,
+    read_witness,
+    witness_environment,
+)
 from watchkeeper.record.cache import ReadingCache, ReadingKey
 from watchkeeper.repos.git import local_path
 from watchkeeper.repos.scratch import KEEP, ScratchPool, ScratchTree
@@ -278,6 +286,8 @@ def read_tests(check: CommandCheck, outcome: JobOutcome, place: Path, folder: Pa
     """
     if outcome.ending is not Ending.EXITED:
         return could_not_run(check.name, _why(outcome))
+    if outcome.exit_code == 0 and is_unfinished(place):
+        return could_not_run(check.name, f"pytest was ended before all tests had run: {_why(outcome)}")
     witnessed = read_witness(place)
     if witnessed is not None:
         ran = _ran(check, outcome, witnessed.tests, witnessed.executed, has_witness=True)
@@ -290,11 +300,23 @@ def read_tests(check: CommandCheck, outcome: JobOutcome, place: Path, folder: Pa
     except ReportUnreadableError as error:
         return could_not_run(check.name, str(error))
     failed = parse_unittest(outcome.output.decode("utf-8", "replace"))
+    if outcome.exit_code == 0 and _is_cut_unittest(check.command, outcome):
+        return could_not_run(check.name, f"unittest was ended before all tests had run: {_why(outcome)}")
     if outcome.exit_code == 0:
         return Ran(CheckReport(check.name), (TestResult("the test command", TestEnd.PASSED),))
     if failed:
         return Ran(CheckReport(check.name), failed)
     return could_not_run(check.name, f"no test can be told from its output: {_why(outcome)}")
+
+
+def _is_cut_unittest(command: str, outcome: JobOutcome) -> bool:
+    """Whether unittest, by itself and with all that it printed to be seen, does not say how many tests it ran."""
+    is_plain = re.search(r"-m\s+unittest\b", command) is not None and not re.search(r"[|>;&]", command)
+    return (
+        is_plain
+        and outcome.printed <= len(outcome.output)
+        and not re.search(rb"^Ran \d+ test", outcome.output, re.MULTILINE)
+    )
 
 
 def _ran(

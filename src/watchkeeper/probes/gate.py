@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -30,6 +30,7 @@ from watchkeeper.probes.reports import TestResult
 from watchkeeper.probes.runs import EVERYTHING, Ran, Selection
 from watchkeeper.probes.static import StaticProver, TreeReader
 from watchkeeper.probes.virtual import VirtualMerge, VirtualMerges
+from watchkeeper.record.config import PROJECT_FILE
 
 if TYPE_CHECKING:
     from watchkeeper.probes.commands import CommandRunner, ProjectCommands
@@ -42,7 +43,7 @@ _CANNOT_START = (126, 127)
 _NO_TESTS = 5
 _PYTEST_ENDED = (0, 1)
 """How pytest ends when it came to its end; else tests are left that did not run."""
-_VERSION = 2
+_VERSION = 3
 _ERROR = re.compile(r"[\w.]*(Error|Exception|Warning|Failed)\b")
 
 
@@ -58,9 +59,14 @@ class TreeGate:
         commands: ProjectCommands,
         *,
         is_watching: bool = False,
+        judge_settings: Callable[[Sha], str] = lambda _tree: "",
     ) -> None:
-        """``is_watching``: which lines of the changes the tests execute is looked at while they run (pytest)."""
+        """``is_watching``: which lines of the changes the tests execute is looked at while they run (pytest).
+
+        ``judge_settings`` says why Watchkeeper could not go on with the settings of a tree, where that is so.
+        """
         self._is_watching = is_watching
+        self._judge_settings = judge_settings
         self._merges = merges
         self._reader = reader
         self._static = StaticProver(reader)
@@ -113,7 +119,7 @@ class TreeGate:
         return msgspec.structs.replace(answer, measured=tested.measured)
 
     def _look(self, question: Question) -> dict[str, str]:
-        """Emergent static findings, by name; what each says."""
+        """Emergent static findings, by name, and settings that nothing can land with; what each says."""
         heads = [(entry, self._merges.tree_of(entry.head)) for entry in question.entries]
         if not heads:
             return {}
@@ -126,7 +132,9 @@ class TreeGate:
         merge = VirtualMerge(question.onto, changes, tuple(tree for _, tree in heads), question.tree)
         with self._guard:
             found = self._static.look(merge)
-        return {_name(finding): finding.message for finding in found.emergent}
+            why = self._judge_settings(question.tree) if PROJECT_FILE in roots else ""
+        settings = {f"[settings] {PROJECT_FILE}": why} if why else {}
+        return settings | {_name(finding): finding.message for finding in found.emergent}
 
     def _changed(self, before: Sha, now: Sha) -> set[str]:
         return self._merges.changed_paths(before, now)

@@ -76,6 +76,11 @@ def read_witness(place: Path) -> Witnessed | None:
     return Witnessed(tests, executed, any(each.stopped for each in whole))
 
 
+def is_unfinished(place: Path) -> bool:
+    """Whether a run began that did not come to its end: a test may end the whole process, with exit code 0 too."""
+    return any(place.glob("witness/*.begun"))
+
+
 def read_left(path: Path) -> bytes:
     """A file that a command left; empty where it did not. Links are not followed, pipes not waited for."""
     try:

@@ -18,7 +18,7 @@ from watchkeeper.model.errors import UsageError
 PROJECT_FILE = "watchkeeper.toml"
 
 _PREFIX = "WATCHKEEPER_"
-_WITNESS = frozenset(f"WATCHKEEPER_WITNESS{name}" for name in ("", "_FILES", "_ONLY", "_ROOT"))
+_WITNESS = frozenset(f"WATCHKEEPER_WITNESS{name}" for name in ("", "_FILES", "_FIRST", "_ONLY", "_OUTER", "_ROOT"))
 _OTHER_VARIABLES = frozenset({"WATCHKEEPER_HOME", *_WITNESS})
 """No keys: where the state is, and what the tests that are run on a merge are given (they may call Watchkeeper)."""
 
@@ -105,6 +105,15 @@ def load_settings(
     return Settings(config, origins)
 
 
+def parse_project_file(content: bytes) -> Settings:
+    """What a ``watchkeeper.toml`` says by itself, wherever it lies. Raises UsageError, as ``load_settings`` does."""
+    config, origins = Config(), dict.fromkeys(KEYS, "default")
+    for key, value in _parse(content, PROJECT_FILE).items():
+        config = _with_value(config, key, value, PROJECT_FILE)
+        origins[key] = PROJECT_FILE
+    return Settings(config, origins)
+
+
 def render_template(target: str, commands: ProjectConfig) -> str:
     """A ``watchkeeper.toml`` in which everything is explained; set are the target and the commands that were found."""
     return f"""\
@@ -144,27 +153,38 @@ def _setting(key: str, value: str | tuple[str, ...], example: str | tuple[str, .
 
 def _read_file(path: Path) -> dict[str, object]:
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise UsageError(
-            f"The configuration {path} cannot be read: {reason}",
-            slug="config-unreadable",
-            hint=f"correct {path}, or move it away",
-            facts={"file": str(path), "reason": reason},
-        ) from error
+    except OSError as error:
+        raise _unreadable(str(path), error.strerror or str(error)) from error
+    return _parse(content, str(path))
+
+
+def _parse(content: bytes, origin: str) -> dict[str, object]:
+    try:
+        values = tomllib.loads(content.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise _unreadable(origin, str(error)) from error
     flat = {key: value for key, value in values.items() if key not in _TABLES}
     for name in _TABLES:
         table = values.get(name, {})
         if not isinstance(table, dict):
-            raise _bad_value(name, table, str(path))
+            raise _bad_value(name, table, origin)
         flat |= {f"{name}.{key}": value for key, value in table.items()}
     for key in flat:
         if key not in KEYS:
-            raise _unknown_key(key, KEYS, str(path))
+            raise _unknown_key(key, KEYS, origin)
     return flat
+
+
+def _unreadable(origin: str, reason: str) -> UsageError:
+    return UsageError(
+        f"The configuration {origin} cannot be read: {reason}",
+        slug="config-unreadable",
+        hint=f"correct {origin}, or move it away",
+        facts={"file": origin, "reason": reason},
+    )
 
 
 def _read_environment(environ: Mapping[str, str]) -> dict[str, object]:

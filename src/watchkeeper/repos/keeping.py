@@ -78,7 +78,21 @@ def release_change(hub: Hub, entry: EntryId) -> None:
 def kept_changes(hub: Hub) -> dict[EntryId, Sha]:
     """All entries that are kept, with their commits."""
     found = {name.removeprefix(_FOLDER): sha for name, sha in hub.pins().items() if name.startswith(_FOLDER)}
-    return {EntryId(decode_path(unquote_to_bytes(name))): sha for name, sha in found.items()}
+    return {_entry_of(name): sha for name, sha in found.items()}
+
+
+def kept_within(hub: Hub, head: Sha, onto: Sha) -> set[EntryId]:
+    """The kept entries whose commits ``head`` has beyond ``onto``: it would land them with it. Raises GitError."""
+    listed = hub.repository.git("rev-list", head, f"^{onto}", "--").output.decode("ascii").split()
+    own = set(listed)
+    return {entry for entry, commit in kept_changes(hub).items() if commit in own}
+
+
+def kept_above(hub: Hub, commit: Sha) -> set[EntryId]:
+    """The kept entries that have ``commit`` in them. Raises GitError."""
+    prefix = f"refs/watchkeeper/{_FOLDER}"
+    output = hub.repository.git("for-each-ref", f"--contains={commit}", "--format=%(refname)", prefix).output
+    return {_entry_of(name.removeprefix(prefix)) for name in decode_path(output).splitlines()}
 
 
 _FOLDER = "changes/"
@@ -92,6 +106,10 @@ def _pin_name(entry: EntryId) -> str:
     """
     change, slash, revision = entry.rpartition("/")
     return _FOLDER + _quote(change) + slash + _quote(revision)
+
+
+def _entry_of(pin: str) -> EntryId:
+    return EntryId(decode_path(unquote_to_bytes(pin)))
 
 
 def _quote(text: str) -> str:

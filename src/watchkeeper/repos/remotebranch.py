@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
-from watchkeeper.model.errors import UsageError, WatchkeeperError
+from watchkeeper.model.errors import GitError, UsageError, WatchkeeperError
 from watchkeeper.model.ids import Sha
-from watchkeeper.repos.git import GitResult, Special, decode_path, show_path
+from watchkeeper.repos.git import GitResult, Special, decode_path, run_git, show_path
 from watchkeeper.repos.hub import Hub
 from watchkeeper.repos.messages import one_line
 from watchkeeper.repos.moving import Outcome, Refused, Unknown, deliver, lost_or_moved, refuse_rewriting
 from watchkeeper.repos.repository import Repository
+
+_NOISE = ("To ", "hint:", "error: failed to push some refs")
 
 
 class RemoteBranch:
@@ -35,20 +38,30 @@ class RemoteBranch:
         self._branch = branch
         self._ref = f"refs/heads/{branch}"
         self._timeout_s = timeout_s
+        self._folder = _home(repository)
 
     def read_tip(self) -> Sha | None:
         """Asks the remote, and fetches what it has, so that the hub can build on it. Raises: GitError."""
-        now = self._ask()
-        # His store and not only the hub: what is pushed from there has to be complete there.
-        if now is not None and self._repository.find_commit(now) is None:
-            self._fetch()
+        try:
+            now = self._ask()
+            # His store and not only the hub: what is pushed from there has to be complete there.
+            if now is not None and self._repository.find_commit(now) is None:
+                self._fetch()
+        except GitError as error:
+            if error.slug == "git-missing":
+                raise
+            raise GitError(
+                f"{self._shown()} does not answer: {error.message}",
+                slug="remote-unreachable",
+                hint=f"try it by hand: git ls-remote {show_path(self._remote)}",
+            ) from error
         return now
 
     def move(self, old: Sha, new: Sha, message: str) -> Outcome:  # noqa: ARG002 a remote keeps its own log
         try:
             now = self.read_tip()
         except WatchkeeperError as error:
-            return Refused(f"{self._shown()} does not answer", slug="remote-unreachable", words=error.message)
+            return Refused(error.message, slug="remote-unreachable")
         if now != old:
             return lost_or_moved(self._hub, now, new)
         if not self._hub.repository.is_ancestor(old, new):
@@ -58,7 +71,7 @@ class RemoteBranch:
         try:
             now = self.read_tip()
         except WatchkeeperError as error:
-            return Unknown(f"{self._shown()} does not answer after the push: {error.message}")
+            return Unknown(f"after the push, {error.message}")
         if now == old:
             return Refused(f"{self._shown()} did not take the push", slug="push-refused", words=words)
         return lost_or_moved(self._hub, now, new)
@@ -93,16 +106,23 @@ class RemoteBranch:
         )
 
     def _speak(self, *args: str, **limits: object) -> GitResult:
-        return self._repository.git(*args, special=Special(network=True), timeout_s=self._timeout_s, **limits)
+        return run_git(
+            self._folder, f"--git-dir={self._repository.common_dir}", *args,
+            special=Special(network=True), timeout_s=self._timeout_s, **limits,  # type: ignore[arg-type]
+        )  # fmt: skip
 
     def _shown(self) -> str:
         return f"{show_path(self._branch)} at {show_path(self._remote)}"
 
 
+def _home(repository: Repository) -> Path:
+    """Where git has to stand for a remote's URL that is a relative path: it counts from the top of the checkout."""
+    main = repository.worktrees()[0]
+    return main.path if main.is_present else repository.common_dir
+
+
 def _words(result: GitResult) -> str:
     """What a remote, its hooks and git say about a push, a line each, as text of strangers."""
     rejected = re.findall(r"^!\t[^\t]*\t(.*)$", decode_path(result.output), re.MULTILINE)
-    told = [
-        line.removeprefix("remote:") for line in result.errors.splitlines() if not line.startswith(("To ", "hint:"))
-    ]
+    told = [line.removeprefix("remote:") for line in result.errors.splitlines() if not line.startswith(_NOISE)]
     return "\n".join(line for line in (one_line(text, 200) for text in [*rejected, *told][:40]) if line)

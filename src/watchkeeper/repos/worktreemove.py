@@ -76,7 +76,8 @@ class WorktreeMove:
         self._refuse_unfinished()
         outside = [path for path in self._changes if any(is_forbidden(step) for step in encode_path(path).split(b"/"))]
         if outside:  # git would refuse them too, but taking back what it did not do must not reach them either
-            raise InTheWayError("the landing has paths that no checkout may hold", outside)
+            told = ", ".join(show_path(path) for path in outside[:3])
+            raise InTheWayError(f"the landing has paths that no checkout may hold: {told}", outside)
         self._take_copy()
         in_way = {*self._dirty(), *self._staged(), *self._untracked()}
         if in_way:

@@ -7,7 +7,8 @@ tests may be started in a folder further in. Code of other files runs at full sp
 was seen once: by each test, or with ``WATCHKEEPER_WITNESS_WHOLE`` by any. ``WATCHKEEPER_WITNESS_FIRST`` names,
 likewise, files whose tests run first: where one of them fails, the run ends after the last of them.
 ``WATCHKEEPER_WITNESS_ONLY`` names a file with the ids of the only tests to run, one a line: pytest itself refuses to
-run any where one of them is missing.
+run any where one of them is missing. A ``<pid>.begun`` that is left says that a run did not come to its end, whatever
+its exit code is. Only the outermost pytest leaves one; ``WATCHKEEPER_WITNESS_OUTER`` tells those that its tests start.
 """
 
 import json
@@ -33,6 +34,7 @@ class _Witness:
         self.chosen = set()
         self.awaited = set()
         self.stopped = False
+        self.begun = ""
 
     def name_of(self, filename):
         """The wanted file that a code object is of; None for all others."""
@@ -130,6 +132,17 @@ class _Witness:
         worse = outcome if order.index(outcome) > order.index(before[0]) else before[0]
         self.outcomes[test] = (worse, before[1] + seconds, before[2] or message)
 
+    def mark(self):
+        """Until ``unmark`` it can be seen that the run is not over: a test may end the whole process."""
+        if not os.environ.get("WATCHKEEPER_WITNESS_OUTER"):
+            os.environ["WATCHKEEPER_WITNESS_OUTER"] = str(os.getpid())
+            self.begun = os.path.join(self.folder, "%d.begun" % os.getpid())
+            open(self.begun, "w").close()
+
+    def unmark(self):
+        if self.begun and os.path.exists(self.begun):
+            os.remove(self.begun)
+
     def write(self):
         lines = {test: {name: sorted(found) for name, found in files.items()} for test, files in self.lines.items()}
         place = os.path.join(self.folder, "%d.json" % os.getpid())
@@ -208,5 +221,14 @@ if _FOLDER:
         if report.failed:
             _WITNESS.report(report.nodeid or "collection", "error", 0.0, str(report.longrepr or "")[:500])
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(session):
+        _WITNESS.mark()
+
+    def pytest_keyboard_interrupt(excinfo):
+        """Also of ``pytest.exit()``, which may say that all is well."""
+        _WITNESS.begun = ""
+
     def pytest_sessionfinish(session):
         _WITNESS.write()
+        _WITNESS.unmark()
