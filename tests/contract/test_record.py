@@ -71,6 +71,8 @@ from watchkeeper.model.landing import (
     LandingEvent,
     LandingIntended,
     LandingVoid,
+    LanesHalted,
+    LanesResumed,
     MonotonicityBroken,
     Purpose,
     QueueHalted,
@@ -156,6 +158,8 @@ LANDING: tuple[LandingEvent, ...] = (
     LandingVoid(Sha("5" * 40), "somebody else was first"),
     QueueHalted(Halt.RED, "the target branch fails"),
     QueueResumed("ada"),
+    LanesHalted(("tests/test_a.py::test_one",), (EntryId("topic/1"), EntryId("other/1"))),
+    LanesResumed(("tests/test_a.py::test_one",)),
     RevertPrepared(ENTRY.id, Sha("5" * 40), Sha("6" * 40)),
     RevertFailed(ENTRY.id, "later work stands on it"),
 )
