@@ -10,8 +10,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from watchkeeper.conflicts.change_of_state import decide_events
-from watchkeeper.conflicts.lifecycle import State, fold_all, open_conflicts
+from watchkeeper.conflicts.lifecycle import fold_all
 from watchkeeper.conflicts.of_trees import Edits, conflicts_of_trees
+from watchkeeper.conflicts.standing import State, open_conflicts
 from watchkeeper.model.conflicts import Conflict, Kind, Severity
 from watchkeeper.model.events import Recorded
 from watchkeeper.model.ids import Millis, ProjectId, Seq

@@ -6,8 +6,9 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchkeeper.conflicts.lifecycle import State, Status, fold, fold_all, open_conflicts
+from watchkeeper.conflicts.lifecycle import fold, fold_all
 from watchkeeper.conflicts.scoring import count_rules, decide_demotions
+from watchkeeper.conflicts.standing import State, Status, open_conflicts
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.conflicts import Conflict, Kind, Severity
 from watchkeeper.model.events import (

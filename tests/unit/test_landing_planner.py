@@ -362,6 +362,21 @@ def test_one_that_may_touch_anything_shares_a_lane_with_all() -> None:
     assert [ask.candidate.entries for ask in world.running.values()] == [(A,), (A, B)]
 
 
+def test_a_flaky_test_of_a_lane_beside_which_another_landed_meanwhile_holds_nobody_up() -> None:
+    world = World(Policy(slots=2, lanes=True))
+    world.arrive(A, reach=("a.py",))
+    world.step()
+    world.arrive(B, reach=("b.py",))
+    world.step()
+    world.end()
+    world.fails_once("flaky", 2)  # its run on the older commit, and the second one of what failed
+    world.until(lambda: not world.running)
+
+    assert world.main == (A, B)
+    assert not world.bounced
+    assert not world.queue.diagnoses
+
+
 def test_what_was_taken_for_disjoint_and_is_not_is_found_on_the_sum() -> None:
     world = World(Policy(slots=2, lanes=True))
     world.breaks("test_it", A, B)

@@ -259,10 +259,22 @@ def _end_diagnosis(queue: Queue, event: DiagnosisEnded) -> None:
     diagnosis = queue.diagnoses.pop(event.id, None)
     if diagnosis is not None:
         _give_back(queue, diagnosis)
-        tree = queue.trees.get(Candidate(diagnosis.onto, diagnosis.entries))
-        if diagnosis.found is None and tree is not None and queue.evidence_of(tree).standing() is Standing.FAILS:
-            queue.evidence.pop(tree)  # it is asked anew: with the same answers the search would end the same
+        if diagnosis.found is None:
+            _ask_anew(queue, diagnosis)
     _prune(queue)
+
+
+def _ask_anew(queue: Queue, diagnosis: Diagnosis) -> None:
+    """Trees that would have the same entries searched again are asked anew: with the same answers it would end so too.
+
+    Also those on older commits, beside which others landed: the search asks on the newest.
+    """
+    for candidate, tree in queue.trees.items():
+        if tree not in queue.evidence or queue.evidence_of(tree).standing() is not Standing.FAILS:
+            continue
+        here = Candidate(diagnosis.onto, diagnosis.entries)
+        if candidate == here or diagnosis.entries in (queue.rest_of(candidate), queue.rest_beside(candidate)):
+            queue.evidence.pop(tree)
 
 
 def _give_back(queue: Queue, diagnosis: Diagnosis, but: EntryId | None = None) -> None:
