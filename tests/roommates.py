@@ -6,7 +6,7 @@ import time
 
 from gitrepo import GitRepo
 from watching import Watched, numbered
-from watchkeeper.conflicts.lifecycle import ConflictState
+from watchkeeper.conflicts.standing import ConflictState
 from watchkeeper.model.agents import Act, AgentEvent, Phase, Session, SessionId, TextEdit
 
 CODEX, CLAUDE = SessionId("codex-1"), SessionId("claude-1")

@@ -9,7 +9,7 @@ from pathlib import Path
 from watchfiles import awatch
 
 from watchkeeper.app import find_place
-from watchkeeper.conflicts.lifecycle import ConflictState, open_conflicts
+from watchkeeper.conflicts.standing import ConflictState, open_conflicts
 from watchkeeper.daemon import open_watch
 from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.events import (

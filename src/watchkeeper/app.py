@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from watchkeeper.conflicts.lifecycle import State, fold_all
+from watchkeeper.conflicts.lifecycle import fold_all
+from watchkeeper.conflicts.standing import State
 from watchkeeper.model.changes import Change, WorkNotCounted
 from watchkeeper.model.errors import NotARepositoryError
 from watchkeeper.model.ids import Millis, ProjectId

@@ -21,7 +21,7 @@ from watchkeeper.app import (
     open_commands,
     open_log,
 )
-from watchkeeper.conflicts.lifecycle import State
+from watchkeeper.conflicts.standing import State
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.ids import Millis
 

@@ -244,22 +244,18 @@ def _reasons_within(landing: Landing, entry: Entry) -> tuple[str, ...]:
     return reasons_within(entry, kept_within(landing.analysis.hub, entry.head, entry.base), refused)
 
 
-def hold_what_stands_on(place: Place, book: Book, below: Entry, why: str, by: str) -> tuple[EntryId, ...]:
-    """The entries that have ``below`` in them wait for a person with it; which ones. Raises GitError."""
-    from watchkeeper.landing.entering import hold_above
-    from watchkeeper.model.landing import EntryHeld
+def find_above(place: Place, below: Entry) -> tuple[EntryId, ...]:
+    """The entries that have ``below`` in them. Raises GitError."""
     from watchkeeper.repos.hub import open_hub
     from watchkeeper.repos.keeping import kept_above
 
     with open_hub(place.repository, place.home / "projects" / place.project) as hub:
-        above = sorted(kept_above(hub, below.head))
-    events = book.tell_if(lambda queue: hold_above(queue, below, above, why, by))
-    return tuple(each.id for each in events if isinstance(each, EntryHeld))
+        return tuple(sorted(kept_above(hub, below.head)))
 
 
 def _find_apart(place: Place, landing: Landing, entry: Entry) -> tuple[EntryId, ...]:
     """The entries that wait with which a probe proved this one to be wrong, both being as they were run then."""
-    from watchkeeper.conflicts.lifecycle import open_conflicts
+    from watchkeeper.conflicts.standing import open_conflicts
 
     with open_log(place.home) as log:
         state = read_state(log, place.project)

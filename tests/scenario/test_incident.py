@@ -7,7 +7,7 @@ import pytest
 from gitrepo import GitRepo
 from lock_variants import ASSIGN, COUNT, HEAD, INSERT, SECOND, application
 from watching import Watched, watch
-from watchkeeper.conflicts.lifecycle import ConflictState
+from watchkeeper.conflicts.standing import ConflictState
 from watchkeeper.model.conflicts import Kind, Severity
 from watchkeeper.model.events import ConflictOpened
 from watchkeeper.model.probing import Outcome

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from watchkeeper.conflicts.lifecycle import SessionState
+from watchkeeper.conflicts.standing import SessionState
 from watchkeeper.model.agents import How, Seen, Session, SessionId
 from watchkeeper.model.ids import Millis, ProjectId, SymbolKey
 from watchkeeper.record.lock import ProcessLock

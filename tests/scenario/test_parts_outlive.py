@@ -9,7 +9,7 @@ import pytest
 from gitrepo import GitRepo
 from roommates import BASE, CLAUDE, CODEX, NAME, STAGES, Checkout, about, commit_now, early, late
 from watching import Watched, watch
-from watchkeeper.conflicts.lifecycle import Status
+from watchkeeper.conflicts.standing import Status
 from watchkeeper.model.agents import Session, SessionId
 from watchkeeper.model.conflicts import Kind
 from watchkeeper.model.events import CloseReason, ConflictClosed

@@ -12,7 +12,7 @@ from gitrepo import GitRepo
 from onecheckout import CLAUDE, CODEX, Room
 from roommates import BASE, STAGES, early, late
 from watchkeeper.app import Analysis, find_place, open_analysis
-from watchkeeper.conflicts.lifecycle import State
+from watchkeeper.conflicts.standing import State
 from watchkeeper.model.conflicts import Conflict
 from watchkeeper.model.ids import Sha
 from watchkeeper.model.probing import LiveTree, Proof, UnionProof

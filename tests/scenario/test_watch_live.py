@@ -11,7 +11,7 @@ import pytest
 
 from gitrepo import GitRepo
 from watching import Watched, numbered, watch
-from watchkeeper.conflicts.lifecycle import Status
+from watchkeeper.conflicts.standing import Status
 from watchkeeper.model.conflicts import Kind
 from watchkeeper.model.events import ChangeMoved
 from watchkeeper.watch.lookout import Lookout, Step

@@ -6,7 +6,7 @@ import pytest
 
 from gitrepo import GitRepo
 from watching import Watched, lines, watch
-from watchkeeper.conflicts.lifecycle import ConflictState, Status
+from watchkeeper.conflicts.standing import ConflictState, Status
 from watchkeeper.model.conflicts import Kind, Severity
 from watchkeeper.model.events import ConflictProbed
 from watchkeeper.model.probing import Outcome

@@ -10,7 +10,7 @@ import pytest
 from gitrepo import GitRepo
 from proving import CENTS_IN_A, PRICES, PYTEST, REORDERED_IN_A, TOTALS_IN_B, Scene, configured, key
 from watching import Watched, watch
-from watchkeeper.conflicts.lifecycle import ConflictState, Status
+from watchkeeper.conflicts.standing import ConflictState, Status
 from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.events import ConflictChanged, ConflictProbed
 from watchkeeper.model.probing import Outcome

@@ -6,7 +6,7 @@ import pytest
 
 from gitrepo import GitRepo
 from watching import Watched, watch
-from watchkeeper.conflicts.lifecycle import ConflictState, Status
+from watchkeeper.conflicts.standing import ConflictState, Status
 from watchkeeper.model.conflicts import Kind, Severity
 
 USE = "from first import *\nfrom second import *\n\n\ndef title():\n    return 'title'\n"

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchkeeper.conflicts.lifecycle import State, fold_all
+from watchkeeper.conflicts.lifecycle import fold_all
 from watchkeeper.conflicts.pair import Party
+from watchkeeper.conflicts.standing import State
 from watchkeeper.model.agents import Channel, Notice, NoticeId, Session, SessionId
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.confidence import Confidence

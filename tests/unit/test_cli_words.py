@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +26,7 @@ from watchkeeper.cli.health import (
 from watchkeeper.cli.options import parse_moment
 from watchkeeper.cli.output import Terminal, printable, render_document
 from watchkeeper.cli.wording import mark, render_ago, render_moment, render_moment_iso
-from watchkeeper.conflicts.lifecycle import ConflictState, State, Status
+from watchkeeper.conflicts.standing import ConflictState, State, Status
 from watchkeeper.model.conflicts import Conflict, Kind, Severity
 from watchkeeper.model.errors import UsageError
 from watchkeeper.model.footprint import Confidence
@@ -146,6 +147,14 @@ def test_an_open_conflict_is_meant_before_a_closed_one() -> None:
 
     assert find_conflict(state, "11").conflict.id == "c-11bbbbbb"
     assert find_conflict(state, "11a").conflict.id == "c-11aaaaaa"
+
+
+def test_a_conflict_that_goes_on_by_another_name_is_that_one() -> None:
+    past = msgspec.structs.replace(standing("c-11aaaaaa", Status.CLOSED), heirs=(ConflictId("c-22bbbbbb"),))
+    state = state_of(past, standing("c-22bbbbbb"))
+
+    for text in ("c-11aaaaaa", "11"):
+        assert find_conflict(state, text).conflict.id == "c-22bbbbbb"
 
 
 @pytest.mark.parametrize(

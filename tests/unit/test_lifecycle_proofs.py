@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from watchkeeper.conflicts.lifecycle import ConflictState, Status, fold_all, open_conflicts, severity_after
+from watchkeeper.conflicts.lifecycle import fold_all
+from watchkeeper.conflicts.standing import ConflictState, Status, open_conflicts, severity_after
 from watchkeeper.model.conflicts import Conflict, Kind, Severity
 from watchkeeper.model.events import (
     CloseReason,

@@ -10,7 +10,8 @@ import pytest
 from watchkeeper.cli.folding import Division, Telling, levels_of
 from watchkeeper.cli.live_view import event_lines, next_step, problem_lines, render_picture
 from watchkeeper.cli.output import Terminal
-from watchkeeper.conflicts.lifecycle import State, fold_all, open_conflicts
+from watchkeeper.conflicts.lifecycle import fold_all
+from watchkeeper.conflicts.standing import State, open_conflicts
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.confidence import Confidence
 from watchkeeper.model.conflicts import Conflict, Kind, Severity

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchkeeper.conflicts.lifecycle import ConflictState, State, Status, fold_all
+from watchkeeper.conflicts.lifecycle import fold_all
 from watchkeeper.conflicts.notice import MOST_WORDS, notice_text, outdated_text, quote
+from watchkeeper.conflicts.standing import ConflictState, State, Status
 from watchkeeper.model.agents import Channel, Heed, How, Seen, Session, SessionId
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.confidence import Confidence

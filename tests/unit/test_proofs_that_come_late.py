@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from watchkeeper.conflicts.lifecycle import State
+from watchkeeper.conflicts.standing import State
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.confidence import Confidence
 from watchkeeper.model.conflicts import Conflict, Evidence, Kind, Severity

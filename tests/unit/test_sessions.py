@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from watchkeeper.agents.lineage import Process as AgentProcess
-from watchkeeper.conflicts.lifecycle import State, fold_all
+from watchkeeper.conflicts.lifecycle import fold_all
+from watchkeeper.conflicts.standing import State
 from watchkeeper.model.agents import Session
 from watchkeeper.model.events import Event, Recorded, SessionBegan, SessionEnded, SessionForged
 from watchkeeper.model.ids import Millis, ProjectId, Seq

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from watchkeeper.conflicts.lifecycle import State, Status, fold_all
+from watchkeeper.conflicts.lifecycle import fold_all
+from watchkeeper.conflicts.standing import State, Status
 from watchkeeper.conflicts.succession import name_heirs
 from watchkeeper.model.agents import Channel, Heed, Session, SessionId
 from watchkeeper.model.confidence import Confidence

@@ -11,10 +11,10 @@ from watchkeeper.app import find_place
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option
 from watchkeeper.cli.output import printable, show, show_document
-from watchkeeper.cli.queue_words import above_lines
+from watchkeeper.cli.queue_words import above_lines, held_with
 from watchkeeper.cli.verb import verb
-from watchkeeper.landing.entering import bounce, find_entry
-from watchkeeper.queueing import hold_what_stands_on, open_book
+from watchkeeper.landing.entering import bounce, find_entry, hold_above
+from watchkeeper.queueing import find_above, open_book
 
 
 @verb(
@@ -35,11 +35,15 @@ def command(*, name: str, reason: str, folder: Path, as_json: bool) -> int:
     with open_book(place) as book:
         entry = find_entry(book.queue, name)
         below = book.queue.entries[entry].entry
-        events = book.tell_if(lambda queue: bounce(queue, entry, reason))
+        above, by = find_above(place, below), os.environ.get("USER", "")
         why = f"which a person sent back: {reason}"
-        above = hold_what_stands_on(place, book, below, why, os.environ.get("USER", ""))
+        # At once: between two records the one could land what the other keeps back.
+        events = book.tell_if(lambda queue: (*bounce(queue, entry, reason), *hold_above(queue, below, above, why, by)))
+    with_it = held_with(events, entry)
     if as_json:
-        show_document({"project": place.project, "entry": entry, "changed": bool(events), "with_it": above})
+        show_document(
+            {"project": place.project, "entry": entry, "changed": len(events) > len(with_it), "with_it": with_it}
+        )
     else:
-        show([f"{printable(entry)} goes back", *above_lines(above)], "watchkeeper queue")
+        show([f"{printable(entry)} goes back", *above_lines(with_it)], "watchkeeper queue")
     return Exit.NOTHING

@@ -17,7 +17,7 @@ from watchkeeper.cli.options import json_option, repo_option, severity_option
 from watchkeeper.cli.output import find_terminal, show, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.cli.wording import conflict_page, severity_counts, state_lines
-from watchkeeper.conflicts.lifecycle import ConflictState, State, Status, open_conflicts
+from watchkeeper.conflicts.standing import ConflictState, State, Status, open_conflicts
 from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.events import Recorded
 from watchkeeper.model.ids import ConflictId

@@ -20,7 +20,7 @@ from watchkeeper.cli.options import json_lines_option
 from watchkeeper.cli.output import Terminal, find_terminal, printable, show, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.cli.wording import conflict_lines, evidence_lines
-from watchkeeper.conflicts.lifecycle import severity_after
+from watchkeeper.conflicts.standing import severity_after
 from watchkeeper.model.conflicts import Conflict
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.probing import Proof

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from watchkeeper.app import find_place
-from watchkeeper.conflicts.lifecycle import open_conflicts
+from watchkeeper.conflicts.standing import open_conflicts
 from watchkeeper.daemon import open_watch
 from watchkeeper.model.conflicts import Conflict, Severity
 from watchkeeper.model.events import ConflictChanged, ConflictOpened

@@ -14,7 +14,7 @@ from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option
 from watchkeeper.cli.output import show, show_document
 from watchkeeper.cli.verb import verb
-from watchkeeper.conflicts.lifecycle import ConflictState, State, Status
+from watchkeeper.conflicts.standing import ConflictState, State, Status
 from watchkeeper.model.events import ConflictDismissed
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from watchkeeper.cli.wording import render_moment_iso
-from watchkeeper.conflicts.lifecycle import ConflictState
+from watchkeeper.conflicts.standing import ConflictState
 from watchkeeper.model.agents import AgentEvent
 from watchkeeper.model.changes import Change
 from watchkeeper.model.conflicts import Conflict

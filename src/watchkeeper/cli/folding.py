@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from watchkeeper.cli.output import Terminal
 from watchkeeper.cli.wording import severity_counts
-from watchkeeper.conflicts.lifecycle import ConflictState
+from watchkeeper.conflicts.standing import ConflictState
 from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.events import ConflictChanged, ConflictClosed, ConflictDismissed, ConflictOpened, ConflictProbed
 from watchkeeper.model.events import Event as AnyEvent

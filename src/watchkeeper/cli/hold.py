@@ -11,10 +11,10 @@ from watchkeeper.app import find_place
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option
 from watchkeeper.cli.output import printable, show, show_document
-from watchkeeper.cli.queue_words import above_lines
+from watchkeeper.cli.queue_words import above_lines, held_with
 from watchkeeper.cli.verb import verb
-from watchkeeper.landing.entering import find_entry, hold, withdraw
-from watchkeeper.queueing import hold_what_stands_on, open_book
+from watchkeeper.landing.entering import find_entry, hold, hold_above, withdraw
+from watchkeeper.queueing import find_above, open_book
 
 
 @verb(
@@ -41,14 +41,22 @@ def command(*, name: str, reason: str, leaves: bool, folder: Path, as_json: bool
         entry = find_entry(book.queue, name)
         by = os.environ.get("USER", "")
         below = book.queue.entries[entry].entry
-        events = book.tell_if(
-            lambda queue: withdraw(queue, entry, reason) if leaves else hold(queue, entry, reason, by)
-        )
+        above = () if leaves else find_above(place, below)
         why = f"which waits for a person: {reason}"
-        above = () if leaves else hold_what_stands_on(place, book, below, why, by)
+        # At once: between two records the one could land what the other keeps back.
+        events = book.tell_if(
+            lambda queue: (
+                withdraw(queue, entry, reason)
+                if leaves
+                else (*hold(queue, entry, reason, by), *hold_above(queue, below, above, why, by))
+            )
+        )
+    with_it = held_with(events, entry)
     if as_json:
-        show_document({"project": place.project, "entry": entry, "changed": bool(events), "with_it": above})
+        show_document(
+            {"project": place.project, "entry": entry, "changed": len(events) > len(with_it), "with_it": with_it}
+        )
     else:
         lines = [f"{printable(entry)} {'left the queue' if leaves else 'waits for a person'}"]
-        show([*lines, *above_lines(above)], "watchkeeper queue")
+        show([*lines, *above_lines(with_it)], "watchkeeper queue")
     return Exit.NOTHING

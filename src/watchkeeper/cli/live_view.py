@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from watchkeeper.cli.folding import Division, Telling, folded_lines, levels_of
 from watchkeeper.cli.output import Terminal, find_terminal, printable
 from watchkeeper.cli.wording import describe, render_ago, severity_counts, state_lines
-from watchkeeper.conflicts.lifecycle import ConflictState, open_conflicts
+from watchkeeper.conflicts.standing import ConflictState, open_conflicts
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.events import Recorded, WatchStarted, WatchStopped

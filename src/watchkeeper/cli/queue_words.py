@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -13,7 +13,7 @@ from watchkeeper.landing.page import EntryPage, Side
 from watchkeeper.landing.view import Outcome, QueueView, Red, Row
 from watchkeeper.landing.waiters import Place
 from watchkeeper.model.ids import Millis
-from watchkeeper.model.landing import EntryBounced, EntryId, Halt, QueueHalted
+from watchkeeper.model.landing import EntryBounced, EntryHeld, EntryId, Halt, LandingEvent, QueueHalted
 
 _MOST_VANISHED = 10
 _MOST_RETURNED = 8
@@ -80,6 +80,11 @@ def red_lines(red: Red | None) -> list[str]:
     if red.no_revert:
         lines.append(f"git cannot take it out by itself: {printable(red.no_revert)}")
     return lines
+
+
+def held_with(events: Iterable[LandingEvent], entry: EntryId) -> list[EntryId]:
+    """Who waits for a person because of what was just said of an entry."""
+    return [each.id for each in events if isinstance(each, EntryHeld) and each.id != entry]
 
 
 def above_lines(above: Sequence[EntryId]) -> list[str]:

@@ -22,7 +22,7 @@ from watchkeeper.cli.options import json_lines_option, repo_option, severity_opt
 from watchkeeper.cli.output import find_terminal, show, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.cli.wording import render_moment_iso
-from watchkeeper.conflicts.lifecycle import ConflictState
+from watchkeeper.conflicts.standing import ConflictState
 from watchkeeper.daemon import open_watch, serve
 from watchkeeper.model.events import ConflictOpened
 

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from watchkeeper.cli.landing_words import describe_landing
 from watchkeeper.cli.output import Terminal, printable
-from watchkeeper.conflicts.lifecycle import ConflictState, Status
+from watchkeeper.conflicts.standing import ConflictState, Status
 from watchkeeper.model.agents import SessionId
 from watchkeeper.model.changes import WorkNotCounted
 from watchkeeper.model.conflicts import Conflict, Evidence, Severity
@@ -303,7 +303,9 @@ def _describe_conflict(
 ) -> str:
     match event:
         case ConflictOpened():
-            return f"{mark(event.conflict.severity, terminal)} {event.conflict.id} opened: {_sentence(event.conflict)}"
+            goes_on = f" (goes on from {', '.join(event.succeeds)})" if event.succeeds else ""
+            opened = f"{mark(event.conflict.severity, terminal)} {event.conflict.id} opened{goes_on}"
+            return f"{opened}: {_sentence(event.conflict)}"
         case ConflictChanged():
             return f"{mark(event.conflict.severity, terminal)} {event.conflict.id} changed: {_sentence(event.conflict)}"
         case ConflictClosed():

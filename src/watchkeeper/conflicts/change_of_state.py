@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from watchkeeper.conflicts.lifecycle import ConflictState, Status
+from watchkeeper.conflicts.standing import ConflictState, Status
 from watchkeeper.model.conflicts import Conflict
 from watchkeeper.model.events import CloseReason, ConflictChanged, ConflictClosed, ConflictOpened
 from watchkeeper.model.ids import ConflictId

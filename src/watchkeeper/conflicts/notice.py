@@ -10,8 +10,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from watchkeeper.conflicts.lifecycle import ConflictState
 from watchkeeper.conflicts.rules.landed import RULE as LANDED
+from watchkeeper.conflicts.standing import ConflictState
 from watchkeeper.model.agents import NoticeId, Seen, Session, SessionId
 from watchkeeper.model.changes import Change
 from watchkeeper.model.conflicts import Conflict, Evidence, Kind

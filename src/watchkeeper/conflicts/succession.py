@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 
 import msgspec
 
-from watchkeeper.conflicts.lifecycle import State, Status
+from watchkeeper.conflicts.standing import State, Status
 from watchkeeper.model.agents import UNATTRIBUTED, SessionId
 from watchkeeper.model.conflicts import Conflict, Kind
 from watchkeeper.model.events import CloseReason, ConflictClosed, ConflictOpened, Event

@@ -16,7 +16,7 @@ import msgspec
 from watchkeeper.agents.hooks.vendor import HookCall, HookVendor, Point, Said, decode_payload
 from watchkeeper.agents.lineage import Process, find_agent
 from watchkeeper.agents.port import Verdict
-from watchkeeper.conflicts.lifecycle import State
+from watchkeeper.conflicts.standing import State
 from watchkeeper.model.agents import Act, AgentEvent, Channel, Heed, NoticeId, Session, SessionId
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.conflicts import Severity

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
-from watchkeeper.conflicts.lifecycle import State
 from watchkeeper.conflicts.notice import outdated_id, outdated_text
 from watchkeeper.conflicts.pair import Party
+from watchkeeper.conflicts.standing import State
 from watchkeeper.model.agents import Act, AgentEvent, Heed, How, Notice, Phase, Session
 from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.events import Event, NoticeQueued, NoticeSettled

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from watchkeeper.conflicts.lifecycle import State
 from watchkeeper.conflicts.pair import Party
+from watchkeeper.conflicts.standing import State
 from watchkeeper.model.changes import Change
 from watchkeeper.model.ids import ChangeId, Millis
 from watchkeeper.repos.working import WorkingFile

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from watchkeeper.agents.hooks.vendor import HookCall
 from watchkeeper.code.index import display_name
-from watchkeeper.conflicts.lifecycle import State
+from watchkeeper.conflicts.standing import State
 from watchkeeper.model.agents import AgentEvent, Session
 from watchkeeper.model.events import GateClosed
 from watchkeeper.model.ids import Millis

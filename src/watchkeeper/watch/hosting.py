@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from watchkeeper.conflicts.lifecycle import State, open_conflicts
+from watchkeeper.conflicts.standing import State, open_conflicts
 from watchkeeper.model.agents import Heed
 from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.errors import WatchkeeperError

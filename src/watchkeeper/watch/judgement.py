@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from watchkeeper.conflicts.lifecycle import ConflictState, Status
+from watchkeeper.conflicts.standing import ConflictState, Status
 from watchkeeper.model.conflicts import Conflict
 from watchkeeper.model.footprint import Footprint
 from watchkeeper.model.ids import ChangeId, ConflictId

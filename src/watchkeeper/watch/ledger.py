@@ -6,8 +6,9 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from watchkeeper.conflicts.lifecycle import State, fold_all
+from watchkeeper.conflicts.lifecycle import fold_all
 from watchkeeper.conflicts.scoring import count_rules, decide_demotions
+from watchkeeper.conflicts.standing import State
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.events import ConflictDismissed, Event, Recorded
 from watchkeeper.model.ids import Millis, ProjectId, Seq

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from watchkeeper.conflicts.lifecycle import State
 from watchkeeper.conflicts.pair import Party
+from watchkeeper.conflicts.standing import State
 from watchkeeper.conflicts.succession import name_heirs
 from watchkeeper.model.agents import AgentEvent, Session, SessionId
 from watchkeeper.model.changes import Change, Source

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from itertools import permutations
 from typing import NamedTuple
 
-from watchkeeper.conflicts.lifecycle import ConflictState, NoticeState, State, Status, find_living, living_of
 from watchkeeper.conflicts.notice import notice_id, notice_text, returned_id, returned_text
+from watchkeeper.conflicts.standing import ConflictState, NoticeState, State, Status, find_living, living_of
 from watchkeeper.model.agents import Heed, Notice, Session, SessionId
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.conflicts import Conflict, Kind, Severity

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from watchkeeper.conflicts.lifecycle import SessionState
+from watchkeeper.conflicts.standing import SessionState
 from watchkeeper.model.agents import How, Seen, SessionId
 from watchkeeper.model.ids import Millis, SymbolKey
 from watchkeeper.record.messages import decode_message, encode_message

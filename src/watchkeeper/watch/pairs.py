@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 
 from watchkeeper.conflicts.change_of_state import decide_events
-from watchkeeper.conflicts.lifecycle import State, Status, fold_all
+from watchkeeper.conflicts.lifecycle import fold_all
 from watchkeeper.conflicts.pair import Party
+from watchkeeper.conflicts.standing import State, Status
 from watchkeeper.conflicts.succession import name_heirs
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.conflicts import Conflict, Kind

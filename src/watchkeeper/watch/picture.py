@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from watchkeeper.conflicts.lifecycle import State
+from watchkeeper.conflicts.standing import State
 from watchkeeper.model.changes import Change
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.events import Recorded

@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 
 from watchkeeper.conflicts.emergent import attach_proof, make_emergent
-from watchkeeper.conflicts.lifecycle import ConflictState, State, Status
+from watchkeeper.conflicts.standing import ConflictState, State, Status
 from watchkeeper.model.changes import Change
 from watchkeeper.model.conflicts import Conflict, Kind
 from watchkeeper.model.events import CloseReason, ConflictClosed, ConflictOpened, ConflictProbed, Event

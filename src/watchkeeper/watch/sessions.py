@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from watchkeeper.agents.lineage import Process
-from watchkeeper.conflicts.lifecycle import State
+from watchkeeper.conflicts.standing import State
 from watchkeeper.model.agents import Session, SessionId
 from watchkeeper.model.events import Event, SessionBegan, SessionEnded, SessionForged
 from watchkeeper.model.ids import Millis

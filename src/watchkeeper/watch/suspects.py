@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import msgspec
 
-from watchkeeper.conflicts.lifecycle import State
+from watchkeeper.conflicts.standing import State
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.conflicts import Conflict, Kind
 from watchkeeper.model.errors import WatchkeeperError

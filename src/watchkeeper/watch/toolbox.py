@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from watchkeeper.agents.lineage import Process
-from watchkeeper.conflicts.lifecycle import State
 from watchkeeper.conflicts.notice import quote
 from watchkeeper.conflicts.pair import Party
+from watchkeeper.conflicts.standing import State
 from watchkeeper.model.agents import Heed, Session
 from watchkeeper.model.events import Event, NoticeSettled
 from watchkeeper.watch.notices import standing_for, waiting_for

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from watchkeeper.conflicts.lifecycle import State
 from watchkeeper.conflicts.notice import quote
+from watchkeeper.conflicts.standing import State
 from watchkeeper.model.agents import Channel, Session
 from watchkeeper.model.events import DecisionRecorded, Event, IntentDeclared, NoticeDelivered
 from watchkeeper.model.ids import ChangeId
