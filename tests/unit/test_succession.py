@@ -29,7 +29,7 @@ from watchkeeper.model.events import (
 )
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis, ProjectId, Seq, Sha
 from watchkeeper.model.probing import Outcome, Proof
-from watchkeeper.watch.notices import decide_notices
+from watchkeeper.watch.notices import decide_notices, waiting_for
 
 OTHER = ChangeId("topic")
 WHOLE, FIRST, SECOND = ChangeId("main"), ChangeId("main@codex-1"), ChangeId("main@goose-1")
@@ -262,8 +262,23 @@ def test_texts_that_clash_in_one_file_go_on_wherever_in_it_and_further_places_ar
 
     book.add(gone(conflict(WHOLE, rule="text")), ConflictOpened(grown))
 
-    assert len([each for each in book.told(SPLIT) if isinstance(each, NoticeQueued)]) == 2
+    told = [each.notice for each in book.told(SPLIT) if isinstance(each, NoticeQueued)]
+    assert {each.session for each in told} == {CODEX.id, CLAUDE.id}
+    assert all("total" in each.text and "both modify price" not in each.text for each in told)
     assert book.told(SPLIT) == []
+
+
+def test_what_grows_before_it_could_be_told_is_told_whole_and_then_further() -> None:
+    book = Book()
+    book.opens(conflict(WHOLE, rule="text", subjects=("prices:price", "prices.py")))
+    book.add(*decide_notices(book.state, BEFORE, Severity.MINOR, Millis(book.now)))
+    grown = conflict(WHOLE, rule="text", subjects=("prices:price", "prices:total", "prices.py"))
+    book.add(ConflictChanged(grown))
+    book.add(*decide_notices(book.state, BEFORE, Severity.MINOR, Millis(book.now)))
+
+    waiting = waiting_for(book.state, CODEX.id)
+
+    assert ["both modify price" in each.text for each in waiting] == [True, False]
 
 
 def test_a_clash_that_shrinks_or_comes_back_to_a_place_that_was_told_is_not_told_again() -> None:

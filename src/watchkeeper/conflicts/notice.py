@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from watchkeeper.conflicts.pair import short
 from watchkeeper.conflicts.rules.landed import RULE as LANDED
 from watchkeeper.conflicts.standing import ConflictState
 from watchkeeper.model.agents import NoticeId, Seen, Session, SessionId
@@ -61,18 +62,27 @@ def notice_text(
     *,
     conflict_verb: str,
     changes: Mapping[ChangeId, Change] = MappingProxyType({}),
+    further: Sequence[str] = (),
 ) -> str:
     """What the session whose change is ``me`` is told. ``others`` are the sessions at work on the other sides.
 
     At most 120 words. ``conflict_verb`` is the command that shows all of it; ``changes`` are those that are known.
+    ``further`` are the subjects that are new since it was told of the conflict: it is told of these alone.
     """
     conflict = state.conflict
     what = _WHAT_LANDED if conflict.rule == LANDED else _WHAT[conflict.kind]
-    lines = [
-        f"Watchkeeper: {state.severity.value} conflict {conflict.id} with {_who(conflict, me, others, now, changes)}.",
+    shown = [
         f"{what} {quote(conflict.summary, _MOST_SUMMARY)}",
         *[_evidence(each, "yours") for each in _first(conflict.evidence, me, mine=True)],
         *[_evidence(each, "theirs") for each in _first(conflict.evidence, me, mine=False)],
+    ]
+    if further:
+        names = ", ".join(quote(short(each), _MOST_NAME) for each in further)
+        where = quote(conflict.subjects[-1], _MOST_NAME)
+        shown = [f"It has grown since you were told: in {where} they meet in {names} too."]
+    lines = [
+        f"Watchkeeper: {state.severity.value} conflict {conflict.id} with {_who(conflict, me, others, now, changes)}.",
+        *shown,
         *([_proof(state.proof)] if state.proof is not None else []),
         f"Next: {_next_step(conflict, state.proof)} Details: {conflict_verb} {conflict.id}",
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import permutations
 from typing import NamedTuple
 
@@ -31,21 +31,10 @@ def decide_notices(state: State, working: Working, least: Severity, now: Millis)
     in further places. What is over, or has become less, is settled. Of what has landed those concerned are told one
     after the other, the gravest first, so that not all of them rebase at once; what is blocking is told at once.
     """
-    told = _told(state, now)
-    due = _waves(state, working, least)
-    queued = [
-        NoticeQueued(_notice(each, change, session, working, now=now, changes=state.changes))
-        for each in state.conflicts.values()
-        if each.status is Status.OPEN and each.severity.rank >= least.rank
-        for change in each.conflict.changes
-        for session in working.get(change, ())
-        if _is_news(each, told.get((session.id, each.conflict.id)))
-        and now >= due.get((session.id, each.conflict.id), 0)
-    ]
-    queued += _returns(state, working)
+    queued = [*_graver(state, working, least, now), *_returns(state, working)]
     fresh = {(event.notice.session, event.notice.conflict) for event in queued}
     settled = [event for each in state.notices.values() if (event := _settle(each, state, fresh)) is not None]
-    return (*settled, *queued)
+    return (*settled, *queued, *_grown(state, working, least, now))
 
 
 def waiting_for(state: State, session: SessionId) -> tuple[Notice, ...]:
@@ -92,13 +81,40 @@ def _told(state: State, now: Millis) -> dict[tuple[SessionId, ConflictId], _Told
     return found
 
 
-def _is_news(state: ConflictState, told: _Told | None) -> bool:
-    """Whether a session that was told so much has to be told of the conflict as it is now."""
-    if told is None or told.rank < state.severity.rank:
-        return True
-    # Of all others the subjects make the identity. The last is the file: without others it is not known where.
-    is_growing = state.conflict.kind is Kind.TEXT and len(state.conflict.subjects) > 1 and bool(told.about)
-    return is_growing and not told.about >= set(state.conflict.subjects)
+def _graver(state: State, working: Working, least: Severity, now: Millis) -> list[NoticeQueued]:
+    """Conflicts of which a session was told nothing, or of less than they are."""
+    told, due = _told(state, now), _waves(state, working, least)
+    return [
+        NoticeQueued(_notice(each, change, session, working, now=now, changes=state.changes))
+        for each, change, session in _concerned(state, working, least)
+        if told.get((session.id, each.conflict.id), _Told()).rank < each.severity.rank
+        and now >= due.get((session.id, each.conflict.id), 0)
+    ]
+
+
+def _grown(state: State, working: Working, least: Severity, now: Millis) -> list[NoticeQueued]:
+    """Where texts clash that a session was not told of which was told of the conflict, and of no less than it is now.
+
+    Of all others the subjects make the identity.
+    """
+    told, found = _told(state, now), []
+    for each, change, session in _concerned(state, working, least):
+        before = told.get((session.id, each.conflict.id), _Told())
+        if each.conflict.kind is Kind.TEXT and before.about and before.rank >= each.severity.rank:
+            further = tuple(name for name in each.conflict.subjects[:-1] if name not in before.about)
+            if further:
+                notice = _notice(each, change, session, working, now=now, changes=state.changes, further=further)
+                found.append(NoticeQueued(notice))
+    return found
+
+
+def _concerned(state: State, working: Working, least: Severity) -> Iterator[tuple[ConflictState, ChangeId, Session]]:
+    """The open conflicts, each with the sessions at work on its sides."""
+    for each in state.conflicts.values():
+        if each.status is Status.OPEN and each.severity.rank >= least.rank:
+            for change in each.conflict.changes:
+                for session in working.get(change, ()):
+                    yield each, change, session
 
 
 def _is_past(each: NoticeState, state: State, now: Millis) -> bool:
@@ -125,13 +141,14 @@ def _notice(
     *,
     now: Millis,
     changes: Mapping[ChangeId, Change],
+    further: Sequence[str] = (),
 ) -> Notice:
     others = [each for other in state.conflict.changes if other != change for each in working.get(other, ())]
     return Notice(
         id=notice_id(session.id, state),
         session=session.id,
         severity=state.severity,
-        text=notice_text(state, change, others, now, conflict_verb=_SHOW, changes=changes),
+        text=notice_text(state, change, others, now, conflict_verb=_SHOW, changes=changes, further=further),
         conflict=state.conflict.id,
         confidence=state.conflict.confidence,
         about=state.conflict.subjects,
@@ -193,7 +210,7 @@ def _settle(each: NoticeState, state: State, fresh: set[tuple[SessionId, Conflic
     if over is not None:
         return NoticeSettled(notice.id, Heed.HEEDED if is_delivered else Heed.MOOT, over)
     if not is_delivered and notice.conflict is not None and (notice.session, notice.conflict) in fresh:
-        return NoticeSettled(notice.id, Heed.MOOT, "it has become graver or more, and is told so")
+        return NoticeSettled(notice.id, Heed.MOOT, "it has become graver, and is told so")
     if each.heed is None and ended_at is not None:
         why = "the session was done" if is_delivered else "the session was done before it could be told"
         return NoticeSettled(notice.id, Heed.UNANSWERED, why)
