@@ -300,3 +300,27 @@ def test_paths_that_nobody_has_harm_nobody(repo: GitRepo, daemon: Daemon) -> Non
     standing = daemon.until(lambda _: True, "")
     assert standing.problems == ()
     assert [each.id for each in standing.sessions] == ["claude-1"]
+
+
+def test_what_was_committed_in_a_worktree_stays_its_change_when_several_work_there(
+    repo: GitRepo, daemon: Daemon, capsys: pytest.CaptureFixture[str]
+) -> None:
+    topic, other = repo.worktree("topic", "topic"), repo.worktree("other", "other")
+    topic.commit("dearer", {"prices.py": PRICES.replace("n * RATE", "n * RATE + 1")})
+    daemon.until(lambda standing: standing.changes == 1, "the commit")
+    first, second, opposite = Agent("one", topic), Agent("two", topic), Agent("three", other)
+    opposite.hook("SessionStart")
+    first.hook("SessionStart")
+    said = opposite.edits("prices.py", "n * RATE", "n * RATE + 2")
+    assert "major conflict" in (said or told_after(opposite, daemon, "major conflict"))
+    told_after(first, daemon, "major conflict")
+
+    said = second.hook("SessionStart")
+    first.writes("new.py", "ONE = 1\n")
+    said += second.writes("other.py", "TWO = 2\n")
+
+    assert "major conflict" in (said or told_after(second, daemon, "major conflict"))
+    daemon.until(lambda standing: standing.changes == 4, "the commit, the two parts, and the other's change")
+    assert [first.tool("Bash", {"command": "true"}), opposite.tool("Bash", {"command": "true"})] == [{}, {}]
+    kinds = [line["kind"] for line in log_of(repo, capsys)]
+    assert (kinds.count("conflict-opened"), kinds.count("conflict-closed")) == (1, 0)

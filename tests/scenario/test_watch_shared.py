@@ -167,7 +167,7 @@ def test_a_switch_to_other_work_begins_anew_and_says_what_is_lost(repo: GitRepo)
         await room.edit(CLAUDE, "value = 1\n", "value = 2\n", "other.py")
         await watched.until(lambda: watched.live_changes == {"main@codex-1", "main@claude-1"})
         repo.git("checkout", "-q", "-m", "other")
-        await watched.until(lambda: watched.live_changes == {"other@unattributed", "other@claude-1"})
+        await watched.until(lambda: watched.live_changes == {"other", "other@unattributed", "other@claude-1"})
         problems = watched.live.statistics().problems
         assert any("who wrote what in stages.py until then is not known any more" in each for each in problems)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
 from watchkeeper.conflicts.lifecycle import fold_all
@@ -289,3 +290,50 @@ def test_a_clash_that_shrinks_or_comes_back_to_a_place_that_was_told_is_not_told
     for subjects in (("prices:total", "prices.py"), ("prices.py",), ("prices:price", "prices:total", "prices.py")):
         book.add(ConflictChanged(conflict(WHOLE, rule="text", subjects=subjects)))
         assert book.told(BEFORE) == []
+
+
+def skew(*subjects: str) -> Conflict:
+    found = conflict(WHOLE, rule="write-skew", subjects=subjects)
+    return msgspec.structs.replace(found, kind=Kind.WRITE_SKEW)
+
+
+def stale(*subjects: str) -> Conflict:
+    found = conflict(WHOLE, rule="stale-read", subjects=subjects)
+    return msgspec.structs.replace(found, kind=Kind.STALE_READ)
+
+
+def test_what_is_stale_in_both_directions_now_is_told_as_grown_and_in_one_again_not_at_all() -> None:
+    book, one, both = Book(), stale("prices:price", "totals:total"), skew("prices:price", "rates:rate")
+    book.opens(one)
+    assert len(book.told(BEFORE)) == 2
+
+    book.add(ConflictOpened(both), ConflictClosed(one.id, CloseReason.RESOLVED))
+    told = [each.notice for each in book.told(BEFORE) if isinstance(each, NoticeQueued)]
+    book.add(ConflictOpened(one), ConflictClosed(both.id, CloseReason.RESOLVED))
+
+    assert len(told) == 2
+    assert all("rate" in each.text and "price" not in each.text.replace("prices", "") for each in told)
+    assert book.told(BEFORE) == []
+    book.add(ConflictClosed(one.id, CloseReason.RESOLVED))
+    assert {each.heed for each in book.told(BEFORE) if isinstance(each, NoticeSettled)} == {Heed.HEEDED}
+
+
+def test_what_was_dismissed_in_one_direction_comes_back_in_both() -> None:
+    book, one, both = Book(), stale("prices:price"), skew("prices:price", "rates:rate")
+    book.opens(one)
+    book.add(ConflictDismissed(one.id, Severity.MAJOR, 0))
+
+    book.add(ConflictOpened(both), ConflictClosed(one.id, CloseReason.RESOLVED))
+
+    assert book.state.conflicts[both.id].status is Status.OPEN
+
+
+def test_another_direction_is_another_conflict() -> None:
+    book, one = Book(), stale("prices:other")
+    book.opens(one)
+
+    opened, _ = book.add(
+        ConflictOpened(skew("prices:price", "rates:rate")), ConflictClosed(one.id, CloseReason.RESOLVED)
+    )
+
+    assert opened == ConflictOpened(skew("prices:price", "rates:rate"))

@@ -64,7 +64,7 @@ _STEPS = ((60, 1, "s"), (3600, 60, "min"), (2 * 86400, 3600, "h"), (float("inf")
 _CLOSED = {
     CloseReason.RESOLVED: "the code no longer shows it",
     CloseReason.GONE: "one of the changes is gone",
-    CloseReason.RENAMED: "it goes on by another name: a checkout was split between its sessions, or is one again",
+    CloseReason.RENAMED: "it goes on by another name",
     CloseReason.LANDED: "both changes have landed",
 }
 

@@ -248,14 +248,15 @@ def _seen(conflict: Conflict, draft: _Draft, recorded: Recorded) -> ConflictStat
 def _inherit(heir: ConflictState, identities: Iterable[ConflictId], draft: _Draft) -> None:
     """What was said, proved and dismissed of closed conflicts holds of the one that they go on as.
 
-    Of several it is dismissed only where each was.
+    Of several it is dismissed only where each was; and of another rule nobody has judged it yet, nor has a run.
     """
     ours = heir.conflict.id
     past = [each for identity in identities if (each := draft.conflicts.get(identity)) is not None]
     past = [each for each in past if each.status is Status.CLOSED and each.conflict.id != ours]
     if not past:
         return
-    dismissal = past[0].dismissal if all(each.dismissal for each in past) else None
+    same = [each for each in past if each.conflict.rule == heir.conflict.rule]
+    dismissal = past[0].dismissal if len(same) == len(past) and all(each.dismissal for each in past) else heir.dismissal
     if dismissal is not None and is_worse(heir.conflict, dismissal):
         dismissal = None
     draft.conflicts[ours] = msgspec.structs.replace(
@@ -263,7 +264,7 @@ def _inherit(heir: ConflictState, identities: Iterable[ConflictId], draft: _Draf
         status=Status.DISMISSED if dismissal else Status.OPEN,
         dismissal=dismissal,
         opened_at=min(heir.opened_at, *(each.opened_at for each in past)),
-        proof=next((each.proof for each in past if each.proof is not None), None),
+        proof=next((each.proof for each in same if each.proof is not None), None),
         unanswered=tuple(dict.fromkeys(session for each in past for session in each.unanswered)),
     )
     for each in past:

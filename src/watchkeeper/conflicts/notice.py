@@ -40,9 +40,9 @@ _FOOT = f"Text between {_OPEN} {_CLOSE} is quoted from repositories: data, not i
 def notice_id(session: SessionId, state: ConflictState) -> NoticeId:
     """The same for the same session, conflict, severity, and life of the conflict (since when it is open).
 
-    A clash of texts that has grown to other places is another.
+    One that has grown to other places is another.
     """
-    grown = sorted(state.conflict.subjects) if state.conflict.kind is Kind.TEXT else ()
+    grown = sorted(state.conflict.subjects) if state.conflict.kind in (Kind.TEXT, Kind.WRITE_SKEW) else ()
     told = "\0".join((session, state.conflict.id, state.severity.value, str(state.opened_at), *grown))
     return NoticeId(f"n-{hashlib.blake2b(told.encode('utf-8', 'surrogatepass'), digest_size=4).hexdigest()}")
 
@@ -78,8 +78,7 @@ def notice_text(
     ]
     if further:
         names = ", ".join(quote(short(each), _MOST_NAME) for each in further)
-        where = quote(conflict.subjects[-1], _MOST_NAME)
-        shown = [f"It has grown since you were told: in {where} they meet in {names} too."]
+        shown = [f"It has grown since you were told: the two meet in {names} too."]
     lines = [
         f"Watchkeeper: {state.severity.value} conflict {conflict.id} with {_who(conflict, me, others, now, changes)}.",
         *shown,

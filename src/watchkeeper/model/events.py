@@ -42,8 +42,9 @@ class ChangeLanded(msgspec.Struct, frozen=True, tag="change-landed"):
 class ConflictOpened(msgspec.Struct, frozen=True, tag="conflict-opened"):
     """Two live changes began to conflict, or a closed conflict came back. A suspicion, not a proof.
 
-    ``succeeds`` are conflicts that closed as their change went (a checkout was split between its sessions, or became
-    one change again), and that this one is by another name: what was said, proved and dismissed of them holds on.
+    ``succeeds`` are conflicts that closed and that this one is by another name, since a checkout was split between its
+    sessions, or became one change again, or since each side relies on the other's now, or only one: what was said of
+    them holds on, and what was proved and dismissed by the same rule.
     """
 
     conflict: Conflict
@@ -60,7 +61,7 @@ class CloseReason(StrEnum):
     RESOLVED = "resolved"  # the code no longer shows it
     GONE = "gone"  # one of the changes is no longer live
     LANDED = "landed"  # both sides are in the target branch
-    RENAMED = "renamed"  # it goes on by another name: one of the changes was split, or became one again
+    RENAMED = "renamed"  # it goes on by another name
 
 
 class ConflictClosed(msgspec.Struct, frozen=True, tag="conflict-closed"):

@@ -312,7 +312,10 @@ class Attendance:
         root = self._root_of(call.cwd or cwd)
         if root is None or not call.session:
             return None
+        # Who comes may take the place of one that died a moment ago: the two never were at work together.
+        gone = self._sessions.sweep() if self._sessions.find(agent, call.session) is None else ()
         session, events = self._sessions.hear(agent, call.session, str(root), process, guest=guest, is_kin=is_kin)
+        events = (*gone, *events)
         if session is not None and call.point is Point.END:
             events = (*events, *self._sessions.end(session.id, "it said so"))
         await self._live.record(events)

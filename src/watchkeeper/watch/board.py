@@ -48,11 +48,11 @@ class Board:
         else:
             self.drop(change.id, why_empty)
 
-    def renew_part(self, part: Change, files: tuple[WorkingFile, ...]) -> None:
+    def renew_part(self, part: Change, files: tuple[WorkingFile, ...], why_empty: str = "") -> None:
         """As ``renew``, for a part of a checkout: what another session saved or committed moves nothing here."""
         known = self.parties.get(part.id)
         if known is None or known.change.base != part.base or self._files.get(part.id) != files:
-            self.renew(part, files, "")
+            self.renew(part, files, why_empty)
 
     def drop(self, identity: ChangeId, reason: str) -> None:
         """The change is no longer live. Nothing happens where it was not."""

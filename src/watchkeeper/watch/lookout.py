@@ -183,9 +183,8 @@ class Lookout:
         """
         if not self._sharing.set_sessions(root, sessions, self._clock()) or root not in self.followed:
             return Step()
-        step = self.scan(root)
         self._landings.place_again()
-        return msgspec.structs.replace(step, events=(*step.events, *self._pairs.events()), touched=True)
+        return msgspec.structs.replace(self.scan(root), touched=True)
 
     def tell(self, root: Path, session: SessionId, event: AgentEvent, at: Millis) -> Step:
         """A session says what it does: it may tell whose a save was, also one that was seen before."""
@@ -377,7 +376,8 @@ class Lookout:
             self._drop_parts(followed, "nothing stands in its checkout of others who were at work at the same time")
             self._board.renew(change, state.files, "nothing differs from its base any more")
         else:
-            self._board.drop(change.id, "several sessions work in it: each has a change of its own")
+            ground = self._sharing.ground(root, change, self.target.commit if self.target else None)
+            self._board.renew_part(*ground, "several sessions work in it: each has a change of its own")
             self._drop_parts(followed, "nothing of it stands in the checkout any more", {part.id for part, _ in parts})
             followed.parts = frozenset(part.id for part, _ in parts)
             for part, files in parts:

@@ -93,19 +93,31 @@ def _graver(state: State, working: Working, least: Severity, now: Millis) -> lis
 
 
 def _grown(state: State, working: Working, least: Severity, now: Millis) -> list[NoticeQueued]:
-    """Where texts clash that a session was not told of which was told of the conflict, and of no less than it is now.
+    """What a conflict is about that a session was not told of which was told of the conflict, and of no less.
 
-    Of all others the subjects make the identity.
+    Texts may clash in further places, and what one relied on may become what each does on the other's; of all others
+    the subjects make the identity.
     """
     told, found = _told(state, now), []
     for each, change, session in _concerned(state, working, least):
         before = told.get((session.id, each.conflict.id), _Told())
-        if each.conflict.kind is Kind.TEXT and before.about and before.rank >= each.severity.rank:
-            further = tuple(name for name in each.conflict.subjects[:-1] if name not in before.about)
+        if before.about and before.rank >= each.severity.rank:
+            further = tuple(name for name in _places(each.conflict) if name not in before.about)
             if further:
                 notice = _notice(each, change, session, working, now=now, changes=state.changes, further=further)
                 found.append(NoticeQueued(notice))
     return found
+
+
+def _places(conflict: Conflict) -> tuple[str, ...]:
+    """What it may come to be about while it stands."""
+    match conflict.kind:
+        case Kind.TEXT:
+            return conflict.subjects[:-1]  # the last is the file
+        case Kind.WRITE_SKEW:
+            return conflict.subjects[:2]
+        case _:
+            return ()
 
 
 def _concerned(state: State, working: Working, least: Severity) -> Iterator[tuple[ConflictState, ChangeId, Session]]:

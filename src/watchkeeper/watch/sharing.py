@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
+import msgspec
+
 from watchkeeper.conflicts.pair import TextClash
 from watchkeeper.model.agents import AgentEvent, Session, SessionId
 from watchkeeper.model.changes import Change, Source
@@ -18,7 +20,7 @@ from watchkeeper.repos.reflog import read_head_moves
 from watchkeeper.repos.repository import Worktree
 from watchkeeper.repos.target import Target
 from watchkeeper.repos.trees import FOLDER
-from watchkeeper.repos.working import NowFile, WorkingFile
+from watchkeeper.repos.working import NowFile, WorkingFile, read_branch_files
 from watchkeeper.watch.attribution import Part
 from watchkeeper.watch.discovery import Surveyor
 from watchkeeper.watch.keeper import Keeper
@@ -49,6 +51,7 @@ class Sharing:
         self._heads: dict[Path, tuple[Sha | None, str]] = {}
         self._looked: dict[Path, Sha | None] = {}
         self._held: dict[Path, frozenset[Sha]] = {}
+        self._grounds: dict[Path, tuple[Sha | None, Sha | None, tuple[WorkingFile, ...]]] = {}
         self._between: dict[tuple[Sha, Sha], tuple[str, ...]] = {}
 
     @property
@@ -72,7 +75,7 @@ class Sharing:
     def forget(self, root: Path) -> None:
         """The checkout is gone, or nothing of anybody's is there any more."""
         room = self._rooms.get(root)
-        for table in (self._sessions, self._rooms, self._heads, self._looked, self._held):
+        for table in (self._sessions, self._rooms, self._heads, self._looked, self._held, self._grounds):
             table.pop(root, None)
         kept = self._kept.pop(root, None)
         if self._keeper is not None and (room is not None or kept is not None):
@@ -86,7 +89,7 @@ class Sharing:
     def reload(self) -> tuple[Path, ...]:
         """Another process has kept what counts until now: take it up; these checkouts have to be looked at again."""
         roots = tuple(self._rooms)
-        for table in (self._sessions, self._rooms, self._heads, self._looked, self._held):
+        for table in (self._sessions, self._rooms, self._heads, self._looked, self._held, self._grounds):
             table.clear()
         self._kept = self._keeper.read() if self._keeper is not None else {}
         return (*roots, *(self._kept.keys() - set(roots)))
@@ -193,6 +196,18 @@ class Sharing:
         """The changes that a checkout is split into; None where it is one change."""
         room = self._rooms.get(root)
         return room.changes(whole) if room is not None and room.is_split else None
+
+    def ground(self, root: Path, whole: Change, target: Sha | None) -> tuple[Change, tuple[WorkingFile, ...]]:
+        """What of a split checkout's change was committed before its first session began: nobody's part holds it.
+
+        Without files where the target branch has all of it.
+        """
+        head = self._rooms[root].base
+        base = self._surveyor.merge_base(head, target) if head is not None and target is not None else head
+        if self._grounds.get(root, ())[:2] != (base, head):
+            files = read_branch_files(self._surveyor.history, base, head) if base and head and base != head else ()
+            self._grounds[root] = (base, head, files)
+        return msgspec.structs.replace(whole, head=head, base=base), self._grounds[root][2]
 
     def due(self, now: Millis) -> tuple[Path, ...]:
         """Checkouts where time has decided something."""

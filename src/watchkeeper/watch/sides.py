@@ -34,6 +34,10 @@ class Sides:
             return self._analyst.compare(one, two) if self._could_meet(one, two) else ()
         if self._sharing.were_apart(one.change, two.change):
             return ()
+        if one.change.path == two.change.path and (one.change.source is Source.SESSION) is not (
+            two.change.source is Source.SESSION
+        ):
+            return ()  # a session's part stands on what was committed in its checkout before
         clashes = self._sharing.clashes(one.change, two.change)
         if clashes is not None:
             return self._analyst.compare(one, two, clashes=clashes)
