@@ -143,7 +143,6 @@ def _figures(crews: list[Crew], verdict: Verdict, lasted: float) -> dict[str, An
         "disturbances": dict(sorted(counts.items())),
         "notices_told": verdict.told,
         "told_again_as_proved": verdict.graver,
-        "told_of_several_at_once": verdict.of_several,
         "heeds": dict(verdict.heeds),
         "faults": {each: verdict.faults[each] for each in FAULTS} | _more_faults(crews, verdict),
         "idle": [crew.number for crew in crews if crew.is_dry],

@@ -41,7 +41,6 @@ class Verdict:
     queued_ms: list[float] = field(default_factory=list)
     told: int = 0
     graver: int = 0
-    of_several: int = 0
     forged: int = 0
     heeds: Counter[str] = field(default_factory=Counter)
 
@@ -106,9 +105,6 @@ def _judge_told(agent: Agent, plans: dict[int, Plan], story: Story, verdict: Ver
     for told in agent.told:
         verdict.told += 1
         about = {id(plans[each]): plans[each] for each in numbers_in(told.text) if each in plans}
-        if told.conflict and len(about) > 1 and _is_of_all(told, agent, list(about.values())):
-            verdict.of_several += 1
-            continue
         if len(about) != 1 or not told.conflict:
             verdict.note("wrong_party", f"{agent.name} is told of what was not planned: {told.text[:400]!r}")
             continue
@@ -123,14 +119,6 @@ def _judge_told(agent: Agent, plans: dict[int, Plan], story: Story, verdict: Ver
             verdict.note("duplicate", f"{agent.name} is told again of {_named(plan)}: {told.text[:400]!r}")
         verdict.graver += bool(before) and _is_graver(told, before[-1])
         before.append(told)
-
-
-def _is_of_all(told: Told, agent: Agent, plans: Sequence[Plan]) -> bool:
-    """Whether it is one conflict of meetings that all stand between the same: who relies on what the other changes in
-    one, and changes what he relies on in the other, has met him in a third way."""
-    found = [(plan, _find_expected(plan, agent)) for plan in plans]
-    stand = all(it and plan.made <= told.at and not (plan.over and told.at > plan.over) for plan, it in found)
-    return stand and len({frozenset(id(each) for each in it.others) for _, it in found if it}) == 1
 
 
 def _is_graver(told: Told, before: Told) -> bool:

@@ -6,29 +6,41 @@ from collections.abc import Sequence
 
 from watchkeeper.conflicts.pair import Pair, make_conflict, short
 from watchkeeper.model.conflicts import Conflict, Kind, Severity
+from watchkeeper.model.ids import ConflictId
 
 RULE = "write-skew"
 
 
 def join_write_skew(pair: Pair, found: Sequence[Conflict]) -> Sequence[Conflict]:
-    """Replaces the loudest stale read of each direction by one conflict, one step louder than the quieter of the two.
+    """Replaces two stale reads of opposite directions by one conflict, a step louder than the quieter of the two.
 
-    Only edges at ``minor`` and ``major`` count: two weak guesses do not make a strong one, and what breaks for certain
-    is told by itself.
+    The two have to meet in a symbol or in a class: what one change does here and the other somewhere else is two
+    matters, each to be looked at by itself. Only ``minor`` and ``major`` count: two weak guesses do not make a strong
+    one, and what breaks for certain is told by itself.
     """
-    writers = {party.id for party in (pair.first, pair.second)}
-    loudest: dict[str, Conflict] = {}
-    for conflict in found:
-        writer = conflict.evidence[0].change
-        if Severity.MINOR.rank <= conflict.severity.rank < Severity.BLOCKING.rank:
-            known = loudest.get(writer)
-            if known is None or conflict.severity.rank > known.severity.rank:
-                loudest[writer] = conflict
-    if loudest.keys() != writers:
-        return found
-    one, two = (loudest[party.id] for party in (pair.first, pair.second))
-    joined = _join(pair, one, two)
-    return [joined, *(conflict for conflict in found if conflict is not one and conflict is not two)]
+    heard = [each for each in found if Severity.MINOR.rank <= each.severity.rank < Severity.BLOCKING.rank]
+    ranked = sorted(heard, key=lambda each: (-each.severity.rank, each.id))
+    ones = [each for each in ranked if each.evidence[0].change == pair.first.id]
+    twos = [each for each in ranked if each.evidence[0].change == pair.second.id]
+    joined: list[Conflict] = []
+    taken: set[ConflictId] = set()
+    for one in ones:
+        two = next((each for each in twos if each.id not in taken and _anchors(one) & _anchors(each)), None)
+        if two is not None:
+            joined.append(_join(pair, one, two))
+            taken |= {one.id, two.id}
+    return [*joined, *(conflict for conflict in found if conflict.id not in taken)]
+
+
+def _anchors(conflict: Conflict) -> frozenset[str]:
+    """The symbols it is about; of a member the class that it goes with."""
+    return frozenset(_owner(each) for each in conflict.subjects)
+
+
+def _owner(name: str) -> str:
+    module, _, symbol = name.rpartition(":")
+    owner = symbol.rpartition(".")[0]
+    return f"{module}:{owner}" if owner else name
 
 
 def _join(pair: Pair, one: Conflict, two: Conflict) -> Conflict:
