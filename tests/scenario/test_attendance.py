@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from daemons import Daemon, daemon_of
 from gitrepo import GitRepo
 from hookagent import Agent, log_of, rebased, told_after
+from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.main import run
 from watchkeeper.record.messages import encode_message
 from watchkeeper.watch.attendance import Told
@@ -54,6 +56,32 @@ def test_who_edits_what_another_holds_is_kept_off_and_told_and_may_when_it_is_fr
 
     lease(repo, "price", "--release")
     daemon.until(lambda _: agent.wants_to_edit("prices.py", "n * RATE", "RATE * n") == "", "it is free again")
+
+
+def test_of_two_who_want_the_same_one_gets_it_and_nobody_takes_it_by_mistake(
+    repo: GitRepo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lease(repo, "price", "--to", "goose-1")
+    lease(repo, "price", "--to", "goose-1", "--minutes", "60")
+    capsys.readouterr()
+
+    assert run(["lease", "price", "--to", "codex-1", "--repo", str(repo.path)]) == Exit.USAGE
+    said = capsys.readouterr()
+    assert "price is held by goose-1 until" in said.err
+    assert "watchkeeper lease price --force" in said.err
+    lease(repo, "price", "--to", "codex-1", "--force")
+    assert "held by codex-1" in capsys.readouterr().out
+
+
+def test_who_takes_a_lease_at_the_same_moment_as_others_knows_whether_he_has_it(repo: GitRepo) -> None:
+    program = str(Path(sys.executable).with_name("watchkeeper"))
+    takers = [
+        subprocess.Popen([program, "lease", "price", "--to", f"a-{each}", "--repo", str(repo.path)])
+        for each in range(6)
+    ]
+    codes = [each.wait() for each in takers]
+
+    assert sorted(codes) == [Exit.NOTHING, *[Exit.USAGE] * 5]
 
 
 def test_the_holder_itself_may(repo: GitRepo, daemon: Daemon) -> None:

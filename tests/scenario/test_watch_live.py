@@ -264,6 +264,21 @@ def test_a_landed_change_conflicts_with_a_live_one_that_lacks_it(repo: GitRepo) 
     watch(repo.path, act)
 
 
+def test_what_the_target_checkout_is_forwarded_to_has_landed_and_is_at_no_moment_a_change_of_its_own(
+    repo: GitRepo,
+) -> None:
+    a, b = repo.worktree("a", "a"), repo.worktree("b", "b")
+    a.write("stages.py", EARLY)
+    b.write("stages.py", LATE)
+    b.git("commit", "-q", "-a", "-m", "replicate", env=_now())
+
+    async def act(watched: Watched) -> None:
+        repo.git("merge", "-q", "--ff-only", "b")
+        await watched.until(lambda: any(each.conflict.rule == "landed" for each in watched.conflicts))
+
+    assert not watch(repo.path, act).has_appeared("main")
+
+
 def test_a_branch_built_on_another_does_not_conflict_with_it(repo: GitRepo) -> None:
     a = repo.worktree("a", "a")
     a.commit("early", {"stages.py": EARLY})

@@ -123,7 +123,7 @@ def test_what_no_suspicion_named_becomes_a_blocking_conflict_of_the_pair() -> No
     assert made.rule == "emergent-mypy"
     assert made.changes == (A, B)
     assert made.summary == f"agent-a and agent-b together: {ELSEWHERE.message}"
-    assert made.evidence[0].path == "titles.py"
+    assert (made.evidence[0].path, made.evidence[0].change) == ("titles.py", ""), "neither side has it alone"
 
 
 def test_what_a_suspicion_named_already_is_not_told_twice() -> None:

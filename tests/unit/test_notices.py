@@ -281,6 +281,17 @@ def test_of_a_version_that_is_past_it_says_the_contracts_by_whom_and_how_long_ag
     assert "Changed by «f anew (#12)» by «Ada», landed 3 h ago." in text
     assert "«f(a)» -> «f(a, b)»" in text
     assert "Changed by" not in outdated_text(seen, None, None, Millis(1))
+    unsure = msgspec.structs.replace(seen, how=How.UNKNOWN)
+    assert "is not what it was 3 h ago, if you have seen it." in outdated_text(unsure, "", None, Millis(3 * 3_600_000))
+
+
+def test_of_what_only_the_merge_shows_it_is_neither_sides_line() -> None:
+    value = conflict(kind=Kind.EMERGENT)
+    shown = msgspec.structs.replace(value.evidence[0], change=ChangeId(""), text="merged = 1")
+    text = text_of(opened(msgspec.structs.replace(value, evidence=(shown,))))
+    assert "- merged: «engine/stages.py:41» «merged = 1»" in text
+    assert "yours:" not in text
+    assert "theirs:" not in text
 
 
 @given(st.text(), st.text(), st.sampled_from(Kind))

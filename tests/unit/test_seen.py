@@ -56,6 +56,17 @@ def test_what_is_only_inferred_does_not_take_the_place_of_what_was_read() -> Non
     assert [each.digest for each in beliefs.seen(ONE)] == ["old"]
 
 
+def test_of_what_it_may_have_seen_it_is_unsure_until_it_is_known() -> None:
+    beliefs = Beliefs()
+    beliefs.read(ONE, {PRICE: OLD}, How.UNKNOWN, Millis(1))
+    assert beliefs.unseen(ONE, [PRICE, TOTAL]) == (TOTAL,), "its version is kept as it was"
+    assert beliefs.unsure(ONE, [PRICE, TOTAL]) == (PRICE, TOTAL)
+
+    beliefs.read(ONE, {PRICE: NEW}, How.INFERRED, Millis(2))
+
+    assert beliefs.unsure(ONE, [PRICE, TOTAL]) == (TOTAL,)
+
+
 def test_what_was_seen_anew_is_given_by_file_once() -> None:
     beliefs = Beliefs()
     beliefs.read(ONE, {PRICE: OLD, TOTAL: OLD}, How.DECLARED, Millis(1))

@@ -17,7 +17,7 @@ from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option, severity_option
 from watchkeeper.cli.output import find_terminal, printable, say, show, show_document
 from watchkeeper.cli.verb import verb
-from watchkeeper.cli.wording import conflict_lines, evidence_lines, not_counted_line
+from watchkeeper.cli.wording import conflict_lines, evidence_of_sides, not_counted_line
 from watchkeeper.model.conflicts import Conflict
 
 if TYPE_CHECKING:
@@ -88,10 +88,6 @@ def _show(report: CheckReport, shown: Sequence[Conflict]) -> None:
 
 def _sides(conflict: Conflict) -> list[str]:
     lines = []
-    for change in conflict.changes:
-        lines += [f"            {printable(change)}", *(f"            {line}" for line in _evidence(conflict, change))]
+    for side, shown in evidence_of_sides(conflict):
+        lines += [f"            {side}", *(f"            {line}" for line in shown[:_MOST_LINES])]
     return [*lines, f"            why: {printable(conflict.why)}"]
-
-
-def _evidence(conflict: Conflict, change: str) -> list[str]:
-    return evidence_lines(conflict.evidence, change)[:_MOST_LINES]

@@ -19,7 +19,7 @@ from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_lines_option
 from watchkeeper.cli.output import Terminal, find_terminal, printable, show, show_document
 from watchkeeper.cli.verb import verb
-from watchkeeper.cli.wording import conflict_lines, evidence_lines
+from watchkeeper.cli.wording import conflict_lines, evidence_of_sides
 from watchkeeper.conflicts.standing import severity_after
 from watchkeeper.model.conflicts import Conflict
 from watchkeeper.model.errors import WatchkeeperError
@@ -111,11 +111,8 @@ def _opening(folder: Path, editors: list[str]) -> list[str]:
 def _in_full(conflict: Conflict, proof: Proof | None, terminal: Terminal) -> list[str]:
     severity = severity_after(conflict.severity, proof.outcome if proof else None)
     lines = conflict_lines(conflict, terminal, proof=proof, severity=severity)
-    for change in conflict.changes:
-        lines += [
-            f"            {printable(change)}",
-            *(f"          {x}" for x in evidence_lines(conflict.evidence, change)),
-        ]
+    for side, shown in evidence_of_sides(conflict):
+        lines += [f"            {side}", *(f"          {line}" for line in shown)]
     return [*lines, f"            why: {printable(conflict.why)}"]
 
 

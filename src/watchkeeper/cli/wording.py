@@ -179,8 +179,8 @@ def conflict_page(state: ConflictState, history: Iterable[Recorded], now: Millis
         _field("why", printable(conflict.why)),
         *([_field("agents", unanswered_line(state.unanswered))] if state.unanswered else []),
     ]
-    for change in conflict.changes:
-        lines += ["", terminal.paint("bold", printable(change)), *evidence_lines(conflict.evidence, change)]
+    for side, shown in evidence_of_sides(conflict):
+        lines += ["", terminal.paint("bold", side), *shown]
     lines += ["", terminal.paint("bold", "history")]
     return lines + [f"  {event_line(recorded, now, terminal)}" for recorded in history]
 
@@ -199,11 +199,16 @@ def _proof_fields(state: ConflictState, terminal: Terminal) -> list[str]:
     return lines
 
 
-def evidence_lines(evidence: Iterable[Evidence], change: str) -> list[str]:
-    """The lines of one side, each with its place."""
+def evidence_of_sides(conflict: Conflict) -> list[tuple[str, list[str]]]:
+    """Each side by its name with the lines that show the conflict; what only the merge shows, under that."""
+    sides = [(printable(each), _evidence_lines(conflict.evidence, each)) for each in conflict.changes]
+    if any(not each.change for each in conflict.evidence):
+        sides = [side for side in sides if side[1]] + [("the merge", _evidence_lines(conflict.evidence, ""))]
+    return [(side, lines or ["  (no line of this side shows it)"]) for side, lines in sides]
+
+
+def _evidence_lines(evidence: Iterable[Evidence], change: str) -> list[str]:
     found = [each for each in evidence if each.change == change]
-    if not found:
-        return ["  (no line of this side shows it)"]
     lines = []
     for each in found:
         note = f"  ({printable(each.note)})" if each.note else ""

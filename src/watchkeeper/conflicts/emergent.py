@@ -12,7 +12,7 @@ from watchkeeper.model.changes import Change
 from watchkeeper.model.conflicts import Conflict, Evidence, Kind, Severity
 from watchkeeper.model.findings import Finding
 from watchkeeper.model.footprint import Confidence
-from watchkeeper.model.ids import ConflictId
+from watchkeeper.model.ids import ChangeId, ConflictId
 from watchkeeper.model.probing import Outcome, Proof
 
 _WORD = re.compile(r"[A-Za-z_$][\w$]*")
@@ -76,7 +76,7 @@ def _emergent(finding: Finding, changes: Sequence[Change]) -> Conflict:
     labels = " and ".join(change.label for change in sorted(changes, key=lambda change: change.id))
     rule = f"emergent-{finding.check}"
     fingerprint = fingerprint_of(rule, names, finding.key)
-    shown = Evidence(names[0], finding.path, finding.line, finding.text, f"in the merge, by {finding.check}")
+    shown = Evidence(ChangeId(""), finding.path, finding.line, finding.text, f"in the merge, by {finding.check}")
     return Conflict(
         id=ConflictId(f"c-{fingerprint[:8]}"),
         kind=Kind.EMERGENT,

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from watchkeeper.conflicts.pair import short
 from watchkeeper.conflicts.rules.landed import RULE as LANDED
 from watchkeeper.conflicts.standing import ConflictState
-from watchkeeper.model.agents import NoticeId, Seen, Session, SessionId
+from watchkeeper.model.agents import How, NoticeId, Seen, Session, SessionId
 from watchkeeper.model.changes import Change
 from watchkeeper.model.conflicts import Conflict, Evidence, Kind
 from watchkeeper.model.ids import ChangeId, Millis, SymbolKey
@@ -75,6 +75,7 @@ def notice_text(
         f"{what} {quote(conflict.summary, _MOST_SUMMARY)}",
         *[_evidence(each, "yours") for each in _first(conflict.evidence, me, mine=True)],
         *[_evidence(each, "theirs") for each in _first(conflict.evidence, me, mine=False)],
+        *[_evidence(each, "merged") for each in _first(conflict.evidence, ChangeId(""), mine=True)],
     ]
     if further:
         names = ", ".join(quote(short(each), _MOST_NAME) for each in further)
@@ -101,12 +102,19 @@ def outdated_text(seen: Seen, now_contract: str | None, by: Change | None, at: M
     """
     where = quote(f"{seen.symbol.path}: {seen.symbol.qualname}", _MOST_SUMMARY)
     lines = [
-        f"Watchkeeper: {where}, which your work relies on, is not what you saw {_ago(seen.at, at)} ago.",
+        f"Watchkeeper: {where}, which your work relies on, {_not_as_before(seen, at)}.",
         *([f"Changed by {_change(by, at)}."] if by is not None else []),
         _became(seen.contract, now_contract),
         "Next: read it again, and check that your code still holds.",
     ]
     return f"{_cut(lines, MOST_WORDS - len(_FOOT.split()))}\n{_FOOT}"
+
+
+def _not_as_before(seen: Seen, at: Millis) -> str:
+    ago = _ago(seen.at, at)
+    if seen.how is How.UNKNOWN:
+        return f"is not what it was {ago} ago, if you have seen it"
+    return f"is not what you saw {ago} ago"
 
 
 def returned_id(session: SessionId, entry: EntryId) -> NoticeId:
@@ -186,7 +194,7 @@ def _since(session: Session, now: Millis) -> str:
 
 
 def _first(evidence: Sequence[Evidence], me: ChangeId, *, mine: bool) -> Sequence[Evidence]:
-    return [each for each in evidence if (each.change == me) is mine][:1]
+    return [each for each in evidence if (each.change == me) is mine and (each.change or not me)][:1]
 
 
 def _evidence(evidence: Evidence, whose: str) -> str:

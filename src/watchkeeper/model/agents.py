@@ -95,7 +95,7 @@ class How(StrEnum):
 
     DECLARED = "declared"  # its agent told that it read these lines
     INFERRED = "inferred"  # its code relies on it, or a command named the file
-    UNKNOWN = "unknown"  # a command may have read it
+    UNKNOWN = "unknown"  # it may have: the change that it works on relies on it, and did before
 
 
 class Seen(msgspec.Struct, frozen=True):

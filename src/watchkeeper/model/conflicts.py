@@ -42,7 +42,10 @@ class Kind(StrEnum):
 
 
 class Evidence(msgspec.Struct, frozen=True):
-    """One line of one side that shows the conflict: ``path`` and 1-based ``line`` in that change's text."""
+    """One line of one side that shows the conflict: ``path`` and 1-based ``line`` in that change's text.
+
+    ``change`` is ``""`` where it is a line of the merge of all sides.
+    """
 
     change: ChangeId
     path: str

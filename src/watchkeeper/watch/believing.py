@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
@@ -57,22 +57,26 @@ class Believing:
 
     async def infer(self, session: Session, party: Party, paths: AbstractSet[str]) -> None:
         """The session has just written these files: it knows what it wrote, and, as it is now, what that relies on
-        and it never told to have read."""
+        and it never told to have read. Whether it has seen what the rest of its change relies on is unknown."""
         own = {SymbolKey(write.path, write.key.qualname) for write in party.footprint.writes if write.path in paths}
         if own:
             now = await self._live.ask(lambda lookout: versions_of(Path(session.path), own, lookout.read))
             self._beliefs.wrote(session.id, now, self._clock())
-        unseen = self._beliefs.unseen(session.id, _relied_on(party))
-        if unseen:
-            root = Path(session.path)
-            now = await self._live.ask(lambda lookout: versions_of(root, unseen, lookout.read))
-            self._beliefs.read(session.id, now, How.INFERRED, self._clock())
-            await self._keep()
+        relied_on, root = _relied_on(party), Path(session.path)
+        written = {read.target for read in party.footprint.reads if read.path in paths}
+        for how, unseen in (
+            (How.INFERRED, self._beliefs.unsure(session.id, [each for each in relied_on if each in written])),
+            (How.UNKNOWN, self._beliefs.unseen(session.id, [each for each in relied_on if each not in written])),
+        ):
+            if unseen:
+                now = await self._versions(root, unseen)
+                self._beliefs.read(session.id, now, how, self._clock())
+        await self._keep()
 
     async def check(self, session: Session, party: Party) -> tuple[Event, ...]:
         """The ground under the session's work has moved: what it believes of what it relies on is compared with it."""
         relies_on, root = _relied_on(party), Path(session.path)
-        now = await self._live.ask(lambda lookout: versions_of(root, relies_on, lookout.read))
+        now = await self._versions(root, relies_on)
         outdated = self._beliefs.outdated(session.id, relies_on, now.get)
         parties = await self._live.ask(lambda lookout: lookout.parties) if outdated else ()
         notices = [self._notice(session, each, parties) for each in outdated]
@@ -91,6 +95,9 @@ class Believing:
         fresh, pages = self._beliefs.take_fresh(), self._pages
         if fresh and pages is not None:
             await self._live.ask(lambda _: pages.keep(fresh))
+
+    async def _versions(self, root: Path, symbols: Collection[SymbolKey]) -> Mapping[SymbolKey, Version]:
+        return await self._live.ask(lambda lookout: versions_of(root, symbols, lookout.read))
 
     async def _read(self, root: Path, path: str, lines: Span | None) -> Mapping[SymbolKey, Version]:
         return await self._live.ask(lambda lookout: symbols_at(root, path, lines, lookout.read))

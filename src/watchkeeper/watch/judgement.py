@@ -38,5 +38,9 @@ def kept_open(
         if state.status is not Status.CLOSED
         and state.conflict.id not in seen
         and state.conflict.rule not in _OF_TEXT
-        and any(each.path in unread.get(each.change, ()) for each in state.conflict.evidence)
+        and any(
+            each.path in unread.get(change, ())
+            for each in state.conflict.evidence
+            for change in ([each.change] if each.change else state.conflict.changes)
+        )
     )

@@ -170,6 +170,9 @@ class Lookout:
         worktree = self._surveyor.find_worktree(followed.found) if followed is not None else None
         if followed is None or worktree is None or worktree.branch != followed.worktree.branch:
             return Step(needs_survey=True)
+        if worktree.head != followed.found.change.head and self._is_of_target(worktree):
+            # What it has now has landed: looked at by itself it would be a change of its own for a moment.
+            return msgspec.structs.replace(self.survey((root,)), touched=True)
         before = followed.found.change.head, followed.files
         if not self._scan(followed, worktree):
             return Step(needs_scan=True)
@@ -268,6 +271,9 @@ class Lookout:
         self._suspects.close()
         for followed in self.followed.values():
             followed.checkout.close()
+
+    def _is_of_target(self, worktree: Worktree) -> bool:
+        return self.target is not None and bool(worktree.branch) and self.target.ref.endswith(f"/{worktree.branch}")
 
     def _done(self, *, touched: bool = False) -> Step:
         """All that follows from what was looked at, and what could not be because git was at work."""

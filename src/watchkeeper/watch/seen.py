@@ -79,6 +79,13 @@ class Beliefs:
         known = self._seen.get(session, {})
         return tuple(symbol for symbol in dict.fromkeys(symbols) if symbol not in known)
 
+    def unsure(self, session: SessionId, symbols: Iterable[SymbolKey]) -> tuple[SymbolKey, ...]:
+        """Those of which it is not known whether the session has seen them."""
+        known = self._seen.get(session, {})
+        return tuple(
+            symbol for symbol in dict.fromkeys(symbols) if symbol not in known or known[symbol].how is How.UNKNOWN
+        )
+
     def forget(self, session: SessionId) -> None:
         """Nothing is kept of it any more."""
         self._fresh |= {(session, symbol.path) for symbol in self._seen.pop(session, {})}
