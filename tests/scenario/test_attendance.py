@@ -309,6 +309,26 @@ def test_what_a_session_leaves_unanswered_is_shown_to_the_person(
     daemon.until(lambda standing: standing.unanswered == (), "it is over")
 
 
+def test_what_a_session_mends_in_its_last_moment_it_heeded(
+    repo: GitRepo, daemon: Daemon, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree, other = repo.worktree("one", "one"), repo.worktree("two", "two")
+    agent = Agent("one", tree)
+    daemon.until(lambda standing: standing.worktrees == 3, "the worktrees")
+    other.write("prices.py", PRICES.replace("n * RATE", "n * RATE + 2"))
+    daemon.until(lambda standing: standing.changes == 1, "the other's change")
+    said = agent.edits("prices.py", "n * RATE", "n * RATE + 1")
+    assert "major conflict" in (said or told_after(agent, daemon, "major conflict"))
+
+    tree.git("checkout", "-q", "prices.py")
+    agent.hook("SessionEnd")
+
+    daemon.until(lambda standing: standing.changes == 1, "it has taken its change back")
+    capsys.readouterr()
+    settled = [line["event"]["heed"] for line in log_of(repo, capsys) if line["kind"] == "notice-settled"]
+    assert settled == ["heeded"]
+
+
 HOSTILE = (
     "\0", "a\0b", "/" * 5_000, "x" * 100_000, "../" * 200 + "etc/passwd", "/proc/self/mem", "\ud800", "\n\x1b[2J",
     ".git/config", "loop", "", "~", "//", "C:\\\\x",

@@ -21,10 +21,11 @@ from watchkeeper.model.agents import Act, AgentEvent, Channel, Heed, NoticeId, S
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.errors import WatchkeeperError
-from watchkeeper.model.events import ChangeMoved, NoticeDelivered, NoticeSettled, WatchStopped
+from watchkeeper.model.events import ChangeMoved, Event, NoticeDelivered, NoticeSettled, WatchStopped
 from watchkeeper.model.ids import ChangeId, Millis
 from watchkeeper.record.messages import decode_message, encode_message
 from watchkeeper.watch.believing import Believing
+from watchkeeper.watch.ending import record_ends
 from watchkeeper.watch.engine import LiveWatch
 from watchkeeper.watch.following import Following
 from watchkeeper.watch.gatekeeping import Gatekeeper
@@ -128,7 +129,7 @@ class Attendance:
 
     async def _go_round(self) -> None:
         try:
-            await self._live.record(self._sessions.sweep())
+            await record_ends(self._live, self._state(), self._sessions.sweep())
             await self._seat()
             moved, self._moved = self._moved, set()
             await self._following.go_on(moved)
@@ -315,11 +316,13 @@ class Attendance:
         # Who comes may take the place of one that died a moment ago: the two never were at work together.
         gone = self._sessions.sweep() if self._sessions.find(agent, call.session) is None else ()
         session, events = self._sessions.hear(agent, call.session, str(root), process, guest=guest, is_kin=is_kin)
-        events = (*gone, *events)
-        if session is not None and call.point is Point.END:
-            events = (*events, *self._sessions.end(session.id, "it said so"))
+        await record_ends(self._live, self._state(), gone)
         await self._live.record(events)
-        if events:
+        ended: tuple[Event, ...] = ()
+        if session is not None and call.point is Point.END:
+            ended = self._sessions.end(session.id, "it said so")
+            await record_ends(self._live, self._state(), ended)
+        if gone or events or ended:
             await self._seat()
         return session
 

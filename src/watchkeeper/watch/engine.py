@@ -146,6 +146,15 @@ class LiveWatch:
 
         return asyncio.ensure_future(look())
 
+    async def catch_up(self, root: Path, within_s: float) -> None:
+        """Look at all that stands in a worktree by now, of which no event may have told yet; later where that takes
+        longer than ``within_s``."""
+
+        async def look() -> None:
+            await self._steps.do(lambda: self._lookout.scan(root), root=root)
+
+        await asyncio.wait({asyncio.ensure_future(look())}, timeout=within_s)
+
     @property
     def has_picture(self) -> bool:
         """The first look is done."""
