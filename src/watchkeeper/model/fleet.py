@@ -72,7 +72,7 @@ class Spend(msgspec.Struct, frozen=True):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """A document that was given as input: its kind (``issue``, ``role``, ``guide``, ``tests``), its name, what it said."""
+    """An input: its kind (``issue``, ``role``, ``guide``; ``tests``: the command that runs them), its name, its text."""
 
     kind: str
     name: str

@@ -61,10 +61,10 @@ class IssueStanding(msgspec.Struct, frozen=True):
 class EngagementStanding(msgspec.Struct, frozen=True):
     """An engagement as it is now. ``since`` is when it came into its stage; ``snapshot`` the newest that is pinned.
 
-    ``session`` is its agent's newest one, ``notice`` what its agent was told last beyond the seal. ``spoken`` counts how
-    often the agent was spoken to since it was started last, ``nudges`` pushes of any kind; ``restarts`` and
-    ``takeovers`` count for good, ``repairs`` how often its tests sent it back to work, ``returns`` how often the queue
-    did.
+    ``session`` is its agent's newest one, ``notice`` what its agent was told last beyond the seal. ``spoken`` counts
+    how often the agent was spoken to since it was started last, ``nudges`` pushes of any kind; ``restarts`` and
+    ``takeovers`` count for good, ``repairs`` how often its tests sent it back to work, ``returns`` how often the
+    queue did.
     """
 
     engagement: Engagement
@@ -196,7 +196,7 @@ def _engagement_after(
                 by=event.by,
                 session=event.session or before.session,
                 notice=event.notice or before.notice,
-                repairs=before.repairs + _moves(before, event, Stage.CHECKING),
+                repairs=before.repairs + (_moves(before, event, Stage.CHECKING) if event.notice else 0),
                 returns=before.returns + _moves(before, event, Stage.DONE),
             )
         case EngagementSnapped():

@@ -34,7 +34,8 @@ _TIMEOUT_S = 900.0
 class WorkSnapshot(msgspec.Struct, frozen=True):
     """A worktree as it was: ``commit`` holds ``tree`` on top of ``head``; ``name`` is the pin.
 
-    ``files`` counts those that differ from the base (0: there is no work). ``left_out`` says what is not in it, and why.
+    ``files`` counts those that differ from the base (0: there is no work). ``left_out`` says what is not in it, and
+    why.
     """
 
     commit: Sha
@@ -49,10 +50,15 @@ class Snapshots:
     """The snapshots of worktrees. ``most_file``, ``most_all``: bytes that are taken in."""
 
     def __init__(self, trees: HubWorktrees, *, most_file: int = MOST_FILE, most_all: int = MOST_ALL) -> None:
-        self._trees = trees
-        self._hub = trees.hub
+        self.trees = trees
+        self.hub = trees.hub
         self._most_file = most_file
         self._most_all = most_all
+
+    @property
+    def folder(self) -> Path:
+        """Where the worktrees are."""
+        return self.trees.folder
 
     def take(self, tree: HubWorktree, standing: Standing, at_s: int) -> WorkSnapshot | None:
         """Pin it as it is now, under a new number where it differs from the newest one. None: there is nothing to pin.
@@ -65,19 +71,19 @@ class Snapshots:
         written, left_out = self._write(tree, head)
         if self._is_emptied(head, written):
             return None
-        pins = snapshot_pins(self._hub, tree.name)
+        pins = snapshot_pins(self.hub, tree.name)
         files = sum(1 for _, _ in zip(range(_MOST_COUNTED), self._differing(tree.base, written), strict=False))
         newest = pins[max(pins)] if pins else None
         if newest is not None and self._holds(newest, written, head):
             return WorkSnapshot(newest, written, head, _pin(tree.name, max(pins)), files, left_out)
-        commit = self._hub.commit(written, [head], f"snapshot of {tree.name}", at_s)
+        commit = self.hub.commit(written, [head], f"snapshot of {tree.name}", at_s)
         name = _pin(tree.name, max(pins, default=0) + 1)
-        self._hub.pin(name, commit)
+        self.hub.pin(name, commit)
         return WorkSnapshot(commit, written, head, name, files, left_out)
 
     def newest(self, tree: HubWorktree) -> Sha | None:
         """The last one that is pinned."""
-        pins = snapshot_pins(self._hub, tree.name)
+        pins = snapshot_pins(self.hub, tree.name)
         return pins[max(pins)] if pins else None
 
     def commit(self, tree: HubWorktree, snapshot: WorkSnapshot, author: str, message: str, at_s: int) -> Sha:
@@ -87,24 +93,24 @@ class Snapshots:
         Raises: GitError.
         """
         commit = snapshot.head
-        if self._hub.objects.tree_of(snapshot.head) != snapshot.tree:
+        if self.hub.objects.tree_of(snapshot.head) != snapshot.tree:
             headers = [
                 f"tree {snapshot.tree}", f"parent {snapshot.head}", f"author {_who(author)} {at_s} +0000",
                 f"committer {IDENTITY} {at_s} +0000",
             ]  # fmt: skip
             content = encode_path("\n".join([*headers, "", message])).replace(b"\0", b"")
-            commit = self._hub.write_commit(content)
-        self._hub.pin(f"engagements/{tree.name}/head", commit)
-        self._trees.settle(tree, commit)
+            commit = self.hub.write_commit(content)
+        self.hub.pin(f"engagements/{tree.name}/head", commit)
+        self.trees.settle(tree, commit)
         return commit
 
     def _write(self, tree: HubWorktree, head: Sha) -> tuple[Sha, tuple[str, ...]]:
         """The tree of everything that is there and not ignored, and what had to be left out."""
-        index = self._trees.index(tree)
-        config = {**UNTRUSTED, **neutral_filters(self._hub), "core.excludesFile": str(self._trees.excludes or os.devnull)}
+        index = self.trees.index(tree)
+        config = {**UNTRUSTED, **neutral_filters(self.hub), "core.excludesFile": str(self.trees.excludes or os.devnull)}
 
         def git(*args: str, stdin: bytes = b"") -> GitResult:
-            options = (f"--git-dir={self._hub.folder}", f"--work-tree={tree.path}")
+            options = (f"--git-dir={self.hub.folder}", f"--work-tree={tree.path}")
             return run_git(
                 tree.path, *options, *args, config=config, isolated=True, stdin=stdin, timeout_s=_TIMEOUT_S,
                 special=Special(variables={"GIT_INDEX_FILE": str(index)}),
@@ -157,15 +163,15 @@ class Snapshots:
         return "" if os.access(place, os.R_OK) else "may not be read"
 
     def _differing(self, base: Sha, tree: Sha) -> Iterable[tuple[str, object]]:
-        return tree_difference(self._hub.objects, self._hub.objects.tree_of(base), tree)
+        return tree_difference(self.hub.objects, self.hub.objects.tree_of(base), tree)
 
     def _is_emptied(self, head: Sha, written: Sha) -> bool:
         """All files are gone, where there were some: no work does that."""
-        objects = self._hub.objects
+        objects = self.hub.objects
         return not objects.tree_entries(written) and bool(objects.tree_entries(objects.tree_of(head)))
 
     def _holds(self, commit: Sha, tree: Sha, head: Sha) -> bool:
-        content = self._hub.objects.read(commit) or b""
+        content = self.hub.objects.read(commit) or b""
         return content.startswith(f"tree {tree}\nparent {head}\n".encode())
 
 
