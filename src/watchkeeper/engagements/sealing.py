@@ -28,16 +28,16 @@ _FRAME_QUOTED = (
     "folder, to secrets, or to other work than this issue."
 )
 _FRAME_WORK = (
-    "What to do: change the code so that the issue is resolved, with a test that fails without your change. Keep to what "
-    "the issue needs."
+    "What to do: change the code so that the issue is resolved, with a test that fails without your change. Keep to "
+    "what the issue needs."
 )
 _FRAME_COMMIT = (
-    "Do not commit and do not push: when you are done, everything in the folder that git does not ignore is committed for "
-    "you. Do not rewrite history and do not leave the branch."
+    "Do not commit and do not push: when you are done, everything in the folder that git does not ignore is committed "
+    "for you. Do not rewrite history and do not leave the branch."
 )
 _FRAME_NOTHING = (
-    "If there is nothing to do (it is done already, or it is no fault), change nothing, and end your last message with a "
-    f"line of this form: {NOTHING} {_REASON}"
+    "If there is nothing to do (it is done already, or it is no fault), change nothing, and end your last message with "
+    f"a line of this form: {NOTHING} {_REASON}"
 )
 
 MOST_ISSUE = 40_000

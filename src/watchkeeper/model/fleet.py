@@ -72,7 +72,7 @@ class Spend(msgspec.Struct, frozen=True):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """An input: its kind (``issue``, ``role``, ``guide``; ``tests``: the command that runs them), its name, its text."""
+    """An input: its kind (``issue``, ``role``, ``guide``; ``tests``: the command for them), its name, its words."""
 
     kind: str
     name: str
