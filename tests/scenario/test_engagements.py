@@ -180,7 +180,12 @@ def test_what_an_agent_leaves_running_is_ended_when_it_is_done(scene: Scene) -> 
 def test_an_agent_that_deletes_its_worktree_gets_its_work_back_once(scene: Scene) -> None:
     plan(
         scene,
-        [["write", "kept.py", "kept = 1\n"], ["spin", 0.3], ["wait", f"{scene.plan}.go"], ["delete", str(scene.worktree)]],
+        [
+            ["write", "kept.py", "kept = 1\n"],
+            ["spin", 0.3],
+            ["wait", f"{scene.plan}.go"],
+            ["delete", str(scene.worktree)],
+        ],
         [FIX],
     )
     Path(f"{scene.plan}.go").touch()
@@ -217,7 +222,10 @@ def test_an_agent_that_rewrites_history_has_failed_with_its_work_pinned(scene: S
 
 
 def test_work_that_an_agent_committed_on_a_branch_of_its_own_is_taken(scene: Scene) -> None:
-    plan(scene, [FIX, ["git", "checkout", "-qb", "mine"], ["git", "commit", "-qam", "mine"], ["write", "b.py", "b = 1\n"]])
+    plan(
+        scene,
+        [FIX, ["git", "checkout", "-qb", "mine"], ["git", "commit", "-qam", "mine"], ["write", "b.py", "b = 1\n"]],
+    )
 
     done = scene.drive()
 

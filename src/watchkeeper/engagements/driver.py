@@ -256,6 +256,8 @@ class Driver:
         session = Session(
             run, self._workplace.path, fence, self._meter, self._parts.clock, self._wake.set, self._parts.bounds
         )
+        if resume:
+            self._meter.resume(resume)
         await session.begin(text, resume)
         self._session, self._begins_anew = session, False
         self._seen = msgspec.structs.replace(self._seen, agent=session.agent, session=session.session)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from watchkeeper.model.agents import AgentEvent, Usage
 from watchkeeper.model.fleet import Spend
 
@@ -15,6 +13,12 @@ class Meter:
         self._before = before
         self._totals: dict[str, Usage] = {}
         self._minutes = 0.0
+        self._resumed: set[str] = set()
+
+    def resume(self, session: str) -> None:
+        """A session goes on whose totals count from its beginning: what it used before is in ``before`` already."""
+        if session not in self._totals:
+            self._resumed.add(session)
 
     def take(self, event: AgentEvent) -> None:
         """Count what an event tells, if it does. An agent's count never makes it less."""
@@ -22,6 +26,8 @@ class Meter:
         if told is None:
             return
         known = self._totals.get(event.session, Usage())
+        if not told.is_total:
+            self._resumed.discard(event.session)
         told = Usage(max(0, told.tokens_in), max(0, told.tokens_out), max(0.0, told.money), told.is_total)
         if told.is_total:
             self._totals[event.session] = Usage(
@@ -40,11 +46,10 @@ class Meter:
     @property
     def spend(self) -> Spend:
         """All until now."""
-        tokens = sum(each.tokens_in + each.tokens_out for each in self._totals.values())
-        money = sum(each.money for each in self._totals.values())
-        return msgspec.structs.replace(
-            self._before,
-            money=self._before.money + money,
-            tokens=self._before.tokens + tokens,
-            minutes=self._before.minutes + self._minutes,
-        )
+        before = self._before
+        tokens, money = 0, 0.0
+        for session, told in self._totals.items():
+            is_resumed = session in self._resumed
+            tokens += max(0, told.tokens_in + told.tokens_out - (before.tokens if is_resumed else 0))
+            money += max(0.0, told.money - (before.money if is_resumed else 0.0))
+        return Spend(before.money + money, before.tokens + tokens, before.minutes + self._minutes)
