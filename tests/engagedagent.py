@@ -92,7 +92,7 @@ STEPS = {
     "garbage": garbage,
     "delete": lambda path: shutil.rmtree(path) if Path(path).is_dir() else Path(path).unlink(),
     "empty": lambda: [shutil.rmtree(each) if each.is_dir() else each.unlink() for each in Path().iterdir()],
-    "exit": lambda code: sys.exit(code),
+    "exit": sys.exit,
 }
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from watchkeeper.engagements.book import Book
 from watchkeeper.engagements.driver import Driver, Parts
 from watchkeeper.engagements.environment import build_environment
 from watchkeeper.engagements.life import Rules
-from watchkeeper.engagements.ports import AgentRun, Outcome, Tested
+from watchkeeper.engagements.ports import AgentRun, Outcome, Checked
 from watchkeeper.engagements.sealing import Input, issue_input, seal
 from watchkeeper.engagements.session import Bounds
 from watchkeeper.model.errors import WatchkeeperError
@@ -47,6 +47,7 @@ from watchkeeper.record.codec import FLEET_KINDS
 from watchkeeper.repos.hub import Hub
 from watchkeeper.repos.hubworktrees import HubWorktrees, branch_name, find_excludes
 from watchkeeper.repos.worksnaps import Snapshots
+from watchkeeper.sandbox.guarding import guard_command
 
 AGENT = Path(__file__).with_name("engagedagent.py")
 IDENTITY = EngagementId("e-0000000a")
@@ -73,22 +74,22 @@ class ProjectChecks:
         self._tests = tests
 
     async def set_up(self, folder: Path) -> str:
-        return "" if folder.is_dir() else "the worktree is not there"
+        return "" if await asyncio.to_thread(folder.is_dir) else "the worktree is not there"
 
-    async def test(self, tree: Sha) -> Tested:
+    async def test(self, tree: Sha) -> Checked:
         if self._tests is None:
-            return Tested(Outcome.NO_TESTS)
+            return Checked(Outcome.NO_TESTS)
         cancel = threading.Event()
         try:
             ran = await asyncio.to_thread(self._runner.run, self._tests, tree, cancel=cancel)
         finally:
             cancel.set()
         if not ran.could_run:
-            return Tested(Outcome.COULD_NOT_RUN, ran.reason)
+            return Checked(Outcome.COULD_NOT_RUN, ran.reason)
         failed = [test for test in ran.tests if test.is_failure]
         said = f"{len(failed)} of {len(ran.tests)} tests fail" if failed else f"{len(ran.tests)} tests pass"
         details = "\n".join(f"{test.name}: {test.message}"[:500] for test in failed[:20])
-        return Tested(Outcome.FAILED if failed else Outcome.PASSED, said, details)
+        return Checked(Outcome.FAILED if failed else Outcome.PASSED, said, details)
 
 
 class Tray:
@@ -121,6 +122,7 @@ class Scene:
         runner, _ = make_runner(place, analysis, None, 1)
         self.checks = ProjectChecks(runner, choose_commands(place).tests)
         self.tray = Tray()
+        self.program, self.is_guarded = sys.executable, True
         self.allowed: Mapping[str, str] = {}
         self.limits = Limits(line_bytes=1 << 20, output_lines=10_000)
         self.make: Callable[[Engagement, dict[str, str]], AgentRun] = self._make
@@ -158,7 +160,7 @@ class Scene:
     def parts(self, **other: Any) -> Parts:
         checkouts = [each.path for each in self.place.repository.worktrees()]
         parts = {
-            "book": self.book, "snapshots": self.snapshots, "make_agent": lambda *given: self.make(*given),
+            "book": self.book, "snapshots": self.snapshots, "make_agent": self.make,
             "checks": self.checks, "desk": self.tray, "clock": now, "others": lambda: [*checkouts, self.trees.folder],
             "rules": RULES, "bounds": Bounds(processes=60), "look_s": 0.05,
         }  # fmt: skip
@@ -188,7 +190,8 @@ class Scene:
 
     def _make(self, engagement: Engagement, given: dict[str, str]) -> AgentRun:
         environment = build_environment(self.allowed, os.environ, given)
-        launch = Launch((sys.executable, str(AGENT), str(self.plan), "{prompt}"), environment)
+        command = (self.program, str(AGENT), str(self.plan), "{prompt}")
+        launch = Launch(guard_command(command, environment) if self.is_guarded else command, environment)
         return PlainAdapter(engagement.agent, launch, limits=self.limits)
 
 
@@ -201,4 +204,5 @@ def open_scene(folder: Path, plan: Path) -> Iterator[Scene]:
 if __name__ == "__main__":
     with open_scene(Path(sys.argv[1]), Path(sys.argv[2])) as scene:
         rules = msgspec.structs.replace(RULES, takeovers=100)
+        scene.is_guarded = "unguarded" not in sys.argv
         asyncio.run(Driver(scene.parts(rules=rules), EngagementId(sys.argv[3])).drive())

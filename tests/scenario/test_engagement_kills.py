@@ -45,12 +45,12 @@ def plan(scene: Scene, *turns: list[list[Any]]) -> None:
 
 
 @contextmanager
-def driver_of(scene: Scene) -> Iterator[subprocess.Popen[bytes]]:
+def driver_of(scene: Scene, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process that drives it, killed at the end with its children left alone."""
     folder = str(scene.place.repository.found_at)
     source = str(Path(engaging.__file__).parents[1] / "src")
     process = subprocess.Popen(
-        [sys.executable, engaging.__file__, folder, str(scene.plan), IDENTITY],
+        [sys.executable, engaging.__file__, folder, str(scene.plan), IDENTITY, *options],
         env={**os.environ, "PYTHONPATH": source}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True,
     )  # fmt: skip
@@ -77,9 +77,21 @@ def test_killed_while_the_worktree_is_made_it_is_made_by_the_next(scene: Scene) 
     assert scene.told("two") == []
 
 
-def test_killed_with_the_agent_at_work_its_agent_is_ended_and_its_work_pinned_first(scene: Scene) -> None:
-    plan(scene, [["write", "half.py", "half = 1\n"], ["write", f"{scene.plan}.half", ""], ["wait", "/nowhere"]], [FIX])
+def test_killed_with_its_driver_an_agent_ends_by_itself(scene: Scene) -> None:
+    plan(scene, [["fork", 2], ["write", f"{scene.plan}.half", ""], ["wait", "/nowhere"]])
     with driver_of(scene):
+        until(Path(f"{scene.plan}.half").exists)
+        (asked,) = scene.told("asked")
+        family = [psutil.Process(asked["pid"]), *psutil.Process(asked["pid"]).children()]
+        assert len(family) == 3
+
+    until(lambda: not any(each.is_running() for each in family))
+
+
+def test_killed_with_the_agent_at_work_its_agent_is_ended_and_its_work_pinned_first(scene: Scene) -> None:
+    """Also one that nobody guards, and that does not mind that nobody listens."""
+    plan(scene, [["write", "half.py", "half = 1\n"], ["write", f"{scene.plan}.half", ""], ["wait", "/nowhere"]], [FIX])
+    with driver_of(scene, "unguarded"):
         until(Path(f"{scene.plan}.half").exists)
         until(lambda: scene.standing.session)
     (asked,) = scene.told("asked")
@@ -159,8 +171,7 @@ def test_let_go_of_in_order_it_is_free_and_goes_on_without_being_counted(scene: 
 
     async def run() -> None:
         driving = asyncio.create_task(Driver(scene.parts(), IDENTITY).drive())
-        while not scene.told("asked"):
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(until, lambda: scene.told("asked"))
         driving.cancel()
         await asyncio.gather(driving, return_exceptions=True)
 
@@ -178,11 +189,12 @@ def test_let_go_of_in_order_it_is_free_and_goes_on_without_being_counted(scene: 
 def test_a_person_ends_it_with_its_work_pinned(scene: Scene) -> None:
     plan(scene, [FIX, ["wait", "/nowhere"]])
 
+    written = scene.worktree / "prices.py"
+
     async def run() -> None:
         driver = Driver(scene.parts(rules=Rules(stuck_s=60.0)), IDENTITY)
         driving = asyncio.create_task(driver.drive())
-        while not (scene.worktree / "prices.py").exists() or (scene.worktree / "prices.py").read_text() != FIXED:
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(until, lambda: written.is_file() and written.read_text() == FIXED)
         driver.interrupt("it is no longer wanted")
         await driving
 

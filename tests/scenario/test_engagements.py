@@ -151,12 +151,10 @@ def test_an_agent_that_dies_each_time_has_failed(scene: Scene) -> None:
     assert "exit code 3" in scene.standing.reason
 
 
-def test_an_agent_that_is_not_installed_is_named(scene: Scene) -> None:
+@pytest.mark.parametrize("is_guarded", [True, False])
+def test_an_agent_that_is_not_installed_is_named(scene: Scene, is_guarded: bool) -> None:
     plan(scene, [FIX])
-    from watchkeeper.agents.plain import PlainAdapter
-    from watchkeeper.agents.port import Launch
-
-    scene.make = lambda _e, given: PlainAdapter("planner", Launch(("no-such-agent", "{prompt}"), given))
+    scene.program, scene.is_guarded = "no-such-agent", is_guarded
 
     assert (scene.drive().stage, scene.standing.fault) == (Stage.FAILED, Fault.AGENT)
     assert "no-such-agent" in scene.standing.reason

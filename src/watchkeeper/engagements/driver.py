@@ -19,7 +19,7 @@ from watchkeeper.engagements.environment import MARK
 from watchkeeper.engagements.escaping import Fence
 from watchkeeper.engagements.holding import end_marked, is_alive, my_mark
 from watchkeeper.engagements.life import Agent, Do, Holder, Rules, Seen, Step, Told, come_back, decide, find_news
-from watchkeeper.engagements.ports import Checks, Clock, Desk, Hold, MakeAgent, Tested
+from watchkeeper.engagements.ports import Checks, Clock, Desk, Hold, MakeAgent, Checked
 from watchkeeper.engagements.sealing import (
     find_nothing,
     read_sealed,
@@ -303,7 +303,7 @@ class Driver:
         work = self._seen.work
         assert work is not None
         assert work.tree is not None
-        tested: Tested = await self._parts.checks.test(work.tree)
+        tested: Checked = await self._parts.checks.test(work.tree)
         self._seen = msgspec.structs.replace(self._seen, tested=tested)
 
     async def _submit(self, standing: EngagementStanding) -> None:

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
-from watchkeeper.engagements.ports import Outcome, Tested
+from watchkeeper.engagements.ports import Outcome, Checked
 from watchkeeper.model.fleet import (
     Budget,
     Effect,
@@ -113,7 +113,7 @@ class Seen(msgspec.Struct, frozen=True):
     escaped: str = ""
     spend: Spend = Spend()
     nothing: str = ""
-    tested: Tested | None = None
+    tested: Checked | None = None
     submitted: str | None = None
     trouble: str = ""
     ending: EngagementMoved | None = None
@@ -371,7 +371,7 @@ def _without_change(standing: EngagementStanding, seen: Seen) -> EngagementMoved
     return _failed(standing, Fault.NO_EFFECT, why)
 
 
-def _repair(standing: EngagementStanding, seen: Seen, rules: Rules, tested: Tested) -> Step:
+def _repair(standing: EngagementStanding, seen: Seen, rules: Rules, tested: Checked) -> Step:
     if standing.repairs >= rules.repairs:
         return _end(standing, seen, _failed(standing, Fault.TESTS_FAIL, tested.said or "its tests fail"))
     notice = f"The tests fail with your change: {tested.said}\n{tested.details}".strip()
@@ -379,7 +379,7 @@ def _repair(standing: EngagementStanding, seen: Seen, rules: Rules, tested: Test
     return Step(tell=(back,))
 
 
-def _done(standing: EngagementStanding, seen: Seen, work: Work, tested: Tested) -> EngagementMoved:
+def _done(standing: EngagementStanding, seen: Seen, work: Work, tested: Checked) -> EngagementMoved:
     effect = Effect(change=work.head, files=work.files, tests=tested.said)
     parts = [f"{work.files} files" if work.files != 1 else "1 file", tested.said or "the project has no test command"]
     parts += [f"without {'; '.join(work.left_out)}"] if work.left_out else []

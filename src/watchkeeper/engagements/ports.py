@@ -56,7 +56,7 @@ class Outcome(StrEnum):
     COULD_NOT_RUN = "could-not-run"  # which is never a pass
 
 
-class Tested(msgspec.Struct, frozen=True):
+class Checked(msgspec.Struct, frozen=True):
     """A run of the tests; ``said`` is it in one line, ``details`` what an agent needs to know to repair it."""
 
     outcome: Outcome
@@ -71,7 +71,7 @@ class Checks(Protocol):
         """Set the project up in a worktree; why that failed, ``""`` where it did not. Again is harmless."""
         ...
 
-    async def test(self, tree: Sha) -> Tested:
+    async def test(self, tree: Sha) -> Checked:
         """Run the tests on a tree of the hub. Cancelled, nothing of it lives on."""
         ...
 
