@@ -24,7 +24,7 @@ from watchkeeper.engagements.book import Book
 from watchkeeper.engagements.driver import Driver, Parts
 from watchkeeper.engagements.environment import build_environment
 from watchkeeper.engagements.life import Rules
-from watchkeeper.engagements.ports import AgentRun, Outcome, Checked
+from watchkeeper.engagements.ports import AgentRun, Checked, Outcome
 from watchkeeper.engagements.sealing import Input, issue_input, seal
 from watchkeeper.engagements.session import Bounds
 from watchkeeper.model.errors import WatchkeeperError

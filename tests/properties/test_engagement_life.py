@@ -21,7 +21,7 @@ from watchkeeper.engagements.life import (
     decide,
     over_budget,
 )
-from watchkeeper.engagements.ports import Outcome, Checked
+from watchkeeper.engagements.ports import Checked, Outcome
 from watchkeeper.model.events import Recorded
 from watchkeeper.model.fleet import (
     OVER,

@@ -19,7 +19,7 @@ from watchkeeper.engagements.environment import MARK
 from watchkeeper.engagements.escaping import Fence
 from watchkeeper.engagements.holding import end_marked, is_alive, my_mark
 from watchkeeper.engagements.life import Agent, Do, Holder, Rules, Seen, Step, Told, come_back, decide, find_news
-from watchkeeper.engagements.ports import Checks, Clock, Desk, Hold, MakeAgent, Checked
+from watchkeeper.engagements.ports import Checked, Checks, Clock, Desk, Hold, MakeAgent
 from watchkeeper.engagements.sealing import (
     find_nothing,
     read_sealed,

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
-from watchkeeper.engagements.ports import Outcome, Checked
+from watchkeeper.engagements.ports import Checked, Outcome
 from watchkeeper.model.fleet import (
     Budget,
     Effect,
