@@ -200,8 +200,8 @@ def test_over_budget_no_agent_is_started_and_one_at_work_is_stopped(stage: Stage
         assert step.do == (Do.STOP,)
 
 
-@given(st.sampled_from(Stage), SEEN, st.sampled_from(Stage))
-def test_the_same_seen_twice_is_decided_alike(stage: Stage, seen: Seen, _other: Stage) -> None:
+@given(st.sampled_from(Stage), SEEN)
+def test_the_same_seen_twice_is_decided_alike(stage: Stage, seen: Seen) -> None:
     assert decide(at(stage), seen, RULES) == decide(at(stage), seen, RULES)
 
 

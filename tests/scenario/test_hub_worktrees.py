@@ -77,7 +77,7 @@ def test_half_of_one_that_a_kill_left_is_made_anew(desk: Desk) -> None:
 
     desk.trees.make(other)
 
-    assert sorted(os.listdir(other.path)) == [".git", ".gitignore", "a.py", "deep"]
+    assert sorted(each.name for each in other.path.iterdir()) == [".git", ".gitignore", "a.py", "deep"]
 
 
 def test_a_snapshot_has_everything_that_is_not_ignored_and_is_on_top_of_the_head(desk: Desk) -> None:
@@ -317,7 +317,7 @@ def test_it_is_deleted_only_when_what_stands_in_it_is_pinned(desk: Desk) -> None
 
     assert not desk.tree.path.exists()
     assert desk.hub.pins() == {"engagements/e-1/1": taken.commit}
-    assert os.listdir(desk.trees.folder) == []
+    assert list(desk.trees.folder.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import psutil
 _BUSY = 0.02
 """Share of a processor below which a program only waits: event loops tick."""
 
+_LOST_S = 0.05
 _MOST_LOOKED = 50_000
 _SKIPPED = frozenset(
     {".git", "node_modules", ".venv", "venv", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
@@ -50,10 +51,12 @@ def measure(pid: int) -> Measured:
 
 
 def is_busy(before: Measured, now: Measured, elapsed_s: float) -> bool:
-    """Whether it worked in between, or started or ended something. Waiting for the network is not seen here."""
-    if before.processes != now.processes:
-        return bool(now.processes)
-    return now.cpu_s - before.cpu_s >= _BUSY * max(elapsed_s, 0.05)
+    """Whether it worked in between. Waiting for the network is not seen here, nor is a loop that only sleeps.
+
+    Less than before: something that had worked has ended since, and nobody can tell how much it did.
+    """
+    used_s = now.cpu_s - before.cpu_s
+    return bool(now.processes) and (used_s < -_LOST_S or used_s >= _BUSY * max(elapsed_s, 0.05))
 
 
 def has_written(root: Path, since_s: float, most: int = _MOST_LOOKED) -> bool:

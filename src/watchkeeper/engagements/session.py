@@ -20,6 +20,9 @@ from watchkeeper.model.agents import Act, AgentEvent, Phase
 _BROKEN = frozenset({"refusal", "max_tokens", "max_turn_requests", "error"})
 """How a turn can end in order, as the protocol has it, without the agent having come to an end."""
 
+_WINDOW_S = 1.0
+"""Processor time is counted in hundredths of a second: a shorter look takes one of them for work."""
+
 _MOST_SAID = 20_000
 _CANCEL_S = 20.0
 
@@ -112,13 +115,14 @@ class Session:
         now_ms = self._clock()
         measured = await asyncio.to_thread(measure, self._run.pid)
         elapsed_s = (now_ms - self._looked_ms) / 1000
-        if measured.processes and is_busy(self._measured, measured, elapsed_s):
-            self._active()
-        elif self.quiet_s >= stuck_s / 2:
+        if elapsed_s >= _WINDOW_S:
+            if is_busy(self._measured, measured, elapsed_s):
+                self._active()
+            self._measured, self._looked_ms = measured, now_ms
+        if self.quiet_s >= stuck_s / 2:
             since_s = self._active_ms / 1000
             if await asyncio.to_thread(has_written, self._root, since_s):
                 self._active()
-        self._measured, self._looked_ms = measured, now_ms
         self.memory_mb = measured.memory_mb
         self._work()
         self._bound(measured)

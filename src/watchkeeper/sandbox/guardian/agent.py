@@ -1,8 +1,8 @@
 """Stands between Watchkeeper and an agent's program: when either is gone, nothing that the program started is left.
 
-A process of its own, standard library only: it outlives a killed Watchkeeper. The program has the streams, as if nobody
-were in between; it is asked to end when the guardian is, and it is killed with it. Told as arguments: the source folder,
-Watchkeeper's process, the command.
+A process of its own, standard library only: it outlives a killed Watchkeeper. The program has the streams, as if
+nobody were in between; it is asked to end when the guardian is, and it is killed with it. Told as arguments: the source
+folder, Watchkeeper's process, the command.
 """
 
 from __future__ import annotations
