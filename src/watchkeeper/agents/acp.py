@@ -17,6 +17,7 @@ from watchkeeper.agents.acp_reading import ToolCalls
 from watchkeeper.agents.jsonrpc import DeniedError, RefusedError, UnknownMethodError
 from watchkeeper.agents.port import AgentError, Capabilities, Gate, Launch, Limits, allow
 from watchkeeper.agents.untrusted import MAX_TEXT, Fields, find_fields, find_objects, find_path, find_text
+from watchkeeper.agents.usage import read_acp_answer, read_acp_update
 from watchkeeper.agents.vendors import AcpVendor, Steering
 from watchkeeper.agents.wire import Telling, Wire, ask_gate
 from watchkeeper.model.agents import Act, AgentEvent, Channel, Phase, TextEdit
@@ -152,6 +153,8 @@ class AcpAdapter:
             case "tool_call" | "tool_call_update":
                 self._flush()
                 self._put(self._calls.take(update, self._telling.about))
+            case "usage_update":
+                self._telling.use(read_acp_update(update))
 
     async def on_request(self, method: str, params: Fields) -> object:
         self._check_session(params)
@@ -231,7 +234,9 @@ class AcpAdapter:
         while self._prompts:
             answer = next(iter(self._prompts))
             try:
-                reason = find_text(await answer, "stopReason")
+                said = await answer
+                reason = find_text(said, "stopReason")
+                self._telling.use(read_acp_answer(said))
             except RefusedError as error:
                 reason, phase = str(error), Phase.FAILED
                 self._telling.fault(f"the turn failed: {error}")

@@ -13,6 +13,7 @@ from watchkeeper.agents.codex_reading import read_command, read_item
 from watchkeeper.agents.jsonrpc import RefusedError, UnknownMethodError
 from watchkeeper.agents.port import AgentError, Capabilities, Gate, GateKind, Launch, Limits, Reads, allow
 from watchkeeper.agents.untrusted import MAX_TEXT, Fields, find_fields, find_objects, find_text
+from watchkeeper.agents.usage import read_codex
 from watchkeeper.agents.wire import Telling, Wire, ask_gate
 from watchkeeper.model.agents import Act, AgentEvent, Channel, Phase
 
@@ -156,6 +157,8 @@ class CodexAdapter:
                 self._take_item(item, is_started=True)
             case "item/completed":
                 self._take_item(item, is_started=False)
+            case "thread/tokenUsage/updated" if thread == self._session:
+                self._telling.use(read_codex(params))
             case "error":
                 self._telling.fault(find_text(params, "error", "message") or "an error without words")
 

@@ -15,6 +15,7 @@ from watchkeeper.agents.port import AgentError, Capabilities, Launch, Limits
 from watchkeeper.agents.process import FloodError, Overlong, Process, start_process
 from watchkeeper.agents.stream_reading import Stream, find_session
 from watchkeeper.agents.untrusted import MAX_TEXT, decode, parse_object
+from watchkeeper.agents.usage import read_stream
 from watchkeeper.agents.wire import Telling, end_process, watch_process
 from watchkeeper.model.agents import Act, AgentEvent, Channel, Phase
 
@@ -169,6 +170,7 @@ class PlainAdapter:
         fields = parse_object(line) if line.lstrip()[:1] == b"{" else None
         if fields is not None:
             self._learn_session(find_session(fields))
+            self._telling.use(read_stream(fields))
             events = stream.take(fields, self._telling.about)
             if events is not None:
                 for event in events:

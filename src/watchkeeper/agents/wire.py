@@ -13,7 +13,7 @@ from watchkeeper.agents.outbox import Outbox
 from watchkeeper.agents.port import AgentError, Gate, Launch, Limits, Verdict
 from watchkeeper.agents.process import Conversation, start_process
 from watchkeeper.agents.websocket import join
-from watchkeeper.model.agents import Act, AgentEvent, Phase, TextEdit
+from watchkeeper.model.agents import Act, AgentEvent, Phase, TextEdit, Usage
 
 
 class Telling:
@@ -36,6 +36,11 @@ class Telling:
         self.outbox.put(
             msgspec.structs.replace(self.about, act=act, phase=phase, text=text, tool=tool, path=path, edits=edits)
         )
+
+    def use(self, usage: Usage | None) -> None:
+        """Put what was used of a model, where anything is told."""
+        if usage is not None:
+            self.outbox.put(msgspec.structs.replace(self.about, act=Act.USAGE, usage=usage))
 
     def fault(self, text: str) -> None:
         """Put a fault; after ``_MAX_FAULTS`` no more, the last says so: garbage is no reason to fill a log."""

@@ -53,11 +53,12 @@ def _describe_engagement(
             fault = f" ({event.fault.value})" if event.fault is not None else ""
             return f"{event.id} is {event.stage.value}{fault}{_because(event.reason)}"
         case EngagementSnapped():
-            return f"{event.id} pinned as {event.commit[:10]}: {event.files} files"
+            without = f", without {printable('; '.join(event.left_out))}" if event.left_out else ""
+            return f"{event.id} pinned as {event.commit[:10]}: {event.files} files{without}"
         case EngagementSpent():
             return f"{event.id} has spent {spend_words(event.spend)}"
         case EngagementNudged():
-            return f"{event.id}: {printable(event.what)}{_because(event.reason)}"
+            return f"{event.id}: {event.what.value}{_because(event.reason)}"
 
 
 def spend_words(spend: Spend) -> str:

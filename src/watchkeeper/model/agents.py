@@ -34,6 +34,7 @@ class Act(StrEnum):
     ASK = "ask"  # for a permission
     HEARD = "heard"  # what was pushed into the turn is seen in its conversation: ``text`` says what
     FAULT = "fault"  # the agent, or what it printed, is broken
+    USAGE = "usage"  # what it has used of its model: ``usage`` says how much
 
 
 class Phase(StrEnum):
@@ -47,6 +48,19 @@ class TextEdit(msgspec.Struct, frozen=True):
 
     old: str | None
     new: str
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Tokens that went into and came out of a model, and money in the currency of whoever pays; by the agent's count.
+
+    ``is_total``: of the whole session until now; else of what was done since the last such event. A field that the
+    agent does not tell is 0, and says nothing.
+    """
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    money: float = 0.0
+    is_total: bool = True
 
 
 class AgentEvent(msgspec.Struct, frozen=True):
@@ -70,6 +84,7 @@ class AgentEvent(msgspec.Struct, frozen=True):
     text: str = ""
     cwd: str = ""
     source: str = "hook"
+    usage: Usage | None = None
 
 
 class Session(msgspec.Struct, frozen=True):

@@ -72,7 +72,7 @@ class Spend(msgspec.Struct, frozen=True):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """A document that was given as input: its kind (``issue``, ``role``, ``guide``), its name, and what it said."""
+    """An input: its kind (``issue``, ``role``, ``guide``; ``tests``: the command for them), its name, its words."""
 
     kind: str
     name: str
@@ -208,7 +208,11 @@ class EngagementSealed(msgspec.Struct, frozen=True, tag="engagement-sealed"):
 
 
 class EngagementMoved(msgspec.Struct, frozen=True, tag="engagement-moved"):
-    """It is in another stage, and why. ``by`` is the process that drives it; no other may while that one lives."""
+    """It is in another stage, and why. ``by`` is the process that drives it; no other may while that one lives.
+
+    ``session`` is what its agent calls the session that it works in; ``notice`` what its agent is told beyond the seal:
+    why its change came back, or which tests fail.
+    """
 
     id: EngagementId
     stage: Stage
@@ -216,14 +220,20 @@ class EngagementMoved(msgspec.Struct, frozen=True, tag="engagement-moved"):
     fault: Fault | None = None
     effect: Effect | None = None
     by: str = ""
+    session: str = ""
+    notice: str = ""
 
 
 class EngagementSnapped(msgspec.Struct, frozen=True, tag="engagement-snapped"):
-    """Its work as it was is pinned in the hub, uncommitted work included: ``commit`` has it, on top of its head."""
+    """Its work as it was is pinned in the hub, uncommitted work included: ``commit`` has it, on top of its head.
+
+    ``left_out`` says of paths why they are not in it: ``big.bin: larger than 100 MB``.
+    """
 
     id: EngagementId
     commit: Sha
     files: int = 0
+    left_out: tuple[str, ...] = ()
 
 
 class EngagementSpent(msgspec.Struct, frozen=True, tag="engagement-spent"):
@@ -233,11 +243,19 @@ class EngagementSpent(msgspec.Struct, frozen=True, tag="engagement-spent"):
     spend: Spend
 
 
+class Push(StrEnum):
+    """What was done to get on with an engagement that did not."""
+
+    SPOKEN = "spoken to"
+    RESTARTED = "started again"  # its agent, from the last snapshot
+    TAKEN = "taken over"  # the process that drove it is gone
+
+
 class EngagementNudged(msgspec.Struct, frozen=True, tag="engagement-nudged"):
-    """Nothing happened for too long: its agent was spoken to, or started again from the last snapshot."""
+    """It did not get on: its agent was spoken to, or started again from the last snapshot, or its driver was gone."""
 
     id: EngagementId
-    what: str
+    what: Push
     reason: str
 
 

@@ -30,6 +30,7 @@ from watchkeeper.model.fleet import (
     IssueId,
     IssueReopened,
     IssueState,
+    Push,
     Spend,
     Stage,
 )
@@ -58,7 +59,13 @@ class IssueStanding(msgspec.Struct, frozen=True):
 
 
 class EngagementStanding(msgspec.Struct, frozen=True):
-    """An engagement as it is now. ``since`` is when it came into its stage; ``snapshot`` the newest that is pinned."""
+    """An engagement as it is now. ``since`` is when it came into its stage; ``snapshot`` the newest that is pinned.
+
+    ``session`` is its agent's newest one, ``notice`` what its agent was told last beyond the seal. ``spoken`` counts
+    how often the agent was spoken to since it was started last, ``nudges`` pushes of any kind; ``restarts`` and
+    ``takeovers`` count for good, ``repairs`` how often its tests sent it back to work, ``returns`` how often the
+    queue did.
+    """
 
     engagement: Engagement
     stage: Stage = Stage.QUEUED
@@ -71,6 +78,13 @@ class EngagementStanding(msgspec.Struct, frozen=True):
     snapshot: Sha | None = None
     spend: Spend = Spend()
     nudges: int = 0
+    session: str = ""
+    notice: str = ""
+    spoken: int = 0
+    restarts: int = 0
+    takeovers: int = 0
+    repairs: int = 0
+    returns: int = 0
 
     @property
     def is_over(self) -> bool:
@@ -180,10 +194,29 @@ def _engagement_after(
                 fault=event.fault,
                 effect=event.effect or before.effect,
                 by=event.by,
+                session=event.session or before.session,
+                notice=event.notice or before.notice,
+                repairs=before.repairs + (_moves(before, event, Stage.CHECKING) if event.notice else 0),
+                returns=before.returns + _moves(before, event, Stage.DONE),
             )
         case EngagementSnapped():
             return replace(before, snapshot=event.commit)
         case EngagementSpent():
             return replace(before, spend=event.spend)
         case EngagementNudged():
-            return replace(before, nudges=before.nudges + 1)
+            return _pushed(before, event.what)
+
+
+def _moves(before: EngagementStanding, event: EngagementMoved, back: Stage) -> int:
+    """1 where it is sent back to work from a stage."""
+    return int(before.stage is back and event.stage is Stage.RUNNING)
+
+
+def _pushed(before: EngagementStanding, what: Push) -> EngagementStanding:
+    return msgspec.structs.replace(
+        before,
+        nudges=before.nudges + 1,
+        spoken=before.spoken + 1 if what is Push.SPOKEN else 0,
+        restarts=before.restarts + (what is Push.RESTARTED),
+        takeovers=before.takeovers + (what is Push.TAKEN),
+    )

@@ -148,12 +148,15 @@ class Hub:
     def unpin(self, name: str) -> None:
         """Let go of a commit; nothing happens where the name is not pinned."""
         self._ref(name).unlink(missing_ok=True)
+        if name in self._packed():
+            run_git(self.folder, "--git-dir=.", "update-ref", "-d", f"refs/watchkeeper/{name}", isolated=True)
 
     def pins(self) -> dict[str, Sha]:
         """What is pinned, by name."""
         root = self.folder / "refs" / "watchkeeper"
         files = [file for file in root.rglob("*") if file.is_file() and not file.name.startswith("tmp_obj_")]
-        return {decode_path(os.fsencode(file.relative_to(root))): Sha(file.read_text().strip()) for file in files}
+        loose = {decode_path(os.fsencode(file.relative_to(root))): Sha(file.read_text().strip()) for file in files}
+        return {**self._packed(), **loose}
 
     def tidy(self, keep_days: int = 3) -> None:
         """Delete snapshots that nobody pinned and nobody used for ``keep_days``. Safe while others write."""
@@ -170,6 +173,15 @@ class Hub:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _packed(self) -> dict[str, Sha]:
+        """Pins in git's own file for many: agents work in worktrees of the hub, and may tidy up there."""
+        try:
+            lines = (self.folder / "packed-refs").read_bytes().splitlines()
+        except OSError:
+            return {}
+        fields = (line.partition(b" refs/watchkeeper/") for line in lines)
+        return {decode_path(name): Sha(sha.decode("ascii", "replace")) for sha, found, name in fields if found}
 
     def _write(self, kind: str, content: bytes) -> Sha:
         return write_object(self.folder / "objects", kind, content, self._format)

@@ -1,0 +1,85 @@
+"""Where one engagement's work stands: its worktree, its pins, its commits. Blocks; one caller at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from watchkeeper.engagements.life import Work
+from watchkeeper.model.fleet import Engagement
+from watchkeeper.model.ids import Sha
+from watchkeeper.repos.hubworktrees import branch_name
+from watchkeeper.repos.worksnaps import Snapshots, WorkSnapshot, trailed
+
+
+class Workplace:
+    """Of one engagement; everything follows from its id."""
+
+    def __init__(self, snapshots: Snapshots, engagement: Engagement) -> None:
+        self._snapshots = snapshots
+        self._trees = snapshots.trees
+        self._engagement = engagement
+        branch = engagement.branch or branch_name(engagement.issue, engagement.title)
+        self._tree = self._trees.place(engagement.id, branch, engagement.seal.base)
+        self._taken: WorkSnapshot | None = None
+
+    @property
+    def path(self) -> Path:
+        return self._tree.path
+
+    @property
+    def mark(self) -> str:
+        """What the environment of its agent's processes says."""
+        return f"{self._engagement.id}@{self._tree.path}"
+
+    def make(self) -> None:
+        """The worktree is there, with what was pinned last where its files were lost. Raises: WatchkeeperError."""
+        standing = self._trees.look(self._tree)
+        newest = self._snapshots.newest(self._tree)
+        if newest is not None and not standing.is_present:
+            self._trees.restore(self._tree, newest)
+        else:
+            self._trees.make(self._tree)
+
+    def snap(self, at_s: int) -> Work:
+        """Pin it as it is. Raises: WatchkeeperError."""
+        standing = self._trees.look(self._tree)
+        self._taken = self._snapshots.take(self._tree, standing, at_s)
+        if self._taken is None:
+            newest = self._snapshots.newest(self._tree)
+            return Work(newest, standing.head, is_lost=True, why=standing.why or "its files are gone")
+        return self._work(self._taken, standing.is_rewritten, standing.why)
+
+    def commit(self, at_s: int) -> Work:
+        """What was pinned last becomes the branch's commit. Raises: WatchkeeperError."""
+        taken = self._taken
+        if taken is None:
+            return self.snap(at_s)
+        engagement = self._engagement
+        trailers = (("Engagement", engagement.id), ("Issue", engagement.issue), ("Agent", engagement.agent))
+        message = trailed(engagement.title or f"Resolve {engagement.issue}", "", trailers)
+        head = self._snapshots.commit(self._tree, taken, engagement.agent, message, at_s)
+        work = self._work(taken, is_rewritten=False, why="")
+        return msgspec.structs.replace(work, head=head, is_committed=True)
+
+    def describe(self) -> str:
+        """What was done in it until now, in words; ``""``: nothing. Raises: WatchkeeperError."""
+        taken = self._snapshots.take(self._tree, self._trees.look(self._tree), 0)
+        if taken is None or taken.files == 0:
+            return ""
+        return (
+            "1 file differs from where you began."
+            if taken.files == 1
+            else f"{taken.files} files differ from where you began."
+        )
+
+    def remove(self, pinned: Sha) -> None:
+        """Delete the worktree, whose work is pinned. Raises: GitError where it is not."""
+        self._trees.remove(self._tree, pinned=pinned)
+
+    def _work(self, taken: WorkSnapshot, is_rewritten: bool, why: str) -> Work:
+        return Work(
+            snapshot=taken.commit, head=taken.head, tree=taken.tree, files=taken.files, is_rewritten=is_rewritten,
+            why=why, left_out=taken.left_out,
+        )  # fmt: skip
