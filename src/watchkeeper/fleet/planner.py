@@ -29,13 +29,16 @@ def plan(
     *,
     likely: Likely | None = None,
     troubles: Mapping[str, str] | None = None,
+    refused: Mapping[IssueId, str] | None = None,
 ) -> Plan:
     """Decide about every open issue of every project in ``states``, by name. The same input gives the same plan.
 
-    ``spent`` is what each project has spent today; ``troubles`` says why a project cannot be worked on.
+    ``spent`` is what each project has spent today; ``troubles`` says why a project cannot be worked on, ``refused``
+    why an issue could not be started a moment ago. Of the day's budgets what those at work may still spend is set
+    aside. A project without an open issue has one decision, about itself.
     """
     projects = [each for each in config.projects if each.name in states]
-    looked = {each.name: look(each.name, states, config.fleet, moment) for each in projects}
+    looked = {each.name: look(each.name, states, config.fleet, moment, refused) for each in projects}
     desks = [
         _Desk(each, states[each.name], looked[each.name], spent.get(each.name, Spend()), likely or {})
         for each in projects

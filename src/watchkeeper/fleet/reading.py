@@ -178,9 +178,18 @@ def _agent(place: _Place, name: str, row: Mapping[str, Any]) -> AgentEntry:
     command = row.get("command")
     if isinstance(command, str):
         row = {**row, "command": _split(place, command)}
-    elif command is None and name in ACP_VENDORS and row.get("protocol", "acp") == "acp":
-        row = {**row, "command": list(ACP_VENDORS[name].command)}
+    elif command is None and (usual := _usual_agent(name, row.get("protocol"))) is not None:
+        row = {**row, **usual}
     return AgentEntry(name=name, **_values(place, AgentEntry, row, needed=("command",)))
+
+
+def _usual_agent(name: str, protocol: object) -> dict[str, object] | None:
+    """Whoever is named as its program need not say how it is started."""
+    if name == "codex" and protocol in {None, "codex"}:
+        return {"command": ["codex", "app-server"], "protocol": "codex"}
+    if name in ACP_VENDORS and protocol in {None, "acp"}:
+        return {"command": list(ACP_VENDORS[name].command)}
+    return None
 
 
 def _split(place: _Place, command: str) -> list[str]:

@@ -54,13 +54,25 @@ class Looked(NamedTuple):
     waits: tuple[Waits, ...]
 
 
-def look(name: str, states: Mapping[str, FleetState], fleet: FleetSection, moment: Moment) -> Looked:
-    """Where every open issue of project ``name`` stands. Dependencies are looked up in all ``states``."""
+def look(
+    name: str,
+    states: Mapping[str, FleetState],
+    fleet: FleetSection,
+    moment: Moment,
+    refused: Mapping[IssueId, str] | None = None,
+) -> Looked:
+    """Where every open issue of project ``name`` stands. Dependencies are looked up in all ``states``.
+
+    ``refused`` says why an issue could not be started a moment ago.
+    """
     state = states[name]
     candidates, waits = [], []
     known = _Known(states, fleet, moment)
     for order, standing in enumerate(state.open_issues()):
         found = _stand(standing, state, known, order)
+        reason = (refused or {}).get(standing.issue.id)
+        if reason is not None and isinstance(found, Candidate):
+            found = Waits(Dispatch(Choice.IDLE, f"it could not be started: {reason}", standing.issue.id))
         if isinstance(found, Candidate):
             candidates.append(found)
         else:
