@@ -83,7 +83,7 @@ class Dispatcher:
         self._names = {project: name for name, project in self._projects.items()}
         self._states: dict[str, FleetState] = dict.fromkeys(self._projects, FleetState())
         self._book = SpendBook()
-        self._seen = Seq(0)
+        self._seen = self._asked = Seq(0)
         self._rests: dict[str, _Rest] = {}
         self._woken = asyncio.Event()
         self._statistics = Statistics()
@@ -108,8 +108,8 @@ class Dispatcher:
             try:
                 wake_at = (await self.look()).wake_at
                 self._rests.pop("", None)
-            except WatchkeeperError as error:  # the record itself: there is nowhere to write this to
-                self._leave_alone("", error.message)
+            except Exception as error:  # noqa: BLE001 the record itself: there is nowhere to write this to
+                self._leave_alone("", _words(error))
                 wake_at = self._rests[""].until
             await self._wait(wake_at)
 
@@ -146,9 +146,11 @@ class Dispatcher:
         found: dict[IssueId, tuple[str, ...]] = {}
         for name, project in self._projects.items():
             issues = [each.issue for each in self._states[name].open_issues()]
-            with suppress(WatchkeeperError, TimeoutError):
+            try:
                 async with asyncio.timeout(_DEADLINE_S):
                     found |= await asyncio.to_thread(self._ports.foresight.likely, project, issues)
+            except Exception:  # noqa: BLE001 see above
+                self._count(faults=1)
         return found
 
     async def _read(self) -> None:
@@ -171,7 +173,7 @@ class Dispatcher:
     async def _perform(self, name: str, found: Plan) -> None:
         project = self._projects[name]
         for stop in (each for each in found.stops if each.project == name):
-            await self._ports.engagements.stop(project, stop.engagement, stop.why)
+            await self._guard(name, self._ports.engagements.stop(project, stop.engagement, stop.why))
             self._count(stops=1)
         sealed = [each for start in found.starts if start.project == name for each in await self._seal(project, start)]
         wanted = {each.issue for each in sealed}
@@ -182,7 +184,7 @@ class Dispatcher:
         if not await self._record(name, events):
             return
         for engagement in sealed:
-            await self._ports.engagements.start(project, engagement)
+            await self._guard(name, self._ports.engagements.start(project, engagement))
             self._count(starts=1)
         if name in found.scouts:
             await self._ports.scout.look(project)
@@ -202,11 +204,11 @@ class Dispatcher:
         try:
             async with asyncio.timeout(_DEADLINE_S):
                 sealed = await self._ports.engagements.seal(start, project, issue)
-        except WatchkeeperError as error:
-            self._leave_alone(start.issue, error.message)
-            return []
         except TimeoutError:
             self._leave_alone(start.issue, f"its inputs could not be fixed within {_DEADLINE_S:.0f} s")
+            return []
+        except Exception as error:  # noqa: BLE001 see _guard
+            self._leave_alone(start.issue, _words(error))
             return []
         self._rests.pop(start.issue, None)
         return [sealed]
@@ -231,12 +233,12 @@ class Dispatcher:
         """What fails in one project is no matter of the others."""
         try:
             await work
-        except WatchkeeperError as error:
-            self._leave_alone(name, error.message)
         except Exception as error:  # noqa: BLE001 a fault of one adapter must not stop the fleet; it is told
-            self._leave_alone(name, f"{type(error).__name__}: {error}")
+            self._leave_alone(name, _words(error))
         else:
-            self._rests.pop(name, None)
+            rest = self._rests.get(name)
+            if rest is not None and rest.until <= self._clock():
+                del self._rests[name]
 
     def _leave_alone(self, what: str, reason: str) -> None:
         before = self._rests.get(what)
@@ -262,8 +264,9 @@ class Dispatcher:
     async def _has_news(self) -> bool:
         """One number is asked for; only where it grew, whether what came is of a fleet."""
         last = await asyncio.to_thread(self._log.last_seq)
-        if last <= self._seen:
+        if last <= self._asked:
             return False
+        self._asked = last
         return bool(await asyncio.to_thread(self._find_new))
 
     def _find_new(self) -> list[Recorded]:
@@ -272,3 +275,7 @@ class Dispatcher:
     def _count(self, **more: int) -> None:
         counts = {name: getattr(self._statistics, name) + count for name, count in more.items()}
         self._statistics = msgspec.structs.replace(self._statistics, **counts)
+
+
+def _words(error: Exception) -> str:
+    return error.message if isinstance(error, WatchkeeperError) else f"{type(error).__name__}: {error}"

@@ -59,8 +59,8 @@ class NoForesight:
 
     def likely(
         self,
-        project: ProjectId,
-        issues: Sequence[Issue],  # noqa: ARG002 - the signature is the port's
+        project: ProjectId,  # noqa: ARG002 - the signature is the port's
+        issues: Sequence[Issue],  # noqa: ARG002
     ) -> Mapping[IssueId, tuple[str, ...]]:
         """Nothing."""
         return {}
