@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from fleetworld import NOON, World, decision, started, why
 
+from fleetworld import NOON, World, decision, started, why
 from watchkeeper.fleet.config import AgentEntry, FleetSection
 from watchkeeper.fleet.plan import Machine
 from watchkeeper.fleet.triage import PREPARES_ISSUE, SPLITS_ISSUE
@@ -309,6 +309,15 @@ def test_memory_that_agents_at_work_will_still_take_is_not_given_twice() -> None
     assert not world.dispatch().starts
 
 
+def test_all_agents_together_take_no_more_than_they_may() -> None:
+    agents = (AgentEntry("ada", ("ada",), memory_mb=200),)
+    world = World(agents=agents, fleet=FleetSection(memory_mb=500), settings={"alpha": {"concurrency": 9}})
+    issues = [world.file(name, "ready") for name in "123"]
+
+    assert started(world.dispatch()) == issues[:2]
+    assert not world.look().starts
+
+
 def test_who_needs_much_memory_is_waited_for_and_not_overtaken_by_small_ones() -> None:
     agents = (AgentEntry("big", ("big",), memory_mb=1000), AgentEntry("small", ("small",), memory_mb=100))
     settings = {"alpha": {"agents": ("big",)}, "beta": {"agents": ("small",), "concurrency": 9}}
@@ -319,7 +328,7 @@ def test_who_needs_much_memory_is_waited_for_and_not_overtaken_by_small_ones() -
     world.file("2", "ready", project="beta")
     big = world.file("1", "ready", project="alpha")
 
-    world.machine = Machine(free_mb=950, used_mb={each: 100 for each in world.states["beta"].engagements})
+    world.machine = Machine(free_mb=950, used_mb=dict.fromkeys(world.states["beta"].engagements, 100))
     found = world.look()
 
     assert not found.starts

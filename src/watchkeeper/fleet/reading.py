@@ -122,6 +122,8 @@ def _find_line(place: _Place, key: str) -> int | None:
         header = re.match(r"\s*\[\[?\s*([\w-]+)\s*(?:\.\s*[\"']?([^\"'\]]+?)[\"']?\s*)?\]", line)
         if header:
             current = (header[1], header[2] or "")
+            if not place.table and header[1] == key:
+                found = found or number
             rows += header[1] == "project" and not header[2]
             if _is_here(place, current, rows):
                 fallback = number
