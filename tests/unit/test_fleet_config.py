@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from contextlib import suppress
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from watchkeeper.fleet.allowed import EXPECTED, RANGES
-from watchkeeper.fleet.config import FLEET_KEYS, AgentEntry, watch_flags
+from watchkeeper.fleet.config import FLEET_KEYS, SECTIONS, AgentEntry, watch_flags
 from watchkeeper.fleet.drafting import FoundAgent, FoundProject, render_fleet
 from watchkeeper.fleet.hours import Moment, find_day_begin, find_quiet_end, is_quiet, parse_quiet
 from watchkeeper.fleet.reading import find_fleet_file, load_fleet, parse_fleet
@@ -132,6 +134,18 @@ def test_a_mistake_is_told_with_its_line_and_what_is_allowed(text: str, slug: st
 def test_every_key_has_words_for_what_it_may_be_and_every_test_of_a_value_a_key() -> None:
     assert set(FLEET_KEYS) <= set(EXPECTED)
     assert set(RANGES) <= set(FLEET_KEYS)
+
+
+def test_every_key_is_documented_with_its_default() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "fleet.md").read_text()
+    rows = dict(re.findall(r"^\| `([\w.]+)` \| (.*?) \|", page, re.MULTILINE))
+
+    assert set(rows) == set(FLEET_KEYS)
+    for table, kind in SECTIONS.items():
+        for field in msgspec.structs.fields(kind):
+            told = rows.get(f"{table}.{field.name}", "")
+            if not field.required and isinstance(field.default, int | float | str):
+                assert told == f"`{json.dumps(field.default)}`", field.name
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
