@@ -369,11 +369,18 @@ def test_idle_always_says_why() -> None:
 
 
 def test_the_scout_is_called_only_where_every_queue_is_empty() -> None:
-    world = World("alpha", "beta", fleet=FleetSection(concurrency=1))
+    world = World("alpha", "beta", fleet=FleetSection(concurrency=3))
     world.file("1", "ready", project="alpha")
     world.file("2", "ready", project="alpha")
 
     assert world.look().scouts == ("beta",)
+
+
+def test_no_scout_is_called_while_the_fleet_is_full() -> None:
+    world = World("alpha", "beta", fleet=FleetSection(concurrency=1))
+    world.file("1", "ready", project="alpha")
+
+    assert world.look().scouts == ()
 
 
 def test_focus_gets_every_second_start_and_the_others_take_turns() -> None:

@@ -49,7 +49,7 @@ def plan(
     _give_out(room, desks)
     decisions = {desk.name: tuple(room.decisions(desk)) for desk in desks}
     starts = tuple(start for desk in desks for start in desk.starts)
-    scouts = tuple(desk.name for desk in desks if desk.is_empty)
+    scouts = () if room.closed else tuple(desk.name for desk in desks if desk.is_empty)
     return Plan(decisions, starts, _stops(config, desks), scouts, room.wake_at(desks))
 
 

@@ -112,7 +112,7 @@ def build_path(programs: Iterable[str], environ: Mapping[str, str]) -> str:
 
 def render_unit(wanted: Wanted) -> str:
     """A systemd user unit: started at login (with lingering: at boot), and again whenever it ends."""
-    command = " ".join(_quoted(each) for each in _command(wanted))
+    command = " ".join(_quoted(each).replace("$", "$$") for each in _command(wanted))
     variables = {"PATH": wanted.path, "WATCHKEEPER_HOME": str(wanted.home)}
     return f"""\
 # Written by `watchkeeper service install`; `watchkeeper service remove` takes it out again.
@@ -301,8 +301,8 @@ def _escaped(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A word as systemd reads it: ``$`` would be a variable, ``%`` a specifier."""
-    text = _escaped(text).replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
+    """A word as systemd reads it; ``$`` means something in commands alone."""
+    text = _escaped(text).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{text}"' if re.search(r"[^\w@%+=:,./$-]", text) else text
 
 
