@@ -14,6 +14,7 @@ from watchkeeper.model.fleet import (
     Choice,
     DispatchOverruled,
     Effect,
+    EngagementMoved,
     Fault,
     IssueId,
     Spend,
@@ -316,6 +317,19 @@ def test_all_agents_together_take_no_more_than_they_may() -> None:
 
     assert started(world.dispatch()) == issues[:2]
     assert not world.look().starts
+
+
+def test_what_runs_on_another_host_takes_no_memory_here() -> None:
+    agents = (AgentEntry("ada", ("ada",), memory_mb=1000),)
+    world = World(agents=agents, fleet=FleetSection(keep_free_mb=0), machine=Machine(host="server", free_mb=1500))
+    first, second = world.file("1", "ready"), world.file("2", "ready")
+    world.dispatch()
+    identity = world.states["alpha"].issues[first].attempts[0]
+
+    world.record("alpha", EngagementMoved(identity, Stage.RUNNING, by="server.local:12:3.5"))
+    assert not world.look().starts
+    world.record("alpha", EngagementMoved(identity, Stage.RUNNING, by="laptop.local:12:3.5"))
+    assert started(world.look()) == [second]
 
 
 def test_who_needs_much_memory_is_waited_for_and_not_overtaken_by_small_ones() -> None:

@@ -103,7 +103,8 @@ class _Room:
         self.starts: list[Start] = []
         self.spent = total(desk.spent for desk in desks)
         self.closed = self._closed()
-        self._memory = {each.engagement.id: self._estimate(each) for each in self.live}
+        here = [each for each in self.live if _is_here(each, machine.host)]
+        self._memory = {each.engagement.id: self._estimate(each) for each in here}
         self._begun_mb = 0
 
     def _closed(self) -> str:
@@ -225,6 +226,12 @@ class _Room:
 
     def _used(self, identity: EngagementId) -> int:
         return self.machine.used_mb.get(identity, 0)
+
+
+def _is_here(standing: EngagementStanding, host: str) -> bool:
+    """Its driver is a process of this machine, or it has none yet: else it takes no memory here."""
+    driven_at = standing.by.rpartition(":")[0].rpartition(":")[0].partition(".")[0].lower()
+    return not host or not driven_at or driven_at == host.lower()
 
 
 def _give_out(room: _Room, desks: list[_Desk]) -> None:
