@@ -50,13 +50,13 @@ from watchkeeper.record.home import find_home, require_writable
 @repo_option
 @json_option
 def command(*, set_aside_record: bool, folder: Path, as_json: bool) -> int:
-    """Check this machine and this repository: each check with what was found, and how to mend it.
+    """Check this machine, this repository, and the fleet where there is one: what was found, and how to mend it.
 
     Exit code 1 when a check failed; warnings do not count.
     """
     moved = _set_aside() if set_aside_record else ()
     hooks = _hook_checks(folder)
-    checks = [*_machine_checks(), *hooks, *_repository_checks(folder, has_hooks=bool(hooks))]
+    checks = [*_machine_checks(), *hooks, *_repository_checks(folder, has_hooks=bool(hooks)), *_fleet_checks(folder)]
     failed = [check for check in checks if check.health is Health.FAIL]
     if as_json:
         show_document({"checks": checks, "moved": [str(path) for path in moved]})
@@ -95,6 +95,13 @@ def _machine_checks() -> list[Check]:
         judge_locale(sys.stdout.encoding or "ascii", sys.getfilesystemencoding()),
         _guarded("record", lambda: _record_check(home)),
     ]
+
+
+def _fleet_checks(folder: Path) -> list[Check]:
+    from watchkeeper.cli.fleet_checks import fleet_checks
+    from watchkeeper.cli.service import run_manager
+
+    return fleet_checks(folder, run_manager)
 
 
 def _hook_checks(folder: Path) -> list[Check]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import click
 import msgspec
 
 from watchkeeper.app import find_place, find_target_of
@@ -21,17 +22,22 @@ from watchkeeper.record.config import PROJECT_FILE, ProjectConfig, render_templa
     examples=(
         "watchkeeper init",
         "watchkeeper init --target develop",
+        "watchkeeper init --fleet --repo ~/work",
     ),
     then="watchkeeper watch",
 )
 @target_option
+@click.option("--fleet", "is_fleet", is_flag=True, help="Write a fleet.toml instead, of what is found in the folder.")
 @repo_option
 @json_option
-def command(*, target: str | None, folder: Path, as_json: bool) -> int:
+def command(*, target: str | None, is_fleet: bool, folder: Path, as_json: bool) -> int:
     """Write a watchkeeper.toml in which every setting is explained. Never overwrites one. Exit code 0.
 
-    Not needed: `watchkeeper watch` works in any repository at once.
+    Not needed: `watchkeeper watch` works in any repository at once. With --fleet the folder (--repo) is one that holds
+    several: its repositories become projects, the agents on PATH are who works on them.
     """
+    if is_fleet:
+        return _write_fleet(folder.resolve(), as_json=as_json)
     place = find_place(folder, os.environ, {"target": target})
     if place.repository.found_at is None:
         raise NotARepositoryError(
@@ -51,6 +57,24 @@ def command(*, target: str | None, folder: Path, as_json: bool) -> int:
         first = f"wrote {path}" if written else f"{path} exists already; it was left as it is"
         told = [f"target: {reason}", *_told(commands)]
         show([printable(line) for line in (first, *told)], "watchkeeper watch")
+    return Exit.NOTHING
+
+
+def _write_fleet(folder: Path, *, as_json: bool) -> int:
+    from watchkeeper.fleet.config import FLEET_FILE
+    from watchkeeper.fleet.drafting import find_agents, find_projects, render_fleet
+
+    projects, agents = find_projects(folder), find_agents(os.environ.get("PATH", os.defpath))
+    path = folder / FLEET_FILE
+    written = _write_new(path, render_fleet(projects, agents, folder))
+    if as_json:
+        found = {"projects": [each.name for each in projects], "agents": [each.name for each in agents]}
+        show_document({"file": str(path), "written": written, **found})
+    else:
+        first = f"wrote {path}" if written else f"{path} exists already; it was left as it is"
+        names = {"projects": [each.name for each in projects], "agents": [each.name for each in agents]}
+        told = [f"{what}: {', '.join(found) or 'none found'}" for what, found in names.items()]
+        show([printable(line) for line in (first, *told)], f"watchkeeper doctor --repo {folder}")
     return Exit.NOTHING
 
 

@@ -19,8 +19,8 @@ PROJECT_FILE = "watchkeeper.toml"
 
 _PREFIX = "WATCHKEEPER_"
 _WITNESS = frozenset(f"WATCHKEEPER_WITNESS{name}" for name in ("", "_FILES", "_FIRST", "_ONLY", "_OUTER", "_ROOT"))
-_OTHER_VARIABLES = frozenset({"WATCHKEEPER_HOME", *_WITNESS})
-"""No keys: where the state is, and what the tests that are run on a merge are given (they may call Watchkeeper)."""
+_OTHER_VARIABLES = frozenset({"WATCHKEEPER_HOME", "WATCHKEEPER_FLEET", *_WITNESS})
+"""No keys: where the state and the fleet's file are, and what tests on a merge get (they may call Watchkeeper)."""
 
 
 class ProjectConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,0 +1,98 @@
+"""What each key of ``fleet.toml`` may be: as a test, and in words."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from watchkeeper.fleet.hours import parse_quiet
+from watchkeeper.fleet.variables import parse_passed
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        return not name or ZoneInfo(name) is not None
+    except (ValueError, OSError, LookupError):  # no such zone, or a name that leads out of the folder of zones
+        return False
+
+
+def _between(low: float, high: float) -> Callable[[Any], bool]:
+    return lambda value: low <= value <= high
+
+
+RANGES: Mapping[str, Callable[[Any], bool]] = {
+    "fleet.concurrency": _between(0, 1000),
+    "fleet.memory_mb": _between(0, 1 << 30),
+    "fleet.keep_free_mb": _between(0, 1 << 30),
+    "fleet.quiet": lambda text: parse_quiet(text) is not None,
+    "fleet.time_zone": _is_zone,
+    "fleet.max_attempts": _between(1, 100),
+    "fleet.retry_minutes": _between(0, 1440),
+    "fleet.stale_days": _between(1, 3650),
+    "project.path": bool,
+    "project.port": _between(0, 65535),
+    "project.concurrency": _between(0, 1000),
+    "project.quiet": lambda text: text is None or parse_quiet(text) is not None,
+    "project.target": lambda text: not text.startswith("-"),
+    "agent.command": lambda words: bool(words) and bool(words[0]),
+    "agent.env": lambda words: all(parse_passed(each) is not None for each in words),
+    "agent.cost": lambda value: math.isfinite(value) and value >= 0,
+    "agent.memory_mb": _between(1, 1 << 20),
+    "tracker.repository": lambda text: re.fullmatch(r"[\w.-]+/[\w.-]+", text) is not None,
+    "tracker.url": lambda text: not text or re.match(r"https?://[^\s/]", text) is not None,
+    "tracker.token": lambda text: parse_passed(text) is not None and "=" not in text,
+    "tracker.poll_minutes": _between(1, 1440),
+}
+
+_COUNT = "a whole number, 0 or more"
+_BUDGET = "a table, as in { money = 20.0, tokens = 5_000_000, minutes = 600 }"
+_QUIET = '"22:00-07:00", several with commas, or "" for never'
+_NAMES = 'a list of names, as in ["codex", "goose"]'
+EXPECTED: Mapping[str, str] = {
+    "store": 'a folder, "postgresql://...", or "" for the state folder',
+    "fleet": "a table, as in [fleet]",
+    "project": "tables, as in [[project]], one for each project",
+    "agent": "tables, as in [agent.NAME]",
+    "tracker": "tables, as in [tracker.NAME]",
+    "fleet.concurrency": "a whole number, 0 to 1000",
+    "fleet.memory_mb": _COUNT,
+    "fleet.keep_free_mb": _COUNT,
+    "fleet.budget": _BUDGET,
+    "fleet.engagement_budget": _BUDGET,
+    "fleet.quiet": _QUIET,
+    "fleet.time_zone": 'the name of a time zone, as in "Europe/Berlin"',
+    "fleet.max_attempts": "a whole number, 1 to 100",
+    "fleet.retry_minutes": "a whole number, 0 to 1440",
+    "fleet.clashes": '"order" or "tell"',
+    "fleet.stale_days": "a whole number, 1 to 3650",
+    "project.name": "letters, digits, `-`, `_` and `.`",
+    "project.path": "the folder of a git repository",
+    "project.target": "the name of a branch",
+    "project.host": "the name of a machine",
+    "project.port": "a port, 1 to 65535, or 0 for none",
+    "project.remote": "the address of a remote, as git shows it",
+    "project.setup": "a shell command",
+    "project.test": "a shell command",
+    "project.agents": _NAMES,
+    "project.concurrency": "a whole number, 0 to 1000",
+    "project.budget": _BUDGET,
+    "project.quiet": _QUIET,
+    "project.focus": "true or false",
+    "project.tracker": "the name of a [tracker.NAME]",
+    "agent.command": 'a command line, as in "codex-acp" or ["goose", "acp"]',
+    "agent.protocol": '"acp", "codex" or "plain"',
+    "agent.env": 'a list of variables, as in ["LANG", "ANTHROPIC_API_KEY=FLEET_ANTHROPIC_API_KEY"]',
+    "agent.model": "the name of a model",
+    "agent.cost": "money for a million tokens, 0 or more",
+    "agent.memory_mb": "a whole number of megabytes, 1 or more",
+    "tracker.kind": '"github"',
+    "tracker.repository": "OWNER/NAME",
+    "tracker.url": 'the address of an API, as in "https://api.github.com"',
+    "tracker.token": "the name of a variable, never the secret itself",
+    "tracker.label": "the name of a label",
+    "tracker.poll_minutes": "a whole number, 1 to 1440",
+}
+"""What each key may be, in words; every key of the file is in it."""

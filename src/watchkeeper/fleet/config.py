@@ -1,0 +1,123 @@
+"""What ``fleet.toml`` can say: projects, agents, trackers, and the bounds of the whole. Values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from watchkeeper.model.fleet import Budget
+
+FLEET_FILE = "fleet.toml"
+
+Protocol = Literal["acp", "codex", "plain"]
+
+
+class FleetSection(msgspec.Struct, frozen=True):
+    """The bounds of the whole fleet. ``budget`` is for a day, ``engagement_budget`` for each engagement."""
+
+    concurrency: int = 4  # how many engagements may go on at once
+    memory_mb: int = 0  # the most memory that all agents together may take; 0: what the machine has free
+    keep_free_mb: int = 1024  # memory that is left to everything else
+    budget: Budget = Budget()
+    engagement_budget: Budget = Budget()
+    quiet: str = ""  # when nothing is started: "22:00-07:00"
+    time_zone: str = ""  # of quiet hours and of the day that a budget is for; "": the system's
+    max_attempts: int = 3  # so often an issue is tried before a person is needed
+    retry_minutes: int = 5  # how long a failed issue rests; each failure doubles it
+    clashes: Literal["order", "tell"] = "order"  # what becomes of issues that will probably touch the same
+    stale_days: int = 14  # an issue without a label that nobody touched for so long is asked about
+
+
+class ProjectEntry(msgspec.Struct, frozen=True):
+    """One project. ``setup``, ``test`` and ``target`` stand above what its own ``watchkeeper.toml`` says."""
+
+    name: str
+    path: Path
+    target: str = ""
+    host: str = ""  # the machine that works on it; "": any
+    port: int = 0  # of its dev server; 0: none
+    remote: str = ""  # the address that its checkout has to have as a remote
+    setup: str = ""
+    test: str = ""
+    agents: tuple[str, ...] = ()  # in order of preference; the next try is made by the next one; (): all
+    concurrency: int = 2
+    budget: Budget = Budget()
+    quiet: str | None = None  # None: as the fleet
+    focus: bool = False  # it gets at least every second start
+    tracker: str = ""  # "": the built-in one
+
+
+class AgentEntry(msgspec.Struct, frozen=True):
+    """One kind of worker. ``env`` lists all variables that it gets beside the harmless ones: see ``variables_of``."""
+
+    name: str
+    command: tuple[str, ...]
+    protocol: Protocol = "acp"
+    env: tuple[str, ...] = ()
+    model: str = ""
+    cost: float = 0.0  # money for a million tokens, where the agent tells only tokens
+    memory_mb: int = 800  # what it will probably take, until it is measured
+
+
+class TrackerEntry(msgspec.Struct, frozen=True):
+    """Where issues come from beside the built-in tracker. ``token`` names the variable that holds the secret."""
+
+    name: str
+    repository: str
+    kind: Literal["github"] = "github"
+    url: str = ""
+    token: str = "GITHUB_TOKEN"  # noqa: S105 the name of a variable
+    label: str = ""  # only issues that have it
+    poll_minutes: int = 5
+
+
+class FleetConfig(msgspec.Struct, frozen=True):
+    """A whole ``fleet.toml``. ``store`` is a folder or an address; ``""``: the user's state folder."""
+
+    origin: Path
+    store: str = ""
+    fleet: FleetSection = FleetSection()
+    projects: tuple[ProjectEntry, ...] = ()
+    agents: tuple[AgentEntry, ...] = ()
+    trackers: tuple[TrackerEntry, ...] = ()
+
+    def agents_of(self, project: ProjectEntry) -> tuple[AgentEntry, ...]:
+        """Who may work on the project, in order of preference."""
+        known = {each.name: each for each in self.agents}
+        return tuple(known[name] for name in project.agents) if project.agents else self.agents
+
+    def quiet_of(self, project: ProjectEntry) -> str:
+        """Its quiet hours, else the fleet's."""
+        return self.fleet.quiet if project.quiet is None else project.quiet
+
+    def tracker_of(self, project: ProjectEntry) -> TrackerEntry | None:
+        """Where its issues come from; None: from the built-in tracker alone."""
+        return next((each for each in self.trackers if each.name == project.tracker), None)
+
+
+SECTIONS: dict[str, type[msgspec.Struct]] = {
+    "fleet": FleetSection,
+    "project": ProjectEntry,
+    "agent": AgentEntry,
+    "tracker": TrackerEntry,
+}
+"""The tables of the file, and what each row holds."""
+
+FLEET_KEYS: tuple[str, ...] = (
+    "store",
+    *(
+        f"{table}.{key}"
+        for table, kind in SECTIONS.items()
+        for key in kind.__struct_fields__
+        if not (key == "name" and table in {"agent", "tracker"})
+    ),
+)
+"""All keys; ``agent.command`` stands in ``[agent.NAME]``, ``project.path`` in each ``[[project]]``."""
+
+
+def watch_flags(project: ProjectEntry) -> dict[str, object]:
+    """What the file says above the project's own configuration, as flags of ``record.config.load_settings``."""
+    told = {"target": project.target, "project.setup": project.setup, "project.test": project.test}
+    return {key: value or None for key, value in told.items()}
