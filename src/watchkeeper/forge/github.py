@@ -20,7 +20,18 @@ from watchkeeper.forge.github_reading import (
     render_mark,
 )
 from watchkeeper.forge.moments import render_moment
-from watchkeeper.forge.port import Draft, NotThereError, Page, Said, Told, checked_body, checked_title, read_line
+from watchkeeper.forge.port import (
+    Draft,
+    NotThereError,
+    Page,
+    Said,
+    Told,
+    checked_body,
+    checked_labels,
+    checked_title,
+    read_line,
+    read_text,
+)
 from watchkeeper.model.errors import UsageError, WatchkeeperError
 from watchkeeper.model.fleet import Closing, IssueId
 from watchkeeper.model.ids import Millis
@@ -147,7 +158,7 @@ class GitHubTracker:
         if mark:
             body = f"{body}\n\nFound at {quoted_line(draft.source)}\n{render_mark(mark)}".lstrip()
         form: dict[str, object] = {"title": checked_title(draft.title), "body": body}
-        form |= {"labels": list(draft.labels)} if draft.labels else {}
+        form |= {"labels": list(checked_labels(draft.labels))} if draft.labels else {}
         answer = self._asker.change("POST", self._path(), form)
         return IssueId(f"{self.ids}#{_field(answer.value, 'number', int)}")
 
@@ -157,7 +168,7 @@ class GitHubTracker:
         if not is_there:
             self._asker.change("PATCH", self._path(identity), body)
         if mark or (reason and not is_there):
-            text = f"{said}\n\n{quoted(reason)}" if reason else said
+            text = f"{said}\n\n{quoted(read_text(reason))}" if reason else said
             self.comment(identity, text, mark=mark)
         return not is_there
 
