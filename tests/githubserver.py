@@ -83,7 +83,7 @@ class GitHubServer:
         self.former[repo.name.casefold()] = repo
         repo.name = name
         for number, issue in repo.issues.items():
-            issue |= self._addresses(repo, number)
+            issue.update(self._addresses(repo, number))
 
     def fail(self, *faults: Fault, when: Callable[[str, str], bool] = lambda _method, _path: True) -> None:
         """Answer the next matching questions so, one fault each."""
@@ -149,19 +149,14 @@ class GitHubServer:
             query = dict(parse_qsl(split.query))
             body = json.loads(raw) if raw else None
             fault = self._fault(method, split.path)
-            if fault is not None and not fault.after:
-                return self._note(method, split.path, query, headers, body, fault)
-            status, more, found = self._right(method, split.path, query, headers, body)
-            if fault is not None:
-                return self._note(method, split.path, query, headers, body, fault)
-            self.asked.append(Asked(method, split.path, query, dict(headers), body, status))
-            return status, more, b"" if status == 304 else json.dumps(found).encode()
-
-    def _note(
-        self, method: str, path: str, query: dict[str, str], headers: Mapping[str, str], body: Any, fault: Fault
-    ) -> tuple[int, dict[str, str], bytes] | None:
-        self.asked.append(Asked(method, path, query, dict(headers), body, 0 if fault.cuts else fault.status))
-        return None if fault.cuts else (fault.status, dict(fault.headers), fault.body)
+            asked = Asked(method, split.path, query, dict(headers), body, fault.status if fault else 0)
+            if fault is None or fault.after:
+                status, more, found = self._right(method, split.path, query, headers, body)
+                if fault is None:
+                    self.asked.append(asked._replace(status=status))
+                    return status, more, b"" if status == 304 else json.dumps(found).encode()
+            self.asked.append(asked)
+            return None if fault.cuts else (fault.status, dict(fault.headers), fault.body)
 
     def _fault(self, method: str, path: str) -> Fault | None:
         for index, (when, fault) in enumerate(self.faults):
