@@ -79,10 +79,12 @@ def _way_back(depends: Mapping[IssueId, Sequence[IssueId]], start: IssueId) -> l
 
 
 def _near(ids: Sequence[IssueId], wanted: str) -> list[IssueId]:
-    """A number is near where it begins or ends as the other; a word by its letters."""
-    if number := re.fullmatch(r"#?(\d+)", wanted):
-        numbers = {each: each.rpartition("#")[2] for each in ids}
-        close = difflib.get_close_matches(number[1], list(numbers.values()), n=3, cutoff=0.6)
-        return [each for each in ids if numbers[each] in close][:3]
+    """A number is near the next ones, and those that are written like it; a word is by its letters."""
+    if number := re.fullmatch(r"#?(\d{1,18})", wanted):
+        numbers = {each: each.rpartition("#")[2] for each in ids if each.rpartition("#")[2].isdecimal()}
+        alike = difflib.get_close_matches(number[1], list(numbers.values()), n=3, cutoff=0.6)
+        beside = {str(int(number[1]) + step) for step in (-1, 1)}
+        near = sorted(numbers, key=lambda each: numbers[each] not in beside)
+        return [each for each in near if numbers[each] in (*beside, *alike)][:3]
     by_folded = {each.casefold(): each for each in ids}
     return [by_folded[each] for each in difflib.get_close_matches(wanted.casefold(), list(by_folded), n=3, cutoff=0.6)]
