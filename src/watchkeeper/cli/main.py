@@ -30,6 +30,7 @@ VERBS: Mapping[str, str] = {
     "up": "Watch in the background, and let agents take part.",
     "down": "End the daemon of this repository.",
     "run": "Let an agent do a task, as a session that is told of conflicts.",
+    "issue": "List, file and work on issues.",
     "lease": "Let one session or person alone touch something for a while.",
     "status": "Say whether the daemon runs, and what agents were told.",
     "fleet": "Say what each project of the fleet does now, and why.",

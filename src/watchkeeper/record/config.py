@@ -46,6 +46,14 @@ class LandingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     wait_paths: tuple[str, ...] = ()  # globs of paths whose changes wait for a person
 
 
+class TrackerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where issues come from beside the built-in tracker."""
+
+    github: str = ""  # "owner/name" of the repository at GitHub whose issues are taken in
+    api: str = "https://api.github.com"  # where its API is; another for GitHub Enterprise
+    token_env: str = "GITHUB_TOKEN"  # noqa: S105 the name of the variable that holds the token, which stands nowhere else
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What can be configured; every key works without being set."""
 
@@ -59,9 +67,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     owners: tuple[str, ...] = ()  # "GLOB NAME...": which agents may write where; "CODEOWNERS": as that file has it
     project: ProjectConfig = ProjectConfig()
     landing: LandingConfig = LandingConfig()
+    tracker: TrackerConfig = TrackerConfig()
 
 
-_TABLES = {"project": ProjectConfig, "landing": LandingConfig}
+_TABLES = {"project": ProjectConfig, "landing": LandingConfig, "tracker": TrackerConfig}
 KEYS: tuple[str, ...] = (
     *(key for key in Config.__struct_fields__ if key not in _TABLES),
     *(f"{table}.{key}" for table, kind in _TABLES.items() for key in kind.__struct_fields__),
@@ -127,6 +136,7 @@ target = {_toml_string(target)}  # the branch that changes land in
 # landed_hours = 48  # how long a landed change stays compared with live ones
 # owners = ["CODEOWNERS", "docs/** ada claude"]  # which agents may write where; a person's files are kept from all
 # landing = {_LANDING}
+# tracker = {{ github = "owner/name" }}  # its issues are taken in, and closed there
 
 [project]
 {_setting("setup", commands.setup, ".venv/bin/pip install -e .")}  # what the tests need; with network, seldom
@@ -234,7 +244,7 @@ def _with_value(config: Config, key: str, value: object, origin: str) -> Config:
 
 
 def _is_in_range(config: Config) -> bool:
-    project, landing = config.project, config.landing
+    project, landing, tracker = config.project, config.landing, config.tracker
     return (
         config.landed_hours >= 0
         and 0 <= project.budget <= 64
@@ -243,7 +253,15 @@ def _is_in_range(config: Config) -> bool:
         and 0 <= landing.batch <= 64
         and 0 <= landing.wait_risk <= 101
         and not landing.remote.startswith("-")
+        and re.fullmatch(_GITHUB, tracker.github) is not None
+        and re.fullmatch(_API, tracker.api) is not None
+        and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", tracker.token_env) is not None
     )
+
+
+_GITHUB = r"|[A-Za-z0-9][A-Za-z0-9_-]*/(?!\.\.?$)[A-Za-z0-9._-]+"
+_API = r"(https://[A-Za-z0-9.:\[\]-]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?)(/[A-Za-z0-9._/-]*)?"
+"""A token travels encrypted, or not at all."""
 
 
 def _unknown_key(key: str, known: Sequence[str], origin: str) -> UsageError:
@@ -297,4 +315,8 @@ _EXPECTED = {
     "landing.lanes": "true or false",
     "landing.wait_risk": "a whole number, 0 to 101",
     "landing.wait_paths": _LIST,
+    "tracker": "a table, as in [tracker]",
+    "tracker.github": 'the owner and name of a repository at GitHub, as in "octo-org/shop"',
+    "tracker.api": 'the address of a GitHub API, as in "https://github.example.org/api/v3"',
+    "tracker.token_env": 'the name of an environment variable, as in "GITHUB_TOKEN"',
 }

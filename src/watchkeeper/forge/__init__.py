@@ -1,0 +1,1 @@
+"""Where issues come from: trackers behind one port. The built-in one is nothing but the record."""
