@@ -16,6 +16,8 @@ import msgspec
 from watchkeeper.model.hosts import HostEvent, HostLost, HostsState, HostToken, LeaderChosen, Presence
 from watchkeeper.model.ids import Seq
 
+_DRIFT = 1.25  # by how much the clock of one host may be faster than another's
+
 
 class Timing(msgspec.Struct, frozen=True):
     """How long is waited. ``lost_after_ms`` is the larger, or hosts that are well would be declared lost."""
@@ -35,8 +37,8 @@ class Seen(msgspec.Struct, frozen=True):
 class View(msgspec.Struct, frozen=True):
     """What a host may think after a look. ``is_member``: it takes part; once it does not, it has to end.
 
-    ``leads``: it decides for all, in ``term``. ``spared`` are the hosts whose work must be left alone: those that are
-    alive, and those that may not know yet that they were declared lost.
+    ``leads``: it decides for all, in ``term``. ``gone`` are the hosts whose work may be taken from them: they left, or
+    were declared lost so long ago that they know it, or are stopped. One that is not known may have come just now.
     """
 
     me: HostToken
@@ -45,7 +47,7 @@ class View(msgspec.Struct, frozen=True):
     term: int = 0
     leader: HostToken | None = None
     live: frozenset[HostToken] = frozenset()
-    spared: frozenset[HostToken] = frozenset()
+    gone: frozenset[HostToken] = frozenset()
 
 
 def observe(
@@ -90,7 +92,9 @@ def look(state: HostsState, me: HostToken, noticed: Mapping[Seq, int], now: int,
     in_doubt = {
         each.host.token
         for each in state.hosts.values()
-        if each.presence is Presence.LOST and not each.is_certain and now - noticed.get(each.seq, now) < timing.lease_ms
+        if each.presence is Presence.LOST
+        and not each.is_certain
+        and now - noticed.get(each.seq, now) < timing.lease_ms * _DRIFT
     }
     return View(
         me=me,
@@ -100,5 +104,5 @@ def look(state: HostsState, me: HostToken, noticed: Mapping[Seq, int], now: int,
         term=state.term,
         leader=state.leader,
         live=live,
-        spared=live | in_doubt,
+        gone=frozenset(state.hosts.keys() - live - in_doubt),
     )

@@ -175,7 +175,7 @@ def relieve(engine: Engine, view: View) -> tuple[WorkId, ...]:
     if not view.leads:
         return ()
     orphans = [
-        each for each in engine.list_work() if each.condition is Condition.RUNNING and each.host not in view.spared
+        each for each in engine.list_work() if each.condition is Condition.RUNNING and HostToken(each.host) in view.gone
     ]
     return tuple(each.work.id for each in orphans if engine.resume(each.work.id, held_by=each.host))
 
