@@ -1,6 +1,7 @@
 """A process of the tests' own that runs workflows, is told what to do line by line, and may be killed at any moment.
 
-Run as a program: ``durablehost.py STORE HOST EFFECTS [changed]``. What its steps do is appended to the file EFFECTS.
+Run as a program: ``durablehost.py STORE HOST EFFECTS [WORD...]``. What its steps do is appended to the file EFFECTS.
+With the word ``fleet`` it takes part with others: HOST is its name, and its token is what it calls itself.
 """
 
 from __future__ import annotations
@@ -18,11 +19,20 @@ from typing import Any
 import msgspec
 
 from watchkeeper.durable.dbos_engine import DbosEngine, open_file_engine, open_url_engine
+from watchkeeper.durable.hosts import Timing, View
+from watchkeeper.durable.membership import BEATS, Membership
 from watchkeeper.durable.port import Body, Schedule, Steps, Work, WorkId, WorkStanding
+from watchkeeper.durable.pulse import Pulse
+from watchkeeper.durable.thishost import find_this_host, is_running, sleepless_clock
 from watchkeeper.model.errors import WatchkeeperError
+from watchkeeper.model.hosts import FLEET
 from watchkeeper.model.ids import Millis
+from watchkeeper.record.log import Log
+from watchkeeper.record.store import open_url_store
 
 DEADLINE_S = 60.0
+FENCED = 7
+QUICK = Timing(beat_ms=100, lease_ms=1_500, lost_after_ms=2_500)
 
 
 def wait_until(condition: Callable[[], Any], what: str) -> Any:
@@ -92,11 +102,30 @@ def bodies(effects: Effects, host: str, *, is_changed: bool) -> dict[str, Body]:
     return {"six": six, "sleeper": sleeper, "fails": fails, "ticks": ticks}
 
 
-def open_engine(store: str, host: str, **options: Any) -> DbosEngine:
+def open_engine(store: str, host: str, may_act: Callable[[], bool] = lambda: True, **options: Any) -> DbosEngine:
     """On a PostgreSQL address, or in a folder."""
     if store.startswith("postgresql:"):
-        return open_url_engine(store, host=host, may_act=lambda: True, **options)
+        return open_url_engine(store, host=host, may_act=may_act, **options)
     return open_file_engine(Path(store), **options)
+
+
+class Member:
+    """This process as a host among others. Declared lost, it ends with ``FENCED``."""
+
+    def __init__(self, store: str, name: str) -> None:
+        log = Log(open_url_store(store))
+        me = find_this_host(name)
+        clocks: dict[str, Any] = {"clock": sleepless_clock, "now": lambda: Millis(time.time_ns() // 1_000_000)}
+        beats = log.shelf(FLEET, BEATS)
+        self.membership = Membership(log, beats, me, is_running=is_running, timing=QUICK, **clocks)
+        self.pulse = Pulse(self.membership, QUICK, on_fenced=self.end)
+        self.engine: DbosEngine | None = None
+        self.pulse.start()
+
+    def end(self) -> None:
+        if self.engine is not None:
+            self.engine.close(patience_s=0)
+        os._exit(FENCED)
 
 
 class Child:
@@ -124,6 +153,9 @@ class Child:
     def standing(self, work: str) -> WorkStanding:
         (found,) = msgspec.convert(self.ask("list", [work]), tuple[WorkStanding, ...])
         return found
+
+    def view(self) -> View:
+        return msgspec.convert(self.ask("view"), View)
 
     def wait_for(self, work: str, condition: str) -> WorkStanding:
         wait_until(lambda: self.standing(work).condition == condition, f"{work} is {condition}")
@@ -167,12 +199,25 @@ def answer(engine: DbosEngine, verb: str, values: Sequence[Any]) -> Any:
 def main(store: str, host: str, effects: str, *words: str) -> None:
     schedules = [Schedule("each-second", "* * * * * *", "ticks")] if "ticking" in words else []
     at_once = 1 if "one" in words else 16
-    engine = open_engine(store, host, at_once=at_once, version="2" if "newer" in words else "1")
+    member = Member(store, host) if "fleet" in words else None
+    host = member.membership.me.token if member is not None else host
+    may_act = member.membership.may_act if member is not None else lambda: True
+    engine = open_engine(store, host, may_act, at_once=at_once, version="2" if "newer" in words else "1")
     engine.start(bodies(Effects(Path(effects)), host, is_changed="changed" in words), schedules)
+    if member is not None:
+        member.engine = engine
+        member.pulse.relieve_with(engine)
     for line in sys.stdin:
         verb, *values = json.loads(line)
         try:
-            reply = ["answer", msgspec.to_builtins(answer(engine, verb, values))]
+            if verb == "view" and member is not None:
+                reply = ["answer", msgspec.to_builtins(member.pulse.view)]
+            elif verb == "leave" and member is not None:
+                engine.close()
+                member.pulse.stop()
+                reply = ["answer", "left"]
+            else:
+                reply = ["answer", msgspec.to_builtins(answer(engine, verb, values))]
         except WatchkeeperError as error:
             reply = ["error", error.slug]
         print(json.dumps(reply), flush=True)

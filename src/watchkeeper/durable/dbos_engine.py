@@ -39,6 +39,7 @@ T = TypeVar("T")
 _QUEUE = "watchkeeper"
 _WORK, _TICK = "work", "tick"
 _POLL_S = 0.05
+_DOUBT_S = 0.1
 _LOOK_S = 1.0  # how often a sleeping body looks whether it still has its work
 _RETURNED, _FAILED = "=", "!"
 
@@ -81,8 +82,8 @@ def open_url_engine(
 ) -> DbosEngine:
     """The engine of ``host`` among others on the PostgreSQL database ``url``. Close it.
 
-    ``host`` is a name that was never used before: this run's of this host. Before each step ``may_act`` is asked
-    whether this host is sure that nobody has declared it dead. Raises as ``open_file_engine`` does.
+    ``host`` is a name that was never used before: the token of this run of this host. While ``may_act`` says that it
+    may have been declared lost, no step begins. Raises as ``open_file_engine`` does.
     """
     require_dbos()
     return DbosEngine(
@@ -212,12 +213,13 @@ class DbosEngine:
             self._store.close()
             _ONE_A_PROCESS.release()
 
-    def require_going(self) -> None:
-        """Raises Stopped where no step may begin in this process."""
-        if self._closing.is_set():
-            raise Stopped("this process ends")
-        if not self._may_act():
-            raise Stopped("this host may have been declared dead")
+    def wait_going(self) -> None:
+        """Return when a step may begin: while this host is not sure of itself, none does. Raises Stopped at the end."""
+        while not self._closing.is_set():
+            if self._may_act():
+                return
+            self._closing.wait(_DOUBT_S)
+        raise Stopped("this process ends")
 
     def wait_closing(self, seconds: float) -> None:
         """Return after so long, at once where the engine is closed."""
@@ -244,7 +246,7 @@ class DbosEngine:
         with self._idle:
             self._running += 1
         try:
-            self.require_going()
+            self.wait_going()
             result = body(_DbosSteps(self), argument)
         finally:
             with self._idle:
@@ -315,7 +317,7 @@ class _DbosSteps:
         """See ``Steps.step``."""
         from dbos._error import DBOSWorkflowCancelledError, DBOSWorkflowConflictIDError
 
-        self._engine.require_going()
+        self._engine.wait_going()
         try:
             recorded = self._dbos.run_step({"name": name}, lambda: _outcome(call))
         except DBOSWorkflowCancelledError as error:
@@ -334,7 +336,7 @@ class _DbosSteps:
         due = int(self.step("sleep_until", lambda: str(at)))
         while (left := due / 1000 - time.time()) > 0:
             self._engine.wait_closing(min(left, _LOOK_S))
-            self._engine.require_going()
+            self._engine.wait_going()
             self._engine.require_held(self._id)
 
 

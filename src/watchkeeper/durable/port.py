@@ -107,7 +107,8 @@ class Steps(Protocol):
     def step(self, name: str, call: Callable[[], str]) -> str:
         """What ``call`` gives; once that is recorded, it is not called again for this work.
 
-        Raises Stopped where the body must not go on; StepFailed where ``call`` raised an Exception, now or then.
+        Waits while this host is not sure that it is still taken for alive. Raises Stopped where the body must not go
+        on; StepFailed where ``call`` raised an Exception, now or then.
         """
         ...
 
