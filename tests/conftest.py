@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+import postgres
 from gitrepo import GitRepo
 
 # No deadline: it measures the machine's other work. HYPOTHESIS_EXAMPLES=5000 searches longer.
@@ -46,3 +48,21 @@ def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
 def git_repo(tmp_path: Path) -> GitRepo:
     """A new repository in ``tmp_path / "repo"``, on ``main``, without commits; its worktrees land beside it."""
     return GitRepo.create(tmp_path / "repo")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The folder of a running server's socket."""
+    programs = postgres.find_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed: its half of the contract was NOT checked")
+    pytest.importorskip("psycopg", reason="psycopg is not installed: PostgreSQL's half was NOT checked")
+    with postgres.running_server(programs) as folder:
+        yield folder
+
+
+@pytest.fixture
+def new_database(postgresql: str) -> str:
+    """The address of an empty database of the test's own."""
+    name = postgres.create_database(postgresql)
+    return f"postgresql://test@/{name}?host={postgresql}"

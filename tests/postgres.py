@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pwd
 import shutil
@@ -12,6 +13,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_numbers = itertools.count(1)
 
 
 def find_programs() -> Path | None:
@@ -56,6 +59,13 @@ def execute(folder: str, statement: str) -> None:
 
     with psycopg.connect(f"host={folder} user=test dbname=postgres", autocommit=True) as connection:
         connection.execute(statement.encode())
+
+
+def create_database(folder: str) -> str:
+    """The name of a new, empty database on the server."""
+    name = f"test_{next(_numbers)}"
+    execute(folder, f"CREATE DATABASE {name}")
+    return name
 
 
 def _wait_ready(folder: Path, server: subprocess.Popen[bytes]) -> None:

@@ -18,7 +18,7 @@ from watchkeeper.model.changes import Change, WorkNotCounted
 from watchkeeper.model.errors import NotARepositoryError
 from watchkeeper.model.ids import Millis, ProjectId
 from watchkeeper.record.cache import CACHE_FILE, ReadingCache
-from watchkeeper.record.config import PROJECT_FILE, Config, Settings, find_user_file, load_settings
+from watchkeeper.record.config import PROJECT_FILE, Config, Settings, find_store, find_user_file, load_settings
 from watchkeeper.record.home import find_home, make_home
 from watchkeeper.repos.repository import Repository, find_repository
 from watchkeeper.repos.target import Target, find_target
@@ -107,20 +107,25 @@ def find_target_of(place: Place) -> Target | None:
     return find_target(place.repository, place.config.target or None)
 
 
-def open_log(home: Path) -> Log:
-    """The event log, made where it is missing. Close it. Raises WatchkeeperError."""
+def open_log(home: Path, environ: Mapping[str, str] = os.environ) -> Log:
+    """The event log, made where it is missing: in ``home``, or in the database that this user has configured.
+
+    Close it. Raises WatchkeeperError.
+    """
     from watchkeeper.record.log import Log
-    from watchkeeper.record.store import open_file_store
+    from watchkeeper.record.store import open_file_store, open_url_store
 
-    return Log(open_file_store(home))
+    address = find_store(environ)
+    return Log(open_url_store(address) if address else open_file_store(home))
 
 
-def find_log(home: Path) -> Log | None:
-    """The event log; None where nothing was ever recorded. Creates nothing. Raises WatchkeeperError."""
+def find_log(home: Path, environ: Mapping[str, str] = os.environ) -> Log | None:
+    """The same; None where nothing was ever recorded. Creates nothing. Raises WatchkeeperError."""
     from watchkeeper.record.log import Log
-    from watchkeeper.record.store import find_file_store
+    from watchkeeper.record.store import find_file_store, find_url_store
 
-    store = find_file_store(home)
+    address = find_store(environ)
+    store = find_url_store(address) if address else find_file_store(home)
     return Log(store) if store else None
 
 

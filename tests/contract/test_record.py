@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-import postgres
 from watchkeeper.model.agents import Channel, Heed, Lease, Notice, NoticeId, Session, SessionId
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.conflicts import Conflict, Evidence, Kind, Severity
@@ -77,6 +76,7 @@ from watchkeeper.model.fleet import (
     Stage,
 )
 from watchkeeper.model.footprint import Confidence
+from watchkeeper.model.hosts import Host, HostJoined, HostLeft, HostLost, HostToken, LeaderChosen
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis, ProjectId, Seq, Sha, SymbolKey
 from watchkeeper.model.landing import (
     Bounce,
@@ -197,6 +197,7 @@ NOTICE = Notice(NoticeId("n-12345678"), CODEX.id, Severity.MAJOR, "Watchkeeper: 
 ISSUE = Issue(IssueId("shop#12"), "prices are wrong", "on Mondays", ("bug",), depends_on=(IssueId("shop#3"),))
 SEAL = Seal(Sha("a" * 40), (Document("issue", "shop#12", "d" * 64, Sha("c" * 40)),), Budget(minutes=30), "e" * 64)
 ENGAGEMENT = Engagement(EngagementId("e-12345678"), RESOLVES_ISSUE, ISSUE.id, "codex", SEAL, branch="agent/shop-12")
+HOST = Host(HostToken("a/1"), "a", 7, NOON, "boot", "/run/a.sock")
 
 EVERY_KIND: tuple[Event, ...] = (
     ChangeAppeared(A),
@@ -237,20 +238,11 @@ EVERY_KIND: tuple[Event, ...] = (
     EngagementNudged(ENGAGEMENT.id, Push.SPOKEN, "nothing happened for 10 min"),
     DispatchDecided(Dispatch(Choice.IDLE, "quiet hours until 07:00")),
     DispatchOverruled(ISSUE.id, "ada"),
+    HostJoined(HOST),
+    HostLeft(HOST.token),
+    HostLost(HOST.token, HostToken("b/2"), False, "its counter stood still"),
+    LeaderChosen(HOST.token, 3),
 )
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    programs = postgres.find_programs()
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed: its half of the contract was NOT checked")
-    pytest.importorskip("psycopg", reason="psycopg is not installed: PostgreSQL's half was NOT checked")
-    with postgres.running_server(programs) as folder:
-        yield folder
-
-
-_numbers = itertools.count(1)
 
 
 @pytest.fixture(
@@ -263,9 +255,8 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> OpenStore:
     """Opens the same new record as often as it is called."""
     if request.param == "sqlite":
         return lambda: open_file_store(tmp_path / "home")
-    folder, name = request.getfixturevalue("postgresql"), f"record_{next(_numbers)}"
-    postgres.execute(folder, f"CREATE DATABASE {name}")
-    return lambda: open_url_store(f"postgresql://test@/{name}?host={folder}")
+    address = request.getfixturevalue("new_database")
+    return lambda: open_url_store(address)
 
 
 @pytest.fixture

@@ -123,12 +123,13 @@ def judge_locale(stream: str, files: str) -> Check:
 
 
 def judge_record(place: str, *, exists: bool, damage: str, size: int, events: int) -> Check:
-    """The event log's file."""
+    """The event log: a file, or a database on a server."""
     if damage:
         return Check("record", Health.FAIL, f"{place} is damaged: {damage}", "watchkeeper doctor --set-aside-record")
     if not exists:
         return Check("record", Health.OK, f"nothing was recorded yet ({place})")
-    return Check("record", Health.OK, f"{events} events, {_size(size)} ({place})")
+    held = f"{events} events, {_size(size)}" if size else f"{events} events"
+    return Check("record", Health.OK, f"{held} ({place})")
 
 
 def judge_history(*, is_shallow: bool, is_partial: bool) -> Check:

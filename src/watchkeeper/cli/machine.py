@@ -12,6 +12,7 @@ import msgspec
 
 from watchkeeper.app import Place, find_log
 from watchkeeper.model.errors import UsageError
+from watchkeeper.record.config import find_store
 from watchkeeper.repos.git import get_git_version
 
 _INOTIFY = Path("/proc/sys/fs/inotify")
@@ -26,7 +27,7 @@ class Watching(msgspec.Struct, frozen=True):
 
 
 class RecordFile(msgspec.Struct, frozen=True):
-    """The event log as a file. ``damage`` is what is wrong with it, ``""`` for nothing."""
+    """Where the event log is. ``damage`` is what is wrong with it, ``""`` for nothing; of a server there is no size."""
 
     place: str
     exists: bool
@@ -80,6 +81,8 @@ def measure_record(home: Path) -> RecordFile:
     """Reads the whole record. Raises WatchkeeperError where it cannot be opened although it is sound."""
     from watchkeeper.record.store import RECORD_FILE, find_damage
 
+    if address := find_store(os.environ):
+        return _measure_server(address)
     path = home / RECORD_FILE
     if not path.exists():
         return RecordFile(str(path), exists=False)
@@ -102,8 +105,14 @@ def measure_repository(place: Place) -> RepositoryFacts:
 
 def set_damaged_aside(home: Path) -> tuple[Path, ...]:
     """Move the damaged record away and give the new names. Raises UsageError for one that is sound."""
-    from watchkeeper.record.store import find_damage, set_record_aside
+    from watchkeeper.record.store import find_damage, place_of, set_record_aside
 
+    if address := find_store(os.environ):
+        raise UsageError(
+            f"The record is in {place_of(address)}, which is no file that could be set aside",
+            slug="record-elsewhere",
+            hint="ask whoever looks after that database, or take the file again: unset WATCHKEEPER_STORE",
+        )
     if not find_damage(home):
         raise UsageError(
             f"The record in {home} is not damaged; it was left where it is",
@@ -111,6 +120,16 @@ def set_damaged_aside(home: Path) -> tuple[Path, ...]:
             hint="watchkeeper doctor",
         )
     return set_record_aside(home, f"damaged-{time.strftime('%Y%m%d-%H%M%S')}")
+
+
+def _measure_server(address: str) -> RecordFile:
+    from watchkeeper.record.store import place_of
+
+    log = find_log(Path(), os.environ)
+    if log is None:
+        return RecordFile(place_of(address), exists=False)
+    with log:
+        return RecordFile(place_of(address), exists=True, events=log.last_seq())
 
 
 def _read_number(path: Path) -> int | None:

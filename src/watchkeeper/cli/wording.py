@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import assert_never
 
 from watchkeeper.cli.fleet_words import describe_fleet
+from watchkeeper.cli.host_words import describe_hosts
 from watchkeeper.cli.landing_words import describe_landing
 from watchkeeper.cli.output import Terminal, printable
 from watchkeeper.conflicts.standing import ConflictState, Status
@@ -45,7 +46,9 @@ from watchkeeper.model.events import (
     WatchStopped,
 )
 from watchkeeper.model.fleet import FleetEvent
+from watchkeeper.model.hosts import HostEvent
 from watchkeeper.model.ids import Millis
+from watchkeeper.model.landing import LandingEvent
 from watchkeeper.model.probing import Outcome, Proof
 
 _MARKS = {
@@ -254,7 +257,13 @@ def describe(event: Event, terminal: Terminal) -> str:
         case Opaque():
             return f"{printable(event.kind)} (an event of a newer version)"
         case _:
-            return describe_fleet(event) if isinstance(event, FleetEvent) else describe_landing(event)
+            return _describe_fleets_and_queues(event)
+
+
+def _describe_fleets_and_queues(event: FleetEvent | HostEvent | LandingEvent) -> str:
+    if isinstance(event, HostEvent):
+        return describe_hosts(event)
+    return describe_fleet(event) if isinstance(event, FleetEvent) else describe_landing(event)
 
 
 def _describe_session(

@@ -51,6 +51,7 @@ from watchkeeper.model.events import (
     WatchStopped,
 )
 from watchkeeper.model.fleet import FleetEvent
+from watchkeeper.model.hosts import HostEvent
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis
 from watchkeeper.model.landing import EntryBounced, EntryQueued, LandingEvent
 from watchkeeper.model.probing import Outcome, Proof
@@ -140,8 +141,8 @@ def _apply(recorded: Recorded, draft: _Draft) -> None:
             | Opaque()
         ):
             pass
-        case _:  # what the queue is folded from, and the fleet
-            _: LandingEvent | FleetEvent = event
+        case _:  # what the queue is folded from, the fleet, and its hosts
+            _: LandingEvent | FleetEvent | HostEvent = event
 
 
 def _apply_lease(event: LeaseTaken | LeaseReleased, leases: dict[str, Lease]) -> None:

@@ -10,6 +10,7 @@ from watchkeeper.model.agents import Channel, Heed, Lease, Notice, NoticeId, Ses
 from watchkeeper.model.changes import Change
 from watchkeeper.model.conflicts import Conflict, Severity
 from watchkeeper.model.fleet import FleetEvent
+from watchkeeper.model.hosts import HostEvent
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis, ProjectId, Seq
 from watchkeeper.model.landing import LandingEvent
 from watchkeeper.model.probing import Proof
@@ -236,6 +237,7 @@ Event = (
     | GateClosed
     | LandingEvent
     | FleetEvent
+    | HostEvent
     | WatchStarted
     | WatchStopped
     | Opaque

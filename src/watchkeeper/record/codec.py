@@ -35,6 +35,7 @@ from watchkeeper.model.fleet import (
     IssueEdited,
     IssueFiled,
 )
+from watchkeeper.model.hosts import HostJoined, HostLeft, HostLost, LeaderChosen
 from watchkeeper.model.landing import (
     CulpritFound,
     EntryBounced,
@@ -106,6 +107,10 @@ def _told_id(event: Event) -> str:
             return event.dispatch.issue or ""
         case DispatchOverruled():
             return event.issue
+        case HostJoined():
+            return event.host.token
+        case HostLeft() | HostLost() | LeaderChosen():
+            return event.host
     identity = getattr(event, "id", None) if isinstance(event, FleetEvent) else None
     change = getattr(event, "change", "")
     return str(identity if identity is not None else getattr(change, "id", change))

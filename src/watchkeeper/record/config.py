@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 import platformdirs
@@ -65,6 +66,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     notice_severity: Severity = Severity.MAJOR  # agents are told of conflicts from here on
     landed_hours: int = 48  # how long a landed change stays compared with live ones
     owners: tuple[str, ...] = ()  # "GLOB NAME...": which agents may write where; "CODEOWNERS": as that file has it
+    store: str = ""  # where the record is: the address of a PostgreSQL database; "": a file in the state folder
     project: ProjectConfig = ProjectConfig()
     landing: LandingConfig = LandingConfig()
     tracker: TrackerConfig = TrackerConfig()
@@ -76,6 +78,12 @@ KEYS: tuple[str, ...] = (
     *(f"{table}.{key}" for table, kind in _TABLES.items() for key in kind.__struct_fields__),
 )
 """All keys; those of a table with a dot: ``project.test``."""
+
+
+PERSONAL_KEYS = frozenset({"store"})
+"""Keys that no project may set: whoever wrote its files would say where a person's record goes."""
+
+_SECRET = frozenset({"store"})  # never shown: an address may have a password
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -104,7 +112,8 @@ def load_settings(
     ``config-bad-value``): a key with a typing error must not silently mean nothing.
     """
     config, origins = Config(), dict.fromkeys(KEYS, "default")
-    layers = [(str(path), _read_file(path)) for path in files]
+    own = find_user_file(environ)
+    layers = [(str(path), _read_file(path, is_own=path == own)) for path in files]
     layers.append(("environment", _read_environment(environ)))
     layers.append(("flag", {key: value for key, value in (flags or {}).items() if value is not None}))
     for origin, values in layers:
@@ -114,10 +123,15 @@ def load_settings(
     return Settings(config, origins)
 
 
+def find_store(environ: Mapping[str, str]) -> str:
+    """The address of the database that the record is in, ``""`` for the state folder's file. Raises UsageError."""
+    return load_settings([find_user_file(environ)], environ).config.store
+
+
 def parse_project_file(content: bytes) -> Settings:
     """What a ``watchkeeper.toml`` says by itself, wherever it lies. Raises UsageError, as ``load_settings`` does."""
     config, origins = Config(), dict.fromkeys(KEYS, "default")
-    for key, value in _parse(content, PROJECT_FILE).items():
+    for key, value in _parse(content, PROJECT_FILE, is_own=False).items():
         config = _with_value(config, key, value, PROJECT_FILE)
         origins[key] = PROJECT_FILE
     return Settings(config, origins)
@@ -161,17 +175,17 @@ def _setting(key: str, value: str | tuple[str, ...], example: str | tuple[str, .
     return f"{'' if value else '# '}{key} = {text}"
 
 
-def _read_file(path: Path) -> dict[str, object]:
+def _read_file(path: Path, *, is_own: bool) -> dict[str, object]:
     try:
         content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
         raise _unreadable(str(path), error.strerror or str(error)) from error
-    return _parse(content, str(path))
+    return _parse(content, str(path), is_own=is_own)
 
 
-def _parse(content: bytes, origin: str) -> dict[str, object]:
+def _parse(content: bytes, origin: str, *, is_own: bool) -> dict[str, object]:
     try:
         values = tomllib.loads(content.decode("utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -185,6 +199,8 @@ def _parse(content: bytes, origin: str) -> dict[str, object]:
     for key in flat:
         if key not in KEYS:
             raise _unknown_key(key, KEYS, origin)
+        if key in PERSONAL_KEYS and not is_own:
+            raise _personal_key(key, origin)
     return flat
 
 
@@ -246,7 +262,8 @@ def _with_value(config: Config, key: str, value: object, origin: str) -> Config:
 def _is_in_range(config: Config) -> bool:
     project, landing, tracker = config.project, config.landing, config.tracker
     return (
-        config.landed_hours >= 0
+        _is_address(config.store)
+        and config.landed_hours >= 0
         and 0 <= project.budget <= 64
         and project.test_timeout >= 1
         and 1 <= landing.slots <= 256
@@ -264,6 +281,26 @@ _API = r"(https://[A-Za-z0-9.:\[\]-]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\
 """A token travels encrypted, or not at all."""
 
 
+def _is_address(store: str) -> bool:
+    """``""``, or what names a PostgreSQL database; whether there is one is seen when it is opened."""
+    try:
+        parts = urlsplit(store)
+        has_port = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    is_postgresql = store.startswith(("postgresql://", "postgres://")) and parts.path.strip("/") != ""
+    return not store or (is_postgresql and has_port and store.isprintable() and " " not in store)
+
+
+def _personal_key(key: str, origin: str) -> UsageError:
+    return UsageError(
+        f"{origin}: {key} is not a project's to say",
+        slug="config-personal-key",
+        hint=f"set it in your own file or in the environment: {_variable(key)}",
+        facts={"key": key, "origin": origin},
+    )
+
+
 def _unknown_key(key: str, known: Sequence[str], origin: str) -> UsageError:
     near = difflib.get_close_matches(key.lower(), [name.lower() for name in known], n=1)
     meant = next((name for name in known if near and name.lower() == near[0]), "")
@@ -276,11 +313,12 @@ def _unknown_key(key: str, known: Sequence[str], origin: str) -> UsageError:
 
 
 def _bad_value(key: str, value: object, origin: str) -> UsageError:
+    shown = "what it is (not shown: it may have a password)" if key in _SECRET else repr(value)
     return UsageError(
-        f"{origin}: {key} cannot be {value!r}",
+        f"{origin}: {key} cannot be {shown}",
         slug="config-bad-value",
         hint=f"set {key} to {_EXPECTED[key]}",
-        facts={"key": key, "value": str(value), "origin": origin},
+        facts={"key": key, "value": "" if key in _SECRET else str(value), "origin": origin},
     )
 
 
@@ -300,6 +338,7 @@ _EXPECTED = {
     "notice_severity": f"one of {_SEVERITIES}",
     "landed_hours": "a whole number of hours, 0 or more",
     "owners": 'a list of texts, as in ["CODEOWNERS", "docs/** ada claude"]',
+    "store": 'the address of a database, as in "postgresql://user@host/name"; "" for a file',
     "project": "a table, as in [project]",
     "project.setup": "a shell command",
     "project.test": "a shell command",

@@ -39,7 +39,9 @@ def newer(place: str, revision: str, known: str) -> WatchkeeperError:
     return WatchkeeperError(
         f"The record {place} was written by a newer Watchkeeper (schema {revision}; this one knows up to {known})",
         slug="record-newer",
-        hint="upgrade Watchkeeper, or keep this version's state apart: export WATCHKEEPER_HOME=/path/to/folder",
+        hint="upgrade Watchkeeper on this host"
+        if place.startswith("postgresql:")
+        else "upgrade Watchkeeper, or keep this version's state apart: export WATCHKEEPER_HOME=/path/to/folder",
         facts={"record": place, "schema": revision, "known": known},
     )
 

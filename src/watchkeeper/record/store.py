@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import sqlalchemy as sa
 
-from watchkeeper.model.errors import WatchkeeperError
+from watchkeeper.model.errors import UsageError, WatchkeeperError
 from watchkeeper.record.faults import explained, foreign, newer
 from watchkeeper.record.home import make_home, not_writable
 from watchkeeper.record.tables import REVISIONS
@@ -81,17 +81,50 @@ def open_url_store(url: str) -> Store:
 
     Raises WatchkeeperError: ``postgresql-missing``, ``record-unreachable``, ``record-newer`` ...
     """
-    address = sa.make_url(url).set(drivername="postgresql+psycopg")
-    place = address.render_as_string(hide_password=True).replace("+psycopg", "")
+    return _opened(*_url_engine(url))
+
+
+def place_of(url: str) -> str:
+    """An address as it may be shown: without a password, wherever it stands."""
+    address = _address(url)
+    shown = address.difference_update_query([each for each in address.query if each not in ("host", "port")])
+    return shown.set(drivername="postgresql").render_as_string(hide_password=True)
+
+
+def find_url_store(url: str) -> Store | None:
+    """The record in a PostgreSQL database; None where nothing was ever recorded there. Creates nothing."""
+    engine, place = _url_engine(url)
+    with Store(engine, place) as store, store.reading() as connection:
+        if _find_revision(connection, place) is None:
+            return None
+    return open_url_store(url)
+
+
+def _url_engine(url: str) -> tuple[sa.Engine, str]:
+    """An engine, and its address as it may be shown: without the password."""
+    address, place = _address(url), place_of(url)
+    patience = {} if "connect_timeout" in address.query else {"connect_timeout": int(_BUSY_S)}
     try:
-        engine = sa.create_engine(address, pool_pre_ping=True)
+        return sa.create_engine(address, pool_pre_ping=True, connect_args=patience), place
     except ModuleNotFoundError as error:
         raise WatchkeeperError(
             "PostgreSQL needs a driver that is not installed",
             slug="postgresql-missing",
             hint="pip install 'watchkeeper[postgresql]'",
         ) from error
-    return _opened(engine, place)
+
+
+def _address(url: str) -> sa.URL:
+    try:
+        return sa.make_url(url).set(drivername="postgresql+psycopg")
+    except (sa.exc.ArgumentError, ValueError):
+        pass  # what it says of the address may have its password
+    raise UsageError(
+        "The address of the record cannot be read (not shown: it may have a password)",
+        slug="config-bad-value",
+        hint='write it as "postgresql://user@host/name"',
+        facts={"key": "store"},
+    )
 
 
 def find_damage(home: Path) -> str:

@@ -1,0 +1,73 @@
+"""The heart of a host: its counter is raised by a thread of its own, whatever else the process is busy with."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from watchkeeper.durable.hosts import Timing, View
+from watchkeeper.durable.membership import Membership, relieve
+from watchkeeper.durable.port import Engine, WorkId
+from watchkeeper.model.errors import WatchkeeperError
+
+
+class Pulse:
+    """Start it, give it the engine once that runs, stop it at the end. Its callbacks are called from its thread.
+
+    ``on_fenced`` is called once, when this host was declared lost: close the engine, and end; nothing may be recorded
+    about what was driven here. ``on_relieved`` is told of work that was taken from hosts that are gone; ``on_trouble``
+    of a record that cannot be reached, when that begins.
+    """
+
+    def __init__(
+        self,
+        membership: Membership,
+        timing: Timing,
+        *,
+        on_fenced: Callable[[], None],
+        on_relieved: Callable[[tuple[WorkId, ...]], None] = lambda _: None,
+        on_trouble: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._membership, self._timing = membership, timing
+        self._on_fenced, self._on_relieved, self._on_trouble = on_fenced, on_relieved, on_trouble
+        self._engine: Engine | None = None
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._beat_on, name="host-pulse", daemon=True)
+        self.view = View(membership.me.token)
+
+    def start(self) -> View:
+        """Take part, and give what is seen. Raises WatchkeeperError."""
+        self.view = self._membership.join()
+        self._thread.start()
+        return self.view
+
+    def relieve_with(self, engine: Engine) -> None:
+        """From now on, while this host leads, work of hosts that are gone is put into the queue again."""
+        self._engine = engine
+
+    def stop(self) -> None:
+        """Leave. The engine has to be closed before. Raises WatchkeeperError where that could not be recorded."""
+        self._ending.set()
+        if self._thread.ident is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+        self._membership.leave()
+
+    def _beat_on(self) -> None:
+        in_trouble = False
+        while not self._ending.wait(self._timing.beat_ms / 1000):
+            try:
+                self.view = self._membership.beat()
+                if self._membership.is_fenced:
+                    self._on_fenced()
+                    return
+                self._relieve()
+                in_trouble = False
+            except WatchkeeperError as error:
+                if not in_trouble:
+                    self._on_trouble(error.message)
+                in_trouble = True
+
+    def _relieve(self) -> None:
+        engine = self._engine
+        if engine is not None and self._membership.may_act() and (taken := relieve(engine, self.view)):
+            self._on_relieved(taken)
