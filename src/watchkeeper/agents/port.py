@@ -106,6 +106,11 @@ class Adapter(Protocol):
     @property
     def capabilities(self) -> Capabilities: ...
 
+    @property
+    def pid(self) -> int:
+        """The first process of the agent; 0 while none runs, or where that is not known."""
+        ...
+
     async def start(self, cwd: Path, *, resume: str = "") -> str:
         """Start the program in ``cwd`` and open a session, or attach to the session with the id ``resume``.
 

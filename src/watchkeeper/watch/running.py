@@ -1,13 +1,13 @@
-"""One agent that Watchkeeper runs: the daemon hears what it does, and it hears what the daemon has to tell, at once."""
+"""Agents that Watchkeeper runs: the daemon hears what they do, and they hear what the daemon has to tell, at once."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 
-from watchkeeper.agents.port import Adapter, AgentError, Gate, Verdict
+from watchkeeper.agents.port import Adapter, AgentError, Capabilities, Gate, Verdict
 from watchkeeper.model.agents import Act, AgentEvent, Channel, Notice, NoticeId, SessionId
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.record.messages import decode_message, encode_message
@@ -31,45 +31,65 @@ def gate_of(agent: str, socket: Path) -> Gate:
     return judge
 
 
-class Running:
-    """One session, from its task to its end. Without a daemon it works as it would alone, and joins one that comes."""
+class Attended:
+    """An adapter's session that takes part: an ``Adapter`` itself, which tells the daemon all that it hears, and pushes
+    what the daemon has to tell into the running turn.
 
-    def __init__(self, agent: str, adapter: Adapter, socket: Path, cwd: Path) -> None:
+    Where the agent could not hear something within its turn, the end of the turn begins another one with it, once:
+    ``events`` has no ``idle`` for the first then. Without a daemon it works as it would alone, and joins one that
+    comes. ``issue`` says what it works on.
+    """
+
+    def __init__(self, agent: str, adapter: Adapter, socket: Path) -> None:
         self._agent = agent
         self._adapter = adapter
         self._socket = socket
-        self._cwd = cwd
+        self._cwd = Path()
         self._vendor_id = ""
         self._untold: asyncio.Queue[AgentEvent] = asyncio.Queue()
         self._prompted: set[NoticeId] = set()
         self._is_over = asyncio.Event()
+        self._beside: list[asyncio.Task[None]] = []
         self._has_told_end = False
         self.session: SessionId | None = None
 
-    async def run(self, task: str, seen: Callable[[AgentEvent], None]) -> AgentEvent | None:
-        """Let the agent do the task; its last event. ``seen`` is called with each. Raises: AgentError."""
-        self._vendor_id = await self._adapter.start(self._cwd)
-        await self._say(AgentEvent(self._agent, self._vendor_id, Act.BEGIN, cwd=str(self._cwd)))
-        beside = [asyncio.create_task(each()) for each in (self._tell, self._hear)]
-        last: AgentEvent | None = None
-        try:
-            await self._adapter.prompt(task)
-            async for event in self._adapter.events():
-                last = event
-                seen(event)
-                self._untold.put_nowait(event)
-                if event.act is Act.IDLE and not await self._go_on():
-                    await self._adapter.stop()
-        finally:
-            self._is_over.set()
-            with suppress(asyncio.CancelledError):
-                await self._adapter.stop()
-            await self._finish(beside)
-        return last
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._adapter.capabilities
+
+    @property
+    def pid(self) -> int:
+        """The first process of the agent, 0 before it runs."""
+        return self._adapter.pid
+
+    async def start(self, cwd: Path, *, resume: str = "") -> str:
+        self._cwd = cwd
+        self._vendor_id = await self._adapter.start(cwd, resume=resume)
+        await self._say(AgentEvent(self._agent, self._vendor_id, Act.BEGIN, cwd=str(cwd)))
+        self._beside = [asyncio.create_task(each()) for each in (self._tell, self._hear)]
+        return self._vendor_id
+
+    async def prompt(self, text: str) -> None:
+        await self._adapter.prompt(text)
+
+    async def advise(self, text: str) -> Channel | None:
+        return await self._adapter.advise(text)
 
     async def cancel(self) -> None:
-        """End the turn, and so the task."""
         await self._adapter.cancel()
+
+    async def stop(self) -> None:
+        self._is_over.set()
+        with suppress(asyncio.CancelledError):
+            await self._adapter.stop()
+        await self._finish()
+
+    async def events(self) -> AsyncIterator[AgentEvent]:
+        async for event in self._adapter.events():
+            self._untold.put_nowait(event)
+            if event.act is Act.IDLE and not self._is_over.is_set() and await self._go_on():
+                continue
+            yield event
 
     async def _go_on(self) -> bool:
         """The turn is over: what the agent could not hear within it begins another, once. Whether one began.
@@ -129,15 +149,48 @@ class Running:
             self.session = decode_message(answer, Heard).session if answer else self.session
             self._has_told_end = self._has_told_end or any(event.act is Act.END for event in events)
 
-    async def _finish(self, beside: list[asyncio.Task[None]]) -> None:
+    async def _finish(self) -> None:
+        beside, self._beside = self._beside, []
         for task in beside:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
         left = [self._untold.get_nowait() for _ in range(self._untold.qsize())]
-        if not self._has_told_end and not any(event.act is Act.END for event in left):
+        if beside and not self._has_told_end and not any(event.act is Act.END for event in left):
             left.append(AgentEvent(self._agent, self._vendor_id, Act.END, cwd=str(self._cwd)))
-        if left:
+        if left and self._vendor_id:
             await self._say(*left)
+
+
+class Running:
+    """One session, from its task to its end."""
+
+    def __init__(self, agent: str, adapter: Adapter, socket: Path, cwd: Path) -> None:
+        self._attended = Attended(agent, adapter, socket)
+        self._cwd = cwd
+
+    @property
+    def session(self) -> SessionId | None:
+        """How the daemon calls it; None without one."""
+        return self._attended.session
+
+    async def run(self, task: str, seen: Callable[[AgentEvent], None]) -> AgentEvent | None:
+        """Let the agent do the task; its last event. ``seen`` is called with each. Raises: AgentError."""
+        await self._attended.start(self._cwd)
+        last: AgentEvent | None = None
+        try:
+            await self._attended.prompt(task)
+            async for event in self._attended.events():
+                last = event
+                seen(event)
+                if event.act is Act.IDLE:
+                    await self._attended.stop()
+        finally:
+            await self._attended.stop()
+        return last
+
+    async def cancel(self) -> None:
+        """End the turn, and so the task."""
+        await self._attended.cancel()
 
 
 async def _request(socket: Path, verb: str, payload: bytes, *arguments: str) -> bytes:
