@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from watchkeeper.landing.submitting import Desk
     from watchkeeper.landing.view import Outcome
     from watchkeeper.landing.workshop import GitWorkshop
-    from watchkeeper.model.ids import Sha
+    from watchkeeper.model.ids import ChangeId, Sha
     from watchkeeper.model.landing import Entry, EntryId
     from watchkeeper.probes.gate import TreeGate
 
@@ -178,22 +178,12 @@ def settings_are(place: Place, environ: Mapping[str, str]) -> Callable[[], bool]
 
 def submit(place: Place, landing: Landing, name: str, *, issue: str, folder: Path) -> EntryId:
     """Queue a change: a branch by its name, or a worktree by its path. Raises WatchkeeperError."""
-    from watchkeeper.landing.submitting import Finished
     from watchkeeper.model.ids import ChangeId
     from watchkeeper.repos.keeping import finished_commit
     from watchkeeper.watch.check import find_named
 
     named = find_named(place.repository, name, folder)
     head = finished_commit(named.worktree) if named.worktree is not None else named.head
-    tip = landing.workshop.tip()
-    if tip is None:
-        remote = place.config.landing.remote
-        branch = landing.target.name.removeprefix(f"{remote}/")
-        raise UsageError(
-            f"{name} cannot be landed: {f'{remote} has no branch {branch}' if remote else f'{branch} is gone'}",
-            slug="no-target",
-            hint=f"git push {remote} {branch}" if remote else "git branch --all",
-        )
     if head is None:
         raise UsageError(
             f"{name} cannot be landed: it has no commit",
@@ -206,7 +196,28 @@ def submit(place: Place, landing: Landing, name: str, *, issue: str, folder: Pat
             slug="nothing-to-land",
             hint="test what went past the queue: watchkeeper land --from-main",
         )
-    finished = Finished(ChangeId(named.name), head, issue=issue)
+    return queue_change(place, landing, ChangeId(named.name), head, issue=issue)
+
+
+def queue_change(
+    place: Place, landing: Landing, change: ChangeId, head: Sha, *, issue: str = "", title: str = ""
+) -> EntryId:
+    """Queue a commit, of the user's repository or the hub, under a change's name; the same again is the same entry.
+
+    Raises WatchkeeperError.
+    """
+    from watchkeeper.landing.submitting import Finished
+
+    tip = landing.workshop.tip()
+    if tip is None:
+        remote = place.config.landing.remote
+        branch = landing.target.name.removeprefix(f"{remote}/")
+        raise UsageError(
+            f"{change} cannot be landed: {f'{remote} has no branch {branch}' if remote else f'{branch} is gone'}",
+            slug="no-target",
+            hint=f"git push {remote} {branch}" if remote else "git branch --all",
+        )
+    finished = Finished(change, head, issue=issue, title=title)
     identity, _ = landing.desk.submit(finished, tip.commit, partial(_judge, place, landing))
     return identity
 

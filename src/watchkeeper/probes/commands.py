@@ -164,6 +164,18 @@ class CommandRunner:
             selection = msgspec.structs.replace(selection, files=tuple(files))
             return self._perform(check, scratch, place, selection, cancel)
 
+    def set_up_in(self, folder: Path, *, cancel: Cancel | None = None) -> str:
+        """Set the project up in a folder of somebody else's; why that failed, ``""`` where it did not.
+
+        Again is harmless where the project's command is. Raises: WatchkeeperError (a full disk).
+        """
+        command = self._project.setup
+        if not command:
+            return ""
+        outcome = self._sandbox.run(_setup_job(command, folder, {"PATH": program_path()}), cancel=cancel)
+        is_well = outcome.ending is Ending.EXITED and outcome.exit_code == 0
+        return "" if is_well else f"setup failed: {_why(outcome)}"
+
     def _set_up(self, scratch: ScratchTree, cancel: Cancel | None) -> str:
         """Why the checkout could not be set up; ``""`` where it is."""
         command = self._project.setup
@@ -174,15 +186,7 @@ class CommandRunner:
             return ""
         scratch.notes.pop("setup", None)
         scratch.save_notes()
-        limits, environment = Limits(wall_s=1800.0, output_bytes=_OUTPUT), _environment(scratch)
-        job = Job(
-            command=(*_POLITELY, "/bin/sh", "-c", command),
-            folder=scratch.path,
-            environment=environment,
-            limits=limits,
-            readable=find_environments(command, environment["PATH"]),
-            network=Network.OPEN,
-        )
+        job = _setup_job(command, scratch.path, _environment(scratch))
         outcome = self._run_in(scratch, job, cancel)
         if outcome.ending is Ending.EXITED and outcome.exit_code == 0:
             scratch.notes["setup"] = digest
@@ -234,6 +238,17 @@ class CommandRunner:
             writable=(place,),
             readable=(INSIDE, *find_environments(command, environment["PATH"])),
         )
+
+
+def _setup_job(command: str, folder: Path, environment: Mapping[str, str]) -> Job:
+    return Job(
+        command=(*_POLITELY, "/bin/sh", "-c", command),
+        folder=folder,
+        environment=environment,
+        limits=Limits(wall_s=1800.0, output_bytes=_OUTPUT),
+        readable=find_environments(command, environment["PATH"]),
+        network=Network.OPEN,
+    )
 
 
 def refuse_outside(job: Job, *, is_walled: bool) -> None:

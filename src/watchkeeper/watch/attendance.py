@@ -45,6 +45,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 _PICTURE_S = 1.2  # the shim waits for two seconds
 _SWEEP_S = 3.0
+_MOST_ISSUE = 200
 
 
 class Outside(NamedTuple):
@@ -216,10 +217,10 @@ class Attendance:
             self._decided.notify_all()
 
     async def serve_tell(self, request: Request, reply: Reply) -> None:
-        """``tell AGENT SESSION CWD``: who runs an agent tells what it does (``Told``); the answer is ``Heard``."""
-        if len(request.arguments) != 3 or not await self._live.wait_picture(_PICTURE_S):
+        """``tell AGENT SESSION CWD [ISSUE]``: who runs an agent tells what it does (``Told``), ``Heard`` is answered."""
+        if len(request.arguments) not in (3, 4) or not await self._live.wait_picture(_PICTURE_S):
             return
-        agent, vendor_id, cwd = request.arguments
+        agent, vendor_id, cwd = request.arguments[:3]
         if not _NAME.fullmatch(agent):
             return
         try:
@@ -229,7 +230,8 @@ class Attendance:
         is_over = any(event.act is Act.END for event in told.events)
         call = HookCall(Point.END if is_over else Point.OTHER, vendor_id, cwd, events=told.events)
         speaker, is_kin = self._speaker(request.peer)
-        session = await self._admit(agent, call, cwd, speaker, is_kin, guest=False)
+        issue = "".join(request.arguments[3:])[:_MOST_ISSUE]
+        session = await self._admit(agent, call, cwd, speaker, is_kin, guest=False, issue=issue)
         if session is not None:
             await self._follow(session, call, self._places(session, call))
             await reply.write(encode_message(Heard(session.id)))
@@ -309,13 +311,16 @@ class Attendance:
         is_kin: Callable[[Process], bool],
         *,
         guest: bool = True,
+        issue: str = "",
     ) -> Session | None:
         root = self._root_of(call.cwd or cwd)
         if root is None or not call.session:
             return None
         # Who comes may take the place of one that died a moment ago: the two never were at work together.
         gone = self._sessions.sweep() if self._sessions.find(agent, call.session) is None else ()
-        session, events = self._sessions.hear(agent, call.session, str(root), process, guest=guest, is_kin=is_kin)
+        session, events = self._sessions.hear(
+            agent, call.session, str(root), process, guest=guest, is_kin=is_kin, issue=issue
+        )
         await record_ends(self._live, self._state(), gone)
         await self._live.record(events)
         ended: tuple[Event, ...] = ()

@@ -40,8 +40,9 @@ class Attended:
     comes. ``issue`` says what it works on.
     """
 
-    def __init__(self, agent: str, adapter: Adapter, socket: Path) -> None:
+    def __init__(self, agent: str, adapter: Adapter, socket: Path, *, issue: str = "") -> None:
         self._agent = agent
+        self._issue = issue
         self._adapter = adapter
         self._socket = socket
         self._cwd = Path()
@@ -145,7 +146,8 @@ class Attended:
     async def _say(self, *events: AgentEvent) -> None:
         with suppress(WatchkeeperError, TimeoutError, ValueError):
             payload = encode_message(Told(events))
-            answer = await _request(self._socket, "tell", payload, self._agent, self._vendor_id, str(self._cwd))
+            about = (self._agent, self._vendor_id, str(self._cwd), *([self._issue] if self._issue else ()))
+            answer = await _request(self._socket, "tell", payload, *about)
             self.session = decode_message(answer, Heard).session if answer else self.session
             self._has_told_end = self._has_told_end or any(event.act is Act.END for event in events)
 

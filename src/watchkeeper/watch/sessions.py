@@ -65,6 +65,7 @@ class Sessions:
         *,
         guest: bool = True,
         is_kin: Callable[[Process], bool] = lambda _: False,
+        issue: str = "",
     ) -> tuple[Session | None, tuple[Event, ...]]:
         """A process speaks for a session: the session, and what is to be recorded. None: it is not its to speak for.
 
@@ -75,7 +76,7 @@ class Sessions:
         name = (agent, vendor_id)
         known = self._named.get(name) or self._ended.get(name)
         if known is None:
-            return self._begin(name, path, process, guest=guest)
+            return self._begin(name, path, process, guest=guest, issue=issue)
         owner = self._processes.get(known.id)
         if owner is not None and not _is_same(owner, process) and self._is_alive(owner):
             if not is_kin(owner):
@@ -117,7 +118,7 @@ class Sessions:
         return process is None or self._is_alive(process)
 
     def _begin(
-        self, name: Name, path: str, process: Process | None, *, guest: bool
+        self, name: Name, path: str, process: Process | None, *, guest: bool, issue: str
     ) -> tuple[Session, tuple[Event, ...]]:
         agent, vendor_id = name
         identity = SessionId(f"{agent}-{self._last.get(agent, 0) + 1}")
@@ -130,6 +131,7 @@ class Sessions:
             guest=guest,
             pid=process.pid if process is not None else 0,
             since=self._clock(),
+            issue=issue,
         )
         self._named[name] = session
         if process is not None:

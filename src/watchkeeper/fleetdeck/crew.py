@@ -1,0 +1,42 @@
+"""From an agent of ``fleet.toml`` to a program that can be driven, and takes part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from watchkeeper.agents.acp import AcpAdapter
+from watchkeeper.agents.codex_server import CodexAdapter
+from watchkeeper.agents.plain import PlainAdapter
+from watchkeeper.agents.port import Adapter, Capabilities, Launch
+from watchkeeper.agents.vendors import ACP_VENDORS, AcpVendor
+from watchkeeper.fleet.config import AgentEntry
+from watchkeeper.model.fleet import Engagement
+from watchkeeper.watch.running import Attended, gate_of
+
+
+def make_agent(agent: AgentEntry, engagement: Engagement, socket: Path, environment: Mapping[str, str]) -> Attended:
+    """The agent of an engagement: ``environment`` is all that its program gets. Nothing is started yet."""
+    return Attended(agent.name, _adapter(agent, socket, environment), socket, issue=engagement.issue)
+
+
+def _adapter(agent: AgentEntry, socket: Path, environment: Mapping[str, str]) -> Adapter:
+    launch, gate = Launch(agent.command, environment), gate_of(agent.name, socket)
+    match agent.protocol:
+        case "codex":
+            return CodexAdapter(launch, gate=gate)
+        case "plain":
+            return PlainAdapter(agent.name, launch)
+        case _:
+            return AcpAdapter(_vendor(agent), launch, gate=gate)
+
+
+def _vendor(agent: AgentEntry) -> AcpVendor:
+    """What is known of the vendor, by the agent's name or that of its program; else nothing beyond the protocol."""
+    program = Path(agent.command[0]).name if agent.command else ""
+    known = ACP_VENDORS.get(agent.name) or ACP_VENDORS.get(program)
+    if known is None:
+        return AcpVendor(agent.name, agent.command, Capabilities())
+    return msgspec.structs.replace(known, name=agent.name, command=agent.command)

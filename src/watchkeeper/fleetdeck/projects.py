@@ -1,0 +1,174 @@
+"""One project of the fleet, opened: where its work is made, checked and handed in."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from watchkeeper.app import (
+    Place,
+    choose_commands,
+    find_place,
+    find_socket,
+    find_target_of,
+    make_runner,
+    now,
+    open_analysis,
+    open_cache,
+)
+from watchkeeper.engagements.book import Book
+from watchkeeper.engagements.driver import Parts
+from watchkeeper.engagements.ports import AgentRun
+from watchkeeper.engagements.sealing import Input, issue_input, seal
+from watchkeeper.fleet.config import AgentEntry, FleetConfig, watch_flags
+from watchkeeper.fleet.plan import Start
+from watchkeeper.fleet.roster import Member
+from watchkeeper.fleet.variables import variables_of
+from watchkeeper.fleetdeck.checking import ProjectChecks
+from watchkeeper.fleetdeck.crew import make_agent
+from watchkeeper.model.errors import UsageError
+from watchkeeper.model.fleet import Engagement, EngagementId, Issue
+from watchkeeper.model.ids import ChangeId, Sha
+from watchkeeper.queueing import Landing, open_landing, queue_change
+from watchkeeper.record.log import Log
+from watchkeeper.repos.hub import Hub
+from watchkeeper.repos.hubworktrees import HubWorktrees, branch_name, find_excludes
+from watchkeeper.repos.worksnaps import Snapshots
+
+ROLE = "role.md"
+GUIDE = "guide.md"
+_DOCUMENTS = (".watchkeeper/role.md", ".watchkeeper/guide.md", "AGENTS.md")
+_TREES = 2
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project that engagements work on. ``parts`` is what their drivers share."""
+
+    member: Member
+    place: Place
+    hub: Hub
+    parts: Parts
+
+    @property
+    def name(self) -> str:
+        return self.member.entry.name
+
+    def seal(self, start: Start, issue: Issue, identity: EngagementId) -> Engagement:
+        """Fix the inputs of a new engagement: the issue, the project's documents, the commit it begins from.
+
+        Raises UsageError where the project has no target branch; WatchkeeperError.
+        """
+        base = _tip(self.place)
+        inputs = [issue_input(issue), *self._documents(base)]
+        tests = self.place.config.project.test
+        inputs += [Input("tests", "test command", tests)] if tests else []
+        sealed = seal(self.hub, identity, base, inputs, start.budget)
+        branch = branch_name(issue.id, issue.title)
+        branch = branch if start.attempt == 1 else f"{branch}-{start.attempt}"
+        return Engagement(identity, start.atom, issue.id, start.agent, sealed, start.attempt, branch, issue.title[:200])
+
+    def _documents(self, base: Sha) -> Iterator[Input]:
+        """What the project itself says to whoever works on it, as it is in the commit."""
+        for path in _DOCUMENTS:
+            entry = self.hub.objects.find_entry(base, path)
+            content = self.hub.objects.read(entry.sha) if entry is not None else None
+            if content:
+                kind = "role" if path.endswith(ROLE) else "guide"
+                yield Input(kind, path, content.decode("utf-8", "replace"))
+
+
+@contextmanager
+def open_project(
+    member: Member, config: FleetConfig, log: Log, environ: Mapping[str, str], hold: Callable[[Engagement], str]
+) -> Iterator[Project]:
+    """Everything that engagements of one project need, closed at the end. Raises WatchkeeperError."""
+    place = find_place(member.entry.path, environ, watch_flags(member.entry))
+    folder = place.home / "projects" / place.project
+    with open_analysis(place) as analysis, open_cache(place.home) as cache:
+        from watchkeeper.probes.commands import RunStore
+
+        runner, _ = make_runner(place, analysis, RunStore(cache), _TREES)
+        worktrees = folder / "worktrees"
+        worktrees.mkdir(parents=True, exist_ok=True)
+        trees = HubWorktrees(analysis.hub, worktrees, find_excludes(place.repository.common_dir))
+        agents = {each.name: each for each in config.agents}
+        parts = Parts(
+            book=Book(log, place.project, now),
+            snapshots=Snapshots(trees),
+            make_agent=partial(_make_agent, agents, find_socket(place), environ),
+            checks=ProjectChecks(runner, choose_commands(place).tests),
+            desk=QueueDesk(place),
+            clock=now,
+            others=partial(_others, place, worktrees),
+            hold=hold,
+        )
+        yield Project(member, place, analysis.hub, parts)
+
+
+class QueueDesk:
+    """``engagements.ports.Desk`` over the landing queue. What it needs is opened when a change is handed in."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._guard = threading.Lock()
+
+    async def submit(self, engagement: Engagement, change: Sha) -> str:
+        return await asyncio.to_thread(self._submit, engagement, change)
+
+    def _submit(self, engagement: Engagement, change: Sha) -> str:
+        with self._guard, open_landing(self._place) as landing:
+            return _enter(self._place, landing, engagement, change)
+
+
+def _enter(place: Place, landing: Landing, engagement: Engagement, change: Sha) -> str:
+    return queue_change(
+        place,
+        landing,
+        ChangeId(engagement.branch),
+        change,
+        issue=engagement.issue,
+        title=engagement.title,
+    )
+
+
+def _make_agent(
+    agents: Mapping[str, AgentEntry],
+    socket: Path,
+    environ: Mapping[str, str],
+    engagement: Engagement,
+    given: dict[str, str],
+) -> AgentRun:
+    agent = agents.get(engagement.agent)
+    if agent is None:
+        raise UsageError(
+            f"{engagement.id} is for the agent {engagement.agent!r}, which fleet.toml has no more",
+            slug="unknown-agent",
+            hint=f"add [agent.{engagement.agent}] again, or let its issue be tried by another",
+            facts={"agent": engagement.agent},
+        )
+    return make_agent(agent, engagement, socket, {**variables_of(agent, environ).values, **given})
+
+
+def _others(place: Place, worktrees: Path) -> list[Path]:
+    """The folders that no agent may write to but its own: all checkouts of the project, and their neighbours."""
+    found = [tree.path for tree in place.repository.worktrees() if not tree.is_bare]
+    with os.scandir(worktrees) as entries:
+        return [*found, *(Path(entry.path) for entry in entries if entry.is_dir())]
+
+
+def _tip(place: Place) -> Sha:
+    found = find_target_of(place)
+    if found is None:
+        raise UsageError(
+            f"{place.repository.common_dir} has no commits yet, so there is nothing to begin from",
+            slug="no-target",
+            hint="make a first commit, or set the target: watchkeeper init",
+        )
+    return found.commit
