@@ -24,12 +24,14 @@ from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.events import Recorded
 from watchkeeper.model.fleet import (
     Choice,
+    Closing,
     DispatchDecided,
     Engagement,
     EngagementId,
     EngagementMoved,
     EngagementSealed,
     Issue,
+    IssueClosed,
     IssueFiled,
     IssueId,
     Stage,
@@ -201,6 +203,40 @@ def test_what_could_not_be_sealed_is_tried_again_after_a_rest_that_grows(log: Lo
     assert rests == [30, 60, 120]
 
 
+def test_what_is_recorded_while_inputs_are_fixed_costs_no_start(log: Log) -> None:
+    scene = Scene(log, "alpha", "beta")
+    issue = scene.file("alpha", 1)
+
+    class Slow(Workers):
+        async def seal(self, start: Start, project: ProjectId, issue: Issue) -> Engagement:
+            if not self.started:
+                scene.file("beta", len(scene.events("beta")) + 1)
+            return await super().seal(start, project, issue)
+
+    scene.workers = Slow()
+
+    asyncio.run(scene.dispatcher().look())
+
+    assert [each.issue for each in scene.workers.started] == [issue]
+
+
+def test_an_issue_that_is_closed_while_its_inputs_are_fixed_is_not_started(log: Log) -> None:
+    scene = Scene(log, "alpha")
+    issue = scene.file("alpha", 1)
+
+    class Late(Workers):
+        async def seal(self, start: Start, project: ProjectId, issue: Issue) -> Engagement:
+            log.append(project, [IssueClosed(issue.id, Closing.PERSON)], scene.clock())
+            return await super().seal(start, project, issue)
+
+    scene.workers = Late()
+
+    asyncio.run(scene.dispatcher().look())
+
+    assert not scene.workers.started
+    assert not scene.state("alpha").issues[issue].attempts
+
+
 class Blind:
     def likely(self, project: ProjectId, issues: Sequence[Issue]) -> Mapping[IssueId, tuple[str, ...]]:
         raise RuntimeError("no index")
@@ -332,7 +368,7 @@ def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[
 
 def test_of_two_dispatchers_each_claim_is_made_by_one(opener: Callable[[], Log]) -> None:
     with opener() as log, opener() as one, opener() as other:
-        scene = Scene(log, "alpha", "beta", section=FleetSection(concurrency=4))
+        scene = Scene(log, "alpha", "beta", section=FleetSection(concurrency=3))
         for number in range(12):
             scene.file("alpha", number)
             scene.file("beta", number)
@@ -341,6 +377,7 @@ def test_of_two_dispatchers_each_claim_is_made_by_one(opener: Callable[[], Log])
             both = [scene.dispatcher(one), scene.dispatcher(other)]
             for _ in range(40):
                 await asyncio.gather(*(each.look() for each in both))
+                assert sum(1 for name in scene.projects for _ in scene.state(name).live()) <= 3, "slots are the fleet's"
                 for name, project in scene.projects.items():
                     live = [each.engagement.id for each in scene.state(name).live()]
                     assert len(live) <= 2
