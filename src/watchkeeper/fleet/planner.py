@@ -90,7 +90,8 @@ class _Desk:
     def _unlanded(self) -> Iterator[IssueId]:
         for standing in self.state.open_issues():
             last = self.state.engagements.get(standing.attempts[-1]) if standing.attempts else None
-            if last is not None and (not last.is_over or last.stage is Stage.DONE):
+            has_change = last is not None and last.effect is not None and last.effect.change is not None
+            if last is not None and (not last.is_over or (last.stage is Stage.DONE and has_change)):
                 yield standing.issue.id
 
 
