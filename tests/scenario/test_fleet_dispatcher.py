@@ -6,12 +6,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import postgres
 from fleetworld import NOON, seal_of
@@ -346,6 +349,52 @@ def test_a_project_whose_driver_fails_is_left_alone_and_says_so(log: Log) -> Non
 
     assert [each.issue for each in scene.workers.started] == [other]
     assert "no process left" in dispatcher.troubles()["alpha"]
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@settings(max_examples=25)
+@given(deaths=st.lists(st.integers(1, 6), min_size=1, max_size=6), ends=st.integers(0, 2))
+def test_killed_at_any_call_the_next_one_goes_on_and_no_issue_has_two(deaths: list[int], ends: int) -> None:
+    class Mortal(Workers):
+        """Dies at the given call, before or after what it was called for."""
+
+        left = 0
+
+        async def seal(self, start: Start, project: ProjectId, issue: Issue) -> Engagement:
+            self._age()
+            return await super().seal(start, project, issue)
+
+        async def start(self, project: ProjectId, engagement: Engagement) -> None:
+            await super().start(project, engagement)
+            self._age()
+
+        def _age(self) -> None:
+            self.left -= 1
+            if self.left == 0:
+                raise Killed
+
+    with tempfile.TemporaryDirectory() as folder, Log(open_file_store(Path(folder) / "state")) as log:
+        scene = Scene(log, "alpha", "beta", section=FleetSection(concurrency=3))
+        for number in range(4):
+            scene.file("alpha", number)
+            scene.file("beta", number)
+        workers = scene.workers = Mortal()
+        for death in [*deaths, 0]:
+            workers.left = death
+            with suppress(Killed, BaseExceptionGroup):
+                asyncio.run(scene.dispatcher().look())
+            for name, project in scene.projects.items():
+                live = list(scene.state(name).live())
+                assert len({each.engagement.issue for each in live}) == len(live)
+                for each in live[:ends]:
+                    log.append(project, [EngagementMoved(each.engagement.id, Stage.DONE)], scene.clock())
+
+        claimed = [each.engagement.id for name in scene.projects for each in scene.state(name).engagements.values()]
+        assert {each.id for each in workers.started} <= set(claimed), "nothing runs that is not in the record"
+        assert max(Counter(each.issue for each in workers.started).values()) == 1
 
 
 def engines() -> list[object]:
