@@ -240,6 +240,20 @@ def test_an_issue_that_is_closed_while_its_inputs_are_fixed_is_not_started(log: 
     assert not scene.state("alpha").issues[issue].attempts
 
 
+def test_a_dependency_in_a_project_of_another_host_counts(log: Log) -> None:
+    scene = Scene(log, "alpha")
+    far = Issue(IssueId("far#1"), "t")
+    log.append(ProjectId("id-far"), [IssueFiled(far)], scene.clock())
+    issue = Issue(IssueId("alpha#1"), "t", labels=("ready",), depends_on=(far.id,))
+    log.append(scene.projects["alpha"], [IssueFiled(issue)], scene.clock())
+
+    asyncio.run(scene.dispatcher().look())
+    assert scene.reason("alpha", issue.id) == (Choice.BLOCK, "it depends on far#1")
+    log.append(ProjectId("id-far"), [IssueClosed(far.id, Closing.PERSON)], scene.clock())
+    asyncio.run(scene.dispatcher().look())
+    assert [each.issue for each in scene.workers.started] == [issue.id]
+
+
 class Blind:
     def likely(self, project: ProjectId, issues: Sequence[Issue]) -> Mapping[IssueId, tuple[str, ...]]:
         raise RuntimeError("no index")

@@ -95,6 +95,22 @@ def test_a_circle_of_dependencies_needs_a_person_and_says_its_way() -> None:
     assert decision(world.look(), two).choice is Choice.HOLD
 
 
+def test_a_long_chain_and_a_large_circle_take_no_time_worth_mentioning() -> None:
+    world = World()
+    before = IssueId("alpha#end")
+    world.file("end", "ready", depends_on=(IssueId("alpha#3000"),))
+    for number in range(3001):
+        before = world.file(str(number), "ready", depends_on=(before,))
+    for number in range(4000, 7000):
+        before = world.file(str(number), "ready", depends_on=(before,))
+
+    found = world.look()
+
+    assert sum(each.choice is Choice.HOLD for each in found.decisions["alpha"]) == 3002
+    assert sum(each.choice is Choice.BLOCK for each in found.decisions["alpha"]) == 3000
+    assert max(len(each.why) for each in found.decisions["alpha"]) < 400
+
+
 def test_a_dependency_that_nobody_knows_needs_a_person() -> None:
     world = World()
     issue = world.file("1", "ready", depends_on=(IssueId("alpha#99"),))

@@ -119,7 +119,8 @@ def _agent_check(agent: AgentEntry, config: FleetConfig) -> Check:
         fix = f"install it, or take [agent.{agent.name}] out of {config.origin}"
         return Check(name, Health.FAIL, f"{agent.command[0]} is not on PATH", fix)
     given = variables_of(agent, os.environ)
-    version = _ask_version(program, given.values)
+    # A file may have come with a repository: what it names by a path is not run only to be looked at.
+    version = "found" if os.sep in agent.command[0] else _ask_version(program, given.values)
     if given.missing:
         text = f"{version} ({program}); not set here: {', '.join(given.missing)}"
         return Check(name, Health.WARN, text, f"export {given.missing[0]}=..., or put it in fleet.env")

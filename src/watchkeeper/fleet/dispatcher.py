@@ -95,6 +95,7 @@ class Dispatcher:
         self._sealed: dict[IssueId, _Sealed] = {}
         self._names = {project: name for name, project in self._projects.items()}
         self._states: dict[str, FleetState] = dict.fromkeys(self._projects, FleetState())
+        self._others: dict[ProjectId, FleetState] = {}
         self._book = SpendBook()
         self._seen = self._asked = Seq(0)
         self._rests: dict[str, _Rest] = {}
@@ -154,6 +155,7 @@ class Dispatcher:
             {name: spent.get(project, Spend()) for name, project in self._projects.items()},
             likely=likely,
             troubles={name: reason for name, reason in self.troubles().items() if name in self._projects},
+            others=self._others.values(),
             refused={IssueId(name): reason for name, reason in self.troubles().items() if name not in self._projects},
         )
 
@@ -184,7 +186,9 @@ class Dispatcher:
         for each in events:
             by_project[each.project].append(each)
         for project, found in by_project.items():
-            if (name := self._names.get(project)) is not None:
+            if (name := self._names.get(project)) is None:  # another host works on it; issues may depend on its issues
+                self._others[project] = fold_fleet(found, self._others.get(project))
+            else:
                 known = self._states[name]
                 self._book.take(each for each in found if each.seq > known.seq)
                 self._states[name] = fold_fleet(found, known)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from watchkeeper.fleet.budgets import narrower, over, set_aside, share, total
 from watchkeeper.fleet.config import AgentEntry, FleetConfig, ProjectEntry
+from watchkeeper.fleet.dependencies import Dependencies
 from watchkeeper.fleet.hours import Moment, find_next_day, find_quiet_end, is_quiet, parse_quiet
 from watchkeeper.fleet.plan import Machine, Plan, Start, Stop
-from watchkeeper.fleet.ready import Candidate, Looked, clock, look
+from watchkeeper.fleet.ready import Candidate, Looked, Outlook, clock, look, some
 from watchkeeper.model.fleet import Budget, Choice, Dispatch, EngagementId, IssueId, Spend, Stage
 from watchkeeper.model.fleet_state import EngagementStanding, FleetState
 from watchkeeper.model.ids import Millis
@@ -30,15 +31,18 @@ def plan(
     likely: Likely | None = None,
     troubles: Mapping[str, str] | None = None,
     refused: Mapping[IssueId, str] | None = None,
+    others: Iterable[FleetState] = (),
 ) -> Plan:
     """Decide about every open issue of every project in ``states``, by name. The same input gives the same plan.
 
     ``spent`` is what each project has spent today; ``troubles`` says why a project cannot be worked on, ``refused``
-    why an issue could not be started a moment ago. Of the day's budgets what those at work may still spend is set
-    aside. A project without an open issue has one decision, about itself.
+    why an issue could not be started a moment ago; ``others`` are projects that only dependencies lead to. Of the
+    day's budgets what those at work may still spend is set aside. A project without an open issue has one decision,
+    about itself.
     """
     projects = [each for each in config.projects if each.name in states]
-    looked = {each.name: look(each.name, states, config.fleet, moment, refused) for each in projects}
+    outlook = Outlook(Dependencies((*states.values(), *others)), config.fleet, moment, refused or {})
+    looked = {each.name: look(states[each.name], outlook) for each in projects}
     desks = [
         _Desk(each, states[each.name], looked[each.name], spent.get(each.name, Spend()), likely or {})
         for each in projects
@@ -261,7 +265,7 @@ def _serve(room: _Room, desk: _Desk) -> None:
         orders = room.fleet.clashes == "order" and not candidate.issue.is_overruled
         if after and orders:
             del desk.candidates[0]
-            why = f"it will probably touch {_some(likely)}, as {_some(after)} does"
+            why = f"it will probably touch {some(likely)}, as {some(after)} does"
             desk.passed.append(Dispatch(Choice.ORDER, why, issue, after=after, likely=likely))
             continue
         agent = room.agent_for(desk, candidate)
@@ -326,8 +330,3 @@ def _stops(config: FleetConfig, desks: list[_Desk]) -> tuple[Stop, ...]:
 
 def _as_spend(budget: Budget) -> Spend:
     return Spend(budget.money, budget.tokens, budget.minutes)
-
-
-def _some(names: tuple[str, ...], most: int = 3) -> str:
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"{', '.join(names[:most])}{rest}"
