@@ -26,6 +26,8 @@ from watchkeeper.fleet.plan import Machine, Start
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.events import Recorded
 from watchkeeper.model.fleet import (
+    RESOLVES_ISSUE,
+    Budget,
     Choice,
     Closing,
     DispatchDecided,
@@ -33,10 +35,12 @@ from watchkeeper.model.fleet import (
     EngagementId,
     EngagementMoved,
     EngagementSealed,
+    EngagementSpent,
     Issue,
     IssueClosed,
     IssueFiled,
     IssueId,
+    Spend,
     Stage,
 )
 from watchkeeper.model.fleet_state import FleetState, fold_fleet
@@ -252,6 +256,17 @@ def test_a_dependency_in_a_project_of_another_host_counts(log: Log) -> None:
     log.append(ProjectId("id-far"), [IssueClosed(far.id, Closing.PERSON)], scene.clock())
     asyncio.run(scene.dispatcher().look())
     assert [each.issue for each in scene.workers.started] == [issue.id]
+
+
+def test_what_other_hosts_spend_is_of_the_same_budget(log: Log) -> None:
+    scene = Scene(log, "alpha", section=FleetSection(budget=Budget(money=5)))
+    issue = scene.file("alpha", 1)
+    far = Engagement(EngagementId("e-far"), RESOLVES_ISSUE, IssueId("far#1"), "ada", seal_of())
+    log.append(ProjectId("id-far"), [EngagementSealed(far), EngagementSpent(far.id, Spend(money=5))], scene.clock())
+
+    asyncio.run(scene.dispatcher().look())
+
+    assert scene.reason("alpha", issue) == (Choice.IDLE, "the fleet's budget of today is spent: 5.00 money")
 
 
 class Blind:

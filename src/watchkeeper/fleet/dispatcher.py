@@ -21,7 +21,7 @@ from watchkeeper.fleet.ports import Engagements, Foresight, NoForesight, NoScout
 from watchkeeper.fleet.spending import SpendBook
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.events import Event, Recorded
-from watchkeeper.model.fleet import Choice, Dispatch, DispatchDecided, Engagement, EngagementSealed, IssueId, Spend
+from watchkeeper.model.fleet import Choice, Dispatch, DispatchDecided, Engagement, EngagementSealed, IssueId
 from watchkeeper.model.fleet_state import FleetState, fold_fleet
 from watchkeeper.model.ids import Millis, ProjectId, Seq
 from watchkeeper.record.codec import FLEET_KINDS
@@ -152,7 +152,7 @@ class Dispatcher:
             self._config,
             now,
             machine,
-            {name: spent.get(project, Spend()) for name, project in self._projects.items()},
+            {self._names.get(project, project): amount for project, amount in spent.items()},
             likely=likely,
             troubles={name: reason for name, reason in self.troubles().items() if name in self._projects},
             others=self._others.values(),
@@ -187,11 +187,12 @@ class Dispatcher:
             by_project[each.project].append(each)
         for project, found in by_project.items():
             if (name := self._names.get(project)) is None:  # another host works on it; issues may depend on its issues
-                self._others[project] = fold_fleet(found, self._others.get(project))
+                known = self._others.get(project, FleetState())
+                self._others[project] = fold_fleet(found, known)
             else:
                 known = self._states[name]
-                self._book.take(each for each in found if each.seq > known.seq)
                 self._states[name] = fold_fleet(found, known)
+            self._book.take(each for each in found if each.seq > known.seq)
 
     async def _seal_all(self, found: Plan) -> bool:
         """Fix the inputs of all that is to be started, where that is not done yet; whether there was any."""

@@ -35,10 +35,10 @@ def plan(
 ) -> Plan:
     """Decide about every open issue of every project in ``states``, by name. The same input gives the same plan.
 
-    ``spent`` is what each project has spent today; ``troubles`` says why a project cannot be worked on, ``refused``
-    why an issue could not be started a moment ago; ``others`` are projects that only dependencies lead to. Of the
-    day's budgets what those at work may still spend is set aside. A project without an open issue has one decision,
-    about itself.
+    ``spent`` is what each project has spent today, those of other hosts too; ``troubles`` says why a project cannot be
+    worked on, ``refused`` why an issue could not be started a moment ago; ``others`` are projects that only
+    dependencies lead to. Of the day's budgets what those at work may still spend is set aside. A project without an
+    open issue has one decision, about itself.
     """
     projects = [each for each in config.projects if each.name in states]
     outlook = Outlook(Dependencies((*states.values(), *others)), config.fleet, moment, refused or {})
@@ -47,14 +47,14 @@ def plan(
         _Desk(each, states[each.name], looked[each.name], spent.get(each.name, Spend()), likely or {})
         for each in projects
     ]
-    room = _Room(config, moment, machine, desks)
+    room = _Room(config, moment, machine, desks, total(spent.values()))
     for desk in desks:
         desk.closed = room.closed_for(desk, (troubles or {}).get(desk.name, ""))
     _give_out(room, desks)
     decisions = {desk.name: tuple(room.decisions(desk)) for desk in desks}
     starts = tuple(start for desk in desks for start in desk.starts)
     scouts = () if room.closed else tuple(desk.name for desk in desks if desk.is_empty)
-    return Plan(decisions, starts, _stops(config, desks), scouts, room.wake_at(desks))
+    return Plan(decisions, starts, _stops(room, desks), scouts, room.wake_at(desks))
 
 
 class _Desk:
@@ -102,11 +102,11 @@ class _Desk:
 class _Room:
     """What the fleet as a whole has left: slots, memory, money."""
 
-    def __init__(self, config: FleetConfig, moment: Moment, machine: Machine, desks: list[_Desk]) -> None:
+    def __init__(self, config: FleetConfig, moment: Moment, machine: Machine, desks: list[_Desk], spent: Spend) -> None:
         self.config, self.fleet, self.moment, self.machine = config, config.fleet, moment, machine
         self.live = [each for desk in desks for each in desk.live]
         self.starts: list[Start] = []
-        self.spent = total(desk.spent for desk in desks)
+        self.spent = spent
         self.closed = self._closed()
         here = [each for each in self.live if _is_here(each, machine.host)]
         self._memory = {each.engagement.id: self._estimate(each) for each in here}
@@ -312,9 +312,9 @@ _STANDING = {
 }
 
 
-def _stops(config: FleetConfig, desks: list[_Desk]) -> tuple[Stop, ...]:
+def _stops(room: _Room, desks: list[_Desk]) -> tuple[Stop, ...]:
     """Over budget means stop now."""
-    whole = over(total(desk.spent for desk in desks), config.fleet.budget)
+    whole = over(room.spent, room.fleet.budget)
     found = []
     for desk in desks:
         own = over(desk.spent, desk.entry.budget)
