@@ -461,6 +461,23 @@ def test_events_of_other_kinds_and_projects_do_not_stand_in_the_way(log: Log) ->
     assert [each.seq for each in won] == [4]
 
 
+def test_decided_everywhere_counts_what_any_project_has_recorded_since(log: Log) -> None:
+    (first,) = log.append(ONE, [LandingDone(Sha("4" * 40))], NOON)
+    log.append(OTHER, [WatchStopped()], NOON)  # of another kind
+    (won,) = (
+        log.append_if(ONE, [LandingDone(Sha("5" * 40))], NOON, kinds=LANDING_KINDS, last=first.seq, everywhere=True)
+        or ()
+    )
+    (other,) = log.append(OTHER, [LandingDone(Sha("6" * 40))], NOON)
+
+    lost = log.append_if(ONE, [LandingDone(Sha("7" * 40))], NOON, kinds=LANDING_KINDS, last=won.seq, everywhere=True)
+    alone = log.append_if(ONE, [LandingDone(Sha("8" * 40))], NOON, kinds=LANDING_KINDS, last=won.seq)
+
+    assert lost is None
+    assert alone is not None
+    assert other.seq < alone[0].seq
+
+
 def test_the_first_of_its_kind_is_expected_after_none(log: Log) -> None:
     log.append(ONE, [WatchStopped()], NOON)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from fleetworld import World, project_of
 from watchkeeper.fleet.budgets import set_aside, total
 from watchkeeper.fleet.config import AgentEntry, FleetSection
+from watchkeeper.fleet.dependencies import Dependencies
 from watchkeeper.fleet.hours import (
     Moment,
     find_day_begin,
@@ -186,6 +188,37 @@ class Fleet(RuleBasedStateMachine):
 
 TestFleet = Fleet.TestCase
 TestFleet.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+
+@given(st.lists(st.lists(st.integers(0, 9), max_size=3), max_size=9), st.sets(st.integers(0, 8)))
+def test_an_issue_waits_for_itself_exactly_where_a_way_of_open_issues_leads_back(
+    needs: list[list[int]], closed: set[int]
+) -> None:
+    world = World("alpha", "beta")
+    names = [IssueId(f"{'alpha' if number % 2 else 'beta'}#{number}") for number in range(10)]
+    for number, needed in enumerate(needs):
+        project = project_of(names[number])
+        world.file(str(number), project=project, depends_on=tuple(names[each] for each in needed))
+    for number in closed & set(range(len(needs))):
+        world.close(names[number])
+    edges = {
+        (names[number], names[each])
+        for number, needed in enumerate(needs)
+        for each in needed
+        if not {number, each} & closed and each < len(needs)
+    }
+    reached = set(edges)
+    for _ in range(10):
+        reached |= {(one, other) for one, middle in reached for same, other in edges if middle == same}
+
+    known = Dependencies(world.states.values())
+
+    for number in set(range(len(needs))) - closed:
+        way = known.circle(names[number])
+        assert bool(way) is ((names[number], names[number]) in reached)
+        if way:
+            assert way[0] == way[-1] == names[number]
+            assert set(itertools.pairwise(way)) <= edges
 
 
 @given(

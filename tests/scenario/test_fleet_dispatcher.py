@@ -6,12 +6,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import postgres
 from fleetworld import NOON, seal_of
@@ -23,15 +26,21 @@ from watchkeeper.fleet.plan import Machine, Start
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.events import Recorded
 from watchkeeper.model.fleet import (
+    RESOLVES_ISSUE,
+    Budget,
     Choice,
+    Closing,
     DispatchDecided,
     Engagement,
     EngagementId,
     EngagementMoved,
     EngagementSealed,
+    EngagementSpent,
     Issue,
+    IssueClosed,
     IssueFiled,
     IssueId,
+    Spend,
     Stage,
 )
 from watchkeeper.model.fleet_state import FleetState, fold_fleet
@@ -201,6 +210,65 @@ def test_what_could_not_be_sealed_is_tried_again_after_a_rest_that_grows(log: Lo
     assert rests == [30, 60, 120]
 
 
+def test_what_is_recorded_while_inputs_are_fixed_costs_no_start(log: Log) -> None:
+    scene = Scene(log, "alpha", "beta")
+    issue = scene.file("alpha", 1)
+
+    class Slow(Workers):
+        async def seal(self, start: Start, project: ProjectId, issue: Issue) -> Engagement:
+            if not self.started:
+                scene.file("beta", len(scene.events("beta")) + 1)
+            return await super().seal(start, project, issue)
+
+    scene.workers = Slow()
+
+    asyncio.run(scene.dispatcher().look())
+
+    assert [each.issue for each in scene.workers.started] == [issue]
+
+
+def test_an_issue_that_is_closed_while_its_inputs_are_fixed_is_not_started(log: Log) -> None:
+    scene = Scene(log, "alpha")
+    issue = scene.file("alpha", 1)
+
+    class Late(Workers):
+        async def seal(self, start: Start, project: ProjectId, issue: Issue) -> Engagement:
+            log.append(project, [IssueClosed(issue.id, Closing.PERSON)], scene.clock())
+            return await super().seal(start, project, issue)
+
+    scene.workers = Late()
+
+    asyncio.run(scene.dispatcher().look())
+
+    assert not scene.workers.started
+    assert not scene.state("alpha").issues[issue].attempts
+
+
+def test_a_dependency_in_a_project_of_another_host_counts(log: Log) -> None:
+    scene = Scene(log, "alpha")
+    far = Issue(IssueId("far#1"), "t")
+    log.append(ProjectId("id-far"), [IssueFiled(far)], scene.clock())
+    issue = Issue(IssueId("alpha#1"), "t", labels=("ready",), depends_on=(far.id,))
+    log.append(scene.projects["alpha"], [IssueFiled(issue)], scene.clock())
+
+    asyncio.run(scene.dispatcher().look())
+    assert scene.reason("alpha", issue.id) == (Choice.BLOCK, "it depends on far#1")
+    log.append(ProjectId("id-far"), [IssueClosed(far.id, Closing.PERSON)], scene.clock())
+    asyncio.run(scene.dispatcher().look())
+    assert [each.issue for each in scene.workers.started] == [issue.id]
+
+
+def test_what_other_hosts_spend_is_of_the_same_budget(log: Log) -> None:
+    scene = Scene(log, "alpha", section=FleetSection(budget=Budget(money=5)))
+    issue = scene.file("alpha", 1)
+    far = Engagement(EngagementId("e-far"), RESOLVES_ISSUE, IssueId("far#1"), "ada", seal_of())
+    log.append(ProjectId("id-far"), [EngagementSealed(far), EngagementSpent(far.id, Spend(money=5))], scene.clock())
+
+    asyncio.run(scene.dispatcher().look())
+
+    assert scene.reason("alpha", issue) == (Choice.IDLE, "the fleet's budget of today is spent: 5.00 money")
+
+
 class Blind:
     def likely(self, project: ProjectId, issues: Sequence[Issue]) -> Mapping[IssueId, tuple[str, ...]]:
         raise RuntimeError("no index")
@@ -312,6 +380,52 @@ def test_a_project_whose_driver_fails_is_left_alone_and_says_so(log: Log) -> Non
     assert "no process left" in dispatcher.troubles()["alpha"]
 
 
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@settings(max_examples=25)
+@given(deaths=st.lists(st.integers(1, 6), min_size=1, max_size=6), ends=st.integers(0, 2))
+def test_killed_at_any_call_the_next_one_goes_on_and_no_issue_has_two(deaths: list[int], ends: int) -> None:
+    class Mortal(Workers):
+        """Dies at the given call, before or after what it was called for."""
+
+        left = 0
+
+        async def seal(self, start: Start, project: ProjectId, issue: Issue) -> Engagement:
+            self._age()
+            return await super().seal(start, project, issue)
+
+        async def start(self, project: ProjectId, engagement: Engagement) -> None:
+            await super().start(project, engagement)
+            self._age()
+
+        def _age(self) -> None:
+            self.left -= 1
+            if self.left == 0:
+                raise Killed
+
+    with tempfile.TemporaryDirectory() as folder, Log(open_file_store(Path(folder) / "state")) as log:
+        scene = Scene(log, "alpha", "beta", section=FleetSection(concurrency=3))
+        for number in range(4):
+            scene.file("alpha", number)
+            scene.file("beta", number)
+        workers = scene.workers = Mortal()
+        for death in [*deaths, 0]:
+            workers.left = death
+            with suppress(Killed, BaseExceptionGroup):
+                asyncio.run(scene.dispatcher().look())
+            for name, project in scene.projects.items():
+                live = list(scene.state(name).live())
+                assert len({each.engagement.issue for each in live}) == len(live)
+                for each in live[:ends]:
+                    log.append(project, [EngagementMoved(each.engagement.id, Stage.DONE)], scene.clock())
+
+        claimed = [each.engagement.id for name in scene.projects for each in scene.state(name).engagements.values()]
+        assert {each.id for each in workers.started} <= set(claimed), "nothing runs that is not in the record"
+        assert max(Counter(each.issue for each in workers.started).values()) == 1
+
+
 def engines() -> list[object]:
     found = [pytest.param("sqlite", id="sqlite")]
     return [*found, pytest.param("postgresql", id="postgresql", marks=pytest.mark.postgresql)]
@@ -332,7 +446,7 @@ def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[
 
 def test_of_two_dispatchers_each_claim_is_made_by_one(opener: Callable[[], Log]) -> None:
     with opener() as log, opener() as one, opener() as other:
-        scene = Scene(log, "alpha", "beta", section=FleetSection(concurrency=4))
+        scene = Scene(log, "alpha", "beta", section=FleetSection(concurrency=3))
         for number in range(12):
             scene.file("alpha", number)
             scene.file("beta", number)
@@ -341,6 +455,7 @@ def test_of_two_dispatchers_each_claim_is_made_by_one(opener: Callable[[], Log])
             both = [scene.dispatcher(one), scene.dispatcher(other)]
             for _ in range(40):
                 await asyncio.gather(*(each.look() for each in both))
+                assert sum(1 for name in scene.projects for _ in scene.state(name).live()) <= 3, "slots are the fleet's"
                 for name, project in scene.projects.items():
                     live = [each.engagement.id for each in scene.state(name).live()]
                     assert len(live) <= 2

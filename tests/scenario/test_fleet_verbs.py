@@ -20,7 +20,7 @@ from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.main import run
 from watchkeeper.fleet.config import AgentEntry, FleetConfig, ProjectEntry
 from watchkeeper.fleet.drafting import find_projects
-from watchkeeper.fleet.reading import load_fleet
+from watchkeeper.fleet.reading import load_fleet, user_fleet_file
 from watchkeeper.fleet.roster import call_roll
 from watchkeeper.fleet.service import (
     Manager,
@@ -406,8 +406,16 @@ def test_a_service_is_shown_first_and_installed_with_consent_and_every_agent_fou
     checks = {each["name"]: each for each in status.document["checks"]}
     assert checks["service PATH"]["health"] == "ok"
 
+    fleet.write_text(fleet.read_text().replace("command = 'ada'", "command = 'ada'\nenv = ['KEY=FLEET_KEY', 'LANG']"))
+    secrets = user_fleet_file(os.environ).with_suffix(".env")
+    checks = {each["name"]: each for each in cli("service", "status", "--json").document["checks"]}
+    assert checks["service keys"]["text"] == "agents want FLEET_KEY, which the service does not have"
+    secrets.parent.mkdir(parents=True, exist_ok=True)
+    secrets.write_text("FLEET_KEY=x\n")
+
     shutil.rmtree(fleet.parent / "bin")
     checks = {each["name"]: each for each in cli("service", "status", "--json").document["checks"]}
+    assert "service keys" not in checks
     assert checks["service PATH"]["health"] == "fail"
     assert "ada" in checks["service PATH"]["text"]
     assert cli("service", "remove", "--yes").code == Exit.NOTHING

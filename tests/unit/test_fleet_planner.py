@@ -95,6 +95,22 @@ def test_a_circle_of_dependencies_needs_a_person_and_says_its_way() -> None:
     assert decision(world.look(), two).choice is Choice.HOLD
 
 
+def test_a_long_chain_and_a_large_circle_take_no_time_worth_mentioning() -> None:
+    world = World()
+    before = IssueId("alpha#end")
+    world.file("end", "ready", depends_on=(IssueId("alpha#3000"),))
+    for number in range(3001):
+        before = world.file(str(number), "ready", depends_on=(before,))
+    for number in range(4000, 7000):
+        before = world.file(str(number), "ready", depends_on=(before,))
+
+    found = world.look()
+
+    assert sum(each.choice is Choice.HOLD for each in found.decisions["alpha"]) == 3002
+    assert sum(each.choice is Choice.BLOCK for each in found.decisions["alpha"]) == 3000
+    assert max(len(each.why) for each in found.decisions["alpha"]) < 400
+
+
 def test_a_dependency_that_nobody_knows_needs_a_person() -> None:
     world = World()
     issue = world.file("1", "ready", depends_on=(IssueId("alpha#99"),))
@@ -134,12 +150,15 @@ def test_the_next_try_is_made_by_the_next_agent() -> None:
     agents = (AgentEntry("ada", ("ada",)), AgentEntry("bob", ("bob",)))
     world = World(agents=agents, fleet=FleetSection(retry_minutes=0))
     issue = world.file("1", "ready")
-    made_by = []
+    made_by, said = [], []
     for _ in range(3):
-        made_by += [start.agent for start in world.dispatch().starts]
+        starts = world.dispatch().starts
+        made_by += [start.agent for start in starts]
+        said += ["try 2, by bob" in start.why for start in starts]
         world.end(issue, Stage.FAILED)
 
     assert made_by == ["ada", "bob", "ada"]
+    assert said == [False, True, False]
 
 
 def test_an_agent_that_is_not_there_is_passed_over_and_without_any_the_project_says_so() -> None:
@@ -212,6 +231,22 @@ def test_who_is_ordered_is_not_overtaken_for_ever_by_who_comes_later() -> None:
     assert started(world.dispatch()) == [second]
 
 
+def test_a_change_that_waits_for_landing_is_still_in_the_way_and_nothing_to_do_is_not() -> None:
+    world = World()
+    first, second = world.file("1", "ready"), world.file("2", "ready")
+    world.likely = {first: ("a",), second: ("a",)}
+    world.dispatch()
+    world.end(first)
+    assert decision(world.look(), second).choice is Choice.ORDER
+
+    other = World()
+    first, second = other.file("1", "ready"), other.file("2", "ready")
+    other.likely = {first: ("a",), second: ("a",)}
+    other.dispatch()
+    other.end(first, effect=Effect(reason="it is there already"))
+    assert started(other.look()) == [second]
+
+
 def test_clashes_can_be_told_instead_of_ordered() -> None:
     world = World(fleet=FleetSection(clashes="tell"))
     first, second = world.file("1", "ready"), world.file("2", "ready")
@@ -256,6 +291,18 @@ def test_what_those_at_work_may_still_spend_is_set_aside() -> None:
     world.spend(IssueId("alpha#1"), Spend(money=0.5))
     world.end(IssueId("alpha#1"))
     assert [start.budget.money for start in world.look().starts] == [3.5]
+
+
+def test_with_too_little_left_nobody_is_started_only_to_be_stopped() -> None:
+    def budgets(day: float) -> list[float]:
+        section = FleetSection(concurrency=9, budget=Budget(money=day), engagement_budget=Budget(money=4))
+        world = World(fleet=section, settings={"alpha": {"concurrency": 9}})
+        for name in "123":
+            world.file(name, "ready")
+        return [start.budget.money for start in world.look().starts]
+
+    assert budgets(9) == [4, 4, 1]
+    assert budgets(8.5) == [4, 4]
 
 
 def test_over_the_budget_of_the_day_everything_stops_and_goes_on_the_next_day() -> None:

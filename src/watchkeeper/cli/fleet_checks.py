@@ -14,8 +14,16 @@ from watchkeeper.cli.health import Check, Health
 from watchkeeper.cli.output import printable
 from watchkeeper.fleet.config import AgentEntry, FleetConfig
 from watchkeeper.fleet.machine import find_program, measure_free
-from watchkeeper.fleet.reading import find_fleet_file
-from watchkeeper.fleet.service import UNIT, Run, find_manager, lingers, read_service_path, service_path
+from watchkeeper.fleet.reading import find_fleet_file, user_fleet_file
+from watchkeeper.fleet.service import (
+    UNIT,
+    Run,
+    find_manager,
+    find_missing_keys,
+    lingers,
+    read_service_path,
+    service_path,
+)
 from watchkeeper.fleet.variables import variables_of
 from watchkeeper.model.errors import WatchkeeperError
 
@@ -45,7 +53,8 @@ def service_checks(config: FleetConfig, run: Run) -> list[Check]:
         return [Check("service", Health.WARN, error.message, error.hint)]
     if found is None:
         return [Check("service", Health.OK, "none is installed: watchkeeper service install")]
-    checks = [_path_check(config, read_service_path(manager, found[0]), place)]
+    secrets = user_fleet_file(os.environ).with_suffix(".env")
+    checks = [_path_check(config, read_service_path(manager, found[0]), place), *_key_checks(config, secrets)]
     if manager == "systemd":
         said = run(("systemctl", "--user", "is-active", UNIT))
         state = said.text.splitlines()[-1] if said.text else f"exit code {said.code}"
@@ -69,6 +78,14 @@ def _path_check(config: FleetConfig, path: str | None, place: Path) -> Check:
     return Check("service PATH", Health.OK, "git and every agent are found on it")
 
 
+def _key_checks(config: FleetConfig, secrets: Path) -> list[Check]:
+    missing = find_missing_keys(config.agents, secrets)
+    if not missing:
+        return []
+    text = f"agents want {', '.join(missing)}, which the service does not have"
+    return [Check("service keys", Health.FAIL, text, f"write {missing[0]}=... in {secrets}")]
+
+
 def _git_is_on(path: str) -> bool:
     return find_program(AgentEntry("git", ("git",)), path, Path("/")) is not None
 
@@ -77,7 +94,8 @@ def _file_checks(place: FleetPlace) -> Iterator[Check]:
     config = place.config
     count = f"{len(config.projects)} projects, {len(config.agents)} agents ({config.origin})"
     if not config.projects or not config.agents:
-        yield Check("fleet", Health.WARN, f"{count}: nothing can be dispatched", "watchkeeper init --fleet")
+        lacking = "[agent.NAME]" if config.projects else "[[project]]"
+        yield Check("fleet", Health.WARN, f"{count}: nothing can be dispatched", f"write {lacking} in {config.origin}")
     else:
         yield Check("fleet", Health.OK, count)
     for name, error in place.roster.problems.items():
@@ -101,7 +119,8 @@ def _agent_check(agent: AgentEntry, config: FleetConfig) -> Check:
         fix = f"install it, or take [agent.{agent.name}] out of {config.origin}"
         return Check(name, Health.FAIL, f"{agent.command[0]} is not on PATH", fix)
     given = variables_of(agent, os.environ)
-    version = _ask_version(program, given.values)
+    # A file may have come with a repository: what it names by a path is not run only to be looked at.
+    version = "found" if os.sep in agent.command[0] else _ask_version(program, given.values)
     if given.missing:
         text = f"{version} ({program}); not set here: {', '.join(given.missing)}"
         return Check(name, Health.WARN, text, f"export {given.missing[0]}=..., or put it in fleet.env")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
+import msgspec
 
 from watchkeeper.app import find_log, now, open_log
 from watchkeeper.fleet.config import FleetConfig
@@ -102,4 +103,8 @@ def look_at_fleet(place: FleetPlace, log: Log | None) -> FleetPicture:
     by_name = {name: spent.get(project, Spend()) for project, name in names.items()}
     path = os.environ.get("PATH", os.defpath)
     machine = LocalMachine(place.config.agents, path, place.config.origin.parent).measure({})
+    sizes = {each.name: each.memory_mb for each in place.config.agents}
+    live = [each.engagement for state in states.values() for each in state.live()]
+    # What they take is missing from what is free already: only the daemon knows which processes they are.
+    machine = msgspec.structs.replace(machine, used_mb={each.id: sizes.get(each.agent, 0) for each in live})
     return FleetPicture(states, by_name, machine, plan(states, place.config, moment, machine, by_name), moment)

@@ -151,6 +151,7 @@ def _sentences(plan: ServicePlan, action: str, *, done: bool) -> list[str]:
 
 
 def _next(plan: ServicePlan, action: str, *, done: bool) -> str:
+    """What else the service needs is what `status` says first."""
     user = os.environ.get("USER", "")
     if done and action == "install" and plan.manager == "systemd" and not lingers(user):
         return f"loginctl enable-linger {user or '$USER'}, or it ends with your last session"

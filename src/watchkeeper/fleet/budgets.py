@@ -52,13 +52,19 @@ def share(day: Budget, each: Budget, gone: Spend, slots: int, concurrency: int) 
             continue
         left = max(0.0, bound - away)
         usual = min(most, bound) if most else bound / max(1, concurrency)
-        amount = min(most, left) if most else left / max(1, slots)
+        amount = min(most, left) if most else _rounded(left / max(1, slots))
         if name == "tokens":
             amount = math.floor(amount)
         if amount < usual * _LEAST or amount <= 0:
             return f"what is left of {_amount(name, bound)} a day is too little for another"
         found[name] = amount
     return Budget(found["money"], int(found["tokens"]), found["minutes"])
+
+
+def is_within(one: Budget, other: Budget) -> bool:
+    """Whoever keeps to the one keeps to the other."""
+    pairs = [(getattr(one, name), getattr(other, name)) for name in _KINDS]
+    return all(not most or 0 < bound <= most for bound, most in pairs)
 
 
 def narrower(one: Budget, other: Budget) -> Budget:
@@ -69,6 +75,14 @@ def narrower(one: Budget, other: Budget) -> Budget:
         return min(bounds, default=0)
 
     return Budget(least("money"), int(least("tokens")), least("minutes"))
+
+
+def _rounded(amount: float) -> float:
+    """Down to two digits: it stays the same while others spend a little."""
+    if amount <= 0:
+        return 0.0
+    step = 10.0 ** (math.floor(math.log10(amount)) - 1)
+    return math.floor(amount / step) * step
 
 
 def _amount(name: str, amount: float) -> str:

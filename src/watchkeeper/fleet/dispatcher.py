@@ -7,10 +7,11 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
+from watchkeeper.fleet.budgets import is_within
 from watchkeeper.fleet.config import FleetConfig
 from watchkeeper.fleet.hours import Moment, find_day_begin
 from watchkeeper.fleet.machine import Measuring
@@ -20,7 +21,7 @@ from watchkeeper.fleet.ports import Engagements, Foresight, NoForesight, NoScout
 from watchkeeper.fleet.spending import SpendBook
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.events import Event, Recorded
-from watchkeeper.model.fleet import Choice, Dispatch, DispatchDecided, Engagement, EngagementSealed, IssueId, Spend
+from watchkeeper.model.fleet import Choice, Dispatch, DispatchDecided, Engagement, EngagementSealed, IssueId
 from watchkeeper.model.fleet_state import FleetState, fold_fleet
 from watchkeeper.model.ids import Millis, ProjectId, Seq
 from watchkeeper.record.codec import FLEET_KINDS
@@ -31,6 +32,9 @@ _LONGEST_MS = 300_000
 _DEADLINE_S = 120.0
 _FIRST_REST_MS = 30_000
 _MOST_REST_MS = 1_800_000
+_SEALED_MS = 60_000
+
+Result = TypeVar("Result")
 
 
 class Ports(NamedTuple):
@@ -61,6 +65,14 @@ class _Rest(NamedTuple):
     pause: int
 
 
+class _Sealed(NamedTuple):
+    """An engagement whose inputs are fixed, and which is not recorded yet; after ``until`` its base is too old."""
+
+    start: Start
+    engagement: Engagement
+    until: Millis
+
+
 class Dispatcher:
     """One of a fleet; with several on one record each claim is made by one.
 
@@ -80,8 +92,10 @@ class Dispatcher:
         """``projects`` are those of ``config`` that are worked on here, by name."""
         self._log, self._projects, self._config, self._ports = log, dict(projects), config, ports
         self._clock, self._zone = clock, zone
+        self._sealed: dict[IssueId, _Sealed] = {}
         self._names = {project: name for name, project in self._projects.items()}
         self._states: dict[str, FleetState] = dict.fromkeys(self._projects, FleetState())
+        self._others: dict[ProjectId, FleetState] = {}
         self._book = SpendBook()
         self._seen = self._asked = Seq(0)
         self._rests: dict[str, _Rest] = {}
@@ -117,24 +131,31 @@ class Dispatcher:
         """One look, with all that follows from it. Raises WatchkeeperError where the record cannot be read."""
         self._woken.clear()
         await self._read()
-        found = await self._plan()
+        machine, likely = await asyncio.to_thread(self._measure), await self._foresee()
+        found = self._decide(machine, likely)
+        if await self._seal_all(found):  # which takes its time: decided is by what is recorded now
+            await self._read()
+            found = self._decide(machine, likely)
         self._count(looks=1)
+        begun = {name: await self._record_all(name, found) for name in self._projects}
         async with asyncio.TaskGroup() as tasks:
-            for name in self._projects:
-                tasks.create_task(self._guard(name, self._perform(name, found)))
+            for name, engagements in begun.items():
+                tasks.create_task(self._carry_out(name, found, engagements))
+        self._sealed = {issue: each for issue, each in self._sealed.items() if self._clock() < each.until}
         return found
 
-    async def _plan(self) -> Plan:
+    def _decide(self, machine: Machine, likely: Mapping[IssueId, tuple[str, ...]]) -> Plan:
         now = Moment(self._clock(), self._zone)
         spent = self._book.since(find_day_begin(now))
         return plan(
             self._states,
             self._config,
             now,
-            await asyncio.to_thread(self._measure),
-            {name: spent.get(project, Spend()) for name, project in self._projects.items()},
-            likely=await self._foresee(),
+            machine,
+            {self._names.get(project, project): amount for project, amount in spent.items()},
+            likely=likely,
             troubles={name: reason for name, reason in self.troubles().items() if name in self._projects},
+            others=self._others.values(),
             refused={IssueId(name): reason for name, reason in self.troubles().items() if name not in self._projects},
         )
 
@@ -165,61 +186,91 @@ class Dispatcher:
         for each in events:
             by_project[each.project].append(each)
         for project, found in by_project.items():
-            if (name := self._names.get(project)) is not None:
+            if (name := self._names.get(project)) is None:  # another host works on it; issues may depend on its issues
+                known = self._others.get(project, FleetState())
+                self._others[project] = fold_fleet(found, known)
+            else:
                 known = self._states[name]
-                self._book.take(each for each in found if each.seq > known.seq)
                 self._states[name] = fold_fleet(found, known)
+            self._book.take(each for each in found if each.seq > known.seq)
 
-    async def _perform(self, name: str, found: Plan) -> None:
-        project = self._projects[name]
-        for stop in (each for each in found.stops if each.project == name):
-            await self._guard(name, self._ports.engagements.stop(project, stop.engagement, stop.why))
-            self._count(stops=1)
-        sealed = [each for start in found.starts if start.project == name for each in await self._seal(project, start)]
+    async def _seal_all(self, found: Plan) -> bool:
+        """Fix the inputs of all that is to be started, where that is not done yet; whether there was any."""
+        wanted = [start for start in found.starts if self._find_sealed(start) is None]
+        async with asyncio.TaskGroup() as tasks:
+            for start in wanted:
+                tasks.create_task(self._seal(self._projects[start.project], start))
+        return bool(wanted)
+
+    def _find_sealed(self, start: Start) -> Engagement | None:
+        """What was sealed for it, if it is still what is wanted, and may spend no more than it might now."""
+        found = self._sealed.get(start.issue)
+        if found is None or self._clock() >= found.until:
+            return None
+        then = found.start
+        is_same = (then.atom, then.agent, then.attempt) == (start.atom, start.agent, start.attempt)
+        return found.engagement if is_same and is_within(then.budget, start.budget) else None
+
+    async def _record_all(self, name: str, found: Plan) -> list[Engagement]:
+        """Record a project's decisions and claims, all or none; the claims that were made."""
+        starts = [start for start in found.starts if start.project == name]
+        sealed = [each for start in starts if (each := self._find_sealed(start)) is not None]
         wanted = {each.issue for each in sealed}
-        decisions = [
-            each for each in found.decisions[name] if each.choice is not Choice.START or self._holds(name, each, wanted)
-        ]
+        decisions = [each for each in found.decisions[name] if self._holds(name, each, wanted)]
         events = [*self._different(name, decisions), *(EngagementSealed(each) for each in sealed)]
-        if not await self._record(name, events):
-            return
-        for engagement in sealed:
-            await self._guard(name, self._ports.engagements.start(project, engagement))
+        is_recorded = await self._guard(name, self._record(name, events))
+        for each in sealed if is_recorded else ():
+            del self._sealed[each.issue]
+        return sealed if is_recorded else []
+
+    async def _carry_out(self, name: str, found: Plan, begun: Sequence[Engagement]) -> None:
+        """What follows outside; each alone may fail."""
+        project, engagements = self._projects[name], self._ports.engagements
+        for stop in (each for each in found.stops if each.project == name):
+            await self._guard(name, engagements.stop(project, stop.engagement, stop.why))
+            self._count(stops=1)
+        for engagement in begun:
+            await self._guard(name, engagements.start(project, engagement))
             self._count(starts=1)
         if name in found.scouts:
-            await self._ports.scout.look(project)
+            await self._guard(name, self._ports.scout.look(project))
 
     def _holds(self, name: str, decision: Dispatch, sealed: set[IssueId]) -> bool:
-        """What was to be started and could not be sealed was not started."""
+        """What was to be started and could not be sealed was not started, and nothing is said of it."""
         issue = decision.issue
-        return issue is None or issue in sealed or self._states[name].claims(issue) is not None
+        if decision.choice is not Choice.START or issue is None or issue in sealed:
+            return True
+        return self._states[name].claims(issue) is not None
 
     def _different(self, name: str, decisions: Sequence[Dispatch]) -> list[Event]:
         before = self._states[name].dispatched
         return [DispatchDecided(each) for each in decisions if before.get(each.issue) != each]
 
-    async def _seal(self, project: ProjectId, start: Start) -> list[Engagement]:
-        """The engagement; none where it cannot be sealed: its issue is left alone, and others go on."""
+    async def _seal(self, project: ProjectId, start: Start) -> None:
+        """Where it cannot be sealed its issue is left alone for a while, and others go on."""
         issue = self._states[start.project].issues[start.issue].issue
         try:
             async with asyncio.timeout(_DEADLINE_S):
                 sealed = await self._ports.engagements.seal(start, project, issue)
         except TimeoutError:
             self._leave_alone(start.issue, f"its inputs could not be fixed within {_DEADLINE_S:.0f} s")
-            return []
         except Exception as error:  # noqa: BLE001 see _guard
             self._leave_alone(start.issue, _words(error))
-            return []
-        self._rests.pop(start.issue, None)
-        return [sealed]
+        else:
+            self._rests.pop(start.issue, None)
+            self._sealed[start.issue] = _Sealed(start, sealed, Millis(self._clock() + _SEALED_MS))
 
     async def _record(self, name: str, events: Sequence[Event]) -> bool:
-        """False where somebody else has recorded something since: it is looked at again, and decided anew."""
+        """False where anybody has recorded something of a fleet since: it is looked at again, and decided anew.
+
+        In any project: slots, memory and the day's budget are of the fleet, and two who decide at once would give
+        them away twice.
+        """
         if not events:
             return True
-        project, last = self._projects[name], self._states[name].seq
+        project, last = self._projects[name], self._seen
         recorded = await asyncio.to_thread(
-            lambda: self._log.append_if(project, events, self._clock(), kinds=FLEET_KINDS, last=last)
+            lambda: self._log.append_if(project, events, self._clock(), kinds=FLEET_KINDS, last=last, everywhere=True)
         )
         if recorded is None:
             self._count(lost=1)
@@ -227,18 +278,20 @@ class Dispatcher:
             return False
         self._count(recorded=len(recorded))
         self._take(recorded)
+        self._seen = recorded[-1].seq
         return True
 
-    async def _guard(self, name: str, work: Awaitable[None]) -> None:
-        """What fails in one project is no matter of the others."""
+    async def _guard(self, name: str, work: Awaitable[Result]) -> Result | None:
+        """What fails in one project is no matter of the others; None then."""
         try:
-            await work
+            done = await work
         except Exception as error:  # noqa: BLE001 a fault of one adapter must not stop the fleet; it is told
             self._leave_alone(name, _words(error))
-        else:
-            rest = self._rests.get(name)
-            if rest is not None and rest.until <= self._clock():
-                del self._rests[name]
+            return None
+        rest = self._rests.get(name)
+        if rest is not None and rest.until <= self._clock():
+            del self._rests[name]
+        return done
 
     def _leave_alone(self, what: str, reason: str) -> None:
         before = self._rests.get(what)

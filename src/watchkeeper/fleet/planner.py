@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from watchkeeper.fleet.budgets import narrower, over, set_aside, share, total
 from watchkeeper.fleet.config import AgentEntry, FleetConfig, ProjectEntry
+from watchkeeper.fleet.dependencies import Dependencies
 from watchkeeper.fleet.hours import Moment, find_next_day, find_quiet_end, is_quiet, parse_quiet
 from watchkeeper.fleet.plan import Machine, Plan, Start, Stop
-from watchkeeper.fleet.ready import Candidate, Looked, clock, look
+from watchkeeper.fleet.ready import Candidate, Looked, Outlook, clock, look, some
 from watchkeeper.model.fleet import Budget, Choice, Dispatch, EngagementId, IssueId, Spend, Stage
 from watchkeeper.model.fleet_state import EngagementStanding, FleetState
 from watchkeeper.model.ids import Millis
@@ -30,27 +31,30 @@ def plan(
     likely: Likely | None = None,
     troubles: Mapping[str, str] | None = None,
     refused: Mapping[IssueId, str] | None = None,
+    others: Iterable[FleetState] = (),
 ) -> Plan:
     """Decide about every open issue of every project in ``states``, by name. The same input gives the same plan.
 
-    ``spent`` is what each project has spent today; ``troubles`` says why a project cannot be worked on, ``refused``
-    why an issue could not be started a moment ago. Of the day's budgets what those at work may still spend is set
-    aside. A project without an open issue has one decision, about itself.
+    ``spent`` is what each project has spent today, those of other hosts too; ``troubles`` says why a project cannot be
+    worked on, ``refused`` why an issue could not be started a moment ago; ``others`` are projects that only
+    dependencies lead to. Of the day's budgets what those at work may still spend is set aside. A project without an
+    open issue has one decision, about itself.
     """
     projects = [each for each in config.projects if each.name in states]
-    looked = {each.name: look(each.name, states, config.fleet, moment, refused) for each in projects}
+    outlook = Outlook(Dependencies((*states.values(), *others)), config.fleet, moment, refused or {})
+    looked = {each.name: look(states[each.name], outlook) for each in projects}
     desks = [
         _Desk(each, states[each.name], looked[each.name], spent.get(each.name, Spend()), likely or {})
         for each in projects
     ]
-    room = _Room(config, moment, machine, desks)
+    room = _Room(config, moment, machine, desks, total(spent.values()))
     for desk in desks:
         desk.closed = room.closed_for(desk, (troubles or {}).get(desk.name, ""))
     _give_out(room, desks)
     decisions = {desk.name: tuple(room.decisions(desk)) for desk in desks}
     starts = tuple(start for desk in desks for start in desk.starts)
     scouts = () if room.closed else tuple(desk.name for desk in desks if desk.is_empty)
-    return Plan(decisions, starts, _stops(config, desks), scouts, room.wake_at(desks))
+    return Plan(decisions, starts, _stops(room, desks), scouts, room.wake_at(desks))
 
 
 class _Desk:
@@ -90,18 +94,19 @@ class _Desk:
     def _unlanded(self) -> Iterator[IssueId]:
         for standing in self.state.open_issues():
             last = self.state.engagements.get(standing.attempts[-1]) if standing.attempts else None
-            if last is not None and (not last.is_over or last.stage is Stage.DONE):
+            has_change = last is not None and last.effect is not None and last.effect.change is not None
+            if last is not None and (not last.is_over or (last.stage is Stage.DONE and has_change)):
                 yield standing.issue.id
 
 
 class _Room:
     """What the fleet as a whole has left: slots, memory, money."""
 
-    def __init__(self, config: FleetConfig, moment: Moment, machine: Machine, desks: list[_Desk]) -> None:
+    def __init__(self, config: FleetConfig, moment: Moment, machine: Machine, desks: list[_Desk], spent: Spend) -> None:
         self.config, self.fleet, self.moment, self.machine = config, config.fleet, moment, machine
         self.live = [each for desk in desks for each in desk.live]
         self.starts: list[Start] = []
-        self.spent = total(desk.spent for desk in desks)
+        self.spent = spent
         self.closed = self._closed()
         here = [each for each in self.live if _is_here(each, machine.host)]
         self._memory = {each.engagement.id: self._estimate(each) for each in here}
@@ -260,7 +265,7 @@ def _serve(room: _Room, desk: _Desk) -> None:
         orders = room.fleet.clashes == "order" and not candidate.issue.is_overruled
         if after and orders:
             del desk.candidates[0]
-            why = f"it will probably touch {_some(likely)}, as {_some(after)} does"
+            why = f"it will probably touch {some(likely)}, as {some(after)} does"
             desk.passed.append(Dispatch(Choice.ORDER, why, issue, after=after, likely=likely))
             continue
         agent = room.agent_for(desk, candidate)
@@ -307,9 +312,9 @@ _STANDING = {
 }
 
 
-def _stops(config: FleetConfig, desks: list[_Desk]) -> tuple[Stop, ...]:
+def _stops(room: _Room, desks: list[_Desk]) -> tuple[Stop, ...]:
     """Over budget means stop now."""
-    whole = over(total(desk.spent for desk in desks), config.fleet.budget)
+    whole = over(room.spent, room.fleet.budget)
     found = []
     for desk in desks:
         own = over(desk.spent, desk.entry.budget)
@@ -325,8 +330,3 @@ def _stops(config: FleetConfig, desks: list[_Desk]) -> tuple[Stop, ...]:
 
 def _as_spend(budget: Budget) -> Spend:
     return Spend(budget.money, budget.tokens, budget.minutes)
-
-
-def _some(names: tuple[str, ...], most: int = 3) -> str:
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"{', '.join(names[:most])}{rest}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 import re
 import shlex
 import tomllib
@@ -33,7 +34,8 @@ _MAX_FILE = 4 << 20
 def find_fleet_file(folder: Path, environ: Mapping[str, str], given: Path | None = None) -> Path | None:
     """Which file is meant: ``given``, else ``$WATCHKEEPER_FLEET``, else ``folder``'s or one above, else the user's.
 
-    None where there is none. A file that is named need not exist.
+    None where there is none. A file that is named need not exist; one that is found has to be the user's own, or the
+    system's: it says which programs are started.
     """
     named = given or (Path(environ["WATCHKEEPER_FLEET"]).expanduser() if environ.get("WATCHKEEPER_FLEET") else None)
     if named is not None:
@@ -334,6 +336,6 @@ def _unreadable(origin: Path, reason: str) -> UsageError:
 
 def _is_file(path: Path) -> bool:
     try:
-        return path.is_file()
+        return path.is_file() and path.stat().st_uid in {0, os.getuid()}
     except OSError:
         return False

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from watchkeeper.fleet.config import FleetSection
+from watchkeeper.fleet.dependencies import Dependencies
 from watchkeeper.fleet.hours import Moment
 from watchkeeper.fleet.triage import PREPARES_ISSUE, SPLITS_ISSUE, Route, Triage, triage
-from watchkeeper.model.fleet import RESOLVES_ISSUE, Choice, Dispatch, Issue, IssueId, IssueState, Stage
+from watchkeeper.model.fleet import RESOLVES_ISSUE, Choice, Dispatch, Issue, IssueId, Stage
 from watchkeeper.model.fleet_state import EngagementStanding, FleetState, IssueStanding
 from watchkeeper.model.ids import Millis
 
 _DAY_MS = 86_400_000
 _MINUTE_MS = 60_000
+_MOST_TEXT = 200
 _MOST_REST_MS = _DAY_MS
 _ATOMS = {Route.READY: RESOLVES_ISSUE, Route.PREP: PREPARES_ISSUE, Route.SPLIT: SPLITS_ISSUE}
 _FAILED = frozenset({Stage.FAILED, Stage.INTERRUPTED, Stage.NEEDS_PERSON})
@@ -54,25 +56,26 @@ class Looked(NamedTuple):
     waits: tuple[Waits, ...]
 
 
-def look(
-    name: str,
-    states: Mapping[str, FleetState],
-    fleet: FleetSection,
-    moment: Moment,
-    refused: Mapping[IssueId, str] | None = None,
-) -> Looked:
-    """Where every open issue of project ``name`` stands. Dependencies are looked up in all ``states``.
+class Outlook(NamedTuple):
+    """What counts beside a project's own state: all dependencies, what is configured, the time.
 
     ``refused`` says why an issue could not be started a moment ago.
     """
-    state = states[name]
+
+    dependencies: Dependencies
+    fleet: FleetSection
+    moment: Moment
+    refused: Mapping[IssueId, str]
+
+
+def look(state: FleetState, outlook: Outlook) -> Looked:
+    """Where every open issue of a project stands."""
     candidates, waits = [], []
-    known = _Known(states, fleet, moment)
     for order, standing in enumerate(state.open_issues()):
-        found = _stand(standing, state, known, order)
-        reason = (refused or {}).get(standing.issue.id)
+        found = _stand(standing, state, outlook, order)
+        reason = outlook.refused.get(standing.issue.id)
         if reason is not None and isinstance(found, Candidate):
-            found = Waits(Dispatch(Choice.IDLE, f"it could not be started: {reason}", standing.issue.id))
+            found = Waits(Dispatch(Choice.IDLE, f"it could not be started: {_short(reason)}", standing.issue.id))
         if isinstance(found, Candidate):
             candidates.append(found)
         else:
@@ -80,50 +83,13 @@ def look(
     return Looked(tuple(sorted(candidates, key=lambda each: each.rank)), tuple(waits))
 
 
-class _Known:
-    """All issues of all projects, what is configured, and the time."""
-
-    def __init__(self, states: Mapping[str, FleetState], fleet: FleetSection, moment: Moment) -> None:
-        self._states = tuple(states.values())
-        self.fleet, self.moment = fleet, moment
-
-    def find(self, issue: IssueId) -> IssueStanding | None:
-        return next((found for state in self._states if (found := state.issues.get(issue)) is not None), None)
-
-    def circle(self, start: IssueId) -> tuple[IssueId, ...]:
-        """The dependencies that lead from an issue back to it; () where none do."""
-        came: dict[IssueId, IssueId] = {}
-        waiting = [start]
-        while waiting:
-            here = waiting.pop()
-            for needed in self._open(here):
-                if needed == start:
-                    return _way(came, start, here)
-                if needed not in came:
-                    came[needed] = here
-                    waiting.append(needed)
-        return ()
-
-    def _open(self, issue: IssueId) -> Iterator[IssueId]:
-        found = self.find(issue)
-        if found is not None and found.state is IssueState.OPEN:
-            yield from found.issue.depends_on
-
-
-def _way(came: Mapping[IssueId, IssueId], start: IssueId, end: IssueId) -> tuple[IssueId, ...]:
-    way = [start, end] if end != start else [start]
-    while way[-1] != start:
-        way.append(came[way[-1]])
-    return tuple(way[::-1]) if len(way) > 1 else (start, start)
-
-
-def _stand(standing: IssueStanding, state: FleetState, known: _Known, order: int) -> Candidate | Waits:
-    fleet, moment = known.fleet, known.moment
+def _stand(standing: IssueStanding, state: FleetState, outlook: Outlook, order: int) -> Candidate | Waits:
+    fleet, moment = outlook.fleet, outlook.moment
     issue = standing.issue
     if (at_work := state.claims(issue.id)) is not None:
         return Waits(_at_work(state, at_work))
     tries = [state.engagements[each] for each in standing.attempts if each in state.engagements]
-    if (blocked := _dependencies(standing, known)) is not None:
+    if (blocked := _waits_for(standing, outlook.dependencies)) is not None:
         return Waits(blocked)
     routed = _triage(issue, (moment.at - standing.changed_at) / _DAY_MS, fleet.stale_days)
     route = routed.route
@@ -162,22 +128,16 @@ def _at_work(state: FleetState, standing: EngagementStanding) -> Dispatch:
     return Dispatch(Choice.START, f"{standing.engagement.id} is at work on it", issue, agent)
 
 
-def _dependencies(standing: IssueStanding, known: _Known) -> Dispatch | None:
-    issue = standing.issue
-    unknown = [each for each in issue.depends_on if known.find(each) is None]
-    if unknown:
-        why = f"it depends on {', '.join(unknown)}, which nobody knows"
-        return Dispatch(Choice.HOLD, why, issue.id, after=tuple(unknown))
-    after = tuple(each for each in issue.depends_on if _is_open(known.find(each)))
-    if not after:
+def _waits_for(standing: IssueStanding, known: Dependencies) -> Dispatch | None:
+    issue = standing.issue.id
+    if unknown := known.unknown(standing):
+        return Dispatch(Choice.HOLD, f"it depends on {some(unknown)}, which nobody knows", issue, after=unknown)
+    if not (after := known.open(standing)):
         return None
-    if circle := known.circle(issue.id):
-        return Dispatch(Choice.HOLD, f"it waits for itself: {' -> '.join(circle)}", issue.id, after=after)
-    return Dispatch(Choice.BLOCK, f"it depends on {', '.join(after)}", issue.id, after=after)
-
-
-def _is_open(standing: IssueStanding | None) -> bool:
-    return standing is not None and standing.state is IssueState.OPEN
+    if circle := known.circle(issue):
+        way = " -> ".join(circle if len(circle) < 12 else (*circle[:10], "...", circle[-1]))
+        return Dispatch(Choice.HOLD, f"it waits for itself: {way}", issue, after=after)
+    return Dispatch(Choice.BLOCK, f"it depends on {some(after)}", issue, after=after)
 
 
 def _came_of(issue: IssueId, route: Route, tries: list[EngagementStanding]) -> Waits | None:
@@ -187,7 +147,7 @@ def _came_of(issue: IssueId, route: Route, tries: list[EngagementStanding]) -> W
         return None
     identity, atom = last.engagement.id, last.engagement.atom
     if last.stage is Stage.NEEDS_PERSON:
-        return _hold(issue, f"{identity} needs a person: {last.reason or 'it did not say for what'}")
+        return _hold(issue, f"{identity} needs a person: {_short(last.reason) or 'it did not say for what'}")
     if last.stage is not Stage.DONE:
         return None
     if atom != RESOLVES_ISSUE:
@@ -196,7 +156,7 @@ def _came_of(issue: IssueId, route: Route, tries: list[EngagementStanding]) -> W
     if last.effect is not None and last.effect.change is not None:
         return _hold(issue, f"the change of {identity} waits for landing", Choice.BLOCK)
     reason = last.effect.reason if last.effect is not None else ""
-    return _hold(issue, f"{identity} found nothing to do: {reason or 'it did not say why'}")
+    return _hold(issue, f"{identity} found nothing to do: {_short(reason) or 'it did not say why'}")
 
 
 def _failures(tries: list[EngagementStanding], atom: str) -> int:
@@ -233,3 +193,14 @@ def _hold(issue: IssueId, why: str, choice: Choice = Choice.HOLD) -> Waits:
 def clock(at: Millis, moment: Moment) -> str:
     """What the clock on the wall will show."""
     return dt.datetime.fromtimestamp(at / 1000, moment.zone).strftime("%H:%M")
+
+
+def some(names: Sequence[str], most: int = 3) -> str:
+    """The first of them, and how many more there are."""
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(map(_short, names[:most]))}{rest}"
+
+
+def _short(text: str) -> str:
+    """What others wrote is quoted, not copied into every record."""
+    return text if len(text) <= _MOST_TEXT else f"{text[:_MOST_TEXT]}..."

@@ -85,7 +85,7 @@ def _find(config: FleetConfig, entry: ProjectEntry) -> Member:
     repository = _repository(config, entry)
     remotes = find_remotes(repository)
     if entry.remote and not any(same_address(entry.remote, each) for each in remotes.values()):
-        raise _differs(config, entry, entry.remote, remotes, "remote")
+        raise _differs(config, entry, _without_password(entry.remote), remotes, "remote")
     tracker = config.tracker_of(entry)
     if tracker is not None and not _is_tracked(tracker, remotes.values()):
         raise _differs(config, entry, f"{tracker.repository} ([tracker.{tracker.name}])", remotes, "tracker")

@@ -17,6 +17,8 @@ from xml.sax.saxutils import escape
 import msgspec
 
 from watchkeeper.agents.files import missing_folders, read_config, remove_config, write_config
+from watchkeeper.fleet.config import AgentEntry
+from watchkeeper.fleet.variables import is_harmless, parse_passed
 from watchkeeper.model.errors import WatchkeeperError
 
 Manager = Literal["systemd", "launchd"]
@@ -284,6 +286,17 @@ def read_service_path(manager: Manager, content: bytes) -> str | None:
                     if word.startswith("PATH="):
                         return word.removeprefix("PATH=").replace("%%", "%")
     return None
+
+
+def find_missing_keys(agents: Iterable[AgentEntry], secrets: Path) -> tuple[str, ...]:
+    """Variables that agents list and that a service will not have: it knows only what stands in ``secrets``."""
+    try:
+        text = secrets.read_text("utf-8", "replace")
+    except OSError:
+        text = ""
+    there = set(re.findall(r"^\s*(?:export\s+)?([A-Za-z_]\w*)=", text, re.MULTILINE))
+    wanted = [passed.source for agent in agents for passed in map(parse_passed, agent.env) if passed is not None]
+    return tuple(dict.fromkeys(each for each in wanted if each not in there and not is_harmless(each)))
 
 
 def lingers(user: str, folder: Path = Path("/var/lib/systemd/linger")) -> bool:

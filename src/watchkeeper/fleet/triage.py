@@ -66,7 +66,7 @@ def triage(issue: Issue, untouched_days: float = 0.0, stale_days: int = 14) -> T
     has = {"-".join(re.split(r"[\s_]+", label.strip().lower())): label for label in issue.labels}
     for name, route in LABELS.items():
         if name in has:
-            return Triage(route, f"labelled {has[name]}")
+            return Triage(route, f"labelled {has[name][:60].strip()}")
     if untouched_days >= stale_days:
         return Triage(Route.LATER, f"nobody touched it for {stale_days} days: is it still wanted?", by_rule=True)
     return _by_rule(issue)

@@ -37,9 +37,14 @@ def parse_passed(text: str) -> Passed | None:
     return Passed(name, source) if _NAME.fullmatch(name) and _NAME.fullmatch(source) else None
 
 
+def is_harmless(name: str) -> bool:
+    """Every program gets it, listed or not."""
+    return name in _HARMLESS or name.startswith("LC_")
+
+
 def variables_of(agent: AgentEntry, environ: Mapping[str, str]) -> Variables:
     """An API key that is not listed is not inherited: subscriptions are not spent, nor other people's credits."""
-    values = {name: text for name, text in environ.items() if name in _HARMLESS or name.startswith("LC_")}
+    values = {name: text for name, text in environ.items() if is_harmless(name)}
     listed = [passed for passed in map(parse_passed, agent.env) if passed is not None]
     values |= {each.name: environ[each.source] for each in listed if each.source in environ}
     return Variables(values, tuple(each.source for each in listed if each.source not in environ))

@@ -35,15 +35,25 @@ class Log:
             return _append(connection, project, events, at)
 
     def append_if(
-        self, project: ProjectId, events: Sequence[Event], at: Millis, *, kinds: Collection[str], last: Seq
+        self,
+        project: ProjectId,
+        events: Sequence[Event],
+        at: Millis,
+        *,
+        kinds: Collection[str],
+        last: Seq,
+        everywhere: bool = False,
     ) -> tuple[Recorded, ...] | None:
         """The same, if the project's newest event of ``kinds`` is still number ``last`` (0: there is none); else None.
 
-        A compare-and-swap: of several who decide from the same events only one is recorded. Raises as ``append`` does.
+        A compare-and-swap: of several who decide from the same events only one is recorded. With ``everywhere``: if
+        since ``last`` none of ``kinds`` was recorded in any project of the store. Raises as ``append`` does.
         """
         if not events:
             return ()
-        newest = sa.select(sa.func.max(EVENTS.c.seq)).where(EVENTS.c.project == project, EVENTS.c.kind.in_(list(kinds)))
+        newest = sa.select(sa.func.max(EVENTS.c.seq)).where(EVENTS.c.kind.in_(list(kinds)))
+        # Only what is newer is looked through: the whole log has no index that would answer for all projects.
+        newest = newest.where(EVENTS.c.seq >= last) if everywhere else newest.where(EVENTS.c.project == project)
         with self._store.writing() as connection:
             connection.execute(sa.update(LOG_HEAD).values(seq=LOG_HEAD.c.seq))  # nobody else writes from here on
             if (connection.execute(newest).scalar() or 0) != last:
