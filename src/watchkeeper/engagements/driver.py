@@ -232,7 +232,7 @@ class Driver:
             inputs = await asyncio.to_thread(read_sealed, self._parts.snapshots.hub, standing.engagement.seal)
             if standing.session and not self._begins_anew and await self._resume(standing):
                 return
-            done = await asyncio.to_thread(self._workplace.describe)
+            done = await asyncio.to_thread(self._workplace.describe, self._parts.clock() // 1000)
             text = render_prompt(standing.engagement, inputs)
             if done or standing.notice:
                 text = render_again(standing.engagement, inputs, done, standing.notice)
