@@ -260,7 +260,7 @@ def test_an_agent_that_prints_garbage_harms_nothing(scene: Scene) -> None:
 def test_an_agent_that_prints_without_end_is_ended(scene: Scene) -> None:
     plan(scene, [["garbage", 20_000], FIX])
 
-    assert (scene.drive().stage, scene.standing.fault) == (Stage.FAILED, Fault.AGENT)
+    assert (scene.drive(rules=Rules(stuck_s=30.0)).stage, scene.standing.fault) == (Stage.FAILED, Fault.AGENT)
     assert "printed more" in scene.standing.reason
 
 
