@@ -76,7 +76,9 @@ def spin(seconds: float) -> None:
 
 def garbage(count: int) -> None:
     for number in range(count):
-        sys.stdout.buffer.write(os.urandom(200) + b'\n{"type": "tool_use", "input": [{]}\n{"type":' + b"[" * number)
+        sys.stdout.buffer.write(
+            os.urandom(200) + b'\n{"type": "tool_use", "input": [{]}\n{"type":' + b"[" * min(number, 200)
+        )
     sys.stdout.buffer.write(b"\n")
     sys.stdout.flush()
 

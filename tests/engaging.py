@@ -122,6 +122,7 @@ class Scene:
         runner, _ = make_runner(place, analysis, None, 1)
         self.checks = ProjectChecks(runner, choose_commands(place).tests)
         self.tray = Tray()
+        self.plans: Mapping[EngagementId, Path] = {}
         self.program, self.is_guarded = sys.executable, True
         self.allowed: Mapping[str, str] = {}
         self.limits = Limits(line_bytes=1 << 20, output_lines=10_000)
@@ -148,13 +149,13 @@ class Scene:
         told = [str(stage.value) for stage in found if stage is not None]
         return [stage for number, stage in enumerate(told) if number == 0 or told[number - 1] != stage]
 
-    def engage(self, *, budget: Budget = Budget(), issue: Issue = ISSUE) -> None:  # noqa: B008 - frozen
+    def engage(self, *, budget: Budget = Budget(), issue: Issue = ISSUE, identity: EngagementId = IDENTITY) -> None:  # noqa: B008 - frozen
         """Claim the issue for one engagement, sealed."""
         base = self.place.repository.resolve("main")
         inputs = (issue_input(issue), Input("tests", "test", "python -m unittest -q"))
-        sealed = seal(self.hub, IDENTITY, base, inputs, budget)
+        sealed = seal(self.hub, identity, base, inputs, budget)
         branch = branch_name(issue.id, issue.title)
-        engagement = Engagement(IDENTITY, RESOLVES_ISSUE, issue.id, "planner", sealed, 1, branch, issue.title)
+        engagement = Engagement(identity, RESOLVES_ISSUE, issue.id, "planner", sealed, 1, branch, issue.title)
         self.log.append(self.place.project, [IssueFiled(issue), EngagementSealed(engagement)], now())
 
     def parts(self, **other: Any) -> Parts:
@@ -190,7 +191,8 @@ class Scene:
 
     def _make(self, engagement: Engagement, given: dict[str, str]) -> AgentRun:
         environment = build_environment(self.allowed, os.environ, given)
-        command = (self.program, str(AGENT), str(self.plan), "{prompt}")
+        plan = self.plans.get(engagement.id, self.plan)
+        command = (self.program, str(AGENT), str(plan), "{prompt}")
         launch = Launch(guard_command(command, environment) if self.is_guarded else command, environment)
         return PlainAdapter(engagement.agent, launch, limits=self.limits)
 

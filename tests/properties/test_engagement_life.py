@@ -31,6 +31,7 @@ from watchkeeper.model.fleet import (
     Engagement,
     EngagementId,
     EngagementMoved,
+    EngagementNudged,
     EngagementSealed,
     Fault,
     IssueId,
@@ -296,3 +297,24 @@ def test_what_is_spent_is_not_recorded_for_each_penny_but_at_the_end_to_the_last
     ended = mine(is_pinned=True, work=Work(files=0), spend=Spend(0.01, 10, 0.2))
     kinds = [type(each).__name__ for each in decide(at(Stage.CHECKING), ended, RULES).tell]
     assert kinds == ["EngagementSpent", "EngagementMoved"]
+
+
+def test_the_record_tells_how_often_it_was_pushed_repaired_and_sent_back() -> None:
+    def moved(stage: Stage, **other: str) -> EngagementMoved:
+        return EngagementMoved(IDENTITY, stage, "so", **other)  # type: ignore[arg-type]
+
+    def pushed(what: Push) -> EngagementNudged:
+        return EngagementNudged(IDENTITY, what, "so")
+
+    told = [moved(Stage.RUNNING, session="s1"), pushed(Push.SPOKEN)]
+    spoken = standing_after(told)
+    told += [pushed(Push.RESTARTED)]
+    restarted = standing_after(told)
+    told += [moved(Stage.CHECKING), moved(Stage.RUNNING, notice="fails"), pushed(Push.TAKEN), moved(Stage.CHECKING)]
+    told += [moved(Stage.RUNNING), moved(Stage.DONE), moved(Stage.RUNNING, notice="clashes"), moved(Stage.RUNNING)]
+    last = standing_after(told)
+
+    assert (spoken.spoken, spoken.session) == (1, "s1")
+    assert (restarted.spoken, restarted.restarts, restarted.session) == (0, 1, "")
+    assert (last.repairs, last.returns, last.takeovers, last.restarts, last.nudges) == (1, 1, 1, 1, 3)
+    assert last.notice == "clashes"

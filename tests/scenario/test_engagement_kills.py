@@ -205,6 +205,23 @@ def test_a_person_ends_it_with_its_work_pinned(scene: Scene) -> None:
     assert scene.files_of(scene.standing.snapshot)["prices.py"].decode() == FIXED
 
 
+def test_a_person_ends_it_while_its_tests_run_and_does_not_wait_for_them(scene: Scene) -> None:
+    slow = FILES["test_prices.py"].replace("self.assertIn", "import time; time.sleep(600); self.assertIn")
+    plan(scene, [["write", "test_prices.py", slow]])
+
+    async def run() -> None:
+        driver = Driver(scene.parts(), IDENTITY)
+        driving = asyncio.create_task(driver.drive())
+        await asyncio.to_thread(until, lambda: scene.standing.stage is Stage.CHECKING)
+        driver.interrupt("it is no longer wanted")
+        async with asyncio.timeout(PATIENCE_S):
+            await driving
+
+    asyncio.run(run())
+
+    assert (scene.standing.stage, scene.standing.reason) == (Stage.INTERRUPTED, "it is no longer wanted")
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_killed_at_random_again_and_again_it_comes_to_its_end_once(scene: Scene, seed: int) -> None:
     chance = random.Random(seed)

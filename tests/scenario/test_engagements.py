@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 import pytest
 
 from engaging import BROKEN, FILES, FIXED, IDENTITY, ISSUE, RULES, Scene, open_scene
 from gitrepo import GitRepo
-from watchkeeper.engagements.driver import send_back
+from watchkeeper.engagements.driver import Driver, send_back
 from watchkeeper.engagements.life import Rules
-from watchkeeper.model.fleet import Budget, Fault, Issue, Push, Stage
+from watchkeeper.model.fleet import Budget, EngagementId, Fault, Issue, IssueId, Push, Stage
+from watchkeeper.model.fleet_state import EngagementStanding
 
 FIX = ["write", "prices.py", FIXED]
 
@@ -257,7 +260,7 @@ def test_an_agent_that_prints_garbage_harms_nothing(scene: Scene) -> None:
 def test_an_agent_that_prints_without_end_is_ended(scene: Scene) -> None:
     plan(scene, [["garbage", 20_000], FIX])
 
-    assert (scene.drive().stage, scene.standing.fault) == (Stage.FAILED, Fault.AGENT)
+    assert (scene.drive(rules=Rules(stuck_s=30.0)).stage, scene.standing.fault) == (Stage.FAILED, Fault.AGENT)
     assert "printed more" in scene.standing.reason
 
 
@@ -353,3 +356,30 @@ def test_hooks_of_the_users_repository_do_not_run(scene: Scene, git_repo: GitRep
 
     assert scene.drive(rules=RULES).stage is Stage.DONE
     assert list(tmp_path.glob("ran-*")) == []
+
+
+def test_beside_one_that_forks_and_loses_its_files_others_go_on_unharmed(scene: Scene, tmp_path: Path) -> None:
+    """Several at once in one process, on one hub and one record."""
+    plan(scene, [["fork", 80], ["empty"], ["wait", "/nowhere"]])
+    good = [EngagementId(f"e-000000b{number}") for number in range(3)]
+    others = {each: tmp_path / f"{each}.json" for each in good}
+    for number, (identity, place) in enumerate(others.items()):
+        scene.engage(issue=msgspec.structs.replace(ISSUE, id=IssueId(f"shop#{number}")), identity=identity)
+        place.write_text(json.dumps([[FIX, ["spin", 0.3], ["write", f"own{number}.py", "own = 1\n"]]]))
+    scene.plans = others
+
+    async def run() -> list[EngagementStanding]:
+        parts = scene.parts()
+        async with asyncio.timeout(90):
+            return await asyncio.gather(*(Driver(parts, each).drive() for each in (IDENTITY, *good)))
+
+    wild, *rest = asyncio.run(run())
+
+    assert (wild.stage, wild.fault) == (Stage.FAILED, Fault.AGENT)
+    for number, done in enumerate(rest):
+        assert done.stage is Stage.DONE, done.reason
+        assert done.effect is not None
+        assert done.effect.change is not None
+        found = scene.files_of(done.effect.change).keys()
+        assert f"own{number}.py" in found
+        assert not {f"own{other}.py" for other in range(3) if other != number} & found

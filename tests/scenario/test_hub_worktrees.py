@@ -133,6 +133,67 @@ def test_what_is_too_large_or_no_file_is_left_out_and_said(desk: Desk) -> None:
     assert {"some0.bin", "some1.bin", "some2.bin"} <= desk.files(taken.commit).keys()
 
 
+def test_names_that_git_does_not_take_are_left_out_and_said(desk: Desk) -> None:
+    desk.git.write("git~1", "x\n")
+    desk.git.write("a.py", "a = 2\n")
+    (desk.tree.path / "loop").symlink_to("loop")
+    deep = desk.tree.path
+    for _ in range(60):
+        deep = deep / ("d" * 30)
+    deep.mkdir(parents=True)
+    (deep / "deep.py").write_text("deep\n")
+
+    taken = desk.snap()
+
+    assert taken.left_out == ("git~1: a name that git does not take",)
+    assert {"a.py", "loop"} <= desk.files(taken.commit).keys()
+    assert any(path.endswith("deep.py") for path in desk.files(taken.commit))
+
+
+def test_a_branch_that_somebody_left_is_pinned_and_begun_anew_at_the_base(desk: Desk) -> None:
+    left = Sha(desk.git.commit("left", {"a.py": "a = 9\n"}))
+    desk.hub.repository.git("branch", "agent/shop-2", left)
+    other = desk.trees.place("e-2", "agent/shop-2", desk.tree.base)
+
+    desk.trees.make(other)
+
+    assert desk.trees.look(other).head == desk.tree.base
+    assert desk.hub.pins()["engagements/e-2/before"] == left
+
+
+def test_a_branch_that_another_works_on_is_not_taken_from_it(desk: Desk) -> None:
+    desk.git.commit("mine", {"a.py": "a = 9\n"})
+    head = desk.trees.look(desk.tree).head
+
+    with pytest.raises(GitError):
+        desk.trees.make(desk.trees.place("e-2", desk.tree.branch, desk.tree.base))
+
+    assert desk.trees.look(desk.tree).head == head
+
+
+def test_of_landed_work_only_the_newest_snapshot_is_kept(desk: Desk) -> None:
+    for number in range(3):
+        desk.git.write("a.py", f"a = {number + 5}\n")
+        desk.snap()
+
+    desk.snapshots.thin(desk.tree)
+
+    assert set(desk.hub.pins()) == {"engagements/e-1/3"}
+
+
+def test_a_worktree_with_work_that_cannot_be_pinned_is_not_deleted(desk: Desk) -> None:
+    desk.git.write("large.bin", b"0" * 2_000)
+
+    with pytest.raises(GitError, match=r"large\.bin"):
+        desk.snapshots.remove(desk.tree, 1)
+    desk.git.remove("large.bin")
+    desk.git.write("a.py", "a = 7\n")
+    desk.snapshots.remove(desk.tree, 1)
+
+    assert not desk.tree.path.exists()
+    assert desk.files(desk.hub.pins()["engagements/e-1/2"])["a.py"] == b"a = 7\n"
+
+
 def test_a_conflicted_locked_or_broken_index_of_the_agents_changes_nothing(desk: Desk) -> None:
     desk.git.commit("mine", {"a.py": "a = 2\n"})
     desk.git.git("checkout", "-q", "-b", "side", "HEAD~1")
@@ -327,6 +388,7 @@ def test_it_is_deleted_only_when_what_stands_in_it_is_pinned(desk: Desk) -> None
         ("github:o/n#3", "", "agent/github-o-n-3"),
         ("..", "../../x.lock", "agent/issue-x-lock"),
         ("#", "ÄÖ\n~^:", "agent/issue"),
+        ("#", "x" * 3, "agent/issue-xxx"),
         ("x" * 200, "y" * 200, f"agent/{'x' * 60}-{'y' * 40}"),
     ],
 )

@@ -27,6 +27,7 @@ from watchkeeper.agents.untrusted import (
     find_text,
     find_whole_text,
 )
+from watchkeeper.agents.usage import read_opencode_step
 from watchkeeper.agents.wire import Telling, ask_gate, end_process, watch_process
 from watchkeeper.model.agents import Act, AgentEvent, Channel, Phase
 
@@ -76,6 +77,7 @@ class OpenCodeAdapter:
         self._session = ""
         self._family: set[str] = set()
         self._users: set[str] = set()
+        self._steps: OrderedDict[str, None] = OrderedDict()
         self._open: OrderedDict[str, tuple[AgentEvent, ...]] = OrderedDict()
         self._pushed: list[str] = []
         self._is_busy = False
@@ -260,6 +262,8 @@ class OpenCodeAdapter:
         text = find_text(part, "text")
         if find_text(part, "type") == "tool":
             self._take_call(part)
+        elif find_text(part, "type") == "step-finish":
+            self._take_step(part)
         elif find_text(part, "type") != "text" or not text:
             return
         elif find_text(part, "messageID") in self._users:
@@ -268,6 +272,15 @@ class OpenCodeAdapter:
                 self._telling.tell(Act.HEARD, text=text)
         elif "end" in find_fields(part, "time"):
             self._telling.tell(Act.SAY, text=text)
+
+    def _take_step(self, part: Fields) -> None:
+        """What one call of the model used; the same part may be told again."""
+        step = find_text(part, "id")
+        if step not in self._steps:
+            self._steps[step] = None
+            self._telling.use(read_opencode_step(part))
+        if len(self._steps) > _MAX_CALLS:
+            self._steps.popitem(last=False)
 
     def _take_call(self, part: Fields) -> None:
         call, phase = find_text(part, "callID"), _STATES.get(find_text(part, "state", "status"))

@@ -35,16 +35,20 @@ def read_codex(params: Fields) -> Usage | None:
     return _known(Usage(_tokens(total.get("inputTokens")), _tokens(total.get("outputTokens"))))
 
 
+def read_opencode_step(part: Fields) -> Usage | None:
+    """A finished step of OpenCode's: what one call of its model used."""
+    told = find_fields(part, "tokens")
+    cache = find_fields(told, "cache")
+    inputs = _tokens(told.get("input")) + _tokens(cache.get("read")) + _tokens(cache.get("write"))
+    outputs = _tokens(told.get("output")) + _tokens(told.get("reasoning"))
+    return _known(Usage(inputs, outputs, _money(part.get("cost")), is_total=False))
+
+
 def read_stream(line: Fields) -> Usage | None:
     """A line of JSON of an agent that nobody talks to: the end of its run, or a step of it, with what that used."""
     kind = find_text(line, "type")
     if kind == "step_finish":
-        part = find_fields(line, "part")
-        told = find_fields(part, "tokens")
-        cache = find_fields(told, "cache")
-        inputs = _tokens(told.get("input")) + _tokens(cache.get("read")) + _tokens(cache.get("write"))
-        outputs = _tokens(told.get("output")) + _tokens(told.get("reasoning"))
-        return _known(Usage(inputs, outputs, _money(part.get("cost")), is_total=False))
+        return read_opencode_step(find_fields(line, "part"))
     if kind not in ("result", "turn.completed", "complete"):
         return None
     told = {**find_fields(line, "stats"), **find_fields(line, "usage")}

@@ -7,9 +7,10 @@ than one: a lock in the file system, the ``by`` of the record, and a sweep of wh
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -19,7 +20,7 @@ from watchkeeper.engagements.environment import MARK
 from watchkeeper.engagements.escaping import Fence
 from watchkeeper.engagements.holding import end_marked, is_alive, my_mark
 from watchkeeper.engagements.life import Agent, Do, Holder, Rules, Seen, Step, Told, come_back, decide, find_news
-from watchkeeper.engagements.ports import Checked, Checks, Clock, Desk, Hold, MakeAgent
+from watchkeeper.engagements.ports import Checks, Clock, Desk, Hold, MakeAgent
 from watchkeeper.engagements.sealing import (
     find_nothing,
     read_sealed,
@@ -32,10 +33,12 @@ from watchkeeper.engagements.session import Bounds, Session
 from watchkeeper.engagements.spending import Meter
 from watchkeeper.engagements.working import Workplace
 from watchkeeper.model.errors import WatchkeeperError
-from watchkeeper.model.fleet import EngagementId, EngagementMoved, EngagementNudged, FleetEvent, Push, Stage
+from watchkeeper.model.fleet import EngagementId, EngagementMoved, FleetEvent, Stage
 from watchkeeper.model.fleet_state import EngagementStanding
 from watchkeeper.record.lock import ProcessLock
 from watchkeeper.repos.worksnaps import Snapshots
+
+T = TypeVar("T")
 
 _MOST_SWEEPS = 10
 _MOST_FAILURES = 3
@@ -78,7 +81,6 @@ class Driver:
         self._place: Workplace | None = None
         self._session: Session | None = None
         self._meter: Meter | None = None
-        self._begins_anew = False
         self._failures = 0
         self._snapped_ms = parts.clock()
         self._seen = Seen(me=self._me, is_swept=False)
@@ -181,11 +183,8 @@ class Driver:
 
     def _heed(self, told: Collection[Told]) -> None:
         """What was recorded changes what is to be seen next."""
-        for event in told:
-            if isinstance(event, EngagementNudged) and event.what is Push.RESTARTED:
-                self._begins_anew = True
-            if isinstance(event, EngagementMoved) and event.stage in (Stage.CHECKING, Stage.RUNNING):
-                self._seen = msgspec.structs.replace(self._seen, tested=None, submitted=None)
+        if any(isinstance(each, EngagementMoved) and each.stage in _WORKED_ON for each in told):
+            self._seen = msgspec.structs.replace(self._seen, tested=None, submitted=None)
 
     async def _do(self, action: Do, standing: EngagementStanding) -> None:
         match action:
@@ -219,7 +218,7 @@ class Driver:
     async def _prepare(self) -> None:
         try:
             await asyncio.to_thread(self._workplace.make)
-            why = await self._parts.checks.set_up(self._workplace.path)
+            why = await self._unless_stopped(self._parts.checks.set_up(self._workplace.path))
         except WatchkeeperError as error:
             why = error.message
         self._seen = msgspec.structs.replace(self._seen, prepared=why)
@@ -230,9 +229,9 @@ class Driver:
         )
         try:
             inputs = await asyncio.to_thread(read_sealed, self._parts.snapshots.hub, standing.engagement.seal)
-            if standing.session and not self._begins_anew and await self._resume(standing):
+            if standing.session and await self._resume(standing):
                 return
-            done = await asyncio.to_thread(self._workplace.describe)
+            done = await asyncio.to_thread(self._workplace.describe, self._parts.clock() // 1000)
             text = render_prompt(standing.engagement, inputs)
             if done or standing.notice:
                 text = render_again(standing.engagement, inputs, done, standing.notice)
@@ -252,14 +251,15 @@ class Driver:
         if resume and run.capabilities.resume is not True:
             return False
         assert self._meter is not None
-        fence = Fence(self._workplace.path, self._parts.others(), self._parts.clock() / 1000)
+        others = await asyncio.to_thread(self._parts.others)
+        fence = Fence(self._workplace.path, others, self._parts.clock() / 1000)
         session = Session(
             run, self._workplace.path, fence, self._meter, self._parts.clock, self._wake.set, self._parts.bounds
         )
         if resume:
             self._meter.resume(resume)
         await session.begin(text, resume)
-        self._session, self._begins_anew = session, False
+        self._session = session
         self._seen = msgspec.structs.replace(self._seen, agent=session.agent, session=session.session)
         return True
 
@@ -271,7 +271,14 @@ class Driver:
         self._session = None
         await self._sweep()
         self._seen = msgspec.structs.replace(
-            self._seen, agent=Agent.ABSENT, prepared=None, is_pinned=False, failure="", is_changed=False, quiet_s=0.0
+            self._seen,
+            agent=Agent.ABSENT,
+            session="",
+            prepared=None,
+            is_pinned=False,
+            failure="",
+            is_changed=False,
+            quiet_s=0.0,
         )
 
     async def _snap(self) -> None:
@@ -303,8 +310,22 @@ class Driver:
         work = self._seen.work
         assert work is not None
         assert work.tree is not None
-        tested: Checked = await self._parts.checks.test(work.tree)
+        tested = await self._unless_stopped(self._parts.checks.test(work.tree))
         self._seen = msgspec.structs.replace(self._seen, tested=tested)
+
+    async def _unless_stopped(self, doing: Coroutine[Any, Any, T]) -> T | None:
+        """Something that may take long; cancelled, and None, once a person wants it to end."""
+        task = asyncio.create_task(doing)
+        try:
+            while not task.done() and not self._seen.stop:
+                waking = asyncio.create_task(self._wake.wait())
+                await asyncio.wait({task, waking}, return_when=asyncio.FIRST_COMPLETED)
+                waking.cancel()
+                self._wake.clear()
+            return task.result() if task.done() else None
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
 
     async def _submit(self, standing: EngagementStanding) -> None:
         work = self._seen.work
@@ -346,6 +367,7 @@ def send_back(parts: Parts, identity: EngagementId, notice: str) -> bool:
     return bool(told) and standing is not None and parts.book.tell_if(standing, told)
 
 
+_WORKED_ON = frozenset({Stage.RUNNING, Stage.CHECKING})
 _STARTING = frozenset({Stage.RUNNING, Stage.WAITING})
 
 

@@ -8,7 +8,6 @@ import msgspec
 
 from watchkeeper.engagements.life import Work
 from watchkeeper.model.fleet import Engagement
-from watchkeeper.model.ids import Sha
 from watchkeeper.repos.hubworktrees import branch_name
 from watchkeeper.repos.worksnaps import Snapshots, WorkSnapshot, trailed
 
@@ -20,7 +19,7 @@ class Workplace:
         self._snapshots = snapshots
         self._trees = snapshots.trees
         self._engagement = engagement
-        branch = engagement.branch or branch_name(engagement.issue, engagement.title)
+        branch = engagement.branch or branch_name(engagement.issue, engagement.title, engagement.attempt)
         self._tree = self._trees.place(engagement.id, branch, engagement.seal.base)
         self._taken: WorkSnapshot | None = None
 
@@ -63,20 +62,17 @@ class Workplace:
         work = self._work(taken, is_rewritten=False, why="")
         return msgspec.structs.replace(work, head=head, is_committed=True)
 
-    def describe(self) -> str:
+    def describe(self, at_s: int) -> str:
         """What was done in it until now, in words; ``""``: nothing. Raises: WatchkeeperError."""
-        taken = self._snapshots.take(self._tree, self._trees.look(self._tree), 0)
+        taken = self._snapshots.take(self._tree, self._trees.look(self._tree), at_s)
         if taken is None or taken.files == 0:
             return ""
-        return (
-            "1 file differs from where you began."
-            if taken.files == 1
-            else f"{taken.files} files differ from where you began."
-        )
+        what = "1 file differs" if taken.files == 1 else f"{taken.files} files differ"
+        return f"{what} from where you began."
 
-    def remove(self, pinned: Sha) -> None:
-        """Delete the worktree, whose work is pinned. Raises: GitError where it is not."""
-        self._trees.remove(self._tree, pinned=pinned)
+    def remove(self, at_s: int) -> None:
+        """Delete the worktree; what stands in it is pinned first. Raises: GitError where not all of it can be."""
+        self._snapshots.remove(self._tree, at_s)
 
     def _work(self, taken: WorkSnapshot, is_rewritten: bool, why: str) -> Work:
         return Work(

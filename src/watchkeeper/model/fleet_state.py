@@ -61,10 +61,10 @@ class IssueStanding(msgspec.Struct, frozen=True):
 class EngagementStanding(msgspec.Struct, frozen=True):
     """An engagement as it is now. ``since`` is when it came into its stage; ``snapshot`` the newest that is pinned.
 
-    ``session`` is its agent's newest one, ``notice`` what its agent was told last beyond the seal. ``spoken`` counts
-    how often the agent was spoken to since it was started last, ``nudges`` pushes of any kind; ``restarts`` and
-    ``takeovers`` count for good, ``repairs`` how often its tests sent it back to work, ``returns`` how often the
-    queue did.
+    ``session`` is its agent's newest one, ``""`` where it is to begin anew; ``notice`` what its agent was told last
+    beyond the seal. ``spoken`` counts how often the agent was spoken to since it was started last, ``nudges`` pushes of
+    any kind; ``restarts`` and ``takeovers`` count for good, ``repairs`` how often its tests sent it back to work,
+    ``returns`` how often the queue did.
     """
 
     engagement: Engagement
@@ -219,4 +219,5 @@ def _pushed(before: EngagementStanding, what: Push) -> EngagementStanding:
         spoken=before.spoken + 1 if what is Push.SPOKEN else 0,
         restarts=before.restarts + (what is Push.RESTARTED),
         takeovers=before.takeovers + (what is Push.TAKEN),
+        session="" if what is Push.RESTARTED else before.session,
     )

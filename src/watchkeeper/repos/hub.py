@@ -151,12 +151,13 @@ class Hub:
         if name in self._packed():
             run_git(self.folder, "--git-dir=.", "update-ref", "-d", f"refs/watchkeeper/{name}", isolated=True)
 
-    def pins(self) -> dict[str, Sha]:
-        """What is pinned, by name."""
+    def pins(self, folder: str = "") -> dict[str, Sha]:
+        """What is pinned, by name; only what is in a folder of names, where one is given."""
         root = self.folder / "refs" / "watchkeeper"
-        files = [file for file in root.rglob("*") if file.is_file() and not file.name.startswith("tmp_obj_")]
+        files = [file for file in (root / folder).rglob("*") if file.is_file() and not file.name.startswith("tmp_obj_")]
         loose = {decode_path(os.fsencode(file.relative_to(root))): Sha(file.read_text().strip()) for file in files}
-        return {**self._packed(), **loose}
+        packed = {name: sha for name, sha in self._packed().items() if not folder or name.startswith(f"{folder}/")}
+        return {**packed, **loose}
 
     def tidy(self, keep_days: int = 3) -> None:
         """Delete snapshots that nobody pinned and nobody used for ``keep_days``. Safe while others write."""

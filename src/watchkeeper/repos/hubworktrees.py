@@ -62,11 +62,12 @@ class Standing(msgspec.Struct, frozen=True):
     why: str = ""
 
 
-def branch_name(issue: str, title: str) -> str:
-    """``agent/<issue>-<slug>``, as git takes it, whatever the two say."""
+def branch_name(issue: str, title: str, attempt: int = 1) -> str:
+    """``agent/<issue>-<slug>``, as git takes it, whatever the two say; a later attempt is told by its number."""
     number = re.sub(r"[^A-Za-z0-9_-]+", "-", issue).strip("-")[-60:].strip("-") or "issue"
     slug = re.sub(r"[^a-z0-9]+", "-", title.lower())[:40].strip("-")
-    return f"agent/{number}-{slug}" if slug else f"agent/{number}"
+    name = f"agent/{number}-{slug}" if slug else f"agent/{number}"
+    return name if attempt <= 1 else f"{name}-{attempt}"
 
 
 class HubWorktrees:
@@ -95,8 +96,8 @@ class HubWorktrees:
             raise explain_write(self.folder / "x", error) from error
         if not self._mark(tree).exists():  # it was never handed to anybody: half of one is thrown away
             self._forget(tree)
-            self._ensure_branch(tree)
-            self._run("worktree", "add", "-q", "--force", str(tree.path), tree.branch)
+            self._begin_branch(tree)
+            self._run("worktree", "add", "-q", str(tree.path), tree.branch)
             write_file(self._mark(tree), f"{tree.base}\n".encode())
         elif not tree.path.is_dir() or not self._is_linked(tree):
             self._relink(tree)
@@ -146,14 +147,16 @@ class HubWorktrees:
                 (self._admin(tree) / "index.lock").unlink(missing_ok=True)
                 self._inside(tree, "reset", "-q", "--mixed")
 
-    def remove(self, tree: HubWorktree, *, pinned: Sha) -> None:
-        """Delete it. ``pinned`` is a commit of the hub that holds what stands in it, which somebody has to have seen.
+    def remove(self, tree: HubWorktree, *, pinned: Sha | None) -> None:
+        """Delete it. ``pinned`` is a commit of the hub that holds what stands in it; None: nothing stands in it.
 
         Raises: GitError (``worktree-not-pinned``) where that is not so.
         """
-        if pinned not in self.hub.pins().values():
+        is_kept = not _names(tree.path) if pinned is None else pinned in self.hub.pins().values()
+        if not is_kept:
+            what = f"{pinned[:10]} is not pinned" if pinned is not None else "nothing of it is pinned"
             raise GitError(
-                f"{show_path(str(tree.path))} is not deleted: {pinned[:10]} is not pinned, so its work could be lost",
+                f"{show_path(str(tree.path))} is not deleted: {what}, so its work could be lost",
                 slug="worktree-not-pinned",
                 hint="look at its work, commit it, and delete the folder by hand",
             )
@@ -195,6 +198,18 @@ class HubWorktrees:
     def _tip(self, revision: str) -> Sha | None:
         return self.hub.repository.find_commit(revision) if not revision.startswith("-") else None
 
+    def _begin_branch(self, tree: HubWorktree) -> None:
+        """At its base. What somebody else left under the name is pinned first, and not gone on with."""
+        tip = self._tip(f"refs/heads/{tree.branch}")
+        if tip is not None and tip != tree.base:
+            self.hub.pin(f"engagements/{tree.name}/before", tip)
+        if tip != tree.base and not self._is_taken(tree):
+            self._run("update-ref", f"refs/heads/{tree.branch}", tree.base)
+
+    def _is_taken(self, tree: HubWorktree) -> bool:
+        """Another worktree is on the branch; git then refuses to make a second one of it."""
+        return any(each.branch == tree.branch and each.path != tree.path for each in self.hub.repository.worktrees())
+
     def _ensure_branch(self, tree: HubWorktree) -> None:
         if self._tip(f"refs/heads/{tree.branch}") is None:
             self._run("update-ref", f"refs/heads/{tree.branch}", tree.base)
@@ -230,7 +245,7 @@ class HubWorktrees:
             _delete(draft)
         # git names its side after the folder: made in a folder of that name, then moved.
         draft.mkdir()
-        self._run("worktree", "add", "-q", "--force", "--no-checkout", str(draft / tree.name), tree.branch)
+        self._run("worktree", "add", "-q", "--no-checkout", str(draft / tree.name), tree.branch)
         (draft / tree.name / ".git").rename(link)
         write_file(self._admin(tree) / "gitdir", os.fsencode(link) + b"\n")
         _delete(draft)

@@ -7,6 +7,7 @@ git would store them, but through no filter program: what an agent configures is
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -26,6 +27,7 @@ MOST_FILE = 100 * 1024 * 1024
 MOST_ALL = 1024 * 1024 * 1024
 """Bytes of all files that one snapshot takes in."""
 
+_IGNORED = re.compile(r"^Ignoring path (.*)$", re.MULTILINE)
 _MOST_TOLD = 50
 _MOST_COUNTED = 100_000
 _TIMEOUT_S = 900.0
@@ -104,6 +106,24 @@ class Snapshots:
         self.trees.settle(tree, commit)
         return commit
 
+    def remove(self, tree: HubWorktree, at_s: int) -> None:
+        """Delete a worktree, once all that stands in it is pinned. Raises: GitError where not all of it can be."""
+        taken = self.take(tree, self.trees.look(tree), at_s)
+        if taken is not None and taken.left_out:
+            raise GitError(
+                f"{show_path(str(tree.path))} is not deleted: not pinned is {'; '.join(taken.left_out[:5])}",
+                slug="worktree-not-pinned",
+                hint="look at what is left out, and delete the folder by hand",
+            )
+        pinned = taken.commit if taken is not None else self.newest(tree)
+        self.trees.remove(tree, pinned=pinned)
+
+    def thin(self, tree: HubWorktree) -> None:
+        """Let go of all snapshots but the newest: of work that has landed the way there need not be kept."""
+        pins = snapshot_pins(self.hub, tree.name)
+        for number in sorted(pins)[:-1]:
+            self.hub.unpin(_pin(tree.name, number))
+
     def _write(self, tree: HubWorktree, head: Sha) -> tuple[Sha, tuple[str, ...]]:
         """The tree of everything that is there and not ignored, and what had to be left out."""
         index = self.trees.index(tree)
@@ -126,7 +146,8 @@ class Snapshots:
         paths = dict.fromkeys(decode_path(path) for path in listed.split(b"\0") if path)
         gone, there, left_out = self._sort(tree.path, paths)
         git("update-index", "-z", "--force-remove", "--stdin", stdin=_joined(gone))
-        git("update-index", "-z", "--add", "--remove", "--replace", "--stdin", stdin=_joined(there))
+        added = git("update-index", "-z", "--add", "--remove", "--replace", "--stdin", stdin=_joined(there))
+        left_out += [(path, "a name that git does not take") for path in _IGNORED.findall(added.errors)]
         return Sha(git("write-tree").output.decode("ascii").strip()), _told(left_out)
 
     def _sort(self, root: Path, paths: Iterable[str]) -> tuple[list[str], list[str], list[tuple[str, str]]]:
@@ -177,8 +198,8 @@ class Snapshots:
 
 def snapshot_pins(hub: Hub, name: str) -> dict[int, Sha]:
     """The snapshots that are pinned of a worktree, by their number."""
-    prefix = f"engagements/{name}/"
-    found = {pin.removeprefix(prefix): sha for pin, sha in hub.pins().items() if pin.startswith(prefix)}
+    prefix = f"engagements/{name}"
+    found = {pin.removeprefix(f"{prefix}/"): sha for pin, sha in hub.pins(prefix).items()}
     return {int(number): sha for number, sha in found.items() if number.isdecimal()}
 
 
