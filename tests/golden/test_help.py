@@ -6,19 +6,21 @@ from pathlib import Path
 
 import pytest
 
+from watchkeeper.cli.issue import VERBS as ISSUE_VERBS
 from watchkeeper.cli.main import VERBS, run
 
 FOLDER = Path(__file__).parent / "help"
+NAMES = ["watchkeeper", *VERBS, *(f"issue {name}" for name in ISSUE_VERBS)]
 
 
-@pytest.mark.parametrize("name", ["watchkeeper", *VERBS])
+@pytest.mark.parametrize("name", NAMES)
 def test_help_is_what_was_reviewed(
     name: str, update_golden: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "100")
-    golden = FOLDER / f"{name}.txt"
+    golden = FOLDER / f"{name.replace(' ', '-')}.txt"
 
-    assert run(["--help"] if name == "watchkeeper" else [name, "--help"]) == 0
+    assert run(["--help"] if name == "watchkeeper" else [*name.split(), "--help"]) == 0
     text = capsys.readouterr().out
 
     if update_golden:
@@ -26,11 +28,11 @@ def test_help_is_what_was_reviewed(
     assert text == golden.read_text()
 
 
-@pytest.mark.parametrize("name", ["watchkeeper", *VERBS])
+@pytest.mark.parametrize("name", NAMES)
 def test_help_shows_examples_before_options_and_ends_with_what_to_do_next(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(["--help"] if name == "watchkeeper" else [name, "--help"])
+    run(["--help"] if name == "watchkeeper" else [*name.split(), "--help"])
     text = capsys.readouterr().out
 
     assert text.index("Examples:") < text.index("Options:")
@@ -38,4 +40,4 @@ def test_help_shows_examples_before_options_and_ends_with_what_to_do_next(
 
 
 def test_no_help_is_left_of_a_verb_that_is_gone() -> None:
-    assert {path.stem for path in FOLDER.glob("*.txt")} == {"watchkeeper", *VERBS}
+    assert {path.stem for path in FOLDER.glob("*.txt")} == {name.replace(" ", "-") for name in NAMES}

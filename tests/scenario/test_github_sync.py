@@ -160,6 +160,44 @@ def test_what_blocks_it_there_it_depends_on_here_until_that_is_closed(desk: Desk
     assert desk.state.issues[first].issue.depends_on == (second,)
 
 
+def test_what_would_wait_for_itself_there_does_not_here_and_that_is_said_once(desk: Desk) -> None:
+    first, second = file_there(desk, "first"), file_there(desk, "second")
+    desk.sync()
+    desk.issues.edit(second, Edit(depends_on=(first,)))
+    desk.github.block(desk.repo, 1, (desk.repo, 2))
+
+    report = desk.sync()
+
+    assert "#1 would wait for itself" in report.problems[0]
+    assert desk.state.issues[first].issue.depends_on == ()
+    assert desk.state.issues[second].issue.depends_on == (first,)
+    assert desk.sync().is_nothing
+
+
+def test_an_issue_that_goes_while_its_comments_are_asked_for_is_closed(desk: Desk) -> None:
+    gone = file_there(desk, "gone")
+    desk.sync()
+    desk.github.say(desk.repo, 1, "hm")
+    desk.github.fail(
+        Fault(410, body=b'{"message": "This issue was deleted"}'),
+        when=lambda method, path: method == "GET" and path.endswith("/issues/1"),
+    )
+
+    assert desk.sync().closed == (gone,)
+    assert "This issue was deleted" in desk.state.issues[gone].reason
+
+
+def test_what_was_looked_at_is_not_looked_through_again_by_every_sync(desk: Desk) -> None:
+    identity = file_there(desk)
+    desk.sync()
+    desk.issues.close(identity, Closing.LANDED, "as 1a2b3c4")
+    desk.issues.file(Draft("ours"))
+    desk.sync()
+    desk.sync()
+
+    assert int(desk.shelf.read()["pushed"]) == desk.state.seq
+
+
 def test_many_pages_are_read_and_none_of_what_changes_meanwhile_is_missed(desk: Desk) -> None:
     for number in range(1, 251):
         file_there(desk, f"issue {number}")
@@ -351,6 +389,23 @@ def test_an_issue_is_filed_there_once_also_where_the_answer_was_lost(desk: Desk)
     assert desk.state.issues[identity].issue.labels == ("bug",)
     assert "Found at `scout/timeout 'a.py'`" in str(there(desk, identity)["body"])
     assert desk.sync().is_nothing
+
+
+def test_what_was_filed_there_and_landed_is_opened_when_it_is_found_again_and_a_persons_word_stands(desk: Desk) -> None:
+    drafts = {Closing.LANDED: Draft("a", source="scout/a"), Closing.PERSON: Draft("b", source="scout/b")}
+    with desk.syncing() as sync:
+        known = {why: sync.file(draft) for why, draft in drafts.items()}
+        for why, identity in known.items():
+            desk.issues.close(identity, why, "")
+        sync.run()
+        for _ in range(120):  # more than one page
+            desk.github.issue(desk.repo, "another")
+
+        assert {why: sync.file(draft) for why, draft in drafts.items()} == known
+        sync.run()
+
+    assert there(desk, known[Closing.LANDED])["state"] == "open"
+    assert there(desk, known[Closing.PERSON])["state"] == "closed"
 
 
 # Limits, faults and enemies

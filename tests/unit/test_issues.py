@@ -87,7 +87,7 @@ def test_an_issue_is_found_by_what_people_type(text: str, meant: str) -> None:
     ("text", "slug", "said"),
     [
         ("2", "ambiguous-issue", "may mean 2 issues: shop#2, github:octo-org/shop#2"),
-        ("13", "unknown-issue", "did you mean shop#12?"),
+        ("13", "unknown-issue", "did you mean shop#12, shop#1?"),
         ("shpo#1", "unknown-issue", "did you mean shop#1"),
         ("", "unknown-issue", "There is no issue ''"),
         ("#", "unknown-issue", "There is no issue '#'"),

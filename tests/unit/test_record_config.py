@@ -75,6 +75,13 @@ def test_every_key_can_be_set_in_the_environment() -> None:
         ("landed_hours = 1.5", "config-bad-value", "landed_hours"),
         ("landed_hours = true", "config-bad-value", "landed_hours"),
         ("target = \nignore = []", "config-unreadable", "line 1"),
+        ('[tracker]\ngithub = "shop"', "config-bad-value", "tracker.github"),
+        ('[tracker]\ngithub = "octo-org/.."', "config-bad-value", "tracker.github"),
+        ('[tracker]\ngithub = "octo-org/shop/issues"', "config-bad-value", "tracker.github"),
+        ('[tracker]\ngihub = "octo-org/shop"', "config-unknown-key", "'tracker.github'"),
+        ('[tracker]\napi = "http://github.example.org"', "config-bad-value", "tracker.api"),
+        ('[tracker]\napi = "https://user:secret@github.example.org"', "config-bad-value", "tracker.api"),
+        ('[tracker]\ntoken_env = "ghp_not a name"', "config-bad-value", "tracker.token_env"),
     ],
 )
 def test_a_mistake_in_a_file_is_named_with_its_place_and_what_to_write(
@@ -89,6 +96,23 @@ def test_a_mistake_in_a_file_is_named_with_its_place_and_what_to_write(
     assert str(path) in raised.value.message
     assert word in raised.value.message
     assert raised.value.hint
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'github = "octo-org/shop.js"',
+        'api = "https://github.example.org:8443/api/v3"',
+        'api = "http://127.0.0.1:4000"',
+        'token_env = "SHOP_TOKEN"',
+    ],
+)
+def test_what_a_tracker_may_be_is_taken(tmp_path: Path, line: str) -> None:
+    key, _, value = line.partition(" = ")
+
+    config = load_settings([write(tmp_path / "watchkeeper.toml", f"[tracker]\n{line}\n")], {}).config
+
+    assert getattr(config.tracker, key) == value.strip('"')
 
 
 def test_a_file_that_is_no_text_is_an_error_and_a_folder_too(tmp_path: Path) -> None:
@@ -155,6 +179,8 @@ def test_every_line_of_the_template_is_valid_when_it_is_uncommented() -> None:
     tables = {name: value for name, value in document.items() if isinstance(value, dict)}
     keys = document.keys() - tables.keys() | {f"{name}.{key}" for name, table in tables.items() for key in table}
     assert keys == set(KEYS) - PERSONAL_KEYS, "what a person alone may set is not in a project's file"
+    # A project's file may not say where a token goes.
+    assert keys == set(KEYS) - {"tracker.api", "tracker.token_env"}
 
 
 def test_a_variable_turns_a_switch_of_the_landing_table() -> None:

@@ -42,12 +42,13 @@ _WORDS = {
 @repo_option
 @json_option
 def import_issues(*, file: str, folder: Path, as_json: bool) -> int:
-    """File the issues of FILE (-: standard input), all or none: one JSON object a line, or a list of them.
+    """File the issues of a file.
 
-    Fields: `title`, `body`, `labels`, `priority` (0 to 4), `depends_on`, `source`, `id`, `state`, `author`, `parent`;
-    `id` is what other lines call it in `depends_on`. What `gh issue list --json` prints is understood. An issue is
-    known again by its `source`, else by FILE with its `id`, else with its title: importing twice changes nothing, and
-    a line that was changed changes its issue. Exit code 0.
+    All of them or none: FILE (-: standard input) has one JSON object a line, or a list of them. Fields: `title`,
+    `body`, `labels`, `priority` (0 to 4), `depends_on`, `source`, `id`, `state`, `author`, `parent`; `id` is what
+    other lines call it in `depends_on`. What `gh issue list --json` prints is understood. An issue is known again
+    by its `source`, else by FILE with its `id`, else with its title: importing twice changes nothing, and a line
+    that was changed changes its issue. Exit code 0.
     """
     place = find_place(folder, os.environ)
     name = "stdin" if file == "-" else name_file(place, Path(file))
@@ -72,12 +73,12 @@ def import_issues(*, file: str, folder: Path, as_json: bool) -> int:
 @repo_option
 @json_option
 def sync_issues(*, whole: bool, no_push: bool, folder: Path, as_json: bool) -> int:
-    """Make the issues here and those of the repository at GitHub that `[tracker] github` names one.
+    """Make the issues here and at GitHub one.
 
-    What was filed, changed, closed or said there is recorded; what was closed, opened or said here is done there, once.
-    Pull requests are no issues. Needs `pip install 'watchkeeper[github]'`; the token is in the variable that `[tracker]
-    token_env` names. Without a token public issues are read, and nothing is done there. Exit code 1 where something
-    could not be read or done.
+    The repository is the one that `[tracker] github` names. What was filed, changed, closed or said there is
+    recorded; what was closed, opened or said here is done there, once. Pull requests are no issues. Needs `pip
+    install 'watchkeeper[github]'`; the token is in the variable that `[tracker] token_env` names. Without a token
+    public issues are read, and nothing is done there. Exit code 1 where something could not be read or done.
     """
     place = find_place(folder, os.environ)
     has_token = bool(find_token(place, os.environ))

@@ -37,7 +37,10 @@ _MOST = 100
 @repo_option
 @json_option
 def list_issues(*, which: str, labels: tuple[str, ...], folder: Path, as_json: bool) -> int:
-    """List issues, the most urgent first, then the oldest: who has each, or what it waits for. Exit code 0."""
+    """List issues, and what each waits for or who has it.
+
+    The most urgent come first, then the oldest. Exit code 0.
+    """
     place = find_place(folder, os.environ)
     state = read_fleet(place)
     shown = [each for each in state.issues.values() if _fits(each, which, labels)]
@@ -58,7 +61,10 @@ def list_issues(*, which: str, labels: tuple[str, ...], folder: Path, as_json: b
 @repo_option
 @json_option
 def show_issues(*, name: str, folder: Path, as_json: bool) -> int:
-    """Show one issue: its text, what it waits for, who has it, what was said. Exit code 0."""
+    """Show one issue.
+
+    Its text, what it waits for, who has it, and what was said. Exit code 0.
+    """
     place = find_place(folder, os.environ)
     state = read_fleet(place)
     own = state.issues[find_issue(state.issues, name)]

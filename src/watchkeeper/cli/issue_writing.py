@@ -64,9 +64,9 @@ def new_issues(
     folder: Path,
     as_json: bool,
 ) -> int:
-    """File an issue. The text is the whole of what an agent is given: say what has to be true afterwards.
+    """File an issue.
 
-    Exit code 0.
+    Its text is the whole of what an agent is given: say what has to be true afterwards. Exit code 0.
     """
     draft = Draft(title, _text(body, body_file) or "", labels, priority, depends_on or None)
     place = find_place(folder, os.environ)
@@ -114,10 +114,10 @@ def edit_issues(
     folder: Path,
     as_json: bool,
 ) -> int:
-    """Change an issue: what is given replaces or adds, the rest stays.
+    """Change an issue.
 
-    Title and text of an issue from GitHub are changed there; labels, priority and dependencies that are added here stay
-    here. Exit code 0.
+    What is given replaces or adds, the rest stays. Title and text of an issue from GitHub are changed there;
+    labels, priority and dependencies that are added here stay here. Exit code 0.
     """
     edit = Edit(title, _text(body, body_file), priority, labels, unlabel, depends_on, no_longer_on)
     if edit == Edit():
@@ -142,7 +142,10 @@ def edit_issues(
 @repo_option
 @json_option
 def comment_issues(*, name: str, text: str | None, body_file: str | None, folder: Path, as_json: bool) -> int:
-    """Say something about an issue. About one from GitHub it is said there by the next sync. Exit code 0."""
+    """Say something about an issue.
+
+    About one from GitHub it is said there by the next sync. Exit code 0.
+    """
     place = find_place(folder, os.environ)
     said = _text(text, body_file) or ""
     with open_tracking(place, _somebody()) as tracking:
@@ -170,9 +173,10 @@ def comment_issues(*, name: str, text: str | None, body_file: str | None, folder
 @repo_option
 @json_option
 def close_issues(*, name: str, reason: str, why: str, folder: Path, as_json: bool) -> int:
-    """Close an issue: nothing is to be done about it. One from GitHub is closed there by the next sync.
+    """Close an issue.
 
-    An engagement that has it is not stopped. Closing twice changes nothing. Exit code 0.
+    Nothing is to be done about it any more. One from GitHub is closed there by the next sync. An engagement that
+    has it is not stopped. Closing twice changes nothing. Exit code 0.
     """
     place = find_place(folder, os.environ)
     with open_tracking(place, _somebody()) as tracking:
@@ -194,7 +198,10 @@ def close_issues(*, name: str, reason: str, why: str, folder: Path, as_json: boo
 @repo_option
 @json_option
 def reopen_issues(*, name: str, reason: str, folder: Path, as_json: bool) -> int:
-    """Open a closed issue again. One from GitHub is opened there by the next sync. Exit code 0."""
+    """Open a closed issue again.
+
+    One from GitHub is opened there by the next sync. Exit code 0.
+    """
     place = find_place(folder, os.environ)
     with open_tracking(place, _somebody()) as tracking:
         identity = tracking.issues.find(name).issue.id

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
@@ -31,6 +30,7 @@ from watchkeeper.forge.port import (
     checked_title,
     read_line,
     read_text,
+    source_mark,
 )
 from watchkeeper.model.errors import UsageError, WatchkeeperError
 from watchkeeper.model.fleet import Closing, IssueId
@@ -38,7 +38,7 @@ from watchkeeper.model.ids import Millis
 
 _PER_PAGE = 100
 _MOST_PAGES = 1_000
-_MOST_COMMENT_PAGES = 20
+_MOST_COMMENT_PAGES = 100
 _OVERLAP_MS = 60_000
 """How far before the newest known change is looked again: copies of GitHub's data may lag behind each other."""
 
@@ -275,11 +275,6 @@ class GitHubTracker:
                 slug="tracker-no-token",
                 hint="export a token that may write issues, by the name that [tracker] token_env says",
             )
-
-
-def source_mark(source: str) -> str:
-    """What an issue of ours is marked with, so that its source is known again."""
-    return hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def quoted_line(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
@@ -164,6 +165,11 @@ def read_text(text: str) -> str:
     """``text`` without control characters, cut where it is too long to keep; lines end as git has them."""
     clean = _NO_TEXT.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     return clean if len(clean) <= MOST_BODY else clean[: MOST_BODY - len(_CUT)] + _CUT
+
+
+def source_mark(source: str) -> str:
+    """What an issue of ours is marked with, so that its source is known again."""
+    return hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def checked_title(text: str) -> str:

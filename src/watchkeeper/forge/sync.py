@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import msgspec
 
 from watchkeeper.forge.acts import Act, own_acts
+from watchkeeper.forge.filing import COMES_BACK
 from watchkeeper.forge.merging import merged
+from watchkeeper.forge.names import require_no_cycle
 from watchkeeper.forge.port import (
     Draft,
     Ledger,
@@ -22,8 +24,9 @@ from watchkeeper.forge.port import (
     Tracker,
     read_text,
     record_decided,
+    source_mark,
 )
-from watchkeeper.model.errors import WatchkeeperError
+from watchkeeper.model.errors import UsageError, WatchkeeperError
 from watchkeeper.model.fleet import (
     Closing,
     FleetEvent,
@@ -40,8 +43,8 @@ from watchkeeper.model.fleet_state import FleetState, IssueStanding
 from watchkeeper.model.ids import Millis, Seq
 
 _CURSOR, _PUSHED = "cursor", "pushed"
-_OF_ONE_ISSUE = frozenset({"tracker-refused", "tracker-failed"})
-"""Refusals that may be about one issue alone: it is locked, or archived with its repository."""
+_OF_ONE_ISSUE = frozenset({"tracker-refused", "tracker-failed", "tracker-answer"})
+"""Faults that may be of one issue alone: it is locked, or has more comments than anybody reads."""
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -91,16 +94,41 @@ class Sync:
         self._events, self._done, self._problems = [], [], []
         self._pull(whole=whole)
         self._hear()
-        if pushes:
-            self._push()
+        until = self._ledger.state().seq
+        acts = self._acts()
+        if not acts or (pushes and self._push(acts)):
+            self._keep({_PUSHED: str(max(until, *(act.seq for act in acts), 0)).encode()})
         return self._report()
 
     def file(self, draft: Draft) -> IssueId:
-        """File it there, and record it; what was filed for the same source is that one. Raises WatchkeeperError."""
+        """File it there, and record it. What was filed for the same source is that one, open again where it had landed.
+
+        Raises WatchkeeperError.
+        """
         self._kept = dict(self._shelf.read())
+        if draft.source and (known := self._find_filed(source_mark(draft.source))) is not None:
+            return known
         identity = self._tracker.file(draft)
         self._take(Page((self._tracker.get(identity),), ""))
         return identity
+
+    def _find_filed(self, mark: str) -> IssueId | None:
+        """The oldest issue of the tracker whose text has the mark of a source."""
+        found: list[IssueId] = []
+
+        def decide(state: FleetState) -> Sequence[FleetEvent]:
+            marked = [
+                each for each in state.issues.values() if mark in each.issue.body and self._is_theirs(each.issue.id)
+            ]
+            found[:] = [each.issue.id for each in marked[:1]]
+            comes_back = [each for each in marked[:1] if each.state is IssueState.CLOSED and each.why in COMES_BACK]
+            return [IssueReopened(each.issue.id, "it was filed again") for each in comes_back]
+
+        record_decided(self._ledger, decide)
+        return found[0] if found else None
+
+    def _is_theirs(self, identity: IssueId) -> bool:
+        return identity.rpartition("#")[0] == self._ids
 
     def waiting(self) -> tuple[Act, ...]:
         """What was done here and not yet there, as far as it is known."""
@@ -110,13 +138,14 @@ class Sync:
     def _pull(self, *, whole: bool) -> None:
         cursor = self._kept.get(_CURSOR, b"").decode()
         listed: set[IssueId] = set()
-        is_whole = False
+        is_whole, is_read = False, True
         for page in self._tracker.changed(cursor, whole=whole):
             self._problems += page.unread
+            is_read = is_read and not page.unread
             self._take(page)
             listed |= {each.id for each in page.told}
             cursor, is_whole = page.cursor, page.is_whole
-        if is_whole and not self._problems:
+        if is_whole and is_read:
             self._look_for_vanished(listed)
         self._keep({_CURSOR: cursor.encode()})
 
@@ -124,15 +153,21 @@ class Sync:
         """Record what is new on a page; ``done`` is what was done there already."""
         told = {each.id: each for each in page.told}
 
+        circles: list[str] = []
+
         def decide(state: FleetState) -> Sequence[FleetEvent]:
             ours = {act.id for act in self._acts() if act.is_move and act != done}
+            order = {each.issue.id: each.issue.depends_on for each in state.issues.values()}
             found: list[FleetEvent] = []
+            circles.clear()
             for each in told.values():
-                found += self._differences(state.issues.get(each.id), each, is_ours=each.id in ours)
+                different = self._differences(state.issues.get(each.id), each, is_ours=each.id in ours)
+                found += [_ordered(event, order, circles) for event in different]
             return found
 
         state, events = record_decided(self._ledger, decide)
         self._events += events
+        self._problems += circles
         known = {*state.issues, *(event.issue.id for event in events if isinstance(event, IssueFiled))}
         self._keep({each.id: self._encoded(each) for each in told.values() if each.id in known})
 
@@ -157,20 +192,27 @@ class Sync:
         """Issues that are open here and are not in the list of open ones: each is asked for."""
         standing = [each for each in self._ledger.state().open_issues() if each.issue.id not in listed]
         for each in standing:
-            if each.issue.id.rpartition("#")[0] != self._ids:
-                continue
-            try:
-                self._take(Page((self._tracker.get(each.issue.id),), ""))
-            except NotThereError as error:
-                gone = IssueClosed(each.issue.id, Closing.SOURCE, f"it is gone: {error.message}", self._their)
-                self._record_if_open(gone)
+            if self._is_theirs(each.issue.id) and (told := self._get(each.issue.id)) is not None:
+                self._take(Page((told,), ""))
 
-    def _record_if_open(self, event: IssueClosed) -> None:
+    def _get(self, identity: IssueId) -> Told | None:
+        """The issue; None where it is gone, which closes it here, or cannot be read, which is said."""
+        try:
+            return self._tracker.get(identity)
+        except NotThereError as error:
+            gone = IssueClosed(identity, Closing.SOURCE, f"it is gone: {error.message}", self._their)
+        except WatchkeeperError as error:
+            if error.slug not in _OF_ONE_ISSUE:
+                raise
+            self._problems.append(f"{identity}: {error.message}")
+            return None
+
         def decide(state: FleetState) -> Sequence[FleetEvent]:
-            own = state.issues.get(event.id)
-            return (event,) if own is not None and own.state is IssueState.OPEN else ()
+            own = state.issues.get(identity)
+            return (gone,) if own is not None and own.state is IssueState.OPEN else ()
 
         self._events += record_decided(self._ledger, decide)[1]
+        return None
 
     def _hear(self) -> None:
         """Record comments that were made there, of each issue that has more than were heard."""
@@ -178,12 +220,10 @@ class Sync:
             kept = _decoded(value) if "#" in name else None
             if kept is None or kept.comments <= kept.heard:
                 continue
-            try:
-                told = self._tracker.get(IssueId(name))
-            except NotThereError:
-                continue  # it went between two questions: the next whole sync closes it
-            self._hear_of(told)
-            self._keep({name: self._encoded(told, heard=told.comments)})
+            told = self._get(IssueId(name))
+            if told is not None:
+                self._hear_of(told)
+                self._keep({name: self._encoded(told, heard=told.comments)})
 
     def _hear_of(self, told: Told) -> None:
         def decide(state: FleetState) -> Sequence[FleetEvent]:
@@ -201,13 +241,14 @@ class Sync:
 
         self._events += record_decided(self._ledger, decide)[1]
 
-    def _push(self) -> None:
+    def _push(self, acts: Sequence[Act]) -> bool:
         """Do there what was done here, in order; where the issue is gone, that is said, and given up.
 
         What is refused holds up nothing else: all after it are looked at again the next time, and known by their marks.
+        Gives whether nothing was refused.
         """
         is_unbroken = True
-        for act in self._acts():
+        for act in acts:
             try:
                 self._do(act)
             except NotThereError as error:
@@ -219,6 +260,7 @@ class Sync:
                 self._problems.append(f"{act.id}: {error.message}")
             if is_unbroken:
                 self._keep({_PUSHED: str(act.seq).encode()})
+        return is_unbroken
 
     def _do(self, act: Act) -> None:
         told = self._tracker.get(act.id)
@@ -263,6 +305,22 @@ class Sync:
             tuple(self._done),
             tuple(self._problems),
         )
+
+
+def _ordered(event: FleetEvent, order: dict[IssueId, tuple[IssueId, ...]], circles: list[str]) -> FleetEvent:
+    """The event, without dependencies from there that would let its issue wait for itself; ``order`` is kept up."""
+    if not isinstance(event, IssueFiled | IssueEdited):
+        return event
+    issue = event.issue
+    before = order.get(issue.id, ())
+    order[issue.id] = issue.depends_on
+    try:
+        require_no_cycle(order, [issue.id])
+    except UsageError as error:
+        circles.append(f"{error.message}; what it depends on there is left out")
+        order[issue.id] = before
+        return msgspec.structs.replace(event, issue=msgspec.structs.replace(issue, depends_on=before))
+    return event
 
 
 def _new(told: Told) -> Issue:
