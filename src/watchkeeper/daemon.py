@@ -56,8 +56,11 @@ def open_watch(place: Place, clock: Callable[[], Millis] = now) -> Iterator[Part
         hub = open_parts.enter_context(open_hub(place.repository, folder))
         for clone in clones:
             hub.borrow(clone)
-        # Read through the hub: it has the objects of all clones, and no configuration of theirs.
-        surveyor = Surveyor(place.repository, hub.repository, clones, wanted)
+        # Read through the hub: it has the objects of all clones, and no configuration of theirs. Worktrees of its own
+        # are those of engagements.
+        own = folder / "worktrees"
+        followed = (*clones, hub.repository) if own.is_dir() else clones
+        surveyor = Surveyor(place.repository, hub.repository, followed, wanted, own=own)
         readings = Readings(hub.objects, open_parts.enter_context(open_cache(place.home)))
         merges = Merges(hub)
         analyst = Analyst(hub.repository, hub.objects, readings, merges)

@@ -9,6 +9,7 @@ from pathlib import Path
 from watchkeeper.app import find_place, find_socket
 from watchkeeper.cli.daemon import find_standing
 from watchkeeper.cli.exits import Exit
+from watchkeeper.cli.fleet_place import fleet_option
 from watchkeeper.cli.options import json_option, repo_option
 from watchkeeper.cli.output import show, show_document
 from watchkeeper.cli.verb import verb
@@ -18,18 +19,26 @@ _END_S = 20.0
 
 
 @verb(
-    examples=("watchkeeper down",),
+    examples=("watchkeeper down", "watchkeeper down --fleet ~/work/fleet.toml"),
     then="watchkeeper up",
 )
+@fleet_option
 @repo_option
 @json_option
-def command(*, folder: Path, as_json: bool) -> int:
+def command(*, file: Path | None, folder: Path, as_json: bool) -> int:
     """End the daemon of this repository. Nothing that was recorded is lost. Agents go on without it.
+
+    With --fleet the daemon of that fleet is ended, and with it its agents: their work is pinned, and goes on with the
+    next `watchkeeper up`.
 
     Exit code 0 when no daemon runs any more, also where none did.
     """
     from watchkeeper.watch.attached import ask
 
+    if file is not None:
+        from watchkeeper.cli.fleet_running import down_fleet
+
+        return down_fleet(file, as_json=as_json)
     place = find_place(folder, os.environ)
     socket = find_socket(place)
     standing = find_standing(socket)

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,12 +17,13 @@ import click
 from watchkeeper.app import Place, find_place, find_socket
 from watchkeeper.cli.daemon import find_standing
 from watchkeeper.cli.exits import Exit
+from watchkeeper.cli.fleet_place import fleet_option
 from watchkeeper.cli.options import json_option, repo_option
 from watchkeeper.cli.output import show, show_document
 from watchkeeper.cli.status import standing_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.daemon import open_watch, serve
-from watchkeeper.model.errors import WatchkeeperError
+from watchkeeper.model.errors import NotARepositoryError, WatchkeeperError
 from watchkeeper.record.home import make_home
 
 if TYPE_CHECKING:
@@ -29,28 +31,40 @@ if TYPE_CHECKING:
 
 _START_S = 60.0
 _LOOK_S = 0.1
+_AGAIN_S = 3.0
 _MOST_LOG = 4_000
 
 
 @verb(
     examples=(
         "watchkeeper up",
+        "watchkeeper up --fleet ~/work/fleet.toml",
         "watchkeeper up --foreground",
     ),
     then="watchkeeper status",
 )
 @click.option("--foreground", is_flag=True, help="Stay in this terminal, for service managers; Ctrl-C ends it.")
+@click.option("--kept", is_flag=True, hidden=True, help="End with whoever started this: its input ends then.")
+@fleet_option
 @repo_option
 @json_option
-def command(*, foreground: bool, folder: Path, as_json: bool) -> int:
-    """Watch this repository in the background, and let agents take part.
+def command(*, foreground: bool, kept: bool, file: Path | None, folder: Path, as_json: bool) -> int:
+    """Watch this repository in the background, and let agents take part; or run a whole fleet.
 
     Agents whose hooks are installed (`watchkeeper hooks install`) are told of conflicts while they work. `watchkeeper
     watch` shows what the daemon sees, `watchkeeper down` ends it. One daemon a repository: a second `up` says that the
-    first one runs. Exit code 0 when it runs.
+    first one runs. With --fleet the fleet that FILE describes is run: its projects are watched, its issues are
+    dispatched to agents, their changes are landed; so it is where you are in no repository, and a fleet.toml is there
+    or above, or your own. Exit code 0 when it runs.
     """
+    if file is not None or _is_fleet_meant(folder):
+        from watchkeeper.cli.fleet_running import up_fleet
+
+        return up_fleet(file, foreground=foreground, as_json=as_json)
     place = find_place(folder, os.environ)
     standing = find_standing(find_socket(place))
+    if kept:
+        return _keep(place)
     if standing is None and foreground:
         return _run(place)
     started = standing is None
@@ -62,6 +76,37 @@ def command(*, foreground: bool, folder: Path, as_json: bool) -> int:
         what = "watching" if started else "it is watching already"
         show([f"{what}: {standing.repository} (process {standing.pid})"], "watchkeeper status")
     return Exit.NOTHING
+
+
+def _is_fleet_meant(folder: Path) -> bool:
+    """Nobody named a repository, and there is none; a fleet's file is."""
+    from watchkeeper.fleet.reading import find_fleet_file
+    from watchkeeper.repos.repository import find_repository
+
+    if folder != Path():
+        return False
+    try:
+        find_repository(folder)
+    except NotARepositoryError:
+        return find_fleet_file(folder, os.environ) is not None
+    return False
+
+
+def _keep(place: Place) -> int:
+    """Watch as long as whoever started us lives; where somebody watches already, wait until he does no more."""
+    over = threading.Event()
+
+    def listen() -> None:
+        while sys.stdin.buffer.read(1):
+            pass
+        over.set()
+        signal.raise_signal(signal.SIGTERM)
+
+    threading.Thread(target=listen, daemon=True).start()
+    while find_standing(find_socket(place)) is not None:
+        if over.wait(_AGAIN_S):
+            return Exit.NOTHING
+    return _run(place)
 
 
 def _run(place: Place) -> int:

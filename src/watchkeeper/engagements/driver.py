@@ -106,6 +106,11 @@ class Driver:
         self._wake.set()
 
     @property
+    def pid(self) -> int:
+        """The first process of its agent; 0 while none runs."""
+        return self._session.pid if self._session is not None else 0
+
+    @property
     def memory_mb(self) -> float:
         """What its agent takes of the machine's memory, as it was looked at last."""
         return self._session.memory_mb if self._session is not None else 0.0

@@ -68,6 +68,11 @@ class Session:
         self.memory_mb = 0.0
         self.is_changed = False
 
+    @property
+    def pid(self) -> int:
+        """The agent's first process."""
+        return self._run.pid
+
     async def begin(self, text: str, resume: str = "") -> None:
         """Start it and ask it. Raises: AgentError."""
         self.session = await self._run.start(self._root, resume=resume)

@@ -217,7 +217,7 @@ class Attendance:
             self._decided.notify_all()
 
     async def serve_tell(self, request: Request, reply: Reply) -> None:
-        """``tell AGENT SESSION CWD [ISSUE]``: who runs an agent tells what it does (``Told``), ``Heard`` is answered."""
+        """``tell AGENT SESSION CWD [ISSUE]``: who runs an agent tells what it does (``Told``), and gets ``Heard``."""
         if len(request.arguments) not in (3, 4) or not await self._live.wait_picture(_PICTURE_S):
             return
         agent, vendor_id, cwd = request.arguments[:3]

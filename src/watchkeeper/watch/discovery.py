@@ -59,7 +59,17 @@ class Landed(msgspec.Struct, frozen=True):
 class Surveyor:
     """Looks at what there is, again and again. ``history`` is where commits of all clones can be compared."""
 
-    def __init__(self, repository: Repository, history: Repository, clones: Sequence[Repository], wanted: Wanted):
+    def __init__(
+        self,
+        repository: Repository,
+        history: Repository,
+        clones: Sequence[Repository],
+        wanted: Wanted,
+        *,
+        own: Path | None = None,
+    ) -> None:
+        """Of ``history``, where it is among ``clones``, only the worktrees in the folder ``own`` count."""
+        self._own = own
         self._repository = repository
         self._history = history
         self._clones = clones
@@ -138,12 +148,15 @@ class Surveyor:
 
     def _worktrees(self, repository: Repository, left_out: list[str]) -> tuple[Worktree, ...]:
         try:
-            return repository.worktrees()
+            found = repository.worktrees()
         except WatchkeeperError as error:
             if repository is self._repository:
                 raise
             left_out.append(error.message)
             return ()
+        if repository is self._history and self._own is not None:
+            return tuple(each for each in found if each.path.parent == self._own)
+        return found
 
     def _branches(self, target: Target | None, checked_out: Iterable[str]) -> list[Branch]:
         """Without those that are checked out somewhere, and without a remote's copy of one that is followed here."""

@@ -1,0 +1,110 @@
+"""How the verbs start and end a fleet's daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from watchkeeper.cli.exits import Exit
+from watchkeeper.cli.fleet_place import FleetPlace, find_fleet, open_fleet_log
+from watchkeeper.cli.output import printable, say, show, show_document
+from watchkeeper.fleetdeck.daemon import Fleet, FleetDaemon, find_daemon
+from watchkeeper.model.errors import WatchkeeperError
+from watchkeeper.record.home import make_home
+
+_START_S = 60.0
+_END_S = 60.0
+_LOOK_S = 0.1
+_MOST_LOG = 4_000
+LOG = "fleet.log"
+
+
+def up_fleet(file: Path | None, *, foreground: bool, as_json: bool) -> int:
+    """Run the fleet: in this terminal, or in a process of its own."""
+    place = find_fleet(file)
+    running = find_daemon(place.home)
+    if foreground:
+        return _run(place)
+    pid = running or _start(place)
+    if as_json:
+        show_document({"started": not running, "fleet": str(place.config.origin), "pid": pid})
+    else:
+        what = "the fleet runs already" if running else "the fleet runs"
+        lines = [f"{what}: {printable(str(place.config.origin))} (process {pid})"]
+        lines += [f"{name} cannot be worked on: {e.message}" for name, e in place.roster.problems.items()]
+        show(lines, "watchkeeper fleet")
+    return Exit.FOUND if place.roster.problems else Exit.NOTHING
+
+
+def down_fleet(file: Path | None, *, as_json: bool) -> int:
+    """End its daemon; agents are ended and their work is pinned."""
+    place = find_fleet(file)
+    pid = find_daemon(place.home)
+    if pid > 0:
+        os.kill(pid, signal.SIGTERM)
+        ends = time.monotonic() + _END_S
+        while find_daemon(place.home) == pid:
+            if time.monotonic() > ends:
+                raise WatchkeeperError(
+                    f"The fleet's daemon (process {pid}) did not end within {_END_S:.0f} s",
+                    slug="daemon-stuck",
+                    hint=f"kill -9 {pid}",
+                    facts={"pid": str(pid)},
+                )
+            time.sleep(_LOOK_S)
+    if as_json:
+        show_document({"ended": pid or None})
+    else:
+        said = f"ended the fleet's daemon (process {pid}); its work is kept" if pid else "no fleet was running here"
+        show([said], "watchkeeper up --fleet FILE")
+    return Exit.NOTHING
+
+
+def _run(place: FleetPlace) -> int:
+    os.environ["WATCHKEEPER_HOME"] = str(make_home(place.home))  # for all that we start
+    if "://" in place.config.store:
+        os.environ["WATCHKEEPER_STORE"] = place.config.store
+
+    async def live() -> None:
+        with open_fleet_log(place, creates=True) as log:
+            assert log is not None
+            fleet = Fleet(place.config, place.roster, place.home, log, dict(os.environ))
+            daemon = FleetDaemon(fleet, lambda sentence: say(printable(sentence)))
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, daemon.stop)
+            loop.add_signal_handler(signal.SIGHUP, lambda: None)
+            await daemon.run()
+
+    asyncio.run(live())
+    return Exit.NOTHING
+
+
+def _start(place: FleetPlace) -> int:
+    log = make_home(place.home) / LOG
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "watchkeeper", "up", "--foreground", "--fleet", str(place.config.origin)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            cwd=place.config.origin.parent,
+        )
+    ends = time.monotonic() + _START_S
+    while time.monotonic() < ends and process.poll() is None:
+        if (pid := find_daemon(place.home)) > 0:
+            return pid
+        time.sleep(_LOOK_S)
+    said = log.read_bytes()[-_MOST_LOG:].decode(errors="replace").strip()
+    raise WatchkeeperError(
+        f"The fleet's daemon did not come up: {said.splitlines()[0] if said else 'it said nothing'}",
+        slug="daemon-failed",
+        hint=f"cat {log}",
+        facts={"log": str(log)},
+    )

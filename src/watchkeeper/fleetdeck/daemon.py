@@ -1,0 +1,213 @@
+"""The fleet's daemon: watches every project, decides, and drives engagements, until it is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from watchkeeper.app import now
+from watchkeeper.durable.port import Engine
+from watchkeeper.fleet.config import FleetConfig, watch_flags
+from watchkeeper.fleet.dispatcher import Dispatcher, Ports
+from watchkeeper.fleet.machine import LocalMachine, find_zone
+from watchkeeper.fleet.ports import Foresight, NoForesight
+from watchkeeper.fleet.roster import Roster
+from watchkeeper.fleetdeck.following import Follower
+from watchkeeper.fleetdeck.hosted import Hosted
+from watchkeeper.fleetdeck.projects import Project, open_project
+from watchkeeper.fleetdeck.trackers import keep_in_step
+from watchkeeper.model.errors import WatchkeeperError
+from watchkeeper.model.fleet import Engagement
+from watchkeeper.record.lock import ProcessLock
+from watchkeeper.record.log import Log
+from watchkeeper.sandbox.keeper import Keeper
+
+LOCK = "fleet.lock"
+_FOLLOW_S = 1.0
+_SPARE_THREADS = 4
+
+
+class Fleet(NamedTuple):
+    """A fleet as it is configured, on this machine. ``home`` is the state folder, ``log`` its record."""
+
+    config: FleetConfig
+    roster: Roster
+    home: Path
+    log: Log
+    environ: Mapping[str, str]
+
+
+class FleetDaemon:
+    """One process. ``run`` it; ``stop`` lets it end in order: agents are ended, their work is pinned."""
+
+    def __init__(self, fleet: Fleet, tell: Callable[[str], None], foresight: Foresight | None = None) -> None:
+        """``tell`` hears of what goes wrong and goes on, a sentence each."""
+        self._fleet = fleet
+        self._tell = tell
+        self._foresight = foresight or NoForesight()
+        self._stopping = asyncio.Event()
+        self._fault: WatchkeeperError | None = None
+
+    def stop(self, fault: WatchkeeperError | None = None) -> None:
+        """End. With a ``fault``, ``run`` raises it. From the loop."""
+        self._fault = self._fault or fault
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Until ``stop``. Raises WatchkeeperError where a second one runs on this state folder, or nothing can."""
+        lock = ProcessLock(self._fleet.home / LOCK)
+        if not lock.acquire():
+            raise _runs_already(self._fleet.home, lock.holder())
+        try:
+            with ExitStack() as stack:
+                await self._run(stack)
+        finally:
+            lock.release()
+        if self._fault is not None:
+            raise self._fault
+
+    async def _run(self, stack: ExitStack) -> None:
+        projects = await asyncio.to_thread(self._open_projects, stack)
+        hosted = Hosted({each.place.project: each for each in projects}, self._tell)
+        dispatcher = self._dispatcher(projects, hosted)
+        loop = asyncio.get_running_loop()
+
+        def fenced(fault: WatchkeeperError) -> None:
+            loop.call_soon_threadsafe(self.stop, fault)
+
+        engine = await asyncio.to_thread(stack.enter_context, _open_engine(self._fleet, fenced, self._tell))
+        try:
+            await hosted.begin(engine)
+            async with asyncio.TaskGroup() as tasks:
+                running = [tasks.create_task(dispatcher.run())]
+                running += [tasks.create_task(self._follow(each, hosted)) for each in projects]
+                running += [tasks.create_task(_watch(each).run()) for each in projects]
+                running += [tasks.create_task(keep_in_step(each, self._fleet, self._tell)) for each in projects]
+                await self._stopping.wait()
+                for task in running:
+                    task.cancel()
+        finally:
+            await hosted.end()
+            await asyncio.to_thread(engine.close)
+
+    def _open_projects(self, stack: ExitStack) -> list[Project]:
+        """Those that can be opened; what is wrong with the others is told, and keeps nobody back."""
+        for name, error in self._fleet.roster.problems.items():
+            self._tell(f"{name} cannot be worked on: {error.message}")
+        found = []
+        for member in self._fleet.roster.members:
+            try:
+                found.append(
+                    stack.enter_context(
+                        open_project(member, self._fleet.config, self._fleet.log, self._fleet.environ, _hold_nothing)
+                    )
+                )
+            except WatchkeeperError as error:
+                self._tell(f"{member.entry.name} cannot be worked on: {error.message}")
+        return found
+
+    def _dispatcher(self, projects: Sequence[Project], hosted: Hosted) -> Dispatcher:
+        fleet = self._fleet
+        path = fleet.environ.get("PATH", os.defpath)
+        machine = LocalMachine(fleet.config.agents, path, fleet.config.origin.parent)
+        return Dispatcher(
+            fleet.log,
+            {each.name: each.place.project for each in projects},
+            fleet.config,
+            Ports(hosted, machine, self._foresight),
+            clock=now,
+            zone=find_zone(fleet.config.fleet.time_zone, fleet.environ),
+        )
+
+    async def _follow(self, project: Project, hosted: Hosted) -> None:
+        """What became of its finished changes, as it becomes."""
+        follower = Follower(project, self._fleet.log, now, lambda each: hosted.again(project.place.project, each))
+        while True:
+            try:
+                for found in await asyncio.to_thread(follower.read):
+                    await follower.take(found)
+                await asyncio.to_thread(follower.keep)
+            except WatchkeeperError as error:
+                self._tell(f"{project.name}: what landed cannot be followed: {error.message}")
+            await asyncio.sleep(_FOLLOW_S)
+
+
+def _hold_nothing(_engagement: Engagement) -> str:
+    return ""
+
+
+def _watch(project: Project) -> Keeper:
+    """The watch of a project, in a process of its own, as long as this one lives; what the fleet's file says counts."""
+    folder = project.place.home / "projects" / project.place.project
+    top = project.place.repository.found_at or project.place.repository.common_dir
+    flags = {name: str(value) for name, value in watch_flags(project.member.entry).items() if value is not None}
+    told = [f"WATCHKEEPER_{name.upper().replace('.', '_')}={value}" for name, value in flags.items()]
+    command = ("env", *told, sys.executable, "-m", "watchkeeper", "up", "--foreground", "--kept", "--repo", str(top))
+    return Keeper(command, folder / "daemon.log", _always)
+
+
+async def _always() -> bool:
+    return True
+
+
+@contextmanager
+def _open_engine(
+    fleet: Fleet, fenced: Callable[[WatchkeeperError], None], tell: Callable[[str], None]
+) -> Iterator[Engine]:
+    """What wakes engagements: of this host alone, or of all hosts that share the record. Raises WatchkeeperError."""
+    from watchkeeper.durable.dbos_engine import open_file_engine, open_url_engine
+    from watchkeeper.durable.hosts import Timing
+    from watchkeeper.durable.membership import Membership
+    from watchkeeper.durable.pulse import Pulse
+    from watchkeeper.durable.thishost import find_this_host, is_running, sleepless_clock
+    from watchkeeper.model.hosts import FLEET
+
+    at_once = fleet.config.fleet.concurrency * 2 + _SPARE_THREADS
+    store = fleet.config.store
+    if "://" not in store:
+        yield open_file_engine(fleet.home, at_once=at_once, on_trouble=tell)
+        return
+    me = find_this_host(fleet.environ.get("WATCHKEEPER_HOST", "") or os.uname().nodename.partition(".")[0])
+    timing = Timing()
+    membership = Membership(
+        fleet.log, fleet.log.shelf(FLEET, "beats"), me,
+        clock=sleepless_clock, now=now, is_running=is_running, timing=timing,
+    )  # fmt: skip
+    lost = WatchkeeperError(
+        f"This host ({me.name}) was declared lost: others go on with its work",
+        slug="host-lost",
+        hint="see that it reaches the record, and start it again: watchkeeper up",
+        facts={"host": me.token},
+    )
+    pulse = Pulse(membership, timing, on_fenced=lambda: fenced(lost), on_trouble=tell)
+    pulse.start()
+    try:
+        engine = open_url_engine(store, host=me.token, may_act=membership.may_act, at_once=at_once, on_trouble=tell)
+        pulse.relieve_with(engine)
+        yield engine
+    finally:
+        with suppress(WatchkeeperError):
+            pulse.stop()
+
+
+def _runs_already(home: Path, holder: int) -> WatchkeeperError:
+    return WatchkeeperError(
+        f"A fleet's daemon runs already on {home}: process {holder}",
+        slug="fleet-runs-already",
+        hint="watchkeeper down --fleet, or set WATCHKEEPER_HOME to another folder for another fleet",
+        facts={"home": str(home), "pid": str(holder)},
+    )
+
+
+def find_daemon(home: Path) -> int:
+    """The process of the fleet's daemon on this state folder; 0 where none runs."""
+    lock = ProcessLock(home / LOCK)
+    try:
+        return 0 if lock.acquire() else lock.holder()
+    finally:
+        lock.release()

@@ -1,0 +1,117 @@
+"""What becomes of finished changes is followed: landed closes the issue, what comes back goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import NamedTuple
+
+from watchkeeper.conflicts.notice import returned_text
+from watchkeeper.engagements.driver import send_back
+from watchkeeper.fleetdeck.projects import Project
+from watchkeeper.model.events import Event, Recorded
+from watchkeeper.model.fleet import Closing, EngagementId, IssueClosed, IssueState
+from watchkeeper.model.fleet_state import EngagementStanding, FleetState
+from watchkeeper.model.ids import Millis, Seq, Sha
+from watchkeeper.model.landing import EntryBounced, EntryId, LandingDone, LandingIntended
+from watchkeeper.record.codec import FLEET_KINDS
+from watchkeeper.record.log import Log
+
+_SHELF = "followed"
+_LAST = "last"
+_KINDS = ("landing-intended", "landing-done", "entry-bounced")
+_MOST_TRIES = 50
+
+
+class Landed(NamedTuple):
+    """An entry that the target branch has now, as this commit."""
+
+    entry: EntryId
+    commit: Sha
+
+
+class Follower:
+    """Of one project. What it has dealt with is kept: a kill in between deals with it again, which is harmless."""
+
+    def __init__(
+        self,
+        project: Project,
+        log: Log,
+        clock: Callable[[], Millis],
+        again: Callable[[EngagementId], Awaitable[None]],
+    ) -> None:
+        """``again`` is called with an engagement that goes on."""
+        self._project, self._log, self._clock, self._again = project, log, clock, again
+        self._shelf = log.shelf(project.place.project, _SHELF)
+        self._last: Seq | None = None
+        self._intended: dict[Sha, LandingIntended] = {}
+
+    def read(self) -> tuple[Landed | EntryBounced, ...]:
+        """What became of entries since the last time. Blocks. Raises WatchkeeperError."""
+        if self._last is None:
+            kept = self._shelf.read().get(_LAST, b"0")
+            self._last = Seq(int(kept) if kept.isdigit() else 0)
+        events = list(self._log.read(self._project.place.project, kinds=_KINDS, after=Seq(0)))
+        found = tuple(self._outcomes(events, self._last))
+        self._last = events[-1].seq if events else self._last
+        return found
+
+    async def take(self, found: Landed | EntryBounced) -> None:
+        """Draw the consequence. Raises WatchkeeperError."""
+        if isinstance(found, Landed):
+            self.close(found)
+        else:
+            await self._return(found)
+
+    def keep(self) -> None:
+        """All that was read was dealt with."""
+        if self._last is not None:
+            self._shelf.put({_LAST: str(self._last).encode()})
+
+    def close(self, landed: Landed) -> bool:
+        """Close the issue of what landed; whether it was open."""
+        book, project = self._project.parts.book, self._project.place.project
+        for _ in range(_MOST_TRIES):
+            state = book.state()
+            standing = _engagement_of(state, landed.entry)
+            if standing is None:
+                return False
+            issue = state.issues.get(standing.engagement.issue)
+            if issue is None or issue.state is IssueState.CLOSED:
+                return False
+            event = IssueClosed(issue.issue.id, Closing.LANDED, f"landed as {landed.commit[:10]}", "watchkeeper")
+            if self._log.append_if(project, [event], self._clock(), kinds=FLEET_KINDS, last=state.seq) is not None:
+                return True
+        return False
+
+    async def _return(self, bounce: EntryBounced) -> None:
+        standing = _engagement_of(self._project.parts.book.state(), bounce.id)
+        if standing is None:
+            return
+        text = returned_text(bounce, show_verb=f"watchkeeper queue {bounce.id}")
+        if send_back(self._project.parts, standing.engagement.id, text):
+            await self._again(standing.engagement.id)
+
+    def _outcomes(self, events: list[Recorded], last: Seq) -> Iterator[Landed | EntryBounced]:
+        intended: Mapping[Sha, LandingIntended] = {
+            each.event.new: each.event for each in events if isinstance(each.event, LandingIntended)
+        }
+        for recorded in events:
+            if recorded.seq > last:
+                yield from _outcome(recorded.event, intended)
+
+
+def _outcome(event: Event, intended: Mapping[Sha, LandingIntended]) -> Iterator[Landed | EntryBounced]:
+    match event:
+        case LandingDone(new) if new in intended:
+            yield from (Landed(entry, new) for entry in intended[new].entries)
+        case EntryBounced():
+            yield event
+        case _:
+            pass
+
+
+def _engagement_of(state: FleetState, entry: EntryId) -> EngagementStanding | None:
+    """The newest engagement whose change the entry is."""
+    change = entry.rpartition("/")[0]
+    found = [each for each in state.engagements.values() if each.engagement.branch == change]
+    return found[-1] if found else None

@@ -1,0 +1,113 @@
+"""Engagements that run in this process: ``fleet.ports.Engagements`` over their drivers, woken by a durable engine."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError
+
+from watchkeeper.durable.port import Engine, Steps, Stopped, Work, WorkId
+from watchkeeper.engagements.driver import Driver
+from watchkeeper.fleet.plan import Start
+from watchkeeper.fleetdeck.projects import Project
+from watchkeeper.model.errors import WatchkeeperError
+from watchkeeper.model.fleet import Engagement, EngagementId, Issue
+from watchkeeper.model.ids import ProjectId
+
+ENGAGE = "engage"
+"""The kind of work that drives one engagement to its end."""
+
+_DRIVEN = "engagement-driven"
+
+
+class Hosted:
+    """Belongs to the loop in which it was made; the engine calls ``engage`` from threads of its own.
+
+    What is to be driven is put into the engine, which gives it back after a crash; what the driver then does follows
+    from the record alone, so that being woken twice is harmless.
+    """
+
+    def __init__(self, projects: Mapping[ProjectId, Project], tell: Callable[[str], None]) -> None:
+        """``tell`` hears of faults, in a sentence."""
+        self._projects = projects
+        self._tell = tell
+        self._loop = asyncio.get_running_loop()
+        self._engine: Engine | None = None
+        self._drivers: dict[EngagementId, Driver] = {}
+        self._driving: set[asyncio.Task[str]] = set()
+        self._is_ending = False
+
+    async def begin(self, engine: Engine) -> None:
+        """From now on engagements are driven. Those that are live and that nobody has are taken up."""
+        self._engine = engine
+        await asyncio.to_thread(engine.start, {ENGAGE: self.engage})
+        for project, opened in self._projects.items():
+            for standing in (await asyncio.to_thread(opened.parts.book.state)).live():
+                await self._put(project, standing.engagement.id)
+
+    async def end(self) -> None:
+        """Let go of all in order: their work is pinned, their agents are ended, and the next process goes on."""
+        self._is_ending = True
+        for task in self._driving:
+            task.cancel()
+        if self._driving:
+            await asyncio.wait(self._driving)
+
+    # What the dispatcher asks
+
+    async def seal(self, start: Start, project: ProjectId, issue: Issue) -> Engagement:
+        identity = EngagementId(f"e-{secrets.token_hex(4)}")
+        return await asyncio.to_thread(self._projects[project].seal, start, issue, identity)
+
+    async def start(self, project: ProjectId, engagement: Engagement) -> None:
+        await self._put(project, engagement.id)
+
+    async def stop(self, project: ProjectId, engagement: EngagementId, why: str) -> None:  # noqa: ARG002
+        if (driver := self._drivers.get(engagement)) is not None:
+            driver.interrupt(why)
+
+    def processes(self) -> Mapping[EngagementId, int]:
+        return {identity: driver.pid for identity, driver in self._drivers.items() if driver.pid}
+
+    async def again(self, project: ProjectId, engagement: EngagementId) -> None:
+        """It goes on after it was over: its change came back."""
+        await self._put(project, engagement)
+
+    # What the engine asks
+
+    def engage(self, steps: Steps, argument: str) -> str:  # noqa: ARG002 - nothing of it is remembered by the engine
+        """Drive one engagement until it is over, in the loop; blocks a thread of the engine."""
+        project, _, identity = argument.partition(" ")
+        if self._is_ending or ProjectId(project) not in self._projects:
+            raise Stopped("it is not driven here")
+        driving = asyncio.run_coroutine_threadsafe(self._drive(ProjectId(project), EngagementId(identity)), self._loop)
+        try:
+            return driving.result()
+        except CancelledError as error:
+            raise Stopped("the daemon ends") from error
+
+    async def _drive(self, project: ProjectId, identity: EngagementId) -> str:
+        task = asyncio.ensure_future(self._drive_one(project, identity))
+        self._driving.add(task)
+        task.add_done_callback(self._driving.discard)
+        return await task
+
+    async def _drive_one(self, project: ProjectId, identity: EngagementId) -> str:
+        driver = self._drivers[identity] = Driver(self._projects[project].parts, identity)
+        try:
+            standing = await driver.drive()
+        except WatchkeeperError as error:
+            if error.slug != _DRIVEN:
+                self._tell(f"{identity}: {error.message}")
+            return error.slug
+        finally:
+            self._drivers.pop(identity, None)
+        return standing.stage.value
+
+    async def _put(self, project: ProjectId, identity: EngagementId) -> None:
+        engine = self._engine
+        if engine is None:
+            return  # it is found in the fold when this begins
+        work = Work(WorkId(f"{identity}.{secrets.token_hex(3)}"), ENGAGE, f"{project} {identity}", dedup=identity)
+        await asyncio.to_thread(engine.enqueue, work)
