@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 
 SCRATCH_TREES = 2
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -310,8 +312,10 @@ def _gather(
 ) -> tuple[Gathered, ...]:
     from watchkeeper.watch.check import gather_changes
 
+    # Commits of engagements are in the hub alone.
+    is_ours = all(_COMMIT.fullmatch(each) and place.repository.find_commit(each) is None for each in changes)
     return gather_changes(
-        place.repository,
+        analysis.hub.repository if changes and is_ours else place.repository,
         analysis.objects,
         analysis.analyst,
         changes,

@@ -80,7 +80,8 @@ def seal(hub: Hub, identity: EngagementId, base: Sha, inputs: Sequence[Input], b
 
 def digest_of(base: Sha, documents: Sequence[Document], budget: Budget) -> str:
     """The same for equal inputs, on every machine, and another for any other."""
-    told = (base, [(each.kind, each.name, each.digest) for each in documents], msgspec.to_builtins(budget))
+    bounds = [float(budget.money), int(budget.tokens), float(budget.minutes)]  # 3 and 3.0 are the same
+    told = (base, [(each.kind, each.name, each.digest) for each in documents], bounds)
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
