@@ -23,7 +23,7 @@ from watchkeeper.model.landing import (
     SegmentQuarantined,
 )
 
-_MOST_UNTESTED = 8
+MOST_UNTESTED = 8
 """So many landings in lanes may follow each other before their sum is run, whoever waits for a slot."""
 
 
@@ -85,7 +85,7 @@ def find_heads(queue: Queue) -> list[Ask]:
 
 def is_overdue(queue: Queue) -> bool:
     """The branch has to be run before anything else: it was moved past us, or by lanes very often."""
-    return not queue.landings[-1].is_lane or len(_untested(queue)) >= _MOST_UNTESTED
+    return not queue.landings[-1].is_lane or len(_untested(queue)) >= MOST_UNTESTED
 
 
 def find_controls(queue: Queue, failing: Sequence[str]) -> list[Ask]:

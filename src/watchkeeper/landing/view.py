@@ -16,6 +16,7 @@ from watchkeeper.model.events import Recorded
 from watchkeeper.model.exposure import Measured
 from watchkeeper.model.ids import Millis, Sha
 from watchkeeper.model.landing import (
+    Bounce,
     Entry,
     EntryBounced,
     EntryId,
@@ -124,13 +125,23 @@ def is_begun(queue: Queue) -> bool:
 
 
 def find_returned(events: Iterable[LandingEvent]) -> tuple[EntryBounced, ...]:
-    """What came back and was not queued again, in order."""
+    """What came back and still has to be done: not queued again, and not in the target branch already, in order."""
     found: dict[str, EntryBounced] = {}
+    heads: dict[Sha, str] = {}
     for event in events:
-        if isinstance(event, EntryBounced):
-            found[event.id.rpartition("/")[0]] = event
-        elif isinstance(event, EntryQueued):
-            found.pop(event.entry.change, None)
+        match event:
+            case EntryBounced():
+                found[event.id.rpartition("/")[0]] = event
+                if event.why is Bounce.EMPTY:  # as good as landed
+                    found.pop(event.id.rpartition("/")[0])
+            case EntryQueued():
+                found.pop(event.entry.change, None)
+                heads[event.entry.head] = event.entry.change
+            case TargetMoved():  # somebody put it there past the queue
+                for each in event.adopted:
+                    found.pop(heads.get(each.head, ""), None)
+            case _:
+                pass
     return tuple(found.values())
 
 

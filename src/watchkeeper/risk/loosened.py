@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from watchkeeper.code.changed_file import ChangedFile
 from watchkeeper.risk.facts import Place, Weakened
 from watchkeeper.risk.files import sides_of
+from watchkeeper.risk.left_out import is_configuration
 from watchkeeper.risk.points import PointKind
 
 _CONFIGURATION = re.compile(
@@ -48,7 +49,8 @@ def _recorded(file: ChangedFile) -> Iterator[Weakened]:
 
 def _configured(file: ChangedFile) -> Iterator[Weakened]:
     gone, new = sides_of(file)
-    for pattern, what in ((_LEFT_OUT, "leaves tests out"), (_NOT_COUNTED, "lets a failure pass")):
+    looked = ((_LEFT_OUT, "leaves tests out"), (_NOT_COUNTED, "lets a failure pass"))
+    for pattern, what in looked[is_configuration(file.place) :]:
         had = sum(len(pattern.findall(text)) for text in gone.values())
         for number, text in new.items():
             had -= len(pattern.findall(text))
