@@ -17,7 +17,9 @@ NAMES = [EntryId(f"{name}/1") for name in "abcdefghijklmnop"]
 moves = st.sampled_from(["arrive"] * 4 + ["end"] * 4 + ["hold", "release", "flake", "break", "push", "jump", "bounce"])
 
 
-@given(st.lists(st.tuples(moves, st.integers(0, 15), st.integers(1, 15)), max_size=60), st.integers(1, 4), st.booleans())
+@given(
+    st.lists(st.tuples(moves, st.integers(0, 15), st.integers(1, 15)), max_size=60), st.integers(1, 4), st.booleans()
+)
 @settings(max_examples=250, deadline=None)
 def test_what_the_queue_records_never_breaks_a_promise(
     steps: list[tuple[str, int, int]], slots: int, lanes: bool

@@ -123,7 +123,9 @@ def test_lanes_land_without_a_run_of_their_sum_which_is_run_afterwards() -> None
     assert audit.in_lanes == 1
     assert audit.broken == ()
     assert audit.untested == ()
-    at = next(at for at, event in enumerate(scene.events) if isinstance(event, RunBegan) and not event.candidate.entries)
+    at = next(
+        at for at, event in enumerate(scene.events) if isinstance(event, RunBegan) and not event.candidate.entries
+    )
     assert len(audit_landings(scene.events[:at]).untested) == 1
 
 
@@ -146,7 +148,7 @@ def test_a_sum_of_lanes_that_is_run_too_late_is_found() -> None:
             LandingIntended((name,), tip, Sha(f"c{number + 1}"), Sha(f"t{number + 1}"), GATE, is_lane=True),
             LandingDone(Sha(f"c{number + 1}")),
         ]
-    late = "a run for something else began although 8 landings in lanes were not run together"
+    late = "another run began although 8 landings in lanes were not run together"
     assert said(audit_landings(events[: 1 + 4 * 8])) == []
     assert said(audit_landings(events))[:1] == [late]
     head = [

@@ -48,9 +48,7 @@ from watchkeeper.queueing import is_driven, open_book, read_entry_page
 @click.option("--audit", "audits", is_flag=True, help="Hold all that landed against its promises, by the whole log.")
 @repo_option
 @json_option
-def command(
-    *, name: str | None, why: str | None, resumes: bool, audits: bool, folder: Path, as_json: bool
-) -> int:
+def command(*, name: str | None, why: str | None, resumes: bool, audits: bool, folder: Path, as_json: bool) -> int:
     """Show the queue: position, what each entry is tested on, what it waits for and since when.
 
     An entry is one revision of a change: `fix-login/2`. With ENTRY: what became of it, and where it came back what it

@@ -148,7 +148,7 @@ def returned_lines(returned: Sequence[EntryBounced]) -> list[str]:
 
 def audit_lines(audit: Audit) -> list[str]:
     """Whether everything that landed had passed before; what had not, each by itself."""
-    lines = [f"{audit.landings} landings: {audit.tested} as the very tree that a run had passed, {audit.in_lanes} in lanes"]
+    lines = [f"{audit.landings} landings: {audit.tested} of the very tree that had passed, {audit.in_lanes} in lanes"]
     if audit.past_queue:
         lines.append(f"{audit.past_queue} times somebody moved the branch past the queue")
     if audit.untested:

@@ -50,8 +50,8 @@ from watchkeeper.model.events import (
     WatchStarted,
     WatchStopped,
 )
-from watchkeeper.model.ids import ChangeId, ConflictId, Millis
 from watchkeeper.model.fleet import FleetEvent
+from watchkeeper.model.ids import ChangeId, ConflictId, Millis
 from watchkeeper.model.landing import EntryBounced, EntryQueued, LandingEvent
 from watchkeeper.model.probing import Outcome, Proof
 

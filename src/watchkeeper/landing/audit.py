@@ -166,10 +166,10 @@ class _Auditor:
         self._runs[event.id] = event
         self._build(event.candidate, event.tree)
         is_asked = any(run.purpose is Purpose.HEAD for run in self._runs.values())
-        if len(self._lanes) >= MOST_UNTESTED and event.purpose not in _AHEAD_OF_HEADS:
-            if not is_asked and not self._is_halted:
-                what = f"a run for something else began although {len(self._lanes)} landings in lanes were not run together"
-                self._broken.append(Broken(what, self._lanes[-1][0]))
+        is_due = len(self._lanes) >= MOST_UNTESTED and not is_asked and not self._is_halted
+        if is_due and event.purpose not in _AHEAD_OF_HEADS:
+            what = f"another run began although {len(self._lanes)} landings in lanes were not run together"
+            self._broken.append(Broken(what, self._lanes[-1][0]))
 
     def _end(self, event: RunEnded) -> None:
         run = self._runs.pop(event.id, None)

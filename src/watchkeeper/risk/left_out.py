@@ -13,6 +13,7 @@ import shlex
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from itertools import pairwise
 
 import msgspec
 
@@ -65,17 +66,19 @@ def find_left_out(files: Sequence[ChangedFile], base: SourceTree) -> Iterator[We
     yield from _renamed(files, base, now)
 
 
-def is_configuration(path: str) -> bool:
-    """Whether pytest reads its options there; what such a file leaves out is told by what it leaves out."""
-    return _name(path) in CONFIGURATIONS
+def options_of(path: str, source: bytes) -> tuple[str, ...]:
+    """The options that a configuration gives pytest; what they leave out is told by the files that are left out."""
+    if _name(path) not in CONFIGURATIONS:
+        return ()
+    added = _added(path, source)
+    chosen = (*_values(added, "-k"), *_values(added, "-m"))
+    return (*(each for each in added if each.startswith("--")), *filter(None, chosen))
 
 
 # -- configuration -------------------------------------------------------------------------------------------------
 
 
-def _configured(
-    folder: str, changed: Mapping[str, ChangedFile], base: SourceTree, now: Source
-) -> Iterator[Weakened]:
+def _configured(folder: str, changed: Mapping[str, ChangedFile], base: SourceTree, now: Source) -> Iterator[Weakened]:
     before, after = _settings_in(folder, base.source), _settings_in(folder, now)
     told = next(path for path in (f"{folder}{name}" for name in CONFIGURATIONS) if path in changed)
     path = _speaking(folder, now) or told
@@ -86,7 +89,8 @@ def _configured(
     place = Place(path, _line_of(now(path)))
     if lost:
         yield Weakened(PointKind.TEST_SKIPPED, place, f"{path} now leaves out {_list(lost)}", len(lost))
-    for kind, old, new in (("deselects", before.deselected, after.deselected), ("runs only", before.chosen, after.chosen)):
+    by_name = ("deselects", before.deselected, after.deselected)
+    for kind, old, new in (by_name, ("runs only", before.chosen, after.chosen)):
         for each in (each for each in new if each not in old):
             yield Weakened(PointKind.TEST_SKIPPED, place, f"{path} now {kind} {each}")
 
@@ -111,19 +115,29 @@ _MARK = {"pyproject.toml": b"[tool.pytest", "tox.ini": b"[pytest]", "setup.cfg":
 def read_settings(path: str, source: bytes) -> Settings:
     """What a configuration says; its defaults where it says nothing."""
     try:
-        options = _options(path, source.decode("utf-8", "replace"))
-    except (tomllib.TOMLDecodeError, configparser.Error, RecursionError, ValueError):
+        return _settings(_options(path, source.decode("utf-8", "replace")))
+    except (configparser.Error, RecursionError, ValueError):
         return Settings(is_readable=False)
+
+
+def _settings(options: Mapping[str, object]) -> Settings:
     added = _words(options.get("addopts"))
     return Settings(
-        paths=tuple(each.removeprefix("./").rstrip("/") for each in _words(options.get("testpaths"))),
+        paths=tuple(map(_plain, _words(options.get("testpaths")))),
         no_folders=_words(options.get("norecursedirs")) or _NO_FOLDERS,
         files=_words(options.get("python_files")) or _FILES,
-        ignored=tuple(each.removeprefix("./").rstrip("/") for each in _values(added, "--ignore")),
+        ignored=tuple(map(_plain, _values(added, "--ignore"))),
         ignored_globs=_values(added, "--ignore-glob"),
         deselected=_values(added, "--deselect"),
         chosen=tuple(f"what matches {kind} {each}" for kind in ("-k", "-m") for each in _values(added, kind)),
     )
+
+
+def _added(path: str, source: bytes) -> tuple[str, ...]:
+    try:
+        return _words(_options(path, source.decode("utf-8", "replace")).get("addopts"))
+    except (configparser.Error, RecursionError, ValueError):
+        return ()
 
 
 def _options(path: str, text: str) -> Mapping[str, object]:
@@ -147,7 +161,7 @@ def _words(value: object) -> tuple[str, ...]:
 
 def _values(words: Sequence[str], option: str) -> tuple[str, ...]:
     found = [each.removeprefix(f"{option}=") for each in words if each.startswith(f"{option}=")]
-    found += [after for each, after in zip(words, words[1:], strict=False) if each == option]
+    found += [after for each, after in pairwise(words) if each == option]
     return tuple(found)
 
 
@@ -168,12 +182,7 @@ def _finds(settings: Settings, path: str, folder: str) -> bool:
         return False
     if any(fnmatchcase(inside, each) or fnmatchcase(f"/{inside}", each) for each in settings.ignored_globs):
         return False
-    folders = below.split("/")[:-1]
-    return not any(
-        fnmatchcase(step, each) or ("/" in each and fnmatchcase("/".join(folders[: at + 1]), each))
-        for at, step in enumerate(folders)
-        for each in settings.no_folders
-    )
+    return not any(fnmatchcase(step, each) for step in below.split("/")[:-1] for each in settings.no_folders)
 
 
 def _is_in(path: str, root: str) -> bool:
@@ -189,10 +198,9 @@ def _is_in(path: str, root: str) -> bool:
 
 
 class _Conftest(msgspec.Struct, frozen=True):
-    """What one leaves out: names with their lines, what nobody can read of it, and its hooks by name as text."""
+    """What one leaves out: names and globs with their lines, what nobody can read of it, and its hooks as text."""
 
     names: tuple[tuple[str, int], ...] = ()
-    globs: tuple[tuple[str, int], ...] = ()
     unread: tuple[tuple[str, int], ...] = ()
     hooks: Mapping[str, tuple[str, int]] = {}
 
@@ -200,26 +208,20 @@ class _Conftest(msgspec.Struct, frozen=True):
 def _excluded(path: str, base: SourceTree, now: Source) -> Iterator[Weakened]:
     before, after, folder = _read(base.source(path)), _read(now(path)), _folder(path)
     tests = [each for each in base.index.paths if each.startswith(folder) and now(each) is not None]
-    old = {name for name, _ in before.names}, {name for name, _ in before.globs}
-    for name, line in (each for each in after.names if each[0] not in old[0]):
+    old = {name for name, _ in before.names}
+    for name, line in (each for each in after.names if each[0] not in old):
         if lost := [each for each in tests if _is_test(each) and _is_in(each.removeprefix(folder), _plain(name))]:
-            yield _leaves_out(path, line, lost)
-    for name, line in (each for each in after.globs if each[0] not in old[1]):
-        if lost := [each for each in tests if _is_test(each) and _is_in(each.removeprefix(folder), _plain(name))]:
-            yield _leaves_out(path, line, lost)
+            what = f"{path} now leaves out {_list(lost)}"
+            yield Weakened(PointKind.TEST_SKIPPED, Place(path, line), what, len(lost))
     known = {text for text, _ in before.unread}
     for text, line in (each for each in after.unread if each[0] not in known):
-        what = f"{path} leaves files of tests out that cannot be told from its text: {text[:80]}"
+        what = f"{path} now leaves out files that cannot be told from its text: {text[:80]}"
         yield Weakened(PointKind.TEST_SKIPPED, Place(path, line), what, is_mild=True)
     for name, (text, line) in after.hooks.items():
         if before.hooks.get(name, ("", 0))[0] != text and (name == _HOOKS[0] or _LEAVES_OUT.search(text)):
             verb = "decides otherwise" if name in before.hooks else "decides"
             what = f"{path} now {verb} by {name} which tests are run"
             yield Weakened(PointKind.TEST_SKIPPED, Place(path, line), what, is_mild=name in before.hooks)
-
-
-def _leaves_out(path: str, line: int, lost: Sequence[str]) -> Weakened:
-    return Weakened(PointKind.TEST_SKIPPED, Place(path, line), f"{path} now leaves out {_list(lost)}", len(lost))
 
 
 def _plain(name: str) -> str:
@@ -234,20 +236,19 @@ def _read(source: bytes | None) -> _Conftest:
     tree = parse_source(source).tree if source is not None else None
     if tree is None:
         return _Conftest()
-    lists: dict[str, list[tuple[str, int]]] = {"collect_ignore": [], "collect_ignore_glob": []}
+    names: list[tuple[str, int]] = []
     unread: list[tuple[str, int]] = []
     hooks: dict[str, tuple[str, int]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name in _HOOKS:
             hooks[node.name] = (ast.unparse(node), node.lineno)
         for name, value in _given(node):
-            told = lists[name]
             for each in value.elts if isinstance(value, ast.List | ast.Tuple | ast.Set) else [value]:
                 if (text := text_of(each)) is not None:
-                    told.append((text, each.lineno))
+                    names.append((text, each.lineno))
                 else:
                     unread.append((f"{name}: {ast.unparse(each)}", each.lineno))
-    return _Conftest(tuple(lists["collect_ignore"]), tuple(lists["collect_ignore_glob"]), tuple(unread), hooks)
+    return _Conftest(tuple(names), tuple(unread), hooks)
 
 
 def _given(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from watchkeeper.code.changed_file import ChangedFile
 from watchkeeper.risk.facts import Place, Weakened
 from watchkeeper.risk.files import sides_of
-from watchkeeper.risk.left_out import is_configuration
+from watchkeeper.risk.left_out import options_of
 from watchkeeper.risk.points import PointKind
 
 _CONFIGURATION = re.compile(
@@ -49,8 +49,9 @@ def _recorded(file: ChangedFile) -> Iterator[Weakened]:
 
 def _configured(file: ChangedFile) -> Iterator[Weakened]:
     gone, new = sides_of(file)
-    looked = ((_LEFT_OUT, "leaves tests out"), (_NOT_COUNTED, "lets a failure pass"))
-    for pattern, what in looked[is_configuration(file.place) :]:
+    options = options_of(file.place, file.now or b"")
+    new = {at: text for at, text in new.items() if not any(word in text for word in options)}
+    for pattern, what in ((_LEFT_OUT, "leaves tests out"), (_NOT_COUNTED, "lets a failure pass")):
         had = sum(len(pattern.findall(text)) for text in gone.values())
         for number, text in new.items():
             had -= len(pattern.findall(text))
