@@ -27,6 +27,7 @@ from watchkeeper.model.landing import (
     LandingDone,
     LandingEvent,
     LandingIntended,
+    RevertPrepared,
     RunBegan,
     RunEnded,
     RunId,
@@ -49,6 +50,7 @@ class World:
         self.asked: list[Ask] = []
         self._broken: list[tuple[str, frozenset[EntryId]]] = []
         self._healed: list[tuple[str, EntryId]] = []
+        self._reverts: dict[EntryId, EntryId] = {}
         self._clashes: list[frozenset[EntryId]] = []
         self._flaky: dict[str, int] = {}
         self.measured: dict[EntryId, Measured] = {}
@@ -64,6 +66,12 @@ class World:
     def heals(self, test: str, entry: EntryId) -> None:
         """``test`` fails nowhere where this one is."""
         self._healed.append((test, entry))
+
+    def revert(self, name: EntryId, culprit: EntryId) -> None:
+        """The prepared revert of a culprit is queued before all others: with it, what the culprit does is gone."""
+        self._reverts[name] = culprit
+        self.record(RevertPrepared(culprit, self.queue.tip or Sha(""), Sha(name)))
+        self.arrive(name, priority=1)
 
     def clashes(self, *entries: EntryId) -> None:
         """git cannot merge these with each other."""
@@ -119,7 +127,8 @@ class World:
     def failing(self, content: tuple[EntryId, ...]) -> set[str]:
         """What truly fails in a tree."""
         healed = {test for test, entry in self._healed if entry in content}
-        return {test for test, entries in self._broken if entries <= set(content)} - healed
+        there = set(content) - {culprit for revert, culprit in self._reverts.items() if revert in content}
+        return {test for test, entries in self._broken if entries <= there} - healed
 
     def step(self) -> None:
         """Perform plans until nothing is left but to wait for runs."""

@@ -79,6 +79,7 @@ def red_lines(red: Red | None) -> list[str]:
     if red.entries:
         others = f" with {name_all(red.entries[:-1])}" if len(red.entries) > 1 else ""
         lines.append(f"broken by: {printable(red.entries[-1])}{others}: {name_all(red.tests)}")
+    lines += [f"broken too by: {name_all(each)}" for each in red.also]
     if red.no_revert:
         lines.append(f"git cannot take it out by itself: {printable(red.no_revert)}")
     return lines

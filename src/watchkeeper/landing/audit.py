@@ -130,7 +130,7 @@ class _Auditor:
                 self._red = [each for each in self._red if not set(event.tests).issuperset(each)]
             case SetConfirmed():
                 self._named[event.set.entries[-1]] = event.set
-                self._red += [event.set.tests] if self._red else []
+                self._red += [event.set.tests] if event.set.entries[-1] in event.set.landed else []
             case QueueHalted() | QueueResumed():
                 self._halt(event)
             case _:
@@ -208,6 +208,7 @@ class _Auditor:
             self._break(event, f"it fails {unknown[0]}, of which nothing says that others are the cause")
         if not event.is_lane:
             self._lanes = []
+            self._red = [tests for tests in self._red if set(tests) & set(event.red)]
             if self._passes(event.gate, event.tree, event.red):
                 self._counts["tested"] += 1
             else:

@@ -245,9 +245,10 @@ def _name(queue: Queue, diagnosis: Diagnosis, members: tuple[EntryId, ...], test
 
 
 def _search_others(queue: Queue, diagnosis: Diagnosis, tests: tuple[str, ...]) -> tuple[SegmentQuarantined, ...]:
-    """Of lanes that landed: others of them may break the same, and would hide behind the set that was named."""
+    """Of what landed: others of it may break the same, and would hide behind the set that was named."""
     rest = tuple(each for each in diagnosis.entries if each != diagnosis.culprit)
-    if not rest or not queue.known_red().issuperset(tests):
+    is_red = queue.halted is not None and queue.halted.why is Halt.RED
+    if not rest or not (is_red or queue.known_red().issuperset(tests)):
         return ()
     return (SegmentQuarantined(DiagnosisId(f"{diagnosis.id}*"), diagnosis.onto, rest, tests),)
 

@@ -146,7 +146,11 @@ def _apply_to_target(queue: Queue, event: TargetEvent, at: At) -> None:
             queue.broken.append(break_together(event.tests, event.entries, queue.reach_of(event.entries)))
         case LanesResumed():
             queue.broken = [each for each in queue.broken if not set(event.tests).issuperset(each.tests)]
-        case RevertPrepared() | RevertFailed():
+            over = set(event.tests)
+            queue.named = {key: each for key, each in queue.named.items() if not over.issuperset(each.tests)}
+        case RevertPrepared():
+            queue.prepared[event.commit] = event.entry
+        case RevertFailed():
             pass
         case _:
             assert_never(event)
@@ -154,7 +158,10 @@ def _apply_to_target(queue: Queue, event: TargetEvent, at: At) -> None:
 
 def _name_broken(queue: Queue, found: ConflictSet) -> None:
     """Fewer are known to be the cause: all others go on."""
-    if queue.broken and found.entries[-1] in found.landed:
+    if found.entries[-1] not in found.landed:
+        return
+    queue.named[found.entries[-1]] = found
+    if queue.broken:
         reach = queue.reach_of(found.entries)
         queue.broken = narrow(queue.broken, break_together(found.tests, found.entries, reach, is_named=True))
 
@@ -235,6 +242,7 @@ def _quarantine(queue: Queue, event: SegmentQuarantined, at: At) -> None:
     queue.diagnoses[event.id] = Diagnosis(event.id, event.onto, event.entries, event.tests, at.at, answered)
     if event.onto != queue.tip:
         queue.searched_tip = queue.tip
+        queue.looked.update(event.entries)
     for each in event.entries:
         waiter = queue.entries.get(each)
         if waiter is not None and waiter.place is Place.WAITING:
@@ -294,7 +302,7 @@ def _land(queue: Queue, event: LandingDone) -> None:
     landed = Landed(intended.old, intended.new, intended.tree, intended.entries, True, intended.is_lane)
     queue.landings.append(landed)
     queue.halts = 0
-    _end_red(queue)
+    _repair(queue, intended)
     last = max((queue.entries[each].order for each in intended.entries if each in queue.entries), default=0)
     for each in intended.entries:
         if each in queue.entries:
@@ -307,6 +315,18 @@ def _land(queue: Queue, event: LandingDone) -> None:
     _prune(queue)
 
 
+def _repair(queue: Queue, intended: LandingIntended) -> None:
+    """What passes everything ends a red branch; what takes out one of several culprits leaves the others known."""
+    taken = {culprit for each in intended.entries if (culprit := queue.reverted_by(each)) is not None}
+    is_left = {key for key, each in queue.named.items() if intended.is_lane or set(intended.red) & set(each.tests)}
+    queue.named = {key: each for key, each in queue.named.items() if key in is_left and key not in taken}
+    queue.broken = [each for each in queue.broken if not (each.is_named and each.entries[-1] in taken)]
+    if queue.halted is not None and intended.red:
+        queue.searched_tip = intended.new  # what makes it red is known
+    else:
+        _end_red(queue)
+
+
 def _move(queue: Queue, event: TargetMoved, at: At) -> None:
     for each in event.adopted:
         queue.entries[each.id] = Waiter(each, Place.LANDED, at.seq, at.at, landed_in=event.new)
@@ -315,7 +335,7 @@ def _move(queue: Queue, event: TargetMoved, at: At) -> None:
     else:  # begun, or rewritten: nothing is known of how it came to be
         queue.landings = [Landed(event.old, event.new, event.tree, (), False)]
         queue.broken = []
-    queue.intended = None
+    queue.intended, queue.named = None, {}
     _end_red(queue)
     _prune(queue)
 
@@ -330,7 +350,7 @@ def _resume(queue: Queue) -> None:
         queue.broken = []
         for landed in takewhile(lambda each: each.is_lane, reversed(queue.landings)):
             queue.evidence.pop(landed.tree, None)
-    queue.halted = None
+    queue.halted, queue.named = None, {}
 
 
 def _end_red(queue: Queue) -> None:
@@ -351,6 +371,7 @@ def _prune(queue: Queue) -> None:
     kept = {entry for each in queue.landings for entry in each.entries} | set(_in_work(queue))
     kept |= {entry for each in queue.broken for entry in each.entries}
     queue.entries = {key: each for key, each in queue.entries.items() if key in kept}
+    queue.prepared = {commit: entry for commit, entry in queue.prepared.items() if entry in queue.entries}
     searched = {each.onto for each in queue.diagnoses.values()} if queue.diagnoses else set()
     queue.keep_trees([key for key in queue.trees if _is_wanted(queue, key, searched, roots)])
     queue.clashes = {key: each for key, each in queue.clashes.items() if key.onto == queue.tip or key.onto in searched}
@@ -358,6 +379,7 @@ def _prune(queue: Queue) -> None:
     trees |= {run.began.tree for run in queue.runs.values()}
     queue.evidence = {tree: each for tree, each in queue.evidence.items() if tree in trees}
     queue.begun &= trees
+    queue.looked &= queue.entries.keys()
 
 
 def _in_work(queue: Queue) -> Iterator[EntryId]:
