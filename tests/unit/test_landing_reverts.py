@@ -11,7 +11,15 @@ from watchkeeper.landing.audit import audit_landings
 from watchkeeper.landing.policy import Policy
 from watchkeeper.landing.view import find_red
 from watchkeeper.model.ids import ChangeId, Sha
-from watchkeeper.model.landing import Entry, EntryId, Halt, LandingIntended, RevertPrepared, SetConfirmed
+from watchkeeper.model.landing import (
+    Entry,
+    EntryId,
+    Halt,
+    LandingIntended,
+    RevertPrepared,
+    SegmentQuarantined,
+    SetConfirmed,
+)
 
 A, B, C, D = (EntryId(f"{name}/1") for name in "abcd")
 R1, R2, OTHER = EntryId("revert-b/1"), EntryId("revert-d/1"), EntryId("other/1")
@@ -120,6 +128,25 @@ def test_after_the_first_revert_nothing_else_lands_on_the_red_branch() -> None:
 
     assert R1 in world.main
     assert late not in world.main
+
+
+@pytest.mark.parametrize(("base", "is_searched"), [("c0", True), (None, False)])
+def test_what_began_with_the_culprit_in_it_is_not_searched_without_it(base: str | None, *, is_searched: bool) -> None:
+    world = World(Policy(slots=2, lanes=True))
+    world.breaks("test_it", A, B)
+    for name in (A, B):
+        world.arrive(name, reach=(f"{name}.py",), base=Sha("c0"))
+    world.settle()
+    assert named(world) == [(A, B)]
+
+    world.arrive(C, reach=("c.py",), base=Sha(base) if base else None)
+    world.arrive(D, reach=("d.py",), base=Sha(base) if base else None)
+    world.settle()
+
+    searched = [event.entries for event in world.events if isinstance(event, SegmentQuarantined)]
+    assert C in world.main
+    assert any(C in each or D in each for each in searched) is is_searched
+    assert named(world) == [(A, B)]
 
 
 def test_a_revert_that_breaks_something_new_does_not_land() -> None:

@@ -246,7 +246,7 @@ def _name(queue: Queue, diagnosis: Diagnosis, members: tuple[EntryId, ...], test
 
 def _search_others(queue: Queue, diagnosis: Diagnosis, tests: tuple[str, ...]) -> tuple[SegmentQuarantined, ...]:
     """Of what landed: others of it may break the same, and would hide behind the set that was named."""
-    rest = tuple(each for each in diagnosis.entries if each != diagnosis.culprit)
+    rest = queue.free_of(diagnosis.entries, filter(None, [diagnosis.culprit, *queue.named]))
     is_red = queue.halted is not None and queue.halted.why is Halt.RED
     if not rest or not (is_red or queue.known_red().issuperset(tests)):
         return ()

@@ -53,7 +53,7 @@ def _search_hidden(queue: Queue, evidence: Evidence, head: Landed) -> tuple[Land
     good = _last_good(queue, tests, head)
     if not tests or good is None or queue.halted is not None or queue.diagnoses:
         return ()
-    others = tuple(each for each in _unreverted(queue, _between(queue, good, head)) if each not in queue.named)
+    others = queue.free_of(_unreverted(queue, _between(queue, good, head)), queue.named)
     if queue.looked.issuperset(others):
         return ()
     return (SegmentQuarantined(DiagnosisId(f"d{queue.seq}"), good.new, others, tests),)

@@ -141,6 +141,22 @@ class Queue:
         waiter = self.entries.get(entry)
         return self.prepared.get(waiter.entry.head) if waiter is not None else None
 
+    def free_of(self, entries: Sequence[EntryId], culprits: Iterable[EntryId]) -> tuple[EntryId, ...]:
+        """Those that git can merge without the culprits: not these, and not what began from the branch with one in it.
+
+        What is a commit of the branch by itself counts as its difference alone.
+        """
+        gone = set(culprits)
+        first = next((at for at, each in enumerate(self.landings) if gone.intersection(each.entries)), None)
+        with_them = {each.new for each in self.landings[first:]} if first is not None else set()
+        return tuple(
+            each
+            for each in entries
+            if each not in gone
+            and each in self.entries
+            and (self.entries[each].entry.is_picked or self.entries[each].entry.base not in with_them)
+        )
+
     def waits_for_repair(self, waiter: Waiter) -> Broken | None:
         """The broken lanes with which an entry has something in common; None where there are none, or it repairs them.
 
