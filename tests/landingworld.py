@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from watchkeeper.landing.exposed import needs_watching
 from watchkeeper.landing.folding import apply_event
 from watchkeeper.landing.plan import Ask, Land
 from watchkeeper.landing.planner import plan
@@ -52,6 +53,7 @@ class World:
         self._healed: list[tuple[str, EntryId]] = []
         self._reverts: dict[EntryId, EntryId] = {}
         self._clashes: list[frozenset[EntryId]] = []
+        self._watched: set[RunId] = set()
         self._flaky: dict[str, int] = {}
         self.measured: dict[EntryId, Measured] = {}
         """What runs of all tests say of the lines of entries."""
@@ -117,6 +119,11 @@ class World:
         return self._content[self.queue.tip or Sha("c0")]
 
     @property
+    def watched(self) -> list[RunId]:
+        """The runs that looked which lines tests execute."""
+        return [event.id for event in self.events if isinstance(event, RunBegan) and event.id in self._watched]
+
+    @property
     def bounced(self) -> dict[EntryId, EntryBounced]:
         return {event.id: event for event in self.events if isinstance(event, EntryBounced)}
 
@@ -175,6 +182,8 @@ class World:
         run = RunId(f"r{len(self.events)}")
         self.running[run] = ask
         self.asked.append(ask)
+        if needs_watching(self.queue, ask.candidate.entries, self.policy):
+            self._watched.add(run)
         assert len(self.running) <= self.policy.slots
         self.record(RunBegan(run, ask.candidate, ask.tree, ask.purpose, GATE, ask.tests, ask.diagnosis))
 
@@ -188,9 +197,17 @@ class World:
                 del self._flaky[test]
         if ask.tests:
             failed &= set(ask.tests)
-        measured = {each: self.measured[each] for each in content if each in self.measured and not ask.tests}
+        measured = {} if ask.tests else self._measure(run, content)
         verdict = Verdict.FAILED if failed else Verdict.PASSED
         return RunEnded(run, verdict, tuple(sorted(failed)), measured=measured)
+
+    def _measure(self, run: RunId, content: tuple[EntryId, ...]) -> dict[EntryId, Measured]:
+        """Of who is not in the branch yet: what was told of its lines, unless nobody looked, or could tell."""
+        waiting = [self.queue.entries[each].entry for each in content if each in self.queue.entries]
+        exposed = [each.id for each in waiting if each.exposure is not None]
+        if run not in self._watched:
+            return {each: Measured(unseen=("nobody looked",), is_plain=True) for each in exposed}
+        return {each: self.measured.get(each, Measured(unseen=("not known",))) for each in exposed}
 
     def _build(self, candidate: Candidate) -> None:
         below = self._content[candidate.onto]

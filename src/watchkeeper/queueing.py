@@ -31,7 +31,6 @@ from watchkeeper.model.probing import Outcome as Proved
 from watchkeeper.record.config import PROJECT_FILE, find_user_file, load_settings, parse_project_file
 from watchkeeper.record.lock import ProcessLock
 from watchkeeper.repos.target import Target
-from watchkeeper.risk.points import HIGHEST
 
 if TYPE_CHECKING:
     from watchkeeper.landing.book import Book
@@ -120,7 +119,6 @@ def open_landing(place: Place) -> Iterator[Landing]:
             runner,
             checks,
             commands,
-            is_watching=config.wait_risk <= HIGHEST,
             judge_settings=_settings_judge(place, analysis),
         )
         branch, look_again_s = find_branch(analysis.hub, place.repository, target.name, config.remote)

@@ -13,6 +13,7 @@ from watchkeeper.landing.broken import break_together, narrow
 from watchkeeper.landing.evidence import Evidence, Standing
 from watchkeeper.landing.queue import Queue
 from watchkeeper.landing.waiters import Diagnosis, EntryEvent, Landed, Place, Run, SearchEvent, TargetEvent, Waiter
+from watchkeeper.model.exposure import tells_more
 from watchkeeper.model.ids import Sha
 from watchkeeper.model.landing import (
     At,
@@ -230,7 +231,7 @@ def _end(queue: Queue, event: RunEnded) -> None:
     evidence.measure(event.measured)
     for entry, measured in event.measured.items():
         waiter = queue.entries.get(entry)
-        if waiter is not None and (measured.of or waiter.measured is None):
+        if waiter is not None and tells_more(measured, waiter.measured):
             waiter.measured = measured
     found = [test for test in evidence.flaky() if test not in known]
     queue.flakes.add(is_whole=not run.began.tests and event.verdict is not Verdict.COULD_NOT_RUN, found=found)

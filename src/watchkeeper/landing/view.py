@@ -13,7 +13,7 @@ from watchkeeper.landing.line import Cut, find_cuts, in_order
 from watchkeeper.landing.queue import Queue
 from watchkeeper.landing.waiters import Diagnosis, Place, Waiter, names
 from watchkeeper.model.events import Recorded
-from watchkeeper.model.exposure import Measured
+from watchkeeper.model.exposure import Measured, tells_more
 from watchkeeper.model.ids import Millis, Sha
 from watchkeeper.model.landing import (
     Bounce,
@@ -192,7 +192,7 @@ def view_outcome(queue: Queue, entry: Entry, events: Iterable[Recorded]) -> Outc
             case EntryQueued() if each.event.entry.id == entry.id:
                 vanished = each.event.vanished
             case RunEnded() if (said := each.event.measured.get(entry.id)) is not None:
-                measured = said if said.of or measured is None else measured
+                measured = said if tells_more(said, measured) else measured
             case LandingIntended():
                 intended = each.event
             case LandingDone() if intended is not None and intended.new == each.event.new:
