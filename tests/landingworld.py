@@ -91,11 +91,22 @@ class World:
         base: Sha | None = None,
         risk: int = 0,
         exposure: Exposure | None = None,
+        within: tuple[EntryId, ...] = (),
     ) -> None:
         """These are queued, begun from the branch as it is now, or as it was at ``base``."""
         for name in names:
             change, began = ChangeId(name.rpartition("/")[0]), base or self.queue.tip
-            entry = Entry(name, change, Sha(name), began, reach=reach, priority=priority, risk=risk, exposure=exposure)
+            entry = Entry(
+                name,
+                change,
+                Sha(name),
+                began,
+                reach=reach,
+                priority=priority,
+                risk=risk,
+                exposure=exposure,
+                within=within,
+            )
             self.record(EntryQueued(entry))
 
     def record(self, *events: LandingEvent) -> None:

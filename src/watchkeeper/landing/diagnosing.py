@@ -9,6 +9,7 @@ from watchkeeper.landing.plan import Ask, Build
 from watchkeeper.landing.policy import Policy
 from watchkeeper.landing.queue import Queue
 from watchkeeper.landing.search import Found, find_culprit, find_partners, without_one
+from watchkeeper.landing.stacks import describe_lower, find_lower
 from watchkeeper.landing.waiters import Diagnosis, Place, names
 from watchkeeper.model.ids import Sha
 from watchkeeper.model.landing import (
@@ -162,6 +163,11 @@ def _find_partners(queue: Queue, diagnosis: Diagnosis, prefix: tuple[EntryId, ..
         return asked.step()
     if not members:
         return _end(diagnosis, f"no set could be confirmed for {names(prefix)}")
+    below = Questions(queue, diagnosis, diagnosis.onto, tests, only_failing=policy.only_failing)
+    for lower in find_lower(queue, members[-1]):
+        below.answer((lower,))
+    if below.is_waiting:
+        return below.step()
     root, pool = _landed_before(queue, diagnosis)
     earlier = Questions(queue, diagnosis, root, tests, only_failing=policy.only_failing)
     if pool and earlier.answer((*pool, *members)) and earlier.answer(members) is False:
@@ -238,6 +244,7 @@ def _name(queue: Queue, diagnosis: Diagnosis, members: tuple[EntryId, ...], test
         partners = members[:-1]
         why = Bounce.SET if partners else Bounce.ALONE
         reason = _reason(partners, tests, _detail(queue, Candidate(onto, members), tests))
+        reason += describe_lower(queue, culprit, tests, diagnosis.onto)
         decisions.append(EntryBounced(culprit, why, reason, partners, tests))
     else:
         decisions += _search_others(queue, diagnosis, tests)

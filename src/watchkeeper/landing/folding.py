@@ -53,6 +53,7 @@ from watchkeeper.model.landing import (
 )
 
 _RATE_STEP = 0.02
+_MOST_RETURNED = 256
 _MOST_LANDINGS = 64
 """How far back partners of a culprit are looked for."""
 
@@ -146,13 +147,11 @@ def _apply_to_target(queue: Queue, event: TargetEvent, at: At) -> None:
         case LanesHalted():
             queue.broken.append(break_together(event.tests, event.entries, queue.reach_of(event.entries)))
         case LanesResumed():
-            queue.broken = [each for each in queue.broken if not set(event.tests).issuperset(each.tests)]
             over = set(event.tests)
+            queue.broken = [each for each in queue.broken if not over.issuperset(each.tests)]
             queue.named = {key: each for key, each in queue.named.items() if not over.issuperset(each.tests)}
-        case RevertPrepared():
-            queue.prepared[event.commit] = event.entry
-        case RevertFailed():
-            pass
+        case RevertPrepared() | RevertFailed():
+            queue.prepared |= {event.commit: event.entry} if isinstance(event, RevertPrepared) else {}
         case _:
             assert_never(event)
 
@@ -201,6 +200,7 @@ def _bounce(queue: Queue, event: EntryBounced) -> None:
         return
     _leave(queue, event.id, Place.BOUNCED, event.reason)
     waiter.bounce = event
+    queue.returned = dict([*queue.returned.items(), (event.id, event.evidence)][-_MOST_RETURNED:])
     if event.why in (Bounce.SET, Bounce.ALONE):
         _learn(queue, 1.0)
 

@@ -51,6 +51,8 @@ class Queue:
         """What landed, and was searched for what breaks the branch."""
         self.prepared: dict[Sha, EntryId] = {}
         """Commits that take a culprit out of the branch."""
+        self.returned: dict[EntryId, tuple[str, ...]] = {}
+        """Which tests the newest of those that came back had failed."""
         self.gate = ""
         self.rate = FIRST_RATE
         self.flakes = Flakes()
