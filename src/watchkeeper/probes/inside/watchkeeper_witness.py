@@ -13,8 +13,8 @@ which leave nothing.
 
 Reports are signed. The key lies beside the folder, as ``<folder>.key``, until the outermost pytest takes it away,
 before any conftest is loaded; it puts it back when it came to its end, for the next one of the same command. So while
-tests run no file has it, nor their environment. Of two at the same time the second one leaves a ``<pid>.keyless``. What runs
-within this process can still alter what is held here: nothing that runs beside it could prevent that.
+tests run no file has it, nor their environment. Of two at the same time the second one leaves a ``<pid>.keyless``.
+What runs within this process can still alter what is held here: nothing that runs beside it could prevent that.
 """
 
 import atexit
