@@ -340,7 +340,10 @@ def test_a_gate_that_lets_as_little_pass_is_none(name: str) -> None:
     assert not kinds_of({path: before}, {path: after}) & WEAK
 
 
-REACHES = "import sys\n\n\ndef test_it():\n    sys.modules['watchkeeper_witness']._WITNESS.outcomes.clear()\n    assert 1 == 1\n"
+REACHES = (
+    "import sys\n\n\ndef test_it():\n"
+    "    sys.modules['watchkeeper_witness']._WITNESS.outcomes.clear()\n    assert 1 == 1\n"
+)
 
 
 @pytest.mark.parametrize("base", [{}, {"tests/test_a.py": "def test_it():\n    assert 1 == 1\n"}])
