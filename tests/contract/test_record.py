@@ -46,6 +46,35 @@ from watchkeeper.model.events import (
     WatchStopped,
 )
 from watchkeeper.model.findings import Finding
+from watchkeeper.model.fleet import (
+    RESOLVES_ISSUE,
+    Budget,
+    Choice,
+    Closing,
+    Dispatch,
+    DispatchDecided,
+    DispatchOverruled,
+    Document,
+    Effect,
+    Engagement,
+    EngagementId,
+    EngagementMoved,
+    EngagementNudged,
+    EngagementSealed,
+    EngagementSnapped,
+    EngagementSpent,
+    Fault,
+    Issue,
+    IssueClosed,
+    IssueCommented,
+    IssueEdited,
+    IssueFiled,
+    IssueId,
+    IssueReopened,
+    Seal,
+    Spend,
+    Stage,
+)
 from watchkeeper.model.footprint import Confidence
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis, ProjectId, Seq, Sha, SymbolKey
 from watchkeeper.model.landing import (
@@ -164,6 +193,10 @@ LANDING: tuple[LandingEvent, ...] = (
     RevertFailed(ENTRY.id, "later work stands on it"),
 )
 NOTICE = Notice(NoticeId("n-12345678"), CODEX.id, Severity.MAJOR, "Watchkeeper: \u00abquoted\u00bb", CLASH.id)
+ISSUE = Issue(IssueId("shop#12"), "prices are wrong", "on Mondays", ("bug",), depends_on=(IssueId("shop#3"),))
+SEAL = Seal(Sha("a" * 40), (Document("issue", "shop#12", "d" * 64, Sha("c" * 40)),), Budget(minutes=30), "e" * 64)
+ENGAGEMENT = Engagement(EngagementId("e-12345678"), RESOLVES_ISSUE, ISSUE.id, "codex", SEAL, branch="agent/shop-12")
+
 EVERY_KIND: tuple[Event, ...] = (
     ChangeAppeared(A),
     ChangeMoved(A),
@@ -191,6 +224,18 @@ EVERY_KIND: tuple[Event, ...] = (
     *LANDING,
     WatchStarted("0.1.0", "main"),
     WatchStopped(),
+    IssueFiled(ISSUE),
+    IssueEdited(ISSUE, "ada"),
+    IssueCommented(ISSUE.id, "also on Sundays", "ada"),
+    IssueClosed(ISSUE.id, Closing.LANDED, "in abc", "watchkeeper"),
+    IssueReopened(ISSUE.id, "it is not", "ada"),
+    EngagementSealed(ENGAGEMENT),
+    EngagementMoved(ENGAGEMENT.id, Stage.FAILED, "it produced nothing", Fault.NO_EFFECT, Effect(), "1234"),
+    EngagementSnapped(ENGAGEMENT.id, Sha("b" * 40), 2),
+    EngagementSpent(ENGAGEMENT.id, Spend(1.5, 48_000, 12.0)),
+    EngagementNudged(ENGAGEMENT.id, "spoken to", "nothing happened for 10 min"),
+    DispatchDecided(Dispatch(Choice.IDLE, "quiet hours until 07:00")),
+    DispatchOverruled(ISSUE.id, "ada"),
 )
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import assert_never
 
+from watchkeeper.cli.fleet_words import describe_fleet
 from watchkeeper.cli.landing_words import describe_landing
 from watchkeeper.cli.output import Terminal, printable
 from watchkeeper.conflicts.standing import ConflictState, Status
@@ -43,6 +44,7 @@ from watchkeeper.model.events import (
     WatchStarted,
     WatchStopped,
 )
+from watchkeeper.model.fleet import FleetEvent
 from watchkeeper.model.ids import Millis
 from watchkeeper.model.probing import Outcome, Proof
 
@@ -252,7 +254,7 @@ def describe(event: Event, terminal: Terminal) -> str:
         case Opaque():
             return f"{printable(event.kind)} (an event of a newer version)"
         case _:
-            return describe_landing(event)
+            return describe_fleet(event) if isinstance(event, FleetEvent) else describe_landing(event)
 
 
 def _describe_session(

@@ -9,6 +9,7 @@ import msgspec
 from watchkeeper.model.agents import Channel, Heed, Lease, Notice, NoticeId, Session, SessionId
 from watchkeeper.model.changes import Change
 from watchkeeper.model.conflicts import Conflict, Severity
+from watchkeeper.model.fleet import FleetEvent
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis, ProjectId, Seq
 from watchkeeper.model.landing import LandingEvent
 from watchkeeper.model.probing import Proof
@@ -234,6 +235,7 @@ Event = (
     | LeaseReleased
     | GateClosed
     | LandingEvent
+    | FleetEvent
     | WatchStarted
     | WatchStopped
     | Opaque

@@ -27,6 +27,14 @@ from watchkeeper.model.events import (
     SessionEnded,
     SessionForged,
 )
+from watchkeeper.model.fleet import (
+    DispatchDecided,
+    DispatchOverruled,
+    EngagementSealed,
+    FleetEvent,
+    IssueEdited,
+    IssueFiled,
+)
 from watchkeeper.model.landing import (
     CulpritFound,
     EntryBounced,
@@ -45,6 +53,9 @@ KINDS: tuple[str, ...] = tuple(str(event.__struct_config__.tag) for event in get
 
 LANDING_KINDS: tuple[str, ...] = tuple(str(event.__struct_config__.tag) for event in get_args(LandingEvent))
 """The tags of the events that a project's queue is folded from."""
+
+FLEET_KINDS: tuple[str, ...] = tuple(str(event.__struct_config__.tag) for event in get_args(FleetEvent))
+"""The tags of the events that issues and engagements are folded from."""
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
@@ -81,8 +92,23 @@ def subject_of(event: Event) -> str:
         case CulpritFound() | RevertPrepared() | RevertFailed():
             return event.entry
         case _:
-            change = getattr(event, "change", "")
-            return str(getattr(change, "id", change))
+            return _told_id(event)
+
+
+def _told_id(event: Event) -> str:
+    """Of issues and engagements their id; of others the change that they are about."""
+    match event:
+        case IssueFiled() | IssueEdited():
+            return event.issue.id
+        case EngagementSealed():
+            return event.engagement.id
+        case DispatchDecided():
+            return event.dispatch.issue or ""
+        case DispatchOverruled():
+            return event.issue
+    identity = getattr(event, "id", None) if isinstance(event, FleetEvent) else None
+    change = getattr(event, "change", "")
+    return str(identity if identity is not None else getattr(change, "id", change))
 
 
 def encode_event(event: Event) -> str:

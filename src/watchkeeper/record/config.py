@@ -18,7 +18,9 @@ from watchkeeper.model.errors import UsageError
 PROJECT_FILE = "watchkeeper.toml"
 
 _PREFIX = "WATCHKEEPER_"
-_WITNESS = frozenset(f"WATCHKEEPER_WITNESS{name}" for name in ("", "_FILES", "_FIRST", "_ONLY", "_OUTER", "_ROOT"))
+_WITNESS = frozenset(
+    f"WATCHKEEPER_WITNESS{name}" for name in ("", "_FILES", "_FIRST", "_ONLY", "_OUTER", "_ROOT", "_WHOLE")
+)
 _OTHER_VARIABLES = frozenset({"WATCHKEEPER_HOME", *_WITNESS})
 """No keys: where the state is, and what the tests that are run on a merge are given (they may call Watchkeeper)."""
 

@@ -1,0 +1,189 @@
+"""What a project's events say about its issues and engagements now: a fold, total and idempotent. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from watchkeeper.model.events import Recorded
+from watchkeeper.model.fleet import (
+    OVER,
+    Closing,
+    Dispatch,
+    DispatchDecided,
+    DispatchOverruled,
+    Effect,
+    Engagement,
+    EngagementId,
+    EngagementMoved,
+    EngagementNudged,
+    EngagementSealed,
+    EngagementSnapped,
+    EngagementSpent,
+    Fault,
+    Issue,
+    IssueClosed,
+    IssueCommented,
+    IssueEdited,
+    IssueFiled,
+    IssueId,
+    IssueReopened,
+    IssueState,
+    Spend,
+    Stage,
+)
+from watchkeeper.model.ids import Millis, Seq, Sha
+
+
+class Comment(msgspec.Struct, frozen=True):
+    """What somebody said about an issue."""
+
+    at: Millis
+    by: str
+    text: str
+
+
+class IssueStanding(msgspec.Struct, frozen=True):
+    """An issue as it is now; ``why`` and ``reason`` say why it is closed. ``attempts`` are its engagements."""
+
+    issue: Issue
+    state: IssueState = IssueState.OPEN
+    changed_at: Millis = Millis(0)
+    why: Closing | None = None
+    reason: str = ""
+    comments: tuple[Comment, ...] = ()
+    attempts: tuple[EngagementId, ...] = ()
+    is_overruled: bool = False
+
+
+class EngagementStanding(msgspec.Struct, frozen=True):
+    """An engagement as it is now. ``since`` is when it came into its stage; ``snapshot`` the newest that is pinned."""
+
+    engagement: Engagement
+    stage: Stage = Stage.QUEUED
+    since: Millis = Millis(0)
+    began: Millis = Millis(0)
+    reason: str = ""
+    fault: Fault | None = None
+    effect: Effect | None = None
+    by: str = ""
+    snapshot: Sha | None = None
+    spend: Spend = Spend()
+    nudges: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        """No agent works on it any more."""
+        return self.stage in OVER
+
+
+class FleetState(msgspec.Struct, frozen=True):
+    """Issues and engagements of a project, each in the order in which they came; ``seq`` is the last event held."""
+
+    issues: Mapping[IssueId, IssueStanding] = {}
+    engagements: Mapping[EngagementId, EngagementStanding] = {}
+    dispatched: Mapping[IssueId | None, Dispatch] = {}
+    seq: Seq = Seq(0)
+
+    def open_issues(self) -> Iterator[IssueStanding]:
+        """Those about which something is to be done."""
+        return (each for each in self.issues.values() if each.state is IssueState.OPEN)
+
+    def live(self) -> Iterator[EngagementStanding]:
+        """Engagements that are not over."""
+        return (each for each in self.engagements.values() if not each.is_over)
+
+    def claims(self, issue: IssueId) -> EngagementStanding | None:
+        """The engagement that has the issue now; None where it is free."""
+        known = self.issues.get(issue)
+        found = [self.engagements[each] for each in known.attempts] if known is not None else []
+        return next((each for each in reversed(found) if not each.is_over), None)
+
+
+def fold_fleet(events: Iterable[Recorded], state: FleetState | None = None) -> FleetState:
+    """The state after ``events``, in their order; those up to ``state.seq`` are passed over."""
+    start = state or FleetState()
+    issues, engagements = dict(start.issues), dict(start.engagements)
+    dispatched, seq = dict(start.dispatched), start.seq
+    for recorded in events:
+        if recorded.seq <= seq:
+            continue
+        seq, event = recorded.seq, recorded.event
+        match event:
+            case DispatchDecided(dispatch):
+                dispatched[dispatch.issue] = dispatch
+            case EngagementSealed():
+                _seal(recorded.at, event.engagement, issues, engagements)
+            case EngagementMoved() | EngagementSnapped() | EngagementSpent() | EngagementNudged():
+                if (before := engagements.get(event.id)) is not None:
+                    engagements[event.id] = _engagement_after(before, event, recorded.at)
+            case IssueFiled() | IssueEdited():
+                issues[event.issue.id] = _told(issues.get(event.issue.id), event, recorded.at)
+            case IssueCommented() | IssueClosed() | IssueReopened() | DispatchOverruled():
+                identity = event.issue if isinstance(event, DispatchOverruled) else event.id
+                if (known := issues.get(identity)) is not None:
+                    issues[identity] = _issue_after(known, event, recorded.at)
+            case _:
+                pass
+    return FleetState(issues, engagements, dispatched, seq)
+
+
+def _told(known: IssueStanding | None, event: IssueFiled | IssueEdited, at: Millis) -> IssueStanding:
+    if known is None:
+        return IssueStanding(event.issue, changed_at=at)
+    return msgspec.structs.replace(known, issue=event.issue, changed_at=at)
+
+
+def _issue_after(
+    known: IssueStanding, event: IssueCommented | IssueClosed | IssueReopened | DispatchOverruled, at: Millis
+) -> IssueStanding:
+    replace = msgspec.structs.replace
+    match event:
+        case IssueCommented():
+            return replace(known, comments=(*known.comments, Comment(at, event.by, event.text)), changed_at=at)
+        case IssueClosed():
+            return replace(known, state=IssueState.CLOSED, why=event.why, reason=event.reason, changed_at=at)
+        case IssueReopened():
+            return replace(known, state=IssueState.OPEN, why=None, reason=event.reason, changed_at=at)
+        case DispatchOverruled():
+            return replace(known, is_overruled=True)
+
+
+def _seal(
+    at: Millis,
+    engagement: Engagement,
+    issues: dict[IssueId, IssueStanding],
+    engagements: dict[EngagementId, EngagementStanding],
+) -> None:
+    if engagement.id in engagements:
+        return
+    engagements[engagement.id] = EngagementStanding(engagement, since=at, began=at)
+    if (known := issues.get(engagement.issue)) is not None:
+        attempts = (*known.attempts, engagement.id)
+        issues[engagement.issue] = msgspec.structs.replace(known, attempts=attempts, is_overruled=False)
+
+
+def _engagement_after(
+    before: EngagementStanding,
+    event: EngagementMoved | EngagementSnapped | EngagementSpent | EngagementNudged,
+    at: Millis,
+) -> EngagementStanding:
+    replace = msgspec.structs.replace
+    match event:
+        case EngagementMoved():
+            return replace(
+                before,
+                stage=event.stage,
+                since=at if event.stage is not before.stage else before.since,
+                reason=event.reason,
+                fault=event.fault,
+                effect=event.effect or before.effect,
+                by=event.by,
+            )
+        case EngagementSnapped():
+            return replace(before, snapshot=event.commit)
+        case EngagementSpent():
+            return replace(before, spend=event.spend)
+        case EngagementNudged():
+            return replace(before, nudges=before.nudges + 1)
