@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from figures import record_figures
-from landing_verdict import Facts, read_facts
+from landing_verdict import Facts, audit_log, read_facts
 from scratch import GitFailedError, borrowed, git, merge_tree
 from watchkeeper.model.landing import Bounce, EntryBounced
 
@@ -149,6 +149,7 @@ class Replay:
             "held for a person": self._released,
             "bounced": [self._judge(facts, each) for each in facts.bounces.values()],
             "main tested again": self._test_again(below, facts, every),
+            "promises broken": [f"{each.commit[:10]}: {each.what}" for each in audit_log(self._state).broken],
         }  # fmt: skip
         return self._tell(arrivals, facts, found)
 

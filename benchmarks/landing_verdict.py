@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from landing_project import Planted, failing_tests
 from scratch import git
+from watchkeeper.landing.audit import Audit, audit_landings
 from watchkeeper.model.landing import (
     Bounce,
     DiagnosisEnded,
@@ -21,6 +22,7 @@ from watchkeeper.model.landing import (
     EntryReleased,
     EntryWithdrawn,
     LandingDone,
+    LandingEvent,
     LandingIntended,
     QueueHalted,
     QueueResumed,
@@ -170,6 +172,16 @@ class Facts:
         return {each.entry for each in self.reverts}
 
 
+def audit_log(state: Path) -> Audit:
+    """The log held against what is promised, by its events alone."""
+    store = find_file_store(state)
+    if store is None:
+        return Audit()
+    with Log(store) as log:
+        found = (each.event for each in log.read(None, kinds=LANDING_KINDS))
+        return audit_landings(event for event in found if isinstance(event, LandingEvent))
+
+
 def read_facts(state: Path) -> Facts:
     """What the log says so far."""
     facts = Facts()
@@ -201,6 +213,7 @@ def judge(
     _judge_entries(scene, facts, planted, submitted, faults)
     _judge_sets(facts, planted, submitted, bad, faults)
     _judge_bounces(facts, planted, faults)
+    _judge_log(scene, faults)
     _judge_rest(scene, facts, faults)
     return {
         "queued": len(facts.heads), "landed": len(facts.landed), "landings": len(facts.landings),
@@ -305,6 +318,15 @@ def _judge_bounces(facts: Facts, planted: Planted, faults: Faults) -> None:
         (name,) = each
         if not name.startswith(PAST) and f"{name}/1" not in facts.bounces:
             faults.note("wrong alone, but not sent back", name)
+
+
+def _judge_log(scene: Scene, faults: Faults) -> None:
+    """I1, I2 and I4 by the recorded events alone."""
+    audit = audit_log(scene.state)
+    for each in audit.broken:
+        faults.note("a promise is broken", f"{each.commit[:10]} {' '.join(each.entries)}: {each.what}")
+    if audit.untested:
+        faults.note("lanes were not run together", audit.untested)
 
 
 def _judge_rest(scene: Scene, facts: Facts, faults: Faults) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from watchkeeper.landing.exposed import needs_watching
 from watchkeeper.landing.folding import apply_event
 from watchkeeper.landing.plan import Ask, Land
 from watchkeeper.landing.planner import plan
@@ -27,6 +28,7 @@ from watchkeeper.model.landing import (
     LandingDone,
     LandingEvent,
     LandingIntended,
+    RevertPrepared,
     RunBegan,
     RunEnded,
     RunId,
@@ -49,7 +51,9 @@ class World:
         self.asked: list[Ask] = []
         self._broken: list[tuple[str, frozenset[EntryId]]] = []
         self._healed: list[tuple[str, EntryId]] = []
+        self._reverts: dict[EntryId, EntryId] = {}
         self._clashes: list[frozenset[EntryId]] = []
+        self._watched: set[RunId] = set()
         self._flaky: dict[str, int] = {}
         self.measured: dict[EntryId, Measured] = {}
         """What runs of all tests say of the lines of entries."""
@@ -64,6 +68,12 @@ class World:
     def heals(self, test: str, entry: EntryId) -> None:
         """``test`` fails nowhere where this one is."""
         self._healed.append((test, entry))
+
+    def revert(self, name: EntryId, culprit: EntryId) -> None:
+        """The prepared revert of a culprit is queued before all others: with it, what the culprit does is gone."""
+        self._reverts[name] = culprit
+        self.record(RevertPrepared(culprit, self.queue.tip or Sha(""), Sha(name)))
+        self.arrive(name, priority=1)
 
     def clashes(self, *entries: EntryId) -> None:
         """git cannot merge these with each other."""
@@ -81,11 +91,22 @@ class World:
         base: Sha | None = None,
         risk: int = 0,
         exposure: Exposure | None = None,
+        within: tuple[EntryId, ...] = (),
     ) -> None:
         """These are queued, begun from the branch as it is now, or as it was at ``base``."""
         for name in names:
             change, began = ChangeId(name.rpartition("/")[0]), base or self.queue.tip
-            entry = Entry(name, change, Sha(name), began, reach=reach, priority=priority, risk=risk, exposure=exposure)
+            entry = Entry(
+                name,
+                change,
+                Sha(name),
+                began,
+                reach=reach,
+                priority=priority,
+                risk=risk,
+                exposure=exposure,
+                within=within,
+            )
             self.record(EntryQueued(entry))
 
     def record(self, *events: LandingEvent) -> None:
@@ -109,6 +130,11 @@ class World:
         return self._content[self.queue.tip or Sha("c0")]
 
     @property
+    def watched(self) -> list[RunId]:
+        """The runs that looked which lines tests execute."""
+        return [event.id for event in self.events if isinstance(event, RunBegan) and event.id in self._watched]
+
+    @property
     def bounced(self) -> dict[EntryId, EntryBounced]:
         return {event.id: event for event in self.events if isinstance(event, EntryBounced)}
 
@@ -119,7 +145,8 @@ class World:
     def failing(self, content: tuple[EntryId, ...]) -> set[str]:
         """What truly fails in a tree."""
         healed = {test for test, entry in self._healed if entry in content}
-        return {test for test, entries in self._broken if entries <= set(content)} - healed
+        there = set(content) - {culprit for revert, culprit in self._reverts.items() if revert in content}
+        return {test for test, entries in self._broken if entries <= there} - healed
 
     def step(self) -> None:
         """Perform plans until nothing is left but to wait for runs."""
@@ -166,6 +193,8 @@ class World:
         run = RunId(f"r{len(self.events)}")
         self.running[run] = ask
         self.asked.append(ask)
+        if needs_watching(self.queue, ask.candidate.entries, self.policy):
+            self._watched.add(run)
         assert len(self.running) <= self.policy.slots
         self.record(RunBegan(run, ask.candidate, ask.tree, ask.purpose, GATE, ask.tests, ask.diagnosis))
 
@@ -179,9 +208,17 @@ class World:
                 del self._flaky[test]
         if ask.tests:
             failed &= set(ask.tests)
-        measured = {each: self.measured[each] for each in content if each in self.measured and not ask.tests}
+        measured = {} if ask.tests else self._measure(run, content)
         verdict = Verdict.FAILED if failed else Verdict.PASSED
         return RunEnded(run, verdict, tuple(sorted(failed)), measured=measured)
+
+    def _measure(self, run: RunId, content: tuple[EntryId, ...]) -> dict[EntryId, Measured]:
+        """Of who is not in the branch yet: what was told of its lines, unless nobody looked, or could tell."""
+        waiting = [self.queue.entries[each].entry for each in content if each in self.queue.entries]
+        exposed = [each.id for each in waiting if each.exposure is not None]
+        if run not in self._watched:
+            return {each: Measured(unseen=("nobody looked",), is_plain=True) for each in exposed}
+        return {each: self.measured.get(each, Measured(unseen=("not known",))) for each in exposed}
 
     def _build(self, candidate: Candidate) -> None:
         below = self._content[candidate.onto]

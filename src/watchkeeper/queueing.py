@@ -31,7 +31,6 @@ from watchkeeper.model.probing import Outcome as Proved
 from watchkeeper.record.config import PROJECT_FILE, find_user_file, load_settings, parse_project_file
 from watchkeeper.record.lock import ProcessLock
 from watchkeeper.repos.target import Target
-from watchkeeper.risk.points import HIGHEST
 
 if TYPE_CHECKING:
     from watchkeeper.landing.book import Book
@@ -120,7 +119,6 @@ def open_landing(place: Place) -> Iterator[Landing]:
             runner,
             checks,
             commands,
-            is_watching=config.wait_risk <= HIGHEST,
             judge_settings=_settings_judge(place, analysis),
         )
         branch, look_again_s = find_branch(analysis.hub, place.repository, target.name, config.remote)
@@ -236,23 +234,31 @@ def _judge(place: Place, landing: Landing, entry: Entry) -> tuple[Entry, tuple[s
         return entry, (f"its risk cannot be told: {error.message}",)
     risk, paths = assessed.risk, assessed.gathered.paths
     reasons = reasons_to_wait(risk, paths, threshold=config.wait_risk, waiting=config.wait_paths)
-    reasons = (*reasons, *_reasons_within(landing, entry))
+    within = _find_within(landing, entry)
+    reasons = (*reasons, *_reasons_within(landing, entry, within))
     reach = _find_reach(landing.analysis, entry) if config.lanes else None
     apart = _find_apart(place, landing, entry)
     exposure = expose(assessed.files, assessed.facts)
-    entry = msgspec.structs.replace(entry, risk=risk.score, reach=reach, apart=apart, exposure=exposure)
+    entry = msgspec.structs.replace(entry, risk=risk.score, reach=reach, apart=apart, exposure=exposure, within=within)
     return entry, reasons
 
 
-def _reasons_within(landing: Landing, entry: Entry) -> tuple[str, ...]:
-    """What may not land without a person, and would land with this entry, because it stands on it."""
-    from watchkeeper.landing.entering import find_refused, reasons_within
+def _find_within(landing: Landing, entry: Entry) -> tuple[EntryId, ...]:
+    """The entries whose commits it has in it, and that are not in the target branch; of its own change none."""
     from watchkeeper.repos.keeping import kept_within
 
-    refused = find_refused(landing.book.queue, landing.book.history())
-    if not refused or entry.base is None:
+    if entry.base is None:
         return ()
-    return reasons_within(entry, kept_within(landing.analysis.hub, entry.head, entry.base), refused)
+    within = kept_within(landing.analysis.hub, entry.head, entry.base)
+    return tuple(sorted(each for each in within if each.rpartition("/")[0] != entry.change))
+
+
+def _reasons_within(landing: Landing, entry: Entry, within: Sequence[EntryId]) -> tuple[str, ...]:
+    """What may not land without a person, and would land with this entry, because it stands on it."""
+    from watchkeeper.landing.entering import find_refused, reasons_within
+
+    refused = find_refused(landing.book.queue, landing.book.history()) if within else {}
+    return reasons_within(entry, within, refused)
 
 
 def find_above(place: Place, below: Entry) -> tuple[EntryId, ...]:

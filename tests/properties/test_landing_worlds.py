@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from landing.arm import Played
 from landing.ours import Ours
-from landing.world import Setting, make_truth
+from landing.world import Setting, Truth, make_truth
+from watchkeeper.landing.audit import audit_landings
 from watchkeeper.landing.plan import Plan
 from watchkeeper.landing.planner import plan
 from watchkeeper.landing.policy import Policy
+from watchkeeper.model.landing import LandingEvent
 
 SETTINGS = st.builds(
     Setting,
@@ -38,7 +40,15 @@ POLICIES = st.builds(
 
 
 class AskedTwice(Ours):
-    """Every plan is made a second time, from the same queue."""
+    """Every plan is made a second time, from the same queue; what was recorded is kept."""
+
+    def __init__(self, truth: Truth, policy: Policy) -> None:
+        self.events: list[LandingEvent] = []
+        super().__init__(truth, policy)
+
+    def record(self, *events: LandingEvent) -> None:
+        self.events += events
+        super().record(*events)
 
     def perform(self, todo: Plan) -> bool:
         assert plan(self.queue, self.policy) == todo
@@ -65,6 +75,7 @@ def test_main_is_never_red_and_every_change_is_decided_once_within_the_slots(
     assert game.spent.most <= setting.slots
     assert not arm.queue.runs
     assert not arm.queue.diagnoses
+    assert audit_landings(arm.events).broken == ()
 
 
 @settings(max_examples=40)

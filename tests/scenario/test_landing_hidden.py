@@ -44,6 +44,20 @@ def test_what_stands_on_a_change_that_a_person_sent_back_does_not_take_it_along(
     assert "bottom.py" not in landed
 
 
+def test_what_fails_in_the_branch_below_already_is_said_to_be_there(git_repo: GitRepo, verbs: Verbs) -> None:
+    begin(git_repo, SHOP)
+    finish(git_repo, "bottom", {"test_bottom.py": "def test_bottom():\n    assert False\n"})
+    git_repo.git("checkout", "-q", "-b", "top", "bottom")
+    git_repo.commit("work of top", {"top.py": "X = 1\n"})
+    git_repo.git("checkout", "-q", "main")
+
+    back = verbs.land("bottom", "top")
+
+    assert {each["state"] for each in back.values()} == {"bounced"}
+    assert back["top/1"]["reason"].endswith("; bottom/1 is in it, which came back for the same")
+    assert "is in it" not in back["bottom/1"]["reason"]
+
+
 def test_what_stands_on_a_change_that_waits_for_a_person_waits_until_that_is_released(
     git_repo: GitRepo, verbs: Verbs
 ) -> None:

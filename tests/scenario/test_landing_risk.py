@@ -11,7 +11,7 @@ import pytest
 from gitrepo import GitRepo
 from landingscene import PYTEST, Verbs, begin, finish, first_parents, passes
 from watchkeeper.app import find_place, open_log
-from watchkeeper.model.landing import RunEnded
+from watchkeeper.model.landing import RunBegan, RunEnded
 
 SHAPES = "SCALE = 2\n\n\ndef width(n):\n    return n * SCALE\n"
 TEST_SHAPES = "from shapes import width\n\n\ndef test_width():\n    assert width(1) == 2\n"
@@ -32,6 +32,13 @@ def runs_of(repo: GitRepo) -> list[RunEnded]:
     with open_log(place.home) as log:
         events = [each.event for each in log.read(place.project, kinds=("run-ended",))]
     return [event for event in events if isinstance(event, RunEnded)]
+
+
+def began(repo: GitRepo) -> list[RunBegan]:
+    place = find_place(repo.path, os.environ)
+    with open_log(place.home) as log:
+        events = [each.event for each in log.read(place.project, kinds=("run-began",))]
+    return [event for event in events if isinstance(event, RunBegan)]
 
 
 def test_a_change_whose_lines_no_test_executes_waits_and_lands_once_a_person_says_so(
@@ -91,10 +98,14 @@ def test_where_nobody_saw_what_was_executed_it_is_said_to_be_not_measured(
     begin(git_repo, {**SKETCH, "test_unit.py": TEST_UNIT}, landing=WAIT, test=UNMEASURED[name])
     finish(git_repo, "rounded", {"shapes.py": ROUNDED})
 
-    assert verbs.land("rounded")["rounded/1"]["state"] == "landed"
+    held = verbs.land("rounded")["rounded/1"]
 
+    assert held["state"] == "held"
+    assert "not measured: which changed lines tests execute" in held["reason"]
     (told,) = verbs("queue", "rounded")["entry"]["measured"]
     assert told.startswith("not measured: which changed lines tests execute")
+    verbs("release", "rounded")
+    assert verbs.land("rounded")["rounded/1"]["state"] == "landed"
 
 
 def test_a_test_that_fails_only_because_it_is_watched_sends_nobody_back(git_repo: GitRepo, verbs: Verbs) -> None:
@@ -106,20 +117,36 @@ def test_alone():
     tools = [monitoring.get_tool(n) for n in range(6)] if monitoring else []
     assert sys.gettrace() is None and "watchkeeper" not in tools
 """
-    begin(git_repo, {**SKETCH, "test_alone.py": watched}, landing="wait_risk = 90")
-    finish(git_repo, "rounded", {"shapes.py": ROUNDED})
+    begin(git_repo, {**SKETCH, "test_alone.py": watched}, landing=WAIT)
+    finish(git_repo, "rounded", {"shapes.py": ROUNDED, "test_shapes.py": TEST_ROUNDED})
 
     assert verbs.land("rounded")["rounded/1"]["state"] == "landed"
 
     assert [run.failing for run in runs_of(git_repo)] == [("test_alone.py::test_alone",), ()]
 
 
-def test_where_nobody_waits_by_risk_tests_are_not_watched(git_repo: GitRepo, verbs: Verbs) -> None:
-    begin(git_repo, SKETCH, landing="wait_risk = 101", test=PYTEST)
+@pytest.mark.parametrize("threshold", [101, 70])
+def test_where_nobody_can_come_to_wait_by_risk_tests_are_not_watched(
+    git_repo: GitRepo, verbs: Verbs, threshold: int
+) -> None:
+    begin(git_repo, SKETCH, landing=f"wait_risk = {threshold}", test=PYTEST)
     finish(git_repo, "rounded", {"shapes.py": ROUNDED})
 
     assert verbs.land("rounded")["rounded/1"]["state"] == "landed"
 
     assert verbs("queue", "rounded")["entry"]["measured"] == [
-        "not measured: which changed lines tests execute: nobody waits by risk"
+        "not measured: which changed lines tests execute: nobody has to wait for a person, whatever they execute"
     ]
+
+
+def test_a_run_that_did_not_look_counts_once_the_threshold_is_another_one(git_repo: GitRepo, verbs: Verbs) -> None:
+    begin(git_repo, SKETCH, landing="wait_risk = 70")
+    finish(git_repo, "rounded", {"shapes.py": ROUNDED})
+    verbs.land("rounded")
+    (gate,) = {each.gate for each in began(git_repo)}
+    lower = (git_repo.path / "watchkeeper.toml").read_text().replace("70", "60")
+    git_repo.commit("another threshold", {"watchkeeper.toml": lower})
+    finish(git_repo, "more", {"more.py": "A = 1\n"})
+    verbs.land("more")
+
+    assert {each.gate for each in began(git_repo)} == {gate}

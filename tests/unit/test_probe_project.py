@@ -13,6 +13,8 @@ from watchkeeper.model.errors import UsageError
 from watchkeeper.probes.presets import PRESETS, STATIC, find_checks, find_tests, form_of, is_there, runs_pytest
 from watchkeeper.probes.projectfiles import find_commands
 from watchkeeper.probes.reports import Form
+from watchkeeper.probes.runs import Selection
+from watchkeeper.probes.witness import witness_environment
 from watchkeeper.record.config import ProjectConfig, load_settings, render_template
 
 
@@ -258,7 +260,9 @@ def test_the_table_can_be_set_in_the_environment() -> None:
     assert found == ProjectConfig(test="pytest", checks=("ty", "mypy"), budget=1.5, test_timeout=60)
 
 
-def test_tests_that_are_run_on_a_merge_may_call_watchkeeper_themselves() -> None:
-    given = ("WATCHKEEPER_WITNESS", "WATCHKEEPER_WITNESS_FILES", "WATCHKEEPER_WITNESS_ONLY", "WATCHKEEPER_WITNESS_ROOT")
+def test_tests_that_are_run_on_a_merge_may_call_watchkeeper_themselves(tmp_path: Path) -> None:
+    made = witness_environment(tmp_path, tmp_path, Selection(only=("t",)), {}, "key")
+    given = [name for name in made if name.startswith("WATCHKEEPER_")]
 
+    assert len(given) > 4
     assert load_settings([], dict.fromkeys(given, "/x")).config == load_settings([], {}).config

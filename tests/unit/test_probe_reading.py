@@ -13,7 +13,7 @@ from watchkeeper.probes.commands import _setup_digest, _with_database, fill, rea
 from watchkeeper.probes.presets import PRESETS, CommandCheck, project_tests
 from watchkeeper.probes.reports import Form
 from watchkeeper.probes.runs import Selection
-from watchkeeper.probes.witness import read_left, read_witness, witness_environment
+from watchkeeper.probes.witness import is_unfinished, read_left, read_witness, sign, witness_environment
 from watchkeeper.sandbox.job import Ending, Isolation, Outcome
 
 TREE = Path("/scratch/0/tree")
@@ -36,11 +36,22 @@ def ended(
     )
 
 
-def leave(place: Path, document: object, name: str = "1.json") -> Path:
+KEY = "0123456789abcdef"
+
+
+def leave(place: Path, document: object, name: str = "1.json", key: str = KEY) -> Path:
+    """A report, signed as the plugin signs it."""
     (place / "witness").mkdir(exist_ok=True)
     file = place / "witness" / name
-    file.write_text(document if isinstance(document, str) else json.dumps(document))
+    body = (document if isinstance(document, str) else json.dumps(document)).encode()
+    file.write_bytes(sign(key, body) + b"\n" + body)
     return file
+
+
+@pytest.fixture(autouse=True)
+def _key(tmp_path: Path) -> None:
+    """Nobody took it, or it was given back."""
+    (tmp_path / "witness.key").write_text(KEY)
 
 
 GOOD = {
@@ -56,7 +67,7 @@ GOOD = {
 def test_lines_count_that_passing_tests_or_imports_executed_and_not_those_of_failing_tests(tmp_path: Path) -> None:
     leave(tmp_path, GOOD)
 
-    found = read_witness(tmp_path)
+    found = read_witness(tmp_path, KEY)
 
     assert found is not None
     tests, executed, _ = found
@@ -71,7 +82,7 @@ def test_what_several_processes_left_is_put_together(tmp_path: Path) -> None:
     leave(tmp_path, {"outcomes": {"t::a": ["passed", 0, ""]}, "lines": {"t::a": {"a.py": [1]}}}, "1.json")
     leave(tmp_path, {"outcomes": {"t::b": ["passed", 0, ""]}, "lines": {"t::b": {"a.py": [2]}}}, "2.json")
 
-    found = read_witness(tmp_path)
+    found = read_witness(tmp_path, KEY)
 
     assert found is not None
     assert (len(found[0]), found[1]) == (2, {"a.py": frozenset({1, 2})})
@@ -99,13 +110,50 @@ def test_what_the_plugin_cannot_have_written_is_not_believed(tmp_path: Path, doc
     leave(tmp_path, GOOD, "1.json")
     leave(tmp_path, document, "2.json")
 
-    assert read_witness(tmp_path) is None
+    assert read_witness(tmp_path, KEY) is None
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_report_that_the_plugin_did_not_sign_makes_the_run_say_nothing(tmp_path: Path, code: int) -> None:
+    leave(tmp_path, GOOD)
+    leave(tmp_path, GOOD, "2.json", "another key")
+
+    ran = read_tests(TESTS, ended(code), tmp_path, TREE, KEY)
+
+    assert not ran.could_run
+    assert "in the name of Watchkeeper's plugin" in ran.reason
+
+
+def test_a_report_that_says_something_else_than_was_signed_is_not_believed(tmp_path: Path) -> None:
+    file = leave(tmp_path, GOOD)
+    assert read_witness(tmp_path, KEY) is not None
+    file.write_bytes(file.read_bytes().replace(b'"failed"', b'"passed"'))
+
+    assert read_witness(tmp_path, KEY) is None
+
+
+def test_a_run_that_took_the_key_and_did_not_give_it_back_did_not_come_to_its_end(tmp_path: Path) -> None:
+    leave(tmp_path, GOOD)
+    assert not is_unfinished(tmp_path, KEY)
+    (tmp_path / "witness.key").unlink()
+
+    assert is_unfinished(tmp_path, KEY)
+    (tmp_path / "witness.key").write_text("guessed")
+    assert is_unfinished(tmp_path, KEY)
+
+
+def test_where_two_ran_at_once_and_one_could_not_sign_nothing_is_taken_from_either(tmp_path: Path) -> None:
+    leave(tmp_path, GOOD)
+    (tmp_path / "witness" / "2.keyless").touch()
+
+    assert read_witness(tmp_path, KEY) is None
+    assert not read_tests(TESTS, ended(0), tmp_path, TREE, KEY).has_witness
 
 
 def test_an_outcome_that_nobody_knows_is_no_pass(tmp_path: Path) -> None:
     leave(tmp_path, {"outcomes": {"t": ["fine", 0, ""]}, "lines": {}})
 
-    found = read_witness(tmp_path)
+    found = read_witness(tmp_path, KEY)
 
     assert found is not None
     assert found.tests[0].is_failure
@@ -121,7 +169,7 @@ def test_pipes_links_and_folders_in_place_of_a_report_are_not_read(tmp_path: Pat
 
 
 def test_a_test_whose_name_is_no_text_is_still_written_down(tmp_path: Path) -> None:
-    variables = witness_environment(tmp_path, TREE, Selection(only=("t::\udcff",), witnessed=("a.py", "b.py")), {})
+    variables = witness_environment(tmp_path, TREE, Selection(only=("t::\udcff",), witnessed=("a.py", "b.py")), {}, KEY)
 
     assert (tmp_path / "only").read_text() == "t::\\udcff"
     assert variables["WATCHKEEPER_WITNESS_FILES"] == "a.py\nb.py"
@@ -133,14 +181,14 @@ def test_tests_are_read_from_the_report_where_there_is_no_plugin(tmp_path: Path)
         '<testsuite><testcase name="a"/><testcase name="b"><failure/></testcase></testsuite>'
     )
 
-    ran = read_tests(TESTS, ended(1), tmp_path, TREE)
+    ran = read_tests(TESTS, ended(1), tmp_path, TREE, KEY)
 
     assert [each.is_failure for each in ran.tests] == [False, True]
     assert not ran.has_witness
 
 
 def test_without_a_report_a_command_that_succeeds_is_one_test_that_passes(tmp_path: Path) -> None:
-    ran = read_tests(TESTS, ended(0, "ok"), tmp_path, TREE)
+    ran = read_tests(TESTS, ended(0, "ok"), tmp_path, TREE, KEY)
 
     assert [each.is_failure for each in ran.tests] == [False]
 
@@ -166,7 +214,7 @@ def test_what_says_nothing_of_any_test_could_not_run_and_says_why(
 ) -> None:
     (tmp_path / "junit").write_text(report)
 
-    ran = read_tests(TESTS, outcome, tmp_path, TREE)
+    ran = read_tests(TESTS, outcome, tmp_path, TREE, KEY)
 
     assert not ran.could_run
     assert said in ran.reason
@@ -179,7 +227,7 @@ def test_what_says_nothing_of_any_test_could_not_run_and_says_why(
 def test_that_there_was_no_test_to_run_is_neither_a_pass_nor_a_failure(tmp_path: Path, code: int, report: str) -> None:
     (tmp_path / "junit").write_text(report)
 
-    ran = read_tests(TESTS, ended(code), tmp_path, TREE)
+    ran = read_tests(TESTS, ended(code), tmp_path, TREE, KEY)
 
     assert ran.could_run
     assert ran.is_empty

@@ -340,6 +340,24 @@ def test_a_gate_that_lets_as_little_pass_is_none(name: str) -> None:
     assert not kinds_of({path: before}, {path: after}) & WEAK
 
 
+REACHES = (
+    "import sys\n\n\ndef test_it():\n"
+    "    sys.modules['watchkeeper_witness']._WITNESS.outcomes.clear()\n    assert 1 == 1\n"
+)
+
+
+@pytest.mark.parametrize("base", [{}, {"tests/test_a.py": "def test_it():\n    assert 1 == 1\n"}])
+def test_a_change_that_names_what_sees_which_tests_pass_is_a_point(base: dict[str, str]) -> None:
+    assert "subject-mocked" in kinds_of(base, {"tests/test_a.py": REACHES})
+
+
+def test_a_change_beside_such_a_name_or_that_takes_it_out_is_none() -> None:
+    before = {"tests/test_a.py": REACHES}
+
+    assert "subject-mocked" not in kinds_of(before, {"tests/test_a.py": REACHES + "\n\nA = 1\n"})
+    assert "subject-mocked" not in kinds_of(before, {"tests/test_a.py": "def test_it():\n    assert 1 == 1\n"})
+
+
 def test_tests_that_cannot_be_read_are_said_to_be_so() -> None:
     risk = risk_of({"tests/test_a.py": ONE}, {"tests/test_a.py": "def test_total(:\n  )))("})
 

@@ -9,6 +9,7 @@ import msgspec
 from watchkeeper.cli.landing_words import name_all
 from watchkeeper.cli.output import Terminal, printable
 from watchkeeper.cli.wording import render_ago, render_moment_iso
+from watchkeeper.landing.audit import Audit
 from watchkeeper.landing.page import EntryPage, Side
 from watchkeeper.landing.view import Outcome, QueueView, Red, Row
 from watchkeeper.landing.waiters import Place
@@ -18,6 +19,7 @@ from watchkeeper.model.landing import EntryBounced, EntryHeld, EntryId, Halt, La
 _MOST_VANISHED = 10
 _MOST_RETURNED = 8
 _MOST_ROWS = 20
+_MOST_BROKEN = 20
 
 
 def outcome_lines(outcome: Outcome) -> list[str]:
@@ -77,6 +79,7 @@ def red_lines(red: Red | None) -> list[str]:
     if red.entries:
         others = f" with {name_all(red.entries[:-1])}" if len(red.entries) > 1 else ""
         lines.append(f"broken by: {printable(red.entries[-1])}{others}: {name_all(red.tests)}")
+    lines += [f"broken too by: {name_all(each)}" for each in red.also]
     if red.no_revert:
         lines.append(f"git cannot take it out by itself: {printable(red.no_revert)}")
     return lines
@@ -142,6 +145,21 @@ def returned_lines(returned: Sequence[EntryBounced]) -> list[str]:
     if len(returned) > _MOST_RETURNED:
         lines.append(f"and {len(returned) - _MOST_RETURNED} that came back before")
     return lines
+
+
+def audit_lines(audit: Audit) -> list[str]:
+    """Whether everything that landed had passed before; what had not, each by itself."""
+    lines = [f"{audit.landings} landings: {audit.tested} of the very tree that had passed, {audit.in_lanes} in lanes"]
+    if audit.past_queue:
+        lines.append(f"{audit.past_queue} times somebody moved the branch past the queue")
+    if audit.untested:
+        lines.append(f"not run together yet: {name_all([each[:10] for each in audit.untested])}")
+    for each in audit.broken[:_MOST_BROKEN]:
+        where = f" {each.commit[:10]}" if each.commit else ""
+        lines.append(f"broken:{where} {name_all(each.entries)}  {printable(each.what)}")
+    if len(audit.broken) > _MOST_BROKEN:
+        lines.append(f"and {len(audit.broken) - _MOST_BROKEN} more: watchkeeper queue --audit --json")
+    return [*lines, *([] if audit.broken else ["every promise was kept"])]
 
 
 def queue_document(view: QueueView, *, is_driven: bool) -> dict[str, object]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from watchkeeper.conflicts.landing_news import LandingNews, hear_landing
 from watchkeeper.conflicts.standing import (
     ConflictState,
     NoticeState,
@@ -53,7 +54,7 @@ from watchkeeper.model.events import (
 from watchkeeper.model.fleet import FleetEvent
 from watchkeeper.model.hosts import HostEvent
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis
-from watchkeeper.model.landing import EntryBounced, EntryQueued, LandingEvent
+from watchkeeper.model.landing import LandingEvent
 from watchkeeper.model.probing import Outcome, Proof
 
 
@@ -72,7 +73,7 @@ def fold_all(events: Iterable[Recorded], state: State | None = None) -> State:
         dict(start.sessions),
         dict(start.notices),
         dict(start.leases),
-        dict(start.returned),
+        [start.landing],
     )
     seq = start.seq
     for recorded in events:
@@ -86,7 +87,7 @@ def fold_all(events: Iterable[Recorded], state: State | None = None) -> State:
         sessions=draft.sessions,
         notices=draft.notices,
         leases=draft.leases,
-        returned=draft.returned,
+        landing=draft.landing[0],
         seq=seq,
     )
 
@@ -100,7 +101,7 @@ class _Draft(NamedTuple):
     sessions: dict[SessionId, SessionState]
     notices: dict[NoticeId, NoticeState]
     leases: dict[str, Lease]
-    returned: dict[ChangeId, EntryBounced]
+    landing: list[LandingNews]
 
 
 def _apply(recorded: Recorded, draft: _Draft) -> None:
@@ -127,10 +128,6 @@ def _apply(recorded: Recorded, draft: _Draft) -> None:
             _apply_notice(event, recorded.at, draft)
         case LeaseTaken() | LeaseReleased():
             _apply_lease(event, draft.leases)
-        case EntryQueued():
-            draft.returned.pop(event.entry.change, None)
-        case EntryBounced():
-            draft.returned[ChangeId(event.id.rpartition("/")[0])] = event
         case (
             FileUnreadable()
             | SessionForged()
@@ -141,8 +138,10 @@ def _apply(recorded: Recorded, draft: _Draft) -> None:
             | Opaque()
         ):
             pass
-        case _:  # what the queue is folded from, the fleet, and its hosts
-            _: LandingEvent | FleetEvent | HostEvent = event
+        case _ if isinstance(event, LandingEvent):
+            draft.landing[0] = hear_landing(draft.landing[0], event)
+        case _:  # what the fleet is folded from, and its hosts
+            _: FleetEvent | HostEvent = event
 
 
 def _apply_lease(event: LeaseTaken | LeaseReleased, leases: dict[str, Lease]) -> None:

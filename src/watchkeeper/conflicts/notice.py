@@ -17,7 +17,6 @@ from watchkeeper.model.agents import How, NoticeId, Seen, Session, SessionId
 from watchkeeper.model.changes import Change
 from watchkeeper.model.conflicts import Conflict, Evidence, Kind
 from watchkeeper.model.ids import ChangeId, Millis, SymbolKey
-from watchkeeper.model.landing import Bounce, EntryBounced, EntryId
 from watchkeeper.model.probing import Outcome, Proof
 
 MOST_WORDS = 120
@@ -86,7 +85,7 @@ def notice_text(
         *([_proof(state.proof)] if state.proof is not None else []),
         f"Next: {_next_step(conflict, state.proof)} Details: {conflict_verb} {conflict.id}",
     ]
-    return f"{_cut(lines, MOST_WORDS - len(_FOOT.split()))}\n{_FOOT}"
+    return closed(lines)
 
 
 def outdated_id(session: SessionId, symbol: SymbolKey, digest: str) -> NoticeId:
@@ -107,7 +106,7 @@ def outdated_text(seen: Seen, now_contract: str | None, by: Change | None, at: M
         _became(seen.contract, now_contract),
         "Next: read it again, and check that your code still holds.",
     ]
-    return f"{_cut(lines, MOST_WORDS - len(_FOOT.split()))}\n{_FOOT}"
+    return closed(lines)
 
 
 def _not_as_before(seen: Seen, at: Millis) -> str:
@@ -115,41 +114,6 @@ def _not_as_before(seen: Seen, at: Millis) -> str:
     if seen.how is How.UNKNOWN:
         return f"is not what it was {ago} ago, if you have seen it"
     return f"is not what you saw {ago} ago"
-
-
-def returned_id(session: SessionId, entry: EntryId) -> NoticeId:
-    """The same for the same session and revision."""
-    told = f"{session}\0{entry}"
-    return NoticeId(f"n-{hashlib.blake2b(told.encode('utf-8', 'surrogatepass'), digest_size=4).hexdigest()}")
-
-
-def returned_text(bounce: EntryBounced, *, show_verb: str) -> str:
-    """What a session is told whose finished change came back from the queue. ``show_verb`` shows all of it."""
-    partners = " and ".join(quote(each, _MOST_NAME) for each in bounce.partners[:2])
-    lines = [
-        f"Watchkeeper: your change {quote(bounce.id, _MOST_NAME)} did not land.",
-        _WHY_BACK[bounce.why] + (f" Together with: {partners}." if partners else ""),
-        f"Reason: {quote(bounce.reason, _MOST_SUMMARY)}",
-        *[f"- {quote(each, _MOST_LINE)}" for each in bounce.evidence[:2]],
-        f"Next: {_NEXT_BACK[bounce.why]} What both sides are for, and the other's diff: {show_verb}",
-    ]
-    return f"{_cut(lines, MOST_WORDS - len(_FOOT.split()))}\n{_FOOT}"
-
-
-_WHY_BACK = {
-    Bounce.SET: "It is right alone, and wrong with what lands before it.",
-    Bounce.ALONE: "It fails on the target branch as it is now.",
-    Bounce.CLASH: "git cannot merge it with the target branch.",
-    Bounce.EMPTY: "The target branch has all of it already.",
-    Bounce.PERSON: "A person sent it back.",
-}
-_NEXT_BACK = {
-    Bounce.SET: "merge the target branch, make both hold together, commit, and land it again.",
-    Bounce.ALONE: "merge the target branch, mend what fails, commit, and land it again.",
-    Bounce.CLASH: "merge the target branch, keep what both sides meant, commit, and land it again.",
-    Bounce.EMPTY: "nothing; your work is in.",
-    Bounce.PERSON: "read the reason, and land it again when it is met.",
-}
 
 
 def _became(before: str, now: str | None) -> str:
@@ -227,6 +191,11 @@ def _next_step(conflict: Conflict, proof: Proof | None) -> str:
             return "agree on who touches the resource, or choose another name or number."
         case Kind.EMERGENT:
             return "change your side so that both hold together."
+
+
+def closed(lines: Sequence[str]) -> str:
+    """A whole notice of at most 120 words: the first two lines and the last stay, of others those that come last."""
+    return f"{_cut(lines, MOST_WORDS - len(_FOOT.split()))}\n{_FOOT}"
 
 
 def _cut(lines: Sequence[str], most: int) -> str:

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
+from watchkeeper.conflicts.landing_news import LandingNews
 from watchkeeper.model.agents import Channel, Heed, Lease, Notice, NoticeId, Session, SessionId
 from watchkeeper.model.changes import Change
 from watchkeeper.model.conflicts import Conflict, Severity
@@ -16,7 +17,6 @@ from watchkeeper.model.events import (
     IntentDeclared,
 )
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis, Seq
-from watchkeeper.model.landing import EntryBounced
 from watchkeeper.model.probing import Outcome, Proof
 
 
@@ -82,7 +82,7 @@ class State(msgspec.Struct, frozen=True):
 
     ``demoted`` are the rules whose conflicts are shown lower. ``sessions`` are all there ever were; ``notices`` those
     of sessions at work, and of others what nothing came of yet; ``leases`` by subject, also when their time is over;
-    ``returned`` are changes whose newest revision came back from the queue.
+    ``landing`` is what the queue says of changes.
     """
 
     conflicts: Mapping[ConflictId, ConflictState] = {}
@@ -91,7 +91,7 @@ class State(msgspec.Struct, frozen=True):
     sessions: Mapping[SessionId, SessionState] = {}
     notices: Mapping[NoticeId, NoticeState] = {}
     leases: Mapping[str, Lease] = {}
-    returned: Mapping[ChangeId, EntryBounced] = {}
+    landing: LandingNews = LandingNews()
     seq: Seq = Seq(0)
 
 

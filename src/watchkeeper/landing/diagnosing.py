@@ -9,6 +9,7 @@ from watchkeeper.landing.plan import Ask, Build
 from watchkeeper.landing.policy import Policy
 from watchkeeper.landing.queue import Queue
 from watchkeeper.landing.search import Found, find_culprit, find_partners, without_one
+from watchkeeper.landing.stacks import describe_lower, find_lower
 from watchkeeper.landing.waiters import Diagnosis, Place, names
 from watchkeeper.model.ids import Sha
 from watchkeeper.model.landing import (
@@ -162,6 +163,11 @@ def _find_partners(queue: Queue, diagnosis: Diagnosis, prefix: tuple[EntryId, ..
         return asked.step()
     if not members:
         return _end(diagnosis, f"no set could be confirmed for {names(prefix)}")
+    below = Questions(queue, diagnosis, diagnosis.onto, tests, only_failing=policy.only_failing)
+    for lower in find_lower(queue, members[-1]):
+        below.answer((lower,))
+    if below.is_waiting:
+        return below.step()
     root, pool = _landed_before(queue, diagnosis)
     earlier = Questions(queue, diagnosis, root, tests, only_failing=policy.only_failing)
     if pool and earlier.answer((*pool, *members)) and earlier.answer(members) is False:
@@ -238,6 +244,7 @@ def _name(queue: Queue, diagnosis: Diagnosis, members: tuple[EntryId, ...], test
         partners = members[:-1]
         why = Bounce.SET if partners else Bounce.ALONE
         reason = _reason(partners, tests, _detail(queue, Candidate(onto, members), tests))
+        reason += describe_lower(queue, culprit, tests, diagnosis.onto)
         decisions.append(EntryBounced(culprit, why, reason, partners, tests))
     else:
         decisions += _search_others(queue, diagnosis, tests)
@@ -245,9 +252,10 @@ def _name(queue: Queue, diagnosis: Diagnosis, members: tuple[EntryId, ...], test
 
 
 def _search_others(queue: Queue, diagnosis: Diagnosis, tests: tuple[str, ...]) -> tuple[SegmentQuarantined, ...]:
-    """Of lanes that landed: others of them may break the same, and would hide behind the set that was named."""
-    rest = tuple(each for each in diagnosis.entries if each != diagnosis.culprit)
-    if not rest or not queue.known_red().issuperset(tests):
+    """Of what landed: others of it may break the same, and would hide behind the set that was named."""
+    rest = queue.free_of(diagnosis.entries, filter(None, [diagnosis.culprit, *queue.named]))
+    is_red = queue.halted is not None and queue.halted.why is Halt.RED
+    if not rest or not (is_red or queue.known_red().issuperset(tests)):
         return ()
     return (SegmentQuarantined(DiagnosisId(f"{diagnosis.id}*"), diagnosis.onto, rest, tests),)
 

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import msgspec
 
 from watchkeeper.landing.book import Book
-from watchkeeper.landing.exposed import is_measurable
+from watchkeeper.landing.exposed import is_measurable, needs_watching
 from watchkeeper.landing.plan import Ask, Build, Land, Stop
 from watchkeeper.landing.planner import plan
 from watchkeeper.landing.policy import Policy
@@ -180,6 +180,7 @@ class Driver:
         if not self._decide((began,)):
             return
         entries = tuple(self._entries(ask.candidate.entries))
+        is_needed = needs_watching(self._book.queue, ask.candidate.entries, self._policy)
         question = Question(
             ask.candidate.onto,
             entries,
@@ -187,7 +188,8 @@ class Driver:
             ask.tests,
             attempt,
             must_exist=ask.purpose is Purpose.AGAIN,
-            is_measured=not ask.tests and is_measurable(self._book.queue, ask.tree),
+            is_measured=not ask.tests and is_needed and is_measurable(self._book.queue, ask.tree),
+            is_plain=not is_needed,
         )
         cancel = threading.Event()
         future = self._pool.submit(self._gate.ask, question, cancel)

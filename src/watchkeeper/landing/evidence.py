@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import msgspec
 
-from watchkeeper.model.exposure import Measured
+from watchkeeper.model.exposure import Measured, tells_more
 from watchkeeper.model.landing import CAN_RUN, COMMAND, EntryId, Verdict
 
 
@@ -78,7 +78,7 @@ class Evidence:
     def measure(self, measured: Mapping[EntryId, Measured]) -> None:
         """What the run says of lines. That a later one did not look undoes nothing."""
         for entry, said in measured.items():
-            if said.of or entry not in self.measured:
+            if tells_more(said, self.measured.get(entry)):
                 self.measured[entry] = said
 
     def _only_asked(self, tests: Sequence[str], failed: tuple[str, ...]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from watchkeeper.landing.broken import break_together, narrow
 from watchkeeper.landing.evidence import Evidence, Standing
 from watchkeeper.landing.queue import Queue
 from watchkeeper.landing.waiters import Diagnosis, EntryEvent, Landed, Place, Run, SearchEvent, TargetEvent, Waiter
+from watchkeeper.model.exposure import tells_more
 from watchkeeper.model.ids import Sha
 from watchkeeper.model.landing import (
     At,
@@ -52,6 +53,7 @@ from watchkeeper.model.landing import (
 )
 
 _RATE_STEP = 0.02
+_MOST_RETURNED = 256
 _MOST_LANDINGS = 64
 """How far back partners of a culprit are looked for."""
 
@@ -145,16 +147,21 @@ def _apply_to_target(queue: Queue, event: TargetEvent, at: At) -> None:
         case LanesHalted():
             queue.broken.append(break_together(event.tests, event.entries, queue.reach_of(event.entries)))
         case LanesResumed():
-            queue.broken = [each for each in queue.broken if not set(event.tests).issuperset(each.tests)]
+            over = set(event.tests)
+            queue.broken = [each for each in queue.broken if not over.issuperset(each.tests)]
+            queue.named = {key: each for key, each in queue.named.items() if not over.issuperset(each.tests)}
         case RevertPrepared() | RevertFailed():
-            pass
+            queue.prepared |= {event.commit: event.entry} if isinstance(event, RevertPrepared) else {}
         case _:
             assert_never(event)
 
 
 def _name_broken(queue: Queue, found: ConflictSet) -> None:
     """Fewer are known to be the cause: all others go on."""
-    if queue.broken and found.entries[-1] in found.landed:
+    if found.entries[-1] not in found.landed:
+        return
+    queue.named[found.entries[-1]] = found
+    if queue.broken:
         reach = queue.reach_of(found.entries)
         queue.broken = narrow(queue.broken, break_together(found.tests, found.entries, reach, is_named=True))
 
@@ -193,6 +200,7 @@ def _bounce(queue: Queue, event: EntryBounced) -> None:
         return
     _leave(queue, event.id, Place.BOUNCED, event.reason)
     waiter.bounce = event
+    queue.returned = dict([*queue.returned.items(), (event.id, event.evidence)][-_MOST_RETURNED:])
     if event.why in (Bounce.SET, Bounce.ALONE):
         _learn(queue, 1.0)
 
@@ -223,7 +231,7 @@ def _end(queue: Queue, event: RunEnded) -> None:
     evidence.measure(event.measured)
     for entry, measured in event.measured.items():
         waiter = queue.entries.get(entry)
-        if waiter is not None and (measured.of or waiter.measured is None):
+        if waiter is not None and tells_more(measured, waiter.measured):
             waiter.measured = measured
     found = [test for test in evidence.flaky() if test not in known]
     queue.flakes.add(is_whole=not run.began.tests and event.verdict is not Verdict.COULD_NOT_RUN, found=found)
@@ -235,6 +243,7 @@ def _quarantine(queue: Queue, event: SegmentQuarantined, at: At) -> None:
     queue.diagnoses[event.id] = Diagnosis(event.id, event.onto, event.entries, event.tests, at.at, answered)
     if event.onto != queue.tip:
         queue.searched_tip = queue.tip
+        queue.looked.update(event.entries)
     for each in event.entries:
         waiter = queue.entries.get(each)
         if waiter is not None and waiter.place is Place.WAITING:
@@ -294,7 +303,7 @@ def _land(queue: Queue, event: LandingDone) -> None:
     landed = Landed(intended.old, intended.new, intended.tree, intended.entries, True, intended.is_lane)
     queue.landings.append(landed)
     queue.halts = 0
-    _end_red(queue)
+    _repair(queue, intended)
     last = max((queue.entries[each].order for each in intended.entries if each in queue.entries), default=0)
     for each in intended.entries:
         if each in queue.entries:
@@ -307,6 +316,18 @@ def _land(queue: Queue, event: LandingDone) -> None:
     _prune(queue)
 
 
+def _repair(queue: Queue, intended: LandingIntended) -> None:
+    """What passes everything ends a red branch; what takes out one of several culprits leaves the others known."""
+    taken = {culprit for each in intended.entries if (culprit := queue.reverted_by(each)) is not None}
+    is_left = {key for key, each in queue.named.items() if intended.is_lane or set(intended.red) & set(each.tests)}
+    queue.named = {key: each for key, each in queue.named.items() if key in is_left and key not in taken}
+    queue.broken = [each for each in queue.broken if not (each.is_named and each.entries[-1] in taken)]
+    if queue.halted is not None and intended.red:
+        queue.searched_tip = intended.new  # what makes it red is known
+    else:
+        _end_red(queue)
+
+
 def _move(queue: Queue, event: TargetMoved, at: At) -> None:
     for each in event.adopted:
         queue.entries[each.id] = Waiter(each, Place.LANDED, at.seq, at.at, landed_in=event.new)
@@ -315,7 +336,7 @@ def _move(queue: Queue, event: TargetMoved, at: At) -> None:
     else:  # begun, or rewritten: nothing is known of how it came to be
         queue.landings = [Landed(event.old, event.new, event.tree, (), False)]
         queue.broken = []
-    queue.intended = None
+    queue.intended, queue.named = None, {}
     _end_red(queue)
     _prune(queue)
 
@@ -330,7 +351,7 @@ def _resume(queue: Queue) -> None:
         queue.broken = []
         for landed in takewhile(lambda each: each.is_lane, reversed(queue.landings)):
             queue.evidence.pop(landed.tree, None)
-    queue.halted = None
+    queue.halted, queue.named = None, {}
 
 
 def _end_red(queue: Queue) -> None:
@@ -351,6 +372,7 @@ def _prune(queue: Queue) -> None:
     kept = {entry for each in queue.landings for entry in each.entries} | set(_in_work(queue))
     kept |= {entry for each in queue.broken for entry in each.entries}
     queue.entries = {key: each for key, each in queue.entries.items() if key in kept}
+    queue.prepared = {commit: entry for commit, entry in queue.prepared.items() if entry in queue.entries}
     searched = {each.onto for each in queue.diagnoses.values()} if queue.diagnoses else set()
     queue.keep_trees([key for key in queue.trees if _is_wanted(queue, key, searched, roots)])
     queue.clashes = {key: each for key, each in queue.clashes.items() if key.onto == queue.tip or key.onto in searched}
@@ -358,6 +380,7 @@ def _prune(queue: Queue) -> None:
     trees |= {run.began.tree for run in queue.runs.values()}
     queue.evidence = {tree: each for tree, each in queue.evidence.items() if tree in trees}
     queue.begun &= trees
+    queue.looked &= queue.entries.keys()
 
 
 def _in_work(queue: Queue) -> Iterator[EntryId]:

@@ -14,6 +14,7 @@ from watchkeeper.model.landing import (
     CAN_RUN,
     Candidate,
     DiagnosisId,
+    EntryId,
     Halt,
     LandingEvent,
     LanesHalted,
@@ -23,7 +24,7 @@ from watchkeeper.model.landing import (
     SegmentQuarantined,
 )
 
-_MOST_UNTESTED = 8
+MOST_UNTESTED = 8
 """So many landings in lanes may follow each other before their sum is run, whoever waits for a slot."""
 
 
@@ -34,7 +35,7 @@ def judge_head(queue: Queue) -> tuple[LandingEvent, ...]:
     head = _newest_asked(queue)
     evidence = queue.evidence_of(head.tree)
     if over or evidence.standing(red) is not Standing.FAILS:
-        return over
+        return over or _search_hidden(queue, evidence, head)
     failing = evidence.failing(red)
     good = _last_good(queue, failing, head)
     if queue.halted is None:  # where it runs nowhere, the machine is at fault
@@ -42,8 +43,20 @@ def judge_head(queue: Queue) -> tuple[LandingEvent, ...]:
         return (cannot_run(evidence),) if is_fault else stop_for_red(queue, failing, head)
     if good is None or queue.searched_tip == queue.tip:
         return ()
-    entries = tuple(entry for each in _between(queue, good, head) for entry in each.entries if entry in queue.entries)
+    entries = _unreverted(queue, _between(queue, good, head))
     return (SegmentQuarantined(DiagnosisId(f"d{queue.seq}"), good.new, entries, failing),) if entries else ()
+
+
+def _search_hidden(queue: Queue, evidence: Evidence, head: Landed) -> tuple[LandingEvent, ...]:
+    """What landed since a set was named may break the same tests, unseen behind it: it is searched without the set."""
+    tests = evidence.fails({test: None for each in queue.named.values() for test in each.tests})
+    good = _last_good(queue, tests, head)
+    if not tests or good is None or queue.halted is not None or queue.diagnoses:
+        return ()
+    others = queue.free_of(_unreverted(queue, _between(queue, good, head)), queue.named)
+    if queue.looked.issuperset(others):
+        return ()
+    return (SegmentQuarantined(DiagnosisId(f"d{queue.seq}"), good.new, others, tests),)
 
 
 def stop_for_red(queue: Queue, failing: tuple[str, ...], head: Landed) -> tuple[LandingEvent, ...]:
@@ -51,7 +64,7 @@ def stop_for_red(queue: Queue, failing: tuple[str, ...], head: Landed) -> tuple[
     good = _last_good(queue, failing, head)
     after = _between(queue, good, head) if good is not None else ()
     is_by_lanes = any(each.is_lane for each in after) and all(each.is_ours for each in after)
-    entries = tuple(entry for each in after for entry in each.entries if entry in queue.entries)
+    entries = _unreverted(queue, after)
     if good is None or not is_by_lanes or not can_be_isolated(failing):
         return (_red(queue.evidence_of(head.tree), failing),)
     search = SegmentQuarantined(DiagnosisId(f"d{queue.seq}"), good.new, entries, failing)
@@ -85,7 +98,7 @@ def find_heads(queue: Queue) -> list[Ask]:
 
 def is_overdue(queue: Queue) -> bool:
     """The branch has to be run before anything else: it was moved past us, or by lanes very often."""
-    return not queue.landings[-1].is_lane or len(_untested(queue)) >= _MOST_UNTESTED
+    return not queue.landings[-1].is_lane or len(_untested(queue)) >= MOST_UNTESTED
 
 
 def find_controls(queue: Queue, failing: Sequence[str]) -> list[Ask]:
@@ -132,6 +145,13 @@ def _last_good(queue: Queue, failing: Sequence[str], head: Landed) -> Landed | N
     """The newest commit of the branch below ``head`` on which all that fails now passed."""
     below = queue.landings[: queue.landings.index(head)]
     return next((each for each in reversed(below) if queue.evidence_of(each.tree).passes(failing)), None)
+
+
+def _unreverted(queue: Queue, landings: Sequence[Landed]) -> tuple[EntryId, ...]:
+    """What these landings brought and did not take out again: of a culprit and its revert nothing is left to search."""
+    entries = [entry for each in landings for entry in each.entries if entry in queue.entries]
+    pairs = {entry: culprit for entry in entries if (culprit := queue.reverted_by(entry)) in entries}
+    return tuple(entry for entry in entries if entry not in pairs and entry not in pairs.values())
 
 
 def _between(queue: Queue, good: Landed, head: Landed) -> Sequence[Landed]:

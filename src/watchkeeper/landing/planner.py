@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from watchkeeper.landing.diagnosing import Step, next_step
 from watchkeeper.landing.evidence import Standing
-from watchkeeper.landing.exposed import find_holds
+from watchkeeper.landing.exposed import find_holds, find_unwatched
 from watchkeeper.landing.head import cannot_run, find_heads, is_overdue, judge_head, stop_for_red
 from watchkeeper.landing.lanes import Lane, find_lanes
 from watchkeeper.landing.line import Cut, again, find_cuts, find_landing, in_order, judge, next_cuts
@@ -48,6 +48,8 @@ def plan(queue: Queue, policy: Policy) -> Plan:
     for lane in lanes if not _is_stopped(queue) else ():
         if holds := find_holds(queue, lane.cuts, policy):
             return Plan(holds)
+        if _unwatched(queue, lane, policy):
+            continue
         landing = find_landing(queue, lane.cuts)
         if isinstance(landing, Build):
             return Plan(builds=(landing,))
@@ -141,6 +143,7 @@ def _ask(queue: Queue, policy: Policy, lanes: Sequence[Lane], steps: Sequence[St
     later = [ask for step in steps if not step.is_urgent for ask in step.asks]
     builds = tuple(build for step in steps for build in step.builds)
     suspects = [ask for lane in lanes for ask in _suspects(queue, lane.cuts)]
+    suspects += [ask for lane in lanes for ask in _unwatched(queue, lane, policy)]
     heads = find_heads(queue)
     wanted = [*suspects, *heads, *urgent] if is_overdue(queue) else [*suspects, *urgent]
     stops = _stops(queue, [cut for lane in lanes for cut in lane.cuts], [*wanted, *heads])
@@ -185,6 +188,14 @@ def _suspects(queue: Queue, cuts: Sequence[Cut]) -> list[Ask]:
                 wanted.append(Ask(Candidate(tip), below, tests, Purpose.CONTROL if tests else Purpose.HEAD))
             break
     return wanted
+
+
+def _unwatched(queue: Queue, lane: Lane, policy: Policy) -> list[Ask]:
+    """What passed while nobody looked which lines tests execute, and may have to wait for a person by that."""
+    cut = next((each for each in reversed(lane.cuts) if each.standing is Standing.PASSES), None)
+    if cut is None or not find_unwatched(queue, cut, policy):
+        return []
+    return [Ask(cut.candidate, cut.tree, (), Purpose.LAND)]
 
 
 def _search(queue: Queue, policy: Policy) -> list[Step]:

@@ -11,6 +11,7 @@ from watchkeeper.model.ids import Millis, Sha
 from watchkeeper.model.landing import (
     Candidate,
     CandidateClashed,
+    ConflictSet,
     DiagnosisId,
     EntryId,
     LandingIntended,
@@ -44,6 +45,14 @@ class Queue:
         """The tip of a red branch of which it was looked for what broke it."""
         self.broken: list[Broken] = []
         """Lanes whose sum fails. Others go on."""
+        self.named: dict[EntryId, ConflictSet] = {}
+        """What breaks the branch, by its culprit, which landed and is not taken out again yet."""
+        self.looked: set[EntryId] = set()
+        """What landed, and was searched for what breaks the branch."""
+        self.prepared: dict[Sha, EntryId] = {}
+        """Commits that take a culprit out of the branch."""
+        self.returned: dict[EntryId, tuple[str, ...]] = {}
+        """Which tests the newest of those that came back had failed."""
         self.gate = ""
         self.rate = FIRST_RATE
         self.flakes = Flakes()
@@ -115,11 +124,40 @@ class Queue:
         return rest if all(place is Place.WAITING for place in places) else None
 
     def known_red(self, entries: Sequence[EntryId] = ()) -> frozenset[str]:
-        """Tests that fail on the branch because of lanes with which these entries have nothing in common."""
+        """Tests that fail on the branch because of others: lanes with which these entries have nothing in common.
+
+        Where all of these only take out what breaks the branch, also what others are known to break in it: one repair
+        does not wait for another.
+        """
+        taken = [self.reverted_by(each) for each in entries] if self.named else []
+        if taken and all(each in self.named for each in taken):
+            left = [found for culprit, found in self.named.items() if culprit not in taken]
+            return frozenset(test for each in left for test in each.tests)
         if not self.broken:
             return frozenset()
         reach = self.reach_of(entries)
         return frozenset(test for each in self.broken if each.is_apart(reach) for test in each.tests)
+
+    def reverted_by(self, entry: EntryId) -> EntryId | None:
+        """The culprit that an entry takes out of the branch, being the commit that was prepared for that."""
+        waiter = self.entries.get(entry)
+        return self.prepared.get(waiter.entry.head) if waiter is not None else None
+
+    def free_of(self, entries: Sequence[EntryId], culprits: Iterable[EntryId]) -> tuple[EntryId, ...]:
+        """Those that git can merge without the culprits: not these, and not what began from the branch with one in it.
+
+        What is a commit of the branch by itself counts as its difference alone.
+        """
+        gone = set(culprits)
+        first = next((at for at, each in enumerate(self.landings) if gone.intersection(each.entries)), None)
+        with_them = {each.new for each in self.landings[first:]} if first is not None else set()
+        return tuple(
+            each
+            for each in entries
+            if each not in gone
+            and each in self.entries
+            and (self.entries[each].entry.is_picked or self.entries[each].entry.base not in with_them)
+        )
 
     def waits_for_repair(self, waiter: Waiter) -> Broken | None:
         """The broken lanes with which an entry has something in common; None where there are none, or it repairs them.
@@ -138,7 +176,8 @@ class Queue:
             for key, tree in self.trees.items()
             if key.onto == self.tip and entry in key.entries and tree in self.evidence
         ]
-        return any(each.standing() is Standing.FAILS and red.issuperset(each.failing()) for each in asked)
+        others = self.known_red((entry,)) if self.reverted_by(entry) else ()
+        return any(each.standing(others) is Standing.FAILS and red.issuperset(each.failing()) for each in asked)
 
     def reach_of(self, entries: Sequence[EntryId]) -> set[str] | None:
         """The files that they touch and what depends on these; None: anything."""

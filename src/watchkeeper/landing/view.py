@@ -13,9 +13,10 @@ from watchkeeper.landing.line import Cut, find_cuts, in_order
 from watchkeeper.landing.queue import Queue
 from watchkeeper.landing.waiters import Diagnosis, Place, Waiter, names
 from watchkeeper.model.events import Recorded
-from watchkeeper.model.exposure import Measured
+from watchkeeper.model.exposure import Measured, tells_more
 from watchkeeper.model.ids import Millis, Sha
 from watchkeeper.model.landing import (
+    Bounce,
     Entry,
     EntryBounced,
     EntryId,
@@ -25,13 +26,11 @@ from watchkeeper.model.landing import (
     LandingDone,
     LandingEvent,
     LandingIntended,
-    LanesHalted,
     Purpose,
     RevertFailed,
     RevertPrepared,
     RunEnded,
     RunId,
-    SetConfirmed,
     TargetMoved,
     Vanished,
 )
@@ -124,19 +123,30 @@ def is_begun(queue: Queue) -> bool:
 
 
 def find_returned(events: Iterable[LandingEvent]) -> tuple[EntryBounced, ...]:
-    """What came back and was not queued again, in order."""
+    """What came back and still has to be done: not queued again, and not in the target branch already, in order."""
     found: dict[str, EntryBounced] = {}
+    heads: dict[Sha, str] = {}
     for event in events:
-        if isinstance(event, EntryBounced):
-            found[event.id.rpartition("/")[0]] = event
-        elif isinstance(event, EntryQueued):
-            found.pop(event.entry.change, None)
+        match event:
+            case EntryBounced():
+                found[event.id.rpartition("/")[0]] = event
+                if event.why is Bounce.EMPTY:  # as good as landed
+                    found.pop(event.id.rpartition("/")[0])
+            case EntryQueued():
+                found.pop(event.entry.change, None)
+                heads[event.entry.head] = event.entry.change
+            case TargetMoved():  # somebody put it there past the queue
+                for each in event.adopted:
+                    found.pop(heads.get(each.head, ""), None)
+            case _:
+                pass
     return tuple(found.values())
 
 
 class Red(msgspec.Struct, frozen=True):
     """What is known of a target branch that fails: ``entries`` break it, the last one is taken out by ``revert``.
 
+    ``also`` are further sets that break it by themselves, for each of which there is a revert of its own.
     ``others_land``: only who has something in common with them waits.
     """
 
@@ -146,33 +156,28 @@ class Red(msgspec.Struct, frozen=True):
     revert: Sha | None = None
     no_revert: str = ""
     others_land: bool = False
+    also: tuple[tuple[EntryId, ...], ...] = ()
 
 
 def find_red(queue: Queue, events: Iterable[LandingEvent]) -> Red | None:
-    """What the log says of the branch being red; None where it is not."""
+    """What the log says of the branch being red, of several sets the one that was named first; None where it is not."""
     is_red = queue.halted is not None and queue.halted.why is Halt.RED
     if not is_red and not queue.broken:
         return None
     reason = queue.halted.reason if queue.halted is not None and is_red else ""
     if not is_red:
-        broken = queue.broken[-1]
-        reason = f"lanes fail {_first(broken.tests)} together"
-    begun = found = Red(reason, others_land=not is_red)
-    for each in events:
-        match each:
-            case TargetMoved() | LandingDone() if is_red:
-                found = begun
-            case LanesHalted() if not is_red:
-                found = begun
-            case SetConfirmed() if is_red or each.set.landed[-1:] == each.set.entries[-1:]:
-                found = Red(reason, each.set.entries, each.set.tests, others_land=not is_red)
-            case RevertPrepared() if found.entries and each.entry == found.entries[-1]:
-                found = msgspec.structs.replace(found, revert=each.commit)
-            case RevertFailed() if found.entries and each.entry == found.entries[-1]:
-                found = msgspec.structs.replace(found, no_revert=each.reason)
+        reason = f"lanes fail {_first(queue.broken[-1].tests)} together"
+    found = {key: Red(reason, each.entries, each.tests, others_land=not is_red) for key, each in queue.named.items()}
+    for event in events:
+        match event:
+            case RevertPrepared() if event.entry in found:
+                found[event.entry] = msgspec.structs.replace(found[event.entry], revert=event.commit)
+            case RevertFailed() if event.entry in found:
+                found[event.entry] = msgspec.structs.replace(found[event.entry], no_revert=event.reason)
             case _:
                 pass
-    return found
+    first, *others = found.values() or (Red(reason, others_land=not is_red),)
+    return msgspec.structs.replace(first, also=tuple(each.entries for each in others))
 
 
 def view_outcome(queue: Queue, entry: Entry, events: Iterable[Recorded]) -> Outcome:
@@ -187,7 +192,7 @@ def view_outcome(queue: Queue, entry: Entry, events: Iterable[Recorded]) -> Outc
             case EntryQueued() if each.event.entry.id == entry.id:
                 vanished = each.event.vanished
             case RunEnded() if (said := each.event.measured.get(entry.id)) is not None:
-                measured = said if said.of or measured is None else measured
+                measured = said if tells_more(said, measured) else measured
             case LandingIntended():
                 intended = each.event
             case LandingDone() if intended is not None and intended.new == each.event.new:

@@ -24,11 +24,20 @@ class Exposure(msgspec.Struct, frozen=True):
 class Measured(msgspec.Struct, frozen=True):
     """What one run of all tests said of an exposure: ``missed`` of the ``of`` lines that could be followed into the
     tree that was run, by path. ``unseen``: what was not measured, and why; that is never taken for executed.
+    ``is_plain``: nobody looked, since whatever was executed would have decided nothing.
     """
 
     missed: Mapping[str, tuple[Span, ...]] = {}
     of: Mapping[str, int] = {}
     unseen: tuple[str, ...] = ()
+    is_plain: bool = False
+
+
+def tells_more(said: Measured, before: Measured | None) -> bool:
+    """Whether what a later run says takes the place of what was said before: that it did not look undoes nothing."""
+    if before is None or said.of:
+        return True
+    return before.is_plain and not said.is_plain
 
 
 def spans_of(lines: Iterable[int]) -> tuple[Span, ...]:

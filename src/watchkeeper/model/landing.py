@@ -30,7 +30,8 @@ class Entry(msgspec.Struct, frozen=True):
     ``head`` is what will be landed, ``base`` where it parted from the target branch. ``is_picked``: only the one commit
     ``head`` counts, as a difference from its parent ``base`` (somebody put it on the branch past the queue). ``reach``
     are the files that it touches or that depend on these, for lanes; None: everything. ``apart`` are entries with which
-    it was proved to be wrong: no run is wasted on them together.
+    it was proved to be wrong: no run is wasted on them together. ``within`` are entries whose commits it has in it: the
+    branch that it is stacked on.
     """
 
     id: EntryId
@@ -47,6 +48,7 @@ class Entry(msgspec.Struct, frozen=True):
     risk: int = 0
     is_picked: bool = False
     apart: tuple[EntryId, ...] = ()
+    within: tuple[EntryId, ...] = ()
     exposure: Exposure | None = None  # what a run of the tests has to add to its risk; None: nobody looked
 
 

@@ -16,7 +16,8 @@ class Question(msgspec.Struct, frozen=True):
 
     ``tests`` empty: everything. ``attempt`` tells questions of the same apart: an earlier answer that somebody
     remembers counts only where it is 0. ``must_exist``: the tests were run on this very tree before; one that is not
-    there any more did not pass. ``is_measured``: it is wanted which changed lines of the entries tests execute.
+    there any more did not pass. ``is_measured``: it is wanted which changed lines of the entries tests execute;
+    ``is_plain``: that would decide nothing.
     """
 
     onto: Sha
@@ -26,6 +27,7 @@ class Question(msgspec.Struct, frozen=True):
     attempt: int = 0
     must_exist: bool = False
     is_measured: bool = False
+    is_plain: bool = False
 
 
 class Answer(msgspec.Struct, frozen=True):

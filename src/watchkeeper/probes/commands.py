@@ -35,8 +35,10 @@ from watchkeeper.probes.reports import (
 from watchkeeper.probes.runs import EVERYTHING, Ran, Selection, could_not_run
 from watchkeeper.probes.witness import (
     INSIDE,
+    is_forged,
     is_unfinished,
     keep_findable,
+    make_key,
     read_left,
     read_witness,
     witness_environment,
@@ -198,12 +200,13 @@ class CommandRunner:
         self, check: CommandCheck, scratch: ScratchTree, place: Path, selection: Selection, cancel: Cancel | None
     ) -> Ran:
         with reserve_ports(1) as (port,):
-            job = self._job(check, scratch, place, selection, port)
+            key = make_key()
+            job = self._job(check, scratch, place, selection, port=port, key=key)
             refuse_outside(job, is_walled=self._sandbox.isolation.level == "full")
             started = time.monotonic()
             outcome = self._run_in(scratch, job, cancel)
         if check.is_tests:
-            ran = read_tests(check, outcome, place, scratch.path)
+            ran = read_tests(check, outcome, place, scratch.path, key)
         else:
             ran = read_findings(check, outcome, scratch.path, place)
         isolation: str = outcome.isolation.level
@@ -222,12 +225,14 @@ class CommandRunner:
         self.runs += 1
         return outcome
 
-    def _job(self, check: CommandCheck, scratch: ScratchTree, place: Path, selection: Selection, port: int) -> Job:
+    def _job(
+        self, check: CommandCheck, scratch: ScratchTree, place: Path, selection: Selection, *, port: int, key: str
+    ) -> Job:
         environment = {**_environment(scratch), "PORT": str(port)}
         # Absolute: a test command may begin with `cd`.
         command = fill(check.command, place, [str(local_path(scratch.path, file)) for file in selection.files])
         if check.is_tests:
-            environment |= witness_environment(place, scratch.path, selection, environment)
+            environment |= witness_environment(place, scratch.path, selection, environment, key)
             command = keep_findable(command)
             command = _with_database(self._project.database, command) if self._project.database else command
         return Job(
@@ -294,16 +299,19 @@ def read_findings(check: CommandCheck, outcome: JobOutcome, folder: Path, place:
     return Ran(CheckReport(check.name, findings))
 
 
-def read_tests(check: CommandCheck, outcome: JobOutcome, place: Path, folder: Path) -> Ran:
+def read_tests(check: CommandCheck, outcome: JobOutcome, place: Path, folder: Path, key: str) -> Ran:
     """Which tests ran and how they ended: from inside pytest, else from the report, else from the output.
 
-    ``folder`` is the checkout: a test's name is the same in all of them.
+    ``folder`` is the checkout: a test's name is the same in all of them. ``key`` is what the plugin was given to sign
+    with.
     """
     if outcome.ending is not Ending.EXITED:
         return could_not_run(check.name, _why(outcome))
-    if outcome.exit_code == 0 and is_unfinished(place):
+    if is_forged(place, key):
+        return could_not_run(check.name, "something wrote a report in the name of Watchkeeper's plugin for pytest")
+    if outcome.exit_code == 0 and is_unfinished(place, key):
         return could_not_run(check.name, f"pytest was ended before all tests had run: {_why(outcome)}")
-    witnessed = read_witness(place)
+    witnessed = read_witness(place, key)
     if witnessed is not None:
         ran = _ran(check, outcome, witnessed.tests, witnessed.executed, has_witness=True)
         return msgspec.structs.replace(ran, ended_early=witnessed.ended_early)

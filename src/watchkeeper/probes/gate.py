@@ -43,7 +43,8 @@ _CANNOT_START = (126, 127)
 _NO_TESTS = 5
 _PYTEST_ENDED = (0, 1)
 """How pytest ends when it came to its end; else tests are left that did not run."""
-_VERSION = 3
+_VERSION = 4
+_NOT_NEEDED = "nobody has to wait for a person, whatever they execute"
 _ERROR = re.compile(r"[\w.]*(Error|Exception|Warning|Failed)\b")
 
 
@@ -58,14 +59,9 @@ class TreeGate:
         checks: Checks,
         commands: ProjectCommands,
         *,
-        is_watching: bool = False,
         judge_settings: Callable[[Sha], str] = lambda _tree: "",
     ) -> None:
-        """``is_watching``: which lines of the changes the tests execute is looked at while they run (pytest).
-
-        ``judge_settings`` says why Watchkeeper could not go on with the settings of a tree, where that is so.
-        """
-        self._is_watching = is_watching
+        """``judge_settings`` says why Watchkeeper could not go on with the settings of a tree, where that is so."""
         self._judge_settings = judge_settings
         self._merges = merges
         self._reader = reader
@@ -73,7 +69,7 @@ class TreeGate:
         self._runner = runner
         self._checks = checks
         self._guard = threading.Lock()
-        self._digest = _digest(checks, commands, is_watching=is_watching)
+        self._digest = _digest(checks, commands)
 
     @property
     def digest(self) -> str:
@@ -179,7 +175,7 @@ class TreeGate:
         """The files whose executed lines matter; none where tests are asked again: what fails because it is watched
         passes then, and sends nobody back."""
         exposures = [each.exposure for each in question.entries if each.exposure is not None]
-        is_wanted = self._is_watching and question.is_measured and not question.tests
+        is_wanted = question.is_measured and not question.tests
         return tuple(sorted({path for each in exposures for path in each.lines})) if is_wanted else ()
 
     def _measure(self, question: Question, ran: Ran) -> dict[EntryId, Measured]:
@@ -187,9 +183,10 @@ class TreeGate:
         exposed = [(each, each.exposure) for each in question.entries if each.exposure is not None]
         if question.tests or not exposed:
             return {}
-        if not self._is_watching or not question.is_measured:
-            why = "nobody waits by risk" if not self._is_watching else "tests could not be run while they were watched"
-            return {entry.id: unmeasured(exposure, why) for entry, exposure in exposed}
+        if not question.is_measured:
+            why = _NOT_NEEDED if question.is_plain else "tests could not be run while they were watched"
+            told = {entry.id: unmeasured(exposure, why) for entry, exposure in exposed}
+            return {key: msgspec.structs.replace(each, is_plain=question.is_plain) for key, each in told.items()}
         with self._guard:
             merged = self._reader.source_tree(question.tree, question.onto)
             trees = {
@@ -274,8 +271,8 @@ def _answer(failed: Mapping[str, str]) -> Answer:
     return Answer(Verdict.FAILED if names else Verdict.PASSED, names, details=details)
 
 
-def _digest(checks: Checks, commands: ProjectCommands, *, is_watching: bool) -> str:
-    """A run that did not look at what tests execute is no run for one who wants to know."""
-    parts = (_VERSION, checks.analysers, checks.tests, commands, is_watching)
+def _digest(checks: Checks, commands: ProjectCommands) -> str:
+    """Not of whether it is looked at what tests execute: that a tree passes is the same; who wants to know asks so."""
+    parts = (_VERSION, checks.analysers, checks.tests, commands)
     told = json.dumps(msgspec.to_builtins(parts), sort_keys=True)
     return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()

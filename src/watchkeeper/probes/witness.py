@@ -1,13 +1,18 @@
 """The plugin that stands inside the project's own pytest: how it is started, and what it leaves.
 
-All of it lies where the tests can write: nothing that is found there is believed to have the right shape.
+All of it lies where the tests can write: nothing that is found there is believed to have the right shape, and reports
+count only with the signature of the plugin, whose key no file and no environment has while tests run. What remains:
+code within the tests' own process can alter what the plugin holds, or run under the name of another file.
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import os
 import re
+import secrets
 import shlex
 import stat
 from collections.abc import Mapping
@@ -20,15 +25,22 @@ from watchkeeper.probes.reports import MOST_BYTES, TestEnd, TestResult
 from watchkeeper.probes.runs import Selection
 
 INSIDE = Path(__file__).parent / "inside"
+_KEY = "witness.key"
 
 _OWN_PATH = re.compile(r"(?<![\w$])PYTHONPATH=(?=(\S)?)")
 
 
+def make_key() -> str:
+    """What the reports of one command are signed with."""
+    return secrets.token_hex(16)
+
+
 def witness_environment(
-    place: Path, root: Path, selection: Selection, environment: Mapping[str, str]
+    place: Path, root: Path, selection: Selection, environment: Mapping[str, str], key: str
 ) -> dict[str, str]:
     """What the tests are given so that the plugin reports to ``place``; ``root`` is the checkout."""
     (place / "witness").mkdir()
+    (place / _KEY).write_text(key, encoding="ascii")
     known = environment.get("PYTHONPATH", "")
     variables = {
         "PYTHONPATH": os.pathsep.join(part for part in (known, str(INSIDE)) if part),
@@ -59,9 +71,11 @@ class Witnessed(NamedTuple):
     ended_early: bool
 
 
-def read_witness(place: Path) -> Witnessed | None:
-    """What the plugin left; None where it left nothing, or what it did not write."""
-    left = [_parse(file) for file in sorted(place.glob("witness/*.json"))]
+def read_witness(place: Path, key: str) -> Witnessed | None:
+    """What the plugin left; None where it left nothing, or what it did not write, or not all of it could be signed."""
+    if any(place.glob("witness/*.keyless")):
+        return None
+    left = [_parse(file, key) for file in sorted(place.glob("witness/*.json"))]
     whole = [each for each in left if each is not None]
     if not whole or len(whole) < len(left):
         return None
@@ -76,9 +90,17 @@ def read_witness(place: Path) -> Witnessed | None:
     return Witnessed(tests, executed, any(each.stopped for each in whole))
 
 
-def is_unfinished(place: Path) -> bool:
-    """Whether a run began that did not come to its end: a test may end the whole process, with exit code 0 too."""
-    return any(place.glob("witness/*.begun"))
+def is_unfinished(place: Path, key: str) -> bool:
+    """Whether a run began that did not come to its end: a test may end the whole process, with exit code 0 too.
+
+    The plugin takes the key when it begins, and gives it back at the end; who only takes its other marks away is seen.
+    """
+    return any(place.glob("witness/*.begun")) or read_left(place / _KEY) != key.encode("ascii")
+
+
+def is_forged(place: Path, key: str) -> bool:
+    """Whether a report is there that the plugin did not sign."""
+    return any(_signed(file, key) is None for file in place.glob("witness/*.json"))
 
 
 def read_left(path: Path) -> bytes:
@@ -100,10 +122,22 @@ class _Left(msgspec.Struct):
     stopped: bool = False
 
 
-def _parse(file: Path) -> _Left | None:
+def _signed(file: Path, key: str) -> bytes | None:
+    """What a report says; None where it is not signed with the key."""
+    signature, _, body = read_left(file).partition(b"\n")
+    return body if hmac.compare_digest(signature, sign(key, body)) else None
+
+
+def sign(key: str, body: bytes) -> bytes:
+    """The signature of a report."""
+    return hmac.new(key.encode("ascii"), body, hashlib.sha256).hexdigest().encode("ascii")
+
+
+def _parse(file: Path, key: str) -> _Left | None:
     """None for what the plugin did not write: tests can write there too."""
+    body = _signed(file, key)
     try:
-        return msgspec.convert(json.loads(read_left(file)), _Left)
+        return msgspec.convert(json.loads(body), _Left) if body is not None else None
     except (ValueError, RecursionError, msgspec.ValidationError):
         return None
 

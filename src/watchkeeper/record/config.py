@@ -19,9 +19,11 @@ from watchkeeper.model.errors import UsageError
 PROJECT_FILE = "watchkeeper.toml"
 
 _PREFIX = "WATCHKEEPER_"
-_WITNESS = frozenset(f"WATCHKEEPER_WITNESS{name}" for name in ("", "_FILES", "_FIRST", "_ONLY", "_OUTER", "_ROOT"))
-_OTHER_VARIABLES = frozenset({"WATCHKEEPER_HOME", "WATCHKEEPER_FLEET", *_WITNESS})
-"""No keys: where the state and the fleet's file are, and what tests on a merge get (they may call Watchkeeper)."""
+_WITNESS = frozenset(
+    f"WATCHKEEPER_WITNESS{name}" for name in ("", "_FILES", "_FIRST", "_ONLY", "_OUTER", "_ROOT", "_WHOLE")
+)
+_OTHER_VARIABLES = frozenset({"WATCHKEEPER_HOME", "WATCHKEEPER_FLEET", "WATCHKEEPER_HOST", *_WITNESS})
+"""No keys: where the state and the fleet's file are, this host's name, and what tests on a merge get."""
 
 
 class ProjectConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -46,6 +46,23 @@ def complete(exposure: Exposure, measured: Measured) -> Risk:
     return Risk(score_of_weights(known), tuple(points), measured.unseen)
 
 
+def worst(exposure: Exposure, measured: Measured | None = None) -> Risk:
+    """The risk if no test executed what was not measured; without ``measured`` that is every changed line.
+
+    No run can say more, so that one who is under a threshold with it needs none.
+    """
+    measured = measured or Measured()
+    left = {path: spans for path, spans in exposure.lines.items() if path not in measured.of}
+    return complete(
+        exposure,
+        Measured(
+            {**measured.missed, **left},
+            {**measured.of, **{path: len(lines_of(spans)) for path, spans in left.items()}},
+            measured.unseen,
+        ),
+    )
+
+
 _KINDS = frozenset(kind.value for kind in PointKind)
 """A weight of a kind that another version knew is passed over, not guessed at."""
 

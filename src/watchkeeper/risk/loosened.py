@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from watchkeeper.code.changed_file import ChangedFile
 from watchkeeper.risk.facts import Place, Weakened
 from watchkeeper.risk.files import sides_of
+from watchkeeper.risk.left_out import options_of
 from watchkeeper.risk.points import PointKind
 
 _CONFIGURATION = re.compile(
@@ -25,18 +26,32 @@ _NOT_COUNTED = re.compile(
 _LEAST_COVER = re.compile(
     r"(?:fail_under|cov-fail-under|branches|lines|statements|functions)[\"']?\s*[=:]\s*(\d+(?:\.\d+)?)"
 )
+_WATCHER = b"watchkeeper_witness"
 _RECORDED = re.compile(r"\.(snap|ambr|approved\.\w+)$|(^|/)__snapshots__/")
 
 
 def find_loosened(files: Sequence[ChangedFile]) -> Iterator[Weakened]:
     """Where the gate itself lets more pass than it did."""
     for file in files:
+        yield from _watched(file)
         if file.now is None or file.now_path is None or file.base is None:
             continue
         if _RECORDED.search(file.now_path):
             yield from _recorded(file)
         elif _CONFIGURATION.search(file.now_path):
             yield from _configured(file)
+
+
+def _watched(file: ChangedFile) -> Iterator[Weakened]:
+    """Code that runs beside the plugin could alter what it holds: who names it is looked at by a person."""
+    if file.now is None or _WATCHER not in file.now.lower():
+        return
+    gone, new = sides_of(file)
+    had = sum(_WATCHER.decode() in text.lower() for text in gone.values())
+    named = [at for at, text in new.items() if _WATCHER.decode() in text.lower()]
+    if len(named) > had:
+        what = f"{file.place} now names what sees which tests pass, {_WATCHER.decode()}"
+        yield Weakened(PointKind.SUBJECT_MOCKED, Place(file.place, named[0]), what)
 
 
 def _recorded(file: ChangedFile) -> Iterator[Weakened]:
@@ -48,6 +63,8 @@ def _recorded(file: ChangedFile) -> Iterator[Weakened]:
 
 def _configured(file: ChangedFile) -> Iterator[Weakened]:
     gone, new = sides_of(file)
+    options = options_of(file.place, file.now or b"")
+    new = {at: text for at, text in new.items() if not any(word in text for word in options)}
     for pattern, what in ((_LEFT_OUT, "leaves tests out"), (_NOT_COUNTED, "lets a failure pass")):
         had = sum(len(pattern.findall(text)) for text in gone.values())
         for number, text in new.items():

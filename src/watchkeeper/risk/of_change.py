@@ -16,6 +16,7 @@ from watchkeeper.risk.claims import TestFile
 from watchkeeper.risk.dependents import altered_symbols
 from watchkeeper.risk.facts import FileFacts, RiskFacts, Role
 from watchkeeper.risk.files import file_facts, role_of
+from watchkeeper.risk.left_out import find_left_out
 from watchkeeper.risk.loosened import find_loosened
 from watchkeeper.risk.python_tests import find_unchanged, read_python_tests
 from watchkeeper.risk.script_tests import read_script_tests
@@ -56,7 +57,11 @@ def facts_of(
         altered=altered,
         untested=untested,
         touched=find_touched(both, footprint, sensitive or {}),
-        weakened=(*find_weakened(versions, _surroundings(footprint)), *find_loosened(files)),
+        weakened=(
+            *find_weakened(versions, _surroundings(footprint)),
+            *find_loosened(files),
+            *find_left_out(files, base),
+        ),
         surface=find_surface(files, footprint, base),
         intent=intent,
         could_not=tuple(dict.fromkeys(missed)),

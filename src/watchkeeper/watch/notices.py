@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import permutations
 from typing import NamedTuple
 
-from watchkeeper.conflicts.notice import notice_id, notice_text, returned_id, returned_text
+from watchkeeper.conflicts.notice import notice_id, notice_text
 from watchkeeper.conflicts.standing import ConflictState, NoticeState, State, Status, find_living, living_of
 from watchkeeper.model.agents import Heed, Notice, Session, SessionId
 from watchkeeper.model.changes import Change, Source
@@ -14,12 +14,12 @@ from watchkeeper.model.conflicts import Conflict, Kind, Severity
 from watchkeeper.model.events import Event, NoticeQueued, NoticeSettled
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis
 from watchkeeper.model.probing import Outcome
+from watchkeeper.watch.landing_notices import landing_notices, over_in_queue
 
 Working = Mapping[ChangeId, Sequence[Session]]
 """The sessions at work on each change."""
 
 _SHOW = "watchkeeper conflicts"
-_SHOW_ENTRY = "watchkeeper queue"
 _AGAIN_MS = 60_000
 _WAVE_MS = 30_000
 
@@ -31,7 +31,7 @@ def decide_notices(state: State, working: Working, least: Severity, now: Millis)
     in further places. What is over, or has become less, is settled. Of what has landed those concerned are told one
     after the other, the gravest first, so that not all of them rebase at once; what is blocking is told at once.
     """
-    queued = [*_graver(state, working, least, now), *_returns(state, working)]
+    queued = [*_graver(state, working, least, now), *landing_notices(state, working)]
     fresh = {(event.notice.session, event.notice.conflict) for event in queued}
     settled = [event for each in state.notices.values() if (event := _settle(each, state, fresh)) is not None]
     return (*settled, *queued, *_grown(state, working, least, now))
@@ -189,23 +189,6 @@ def _waves(state: State, working: Working, least: Severity) -> dict[tuple[Sessio
     return due
 
 
-def _returns(state: State, working: Working) -> list[NoticeQueued]:
-    """Who finished a change that came back from the queue is told so, once for each revision."""
-    found = []
-    for change, bounce in state.returned.items():
-        for session in working.get(change, ()):
-            identity = returned_id(session.id, bounce.id)
-            if identity not in state.notices:
-                text = returned_text(bounce, show_verb=f"{_SHOW_ENTRY} {bounce.id}")
-                found.append(NoticeQueued(Notice(identity, session.id, Severity.BLOCKING, text, entry=bounce.id)))
-    return found
-
-
-def _is_back(notice: Notice, state: State) -> bool:
-    """The entry that it speaks of is still the newest of its change, and came back."""
-    return any(bounce.id == notice.entry for bounce in state.returned.values())
-
-
 def _settle(each: NoticeState, state: State, fresh: set[tuple[SessionId, ConflictId | None]]) -> NoticeSettled | None:
     notice = each.notice
     ended_at = _ended_at(state, notice.session)
@@ -217,8 +200,8 @@ def _settle(each: NoticeState, state: State, fresh: set[tuple[SessionId, Conflic
         if notice.conflict is not None
         else None
     )
-    if notice.entry is not None and not _is_back(notice, state):
-        over = "a newer revision was queued"
+    if notice.entry is not None:
+        over = over_in_queue(notice, state)
     if over is not None:
         return NoticeSettled(notice.id, Heed.HEEDED if is_delivered else Heed.MOOT, over)
     if not is_delivered and notice.conflict is not None and (notice.session, notice.conflict) in fresh:

@@ -8,9 +8,18 @@ was seen once: by each test, or with ``WATCHKEEPER_WITNESS_WHOLE`` by any. ``WAT
 likewise, files whose tests run first: where one of them fails, the run ends after the last of them.
 ``WATCHKEEPER_WITNESS_ONLY`` names a file with the ids of the only tests to run, one a line: pytest itself refuses to
 run any where one of them is missing. A ``<pid>.begun`` that is left says that a run did not come to its end, whatever
-its exit code is. Only the outermost pytest leaves one; ``WATCHKEEPER_WITNESS_OUTER`` tells those that its tests start.
+its exit code is. Only the outermost pytest leaves one; ``WATCHKEEPER_WITNESS_OUTER`` tells those that its tests start,
+which leave nothing.
+
+Reports are signed. The key lies beside the folder, as ``<folder>.key``, until the outermost pytest takes it away,
+before any conftest is loaded; it puts it back when it came to its end, for the next one of the same command. So while
+tests run no file has it, nor their environment. Of two at the same time the second one leaves a ``<pid>.keyless``.
+What runs within this process can still alter what is held here: nothing that runs beside it could prevent that.
 """
 
+import atexit
+import hashlib
+import hmac
 import json
 import os
 import sys
@@ -19,9 +28,52 @@ import threading
 _FOLDER = os.environ.get("WATCHKEEPER_WITNESS", "")
 
 
+class _Key:
+    """What reports are signed with; empty where another pytest has it."""
+
+    def __init__(self, place):
+        self.place = place
+        self.is_ours = False
+        self.is_used = False
+        self.is_outer = not os.environ.get("WATCHKEEPER_WITNESS_OUTER")
+        self.secret = b""
+        if self.is_outer:
+            os.environ["WATCHKEEPER_WITNESS_OUTER"] = str(os.getpid())
+            self.claim()
+
+    def claim(self):
+        """Of several that begin at the same time, one gets it."""
+        taken = "%s.%d" % (self.place, os.getpid())
+        try:
+            os.rename(self.place, taken)
+            with open(taken, "rb") as file:
+                self.secret = file.read()
+            os.remove(taken)
+        except OSError:
+            return
+        self.is_ours = True
+        atexit.register(self.give_back_unused)
+
+    def give_back(self):
+        if self.is_ours:
+            self.is_ours = False
+            with open(self.place + ".part", "wb") as file:
+                file.write(self.secret)
+            os.replace(self.place + ".part", self.place)
+
+    def give_back_unused(self):
+        """Where no test was to be run: it was asked for its version, or its options are wrong."""
+        if not self.is_used:
+            self.give_back()
+
+    def sign(self, body):
+        return hmac.new(self.secret, body, hashlib.sha256).hexdigest().encode("ascii")
+
+
 class _Witness:
     def __init__(self, folder, names, first):
         self.folder = folder
+        self.key = _Key(folder + ".key")
         self.root = os.environ.get("WATCHKEEPER_WITNESS_ROOT", "") or os.getcwd()
         self.files = {os.path.join(os.path.realpath(self.root), name): name for name in names}
         self.known = {}
@@ -134,20 +186,27 @@ class _Witness:
 
     def mark(self):
         """Until ``unmark`` it can be seen that the run is not over: a test may end the whole process."""
-        if not os.environ.get("WATCHKEEPER_WITNESS_OUTER"):
-            os.environ["WATCHKEEPER_WITNESS_OUTER"] = str(os.getpid())
+        self.key.is_used = True
+        if self.key.is_outer:
             self.begun = os.path.join(self.folder, "%d.begun" % os.getpid())
             open(self.begun, "w").close()
 
     def unmark(self):
         if self.begun and os.path.exists(self.begun):
             os.remove(self.begun)
+            self.key.give_back()
 
     def write(self):
-        lines = {test: {name: sorted(found) for name, found in files.items()} for test, files in self.lines.items()}
         place = os.path.join(self.folder, "%d.json" % os.getpid())
-        with open(place + ".part", "w", encoding="utf-8") as file:
-            json.dump({"outcomes": self.outcomes, "lines": lines, "stopped": self.stopped}, file)
+        if not self.key.secret:
+            if self.key.is_outer:
+                open(place[: -len("json")] + "keyless", "w").close()
+            return
+        lines = {test: {name: sorted(found) for name, found in files.items()} for test, files in self.lines.items()}
+        told = {"outcomes": self.outcomes, "lines": lines, "stopped": self.stopped}
+        body = json.dumps(told).encode("ascii")
+        with open(place + ".part", "wb") as file:
+            file.write(self.key.sign(body) + b"\n" + body)
         os.replace(place + ".part", place)
 
 
@@ -172,9 +231,17 @@ if _FOLDER:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(config):
-        """A run that ends at its first failure would say nothing of all tests behind it."""
+        """A run that ends at its first failure would say nothing of all tests behind it. A worker of pytest-xdist is
+        told the key by who started it."""
+        told = getattr(config, "workerinput", {}).pop("watchkeeper_witness", "")
+        if told:
+            _WITNESS.key.secret = told.encode("ascii")
         config.option.maxfail = 0
         config.option.continue_on_collection_errors = True
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(node):
+        node.workerinput["watchkeeper_witness"] = _WITNESS.key.secret.decode("ascii")
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(session, config, items):
