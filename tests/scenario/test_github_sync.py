@@ -472,6 +472,20 @@ def test_a_fault_that_passes_is_not_noticed(desk: Desk, fault: Fault) -> None:
     assert desk.time.slept == [2, 4, 8, 2, 4]
 
 
+@pytest.mark.parametrize("is_done", [False, True])
+def test_what_makes_something_new_is_not_tried_twice_blindly(desk: Desk, is_done: bool) -> None:
+    identity = file_there(desk)
+    desk.sync()
+    desk.issues.comment(identity, "it hangs")
+    desk.github.fail(Fault(502, body=PAGE, after=is_done), when=lambda method, _path: method == "POST")
+
+    assert "502" in desk.sync().problems[0]
+    assert desk.sync().problems == ()
+
+    assert len(said_there(desk, identity)) == 1
+    assert desk.sync().is_nothing
+
+
 def test_a_server_that_stays_broken_is_an_error(desk: Desk) -> None:
     desk.github.fail(*[Fault(500, body=PAGE)] * 4)
 
@@ -587,7 +601,7 @@ def test_the_token_is_in_no_error_and_goes_to_no_other_host(desk: Desk) -> None:
             seen.append(self.headers.get("authorization"))
 
     with HTTPServer(("127.0.0.1", 0), Elsewhere) as other:
-        threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.02}).start()
+        threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         address = f"http://127.0.0.1:{other.server_address[1]}/repos/octo-org/shop/issues"
         for fault in (
             Fault(301, {"location": address}),
