@@ -112,13 +112,13 @@ def open_engine(store: str, host: str, may_act: Callable[[], bool] = lambda: Tru
 class Member:
     """This process as a host among others. Declared lost, it ends with ``FENCED``."""
 
-    def __init__(self, store: str, name: str) -> None:
+    def __init__(self, store: str, name: str, timing: Timing) -> None:
         log = Log(open_url_store(store))
         me = find_this_host(name)
         clocks: dict[str, Any] = {"clock": sleepless_clock, "now": lambda: Millis(time.time_ns() // 1_000_000)}
         beats = log.shelf(FLEET, BEATS)
-        self.membership = Membership(log, beats, me, is_running=is_running, timing=QUICK, **clocks)
-        self.pulse = Pulse(self.membership, QUICK, on_fenced=self.end)
+        self.membership = Membership(log, beats, me, is_running=is_running, timing=timing, **clocks)
+        self.pulse = Pulse(self.membership, timing, on_fenced=self.end)
         self.engine: DbosEngine | None = None
         self.pulse.start()
 
@@ -199,7 +199,8 @@ def answer(engine: DbosEngine, verb: str, values: Sequence[Any]) -> Any:
 def main(store: str, host: str, effects: str, *words: str) -> None:
     schedules = [Schedule("each-second", "* * * * * *", "ticks")] if "ticking" in words else []
     at_once = 1 if "one" in words else 16
-    member = Member(store, host) if "fleet" in words else None
+    timing = Timing() if "patient" in words else QUICK
+    member = Member(store, host, timing) if "fleet" in words else None
     host = member.membership.me.token if member is not None else host
     may_act = member.membership.may_act if member is not None else lambda: True
     engine = open_engine(store, host, may_act, at_once=at_once, version="2" if "newer" in words else "1")

@@ -170,9 +170,10 @@ class Membership:
 def relieve(engine: Engine, view: View) -> tuple[WorkId, ...]:
     """As the leader, put the work of hosts that are gone into the queue again, and give what was put there.
 
-    Harmless when done twice, or by one that leads no more: it takes work only from the host that had it when asked.
+    Harmless when done twice, or by one that leads no more: it takes work only from hosts that are gone for certain,
+    and only what they had when asked. So it waits for no earlier leader, as what is done once in the fleet has to.
     """
-    if not view.leads:
+    if view.leader != view.me:
         return ()
     orphans = [
         each for each in engine.list_work() if each.condition is Condition.RUNNING and HostToken(each.host) in view.gone
