@@ -199,11 +199,12 @@ def answer(engine: DbosEngine, verb: str, values: Sequence[Any]) -> Any:
 def main(store: str, host: str, effects: str, *words: str) -> None:
     schedules = [Schedule("each-second", "* * * * * *", "ticks")] if "ticking" in words else []
     at_once = 1 if "one" in words else 16
+    forgets = {"kept_days": 0.0} if "forgetful" in words else {}
     timing = Timing() if "patient" in words else QUICK
     member = Member(store, host, timing) if "fleet" in words else None
     host = member.membership.me.token if member is not None else host
     may_act = member.membership.may_act if member is not None else lambda: True
-    engine = open_engine(store, host, may_act, at_once=at_once, version="2" if "newer" in words else "1")
+    engine = open_engine(store, host, may_act, at_once=at_once, version="2" if "newer" in words else "1", **forgets)
     engine.start(bodies(Effects(Path(effects)), host, is_changed="changed" in words), schedules)
     if member is not None:
         member.engine = engine

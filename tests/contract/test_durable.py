@@ -162,6 +162,25 @@ def test_a_queued_one_that_is_cancelled_never_starts_and_the_rest_does(run: Run,
     assert effects.steps_of("one") == []
 
 
+def test_what_has_been_over_for_long_is_forgotten_at_a_start_and_what_is_not_over_is_not(
+    run: Run, effects: Effects
+) -> None:
+    with run() as child:
+        child.enqueue(ONE)
+        child.wait_for("e-1", "done")
+        child.enqueue(WAITS)
+        wait_until(lambda: effects.steps_of("waits") == list("012"), "it runs")
+        child.kill()
+    with run() as child:
+        assert child.standing("e-1").result == RESULT
+        child.kill()
+    effects.gate.touch()
+
+    with run("forgetful") as child:
+        assert child.ask("list", ["e-1"]) == []
+        assert child.wait_for("e-2", "done").result == RESULT
+
+
 def test_what_a_step_raises_fails_the_work_and_says_what_it_was(run: Run) -> None:
     with run() as child:
         child.enqueue(Work(WorkId("e-1"), "fails", "0"))

@@ -10,11 +10,12 @@ import contextvars
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from watchkeeper.durable.dbos_schedules import declare_schedules, due_time, require_runnable
 from watchkeeper.durable.dbos_store import ENGINE_SCHEMA, EngineStore, explained, open_file, open_url, quiet
 from watchkeeper.durable.port import (
     WORKFLOWS_VERSION,
@@ -28,7 +29,7 @@ from watchkeeper.durable.port import (
     WorkId,
     WorkStanding,
 )
-from watchkeeper.model.errors import UsageError, WatchkeeperError
+from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.ids import Millis
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ _CONDITIONS = {
     "CANCELLED": Condition.CANCELLED,
 }
 _IN_FLIGHT = ["ENQUEUED", "DELAYED", "PENDING"]
+_OVER = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+_AT_ONCE, _FORGETTING = 500, 20
 
 _ONE_A_PROCESS = threading.Lock()  # DBOS is a singleton; so is this
 
@@ -60,15 +63,19 @@ def open_file_engine(
     *,
     at_once: int = 16,
     version: str = WORKFLOWS_VERSION,
+    kept_days: float = 30.0,
     on_trouble: Callable[[str], None] = lambda _: None,
 ) -> DbosEngine:
-    """The engine of one host, in the existing folder ``folder``. Close it.
+    """The engine of one host, in the existing folder ``folder``. Close it. What is over is known for ``kept_days``.
 
     Raises WatchkeeperError: ``engine-missing``, ``engine-busy`` (another process, or this one, has one open).
     """
     require_dbos()
     store = open_file(folder, on_trouble)
-    return DbosEngine(store, host="local", at_once=at_once, version=version, may_act=_always, on_trouble=on_trouble)
+    return DbosEngine(
+        store, host="local", at_once=at_once, version=version, kept_days=kept_days, may_act=_always,
+        on_trouble=on_trouble,
+    )  # fmt: skip
 
 
 def open_url_engine(
@@ -78,6 +85,7 @@ def open_url_engine(
     may_act: Callable[[], bool],
     at_once: int = 16,
     version: str = WORKFLOWS_VERSION,
+    kept_days: float = 30.0,
     on_trouble: Callable[[str], None] = lambda _: None,
 ) -> DbosEngine:
     """The engine of ``host`` among others on the PostgreSQL database ``url``. Close it.
@@ -87,8 +95,9 @@ def open_url_engine(
     """
     require_dbos()
     return DbosEngine(
-        open_url(url), host=host, at_once=at_once, version=version, may_act=may_act, on_trouble=on_trouble
-    )
+        open_url(url), host=host, at_once=at_once, version=version, kept_days=kept_days, may_act=may_act,
+        on_trouble=on_trouble,
+    )  # fmt: skip
 
 
 def require_dbos() -> None:
@@ -113,6 +122,7 @@ class DbosEngine:
         host: str,
         at_once: int,
         version: str,
+        kept_days: float,
         may_act: Callable[[], bool],
         on_trouble: Callable[[str], None],
     ) -> None:
@@ -126,6 +136,7 @@ class DbosEngine:
             )
         self.host = host
         self._store, self._at_once, self._version, self._may_act = store, at_once, version, may_act
+        self._kept_days = kept_days
         self._quiet: AbstractContextManager[None] = quiet(on_trouble)
         self._bodies: dict[str, Body] = {}
         self._closing, self._idle, self._running = threading.Event(), threading.Condition(), 0
@@ -137,7 +148,7 @@ class DbosEngine:
         """See ``Engine.start``. Raises UsageError for a schedule whose cron or kind is not known."""
         from dbos import DBOS
 
-        _require_runnable(bodies, schedules)
+        require_runnable(bodies, schedules)
         self._bodies = dict(bodies)
         self._quiet.__enter__()
         self._dbos = DBOS
@@ -150,7 +161,7 @@ class DbosEngine:
 
             @DBOS.workflow(name=_TICK, max_recovery_attempts=None)
             def tick(at: str, kind: str) -> str:
-                return self._run(kind, _due(at))
+                return self._run(kind, due_time(at))
 
             self._work = work
             _plain(DBOS.launch)
@@ -275,19 +286,19 @@ class DbosEngine:
         dbos.register_queue(
             _QUEUE, worker_concurrency=self._at_once, polling_interval_sec=_POLL_S, on_conflict="always_update"
         )
-        wanted = {each.name: each for each in schedules}
-        before = {each["schedule_name"]: each for each in dbos.list_schedules()}
-        for name in before.keys() - wanted.keys():
-            dbos.delete_schedule(name)
-        for name, each in wanted.items():
-            if (known := before.get(name)) is not None and known["schedule"] == each.cron:
-                _make_up(dbos, name, each.cron, known["last_fired_at"])
-        dbos.apply_schedules(
-            [
-                {"schedule_name": n, "workflow_fn": tick, "schedule": e.cron, "context": e.kind, "queue_name": _QUEUE}
-                for n, e in wanted.items()
-            ]
-        )
+        declare_schedules(dbos, tick, schedules, _QUEUE)
+        self._forget(dbos)
+
+    def _forget(self, dbos: type[DBOS]) -> None:
+        """Some of what has been over for long; the rest at the next start."""
+        until = (datetime.now(UTC) - timedelta(days=self._kept_days)).isoformat()
+        for _ in range(_FORGETTING):
+            old = dbos.list_workflows(
+                status=_OVER, completed_before=until, limit=_AT_ONCE, load_input=False, load_output=False
+            )
+            if not old:
+                return
+            dbos.delete_workflows([each.workflow_id for each in old])
 
     def _list(self, **wanted: Any) -> tuple[WorkStanding, ...]:
         return tuple(_standing(each) for each in self._launched().list_workflows(name=[_WORK, _TICK], **wanted))
@@ -357,42 +368,9 @@ def _plain(call: Callable[[], T]) -> T:
     return contextvars.Context().run(call)
 
 
-def _require_runnable(bodies: Mapping[str, Body], schedules: Sequence[Schedule]) -> None:
-    for each in schedules:
-        if each.kind not in bodies or not _croniter().is_valid(each.cron, second_at_beginning=True):
-            wrong = f"the times {each.cron!r}" if each.kind in bodies else f"the kind {each.kind!r}"
-            raise UsageError(
-                f"The schedule {each.name!r} cannot be followed: {wrong} mean nothing",
-                slug="schedule-invalid",
-                hint='give five fields, as in "0 4 * * *", and a kind of work that there is',
-                facts={"schedule": each.name, "cron": each.cron, "kind": each.kind},
-            )
-
-
-def _make_up(dbos: type[DBOS], name: str, cron: str, last_fired: str | None) -> None:
-    """Fire the newest time that passed while nobody ran; a time that was fired is known by its id."""
-    now = datetime.now(UTC)
-    newest = _croniter()(cron, now, second_at_beginning=True).get_prev(datetime)
-    if last_fired and datetime.fromisoformat(last_fired) < newest:
-        dbos.backfill_schedule(name, newest - timedelta(seconds=1), now)
-
-
-def _croniter() -> Any:
-    from croniter import croniter  # type: ignore[import-untyped]  # DBOS reads times with it
-
-    return croniter
-
-
-def _due(at: object) -> str:
-    """The time as this version writes it, from how it was stored."""
-    with suppress(ValueError):
-        return datetime.fromisoformat(str(at)).astimezone(UTC).isoformat(timespec="seconds")
-    return str(at)
-
-
 def _standing(status: Any) -> WorkStanding:
     given = [*(status.input or {}).get("args", ()), "", ""]
-    kind, argument = (given[1], _due(given[0])) if status.name == _TICK else (given[0], given[1])
+    kind, argument = (given[1], due_time(given[0])) if status.name == _TICK else (given[0], given[1])
     return WorkStanding(
         work=Work(
             WorkId(status.workflow_id), str(kind), str(argument), max(0, (status.priority or 1) - 1),

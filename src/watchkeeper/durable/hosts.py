@@ -37,8 +37,9 @@ class Seen(msgspec.Struct, frozen=True):
 class View(msgspec.Struct, frozen=True):
     """What a host may think after a look. ``is_member``: it takes part; once it does not, it has to end.
 
-    ``leads``: it alone decides for all, in ``term``; ``leader`` is who was chosen, before that is sure. ``gone`` are the hosts whose work may be taken from them: they left, or
-    were declared lost so long ago that they know it, or are stopped. One that is not known may have come just now.
+    ``leader`` was chosen; ``leads``: that is this host, and no earlier one may still think so. ``gone`` are the hosts
+    whose work may be taken from them: they left, or were declared lost so long ago that they know it, or are stopped.
+    One that is not known may have come just now.
     """
 
     me: HostToken
