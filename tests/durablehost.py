@@ -32,7 +32,11 @@ from watchkeeper.record.store import open_url_store
 
 DEADLINE_S = 60.0
 FENCED = 7
-QUICK = Timing(beat_ms=100, lease_ms=1_500, lost_after_ms=2_500)
+QUICK = Timing(beat_ms=200, lease_ms=3_000, lost_after_ms=5_000)
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def wait_until(condition: Callable[[], Any], what: str) -> Any:
@@ -86,11 +90,10 @@ def bodies(effects: Effects, host: str, *, is_changed: bool) -> dict[str, Body]:
         return str(number)
 
     def sleeper(steps: Steps, argument: str) -> str:
-        until = steps.step("choose", lambda: str(int(time.time() * 1000) + int(argument)))
-        effects.add("sleeper", "sleeps", host)
+        until = steps.step("choose", lambda: str(now_ms() + int(argument)))
+        effects.add("sleeper", "sleeps", str(now_ms()))
         steps.sleep_until(Millis(int(until)))
-        late = time.time() * 1000 - int(until)
-        return steps.step("wake", lambda: (effects.add("sleeper", "wakes", host), f"{late:.0f}")[1])
+        return steps.step("wake", lambda: (effects.add("sleeper", "wakes", str(now_ms())), until)[1])
 
     def fails(steps: Steps, argument: str) -> str:
         steps.step("break", lambda: str(1 // int(argument)))

@@ -15,8 +15,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from watchkeeper.durable.dbos_rows import TICK, WORK, standing_of
 from watchkeeper.durable.dbos_schedules import declare_schedules, due_time, require_runnable
-from watchkeeper.durable.dbos_store import ENGINE_SCHEMA, EngineStore, explained, open_file, open_url, quiet
+from watchkeeper.durable.dbos_store import (
+    ENGINE_SCHEMA,
+    EngineStore,
+    explained,
+    open_file,
+    open_url,
+    quiet,
+    read_back,
+    written,
+)
 from watchkeeper.durable.port import (
     WORKFLOWS_VERSION,
     Body,
@@ -38,19 +48,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _QUEUE = "watchkeeper"
-_WORK, _TICK = "work", "tick"
 _POLL_S = 0.05
 _DOUBT_S = 0.1
 _LOOK_S = 1.0  # how often a sleeping body looks whether it still has its work
 _RETURNED, _FAILED = "=", "!"
 
-_CONDITIONS = {
-    "ENQUEUED": Condition.QUEUED,
-    "DELAYED": Condition.QUEUED,
-    "PENDING": Condition.RUNNING,
-    "SUCCESS": Condition.DONE,
-    "CANCELLED": Condition.CANCELLED,
-}
 _IN_FLIGHT = ["ENQUEUED", "DELAYED", "PENDING"]
 _OVER = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 _AT_ONCE, _FORGETTING = 500, 20
@@ -155,11 +157,11 @@ class DbosEngine:
         with explained(self._store.place):
             DBOS(config=self._config())
 
-            @DBOS.workflow(name=_WORK, max_recovery_attempts=None)
+            @DBOS.workflow(name=WORK, max_recovery_attempts=None)
             def work(kind: str, argument: str) -> str:
-                return self._run(kind, argument)
+                return self._run(read_back(kind), read_back(argument))
 
-            @DBOS.workflow(name=_TICK, max_recovery_attempts=None)
+            @DBOS.workflow(name=TICK, max_recovery_attempts=None)
             def tick(at: str, kind: str) -> str:
                 return self._run(kind, due_time(at))
 
@@ -176,7 +178,9 @@ class DbosEngine:
             if work.dedup:
                 options |= {"deduplication_id": work.dedup, "duplication_policy": "return-existing"}
             with SetWorkflowID(work.id), SetEnqueueOptions(**options):
-                handle = self._launched().enqueue_workflow(_QUEUE, self._work, work.kind, work.argument)
+                handle = self._launched().enqueue_workflow(
+                    _QUEUE, self._work, written(work.kind), written(work.argument)
+                )
             return WorkId(handle.get_workflow_id())
 
         return self._asked(put)
@@ -253,19 +257,19 @@ class DbosEngine:
         """A DBOS workflow's function: an Exception is recorded as its end, anything else leaves it as it is."""
         body = self._bodies.get(kind)
         if body is None:
-            raise LookupError(f"this version knows no work of kind {kind!r}")
+            raise BodyFailedError(written(f"this version knows no work of kind {kind!r}"))
         with self._idle:
             self._running += 1
         try:
             self.wait_going()
             result = body(_DbosSteps(self), argument)
+            return written(_required_text(result, kind))
+        except Exception as error:
+            raise BodyFailedError(written(f"{type(error).__name__}: {error}")) from error
         finally:
             with self._idle:
                 self._running -= 1
                 self._idle.notify_all()
-        if not isinstance(result, str):
-            raise TypeError(f"the body of {kind!r} gave no text but {type(result).__name__}")
-        return result
 
     def _config(self) -> DBOSConfig:
         from dbos import DBOSPortableJSONSerializer  # text that any version can read, and that runs nothing
@@ -301,7 +305,7 @@ class DbosEngine:
             dbos.delete_workflows([each.workflow_id for each in old])
 
     def _list(self, **wanted: Any) -> tuple[WorkStanding, ...]:
-        return tuple(_standing(each) for each in self._launched().list_workflows(name=[_WORK, _TICK], **wanted))
+        return tuple(standing_of(each) for each in self._launched().list_workflows(name=[WORK, TICK], **wanted))
 
     def _launched(self) -> type[DBOS]:
         if self._dbos is None or not self._is_open:
@@ -313,6 +317,10 @@ class DbosEngine:
     def _asked(self, call: Callable[[], T]) -> T:
         with explained(self._store.place):
             return _plain(call)
+
+
+class BodyFailedError(Exception):
+    """What a body raised, as text that any database can keep."""
 
 
 class _DbosSteps:
@@ -330,7 +338,7 @@ class _DbosSteps:
 
         self._engine.wait_going()
         try:
-            recorded = self._dbos.run_step({"name": name}, lambda: _outcome(call))
+            recorded = read_back(self._dbos.run_step({"name": name}, lambda: written(_outcome(call))))
         except DBOSWorkflowCancelledError as error:
             raise Stopped("it is cancelled") from error
         except DBOSWorkflowConflictIDError as error:
@@ -351,6 +359,12 @@ class _DbosSteps:
             self._engine.require_held(self._id)
 
 
+def _required_text(result: object, kind: str) -> str:
+    if not isinstance(result, str):
+        raise TypeError(f"the body of {kind!r} gave no text but {type(result).__name__}")
+    return result
+
+
 def _always() -> bool:
     return True
 
@@ -366,24 +380,6 @@ def _outcome(call: Callable[[], str]) -> str:
 def _plain(call: Callable[[], T]) -> T:
     """Called as from nowhere: inside of a body DBOS would take it for one of its steps."""
     return contextvars.Context().run(call)
-
-
-def _standing(status: Any) -> WorkStanding:
-    given = [*(status.input or {}).get("args", ()), "", ""]
-    kind, argument = (given[1], due_time(given[0])) if status.name == _TICK else (given[0], given[1])
-    return WorkStanding(
-        work=Work(
-            WorkId(status.workflow_id), str(kind), str(argument), max(0, (status.priority or 1) - 1),
-            status.deduplication_id or "",
-        ),
-        condition=_CONDITIONS.get(status.status, Condition.FAILED),
-        host=status.executor_id or "",
-        result=status.output if isinstance(status.output, str) else "",
-        error=" ".join(str(status.error).split()) if status.error else "",
-        tries=status.recovery_attempts or 0,
-        queued_at=Millis(status.created_at or 0),
-        began_at=Millis(status.dequeued_at or 0),
-    )  # fmt: skip
 
 
 _: Callable[[DbosEngine], Steps] = _DbosSteps

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import logging
 import os
 import sqlite3
@@ -96,6 +97,19 @@ def quiet(on_trouble: Callable[[str], None]) -> Iterator[None]:
         yield
     finally:
         logger.handlers, logger.propagate = before
+
+
+def written(text: str) -> str:
+    """``text`` as the engine can keep it on any database, also where it is no text: NUL and lone surrogates escaped."""
+    return json.dumps(text)[1:-1]
+
+
+def read_back(text: str) -> str:
+    """The text that was written."""
+    try:
+        return str(json.loads(f'"{text}"'))
+    except ValueError:
+        return text
 
 
 class _Trouble(logging.Handler):
