@@ -31,6 +31,7 @@ from watchkeeper.durable.port import (
     WORKFLOWS_VERSION,
     Body,
     Condition,
+    Engine,
     Schedule,
     StepFailed,
     Steps,
@@ -382,4 +383,6 @@ def _plain(call: Callable[[], T]) -> T:
     return contextvars.Context().run(call)
 
 
-_: Callable[[DbosEngine], Steps] = _DbosSteps
+def _conforms(engine: DbosEngine) -> tuple[Engine, Steps]:
+    """Nothing calls it: the type checker sees by it that the port is kept."""
+    return engine, _DbosSteps(engine)

@@ -62,9 +62,9 @@ class Pulse:
                     return
                 self._relieve()
                 in_trouble = False
-            except WatchkeeperError as error:
+            except Exception as error:  # noqa: BLE001 a heart goes on: if it cannot beat, others see that
                 if not in_trouble:
-                    self._on_trouble(error.message)
+                    self._on_trouble(error.message if isinstance(error, WatchkeeperError) else repr(error))
                 in_trouble = True
 
     def _relieve(self) -> None:
