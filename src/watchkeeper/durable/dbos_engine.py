@@ -10,7 +10,6 @@ import contextvars
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -21,9 +20,9 @@ from watchkeeper.durable.dbos_store import (
     ENGINE_SCHEMA,
     EngineStore,
     explained,
+    listen_only,
     open_file,
     open_url,
-    quiet,
     read_back,
     written,
 )
@@ -140,7 +139,7 @@ class DbosEngine:
         self.host = host
         self._store, self._at_once, self._version, self._may_act = store, at_once, version, may_act
         self._kept_days = kept_days
-        self._quiet: AbstractContextManager[None] = quiet(on_trouble)
+        self._on_trouble = on_trouble
         self._bodies: dict[str, Body] = {}
         self._closing, self._idle, self._running = threading.Event(), threading.Condition(), 0
         self._dbos: type[DBOS] | None = None
@@ -153,7 +152,7 @@ class DbosEngine:
 
         require_runnable(bodies, schedules)
         self._bodies = dict(bodies)
-        self._quiet.__enter__()
+        listen_only(self._on_trouble)
         self._dbos = DBOS
         with explained(self._store.place):
             DBOS(config=self._config())
@@ -224,8 +223,7 @@ class DbosEngine:
             if self._dbos is not None:
                 _plain(lambda: cast(Any, self._dbos).destroy(destroy_registry=True))
         finally:
-            if self._dbos is not None:
-                self._quiet.__exit__(None, None, None)
+            listen_only(lambda _: None)
             self._store.close()
             _ONE_A_PROCESS.release()
 
@@ -243,7 +241,10 @@ class DbosEngine:
 
     def require_held(self, id: WorkId) -> None:  # noqa: A002 the port's word
         """Raises Stopped where this host does not have the work any more."""
-        found = _plain(lambda: self._list(workflow_ids=[id]))
+        try:
+            found = _plain(lambda: self._list(workflow_ids=[id]))
+        except Exception:  # noqa: BLE001 the next look will tell; a sleep does not fail for it
+            return
         if found and found[0].condition is not Condition.RUNNING:
             raise Stopped(f"it is {found[0].condition}")
         if found and found[0].host != self.host:
@@ -266,6 +267,7 @@ class DbosEngine:
             result = body(_DbosSteps(self), argument)
             return written(_required_text(result, kind))
         except Exception as error:
+            self.require_open(error)
             raise BodyFailedError(written(f"{type(error).__name__}: {error}")) from error
         finally:
             with self._idle:

@@ -87,16 +87,10 @@ def explained(place: str) -> Iterator[None]:
         ) from error
 
 
-@contextmanager
-def quiet(on_trouble: Callable[[str], None]) -> Iterator[None]:
-    """Within it, the engine's own log says nothing on a terminal: its warnings are passed on, one line each."""
-    logger, listening = logging.getLogger("dbos"), _Trouble(on_trouble)
-    before = (list(logger.handlers), logger.propagate)
-    logger.handlers, logger.propagate = [listening], False
-    try:
-        yield
-    finally:
-        logger.handlers, logger.propagate = before
+def listen_only(on_trouble: Callable[[str], None]) -> None:
+    """From now on the engine's own log says nothing on a terminal: its warnings are passed on, one line each."""
+    logger = logging.getLogger("dbos")
+    logger.handlers, logger.propagate = [_Trouble(on_trouble)], False
 
 
 def written(text: str) -> str:

@@ -4,7 +4,8 @@ Every host raises a counter of its own, and watches those of the others by its o
 as long as it goes on at about the same pace. Two spans make it safe. A host is *sure* of itself for ``lease_ms`` after
 a counter it wrote, and does nothing while it is not. Its counter has to be seen standing still for ``lost_after_ms``
 before anybody declares it lost, and what it drove is left alone for another ``lease_ms``: its last counter may have
-been written while it was being declared lost, without its knowing.
+been written while it was being declared lost, without its knowing. Time in which a host did not look itself, asleep
+or because the record was away, is not held against others.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ class Membership:
         self._facts, self._beats, self._timing = facts, beats, timing
         self._clock, self._now, self._is_running = clock, now, is_running
         self._state, self._seen, self._noticed = HostsState(), dict[HostToken, Seen](), dict[Seq, int]()
-        self._count = 0
+        self._count, self._looked = 0, clock()
         self._sure_until: int | None = None
         self._fenced = threading.Event()
 
@@ -124,9 +124,12 @@ class Membership:
             return
         self._sure_until = began + self._timing.lease_ms
         yield
+        if self._clock() - self._looked > self._timing.lease_ms:
+            self._seen = {}  # it saw nobody, as when the record was away: that others stood still is not known
         beats = {HostToken(name): _number(value) for name, value in self._beats.read().items()}
         live = [host.token for host in self._state.live()]
-        self._seen = observe(self._seen, beats, live, self._clock())
+        self._looked = self._clock()
+        self._seen = observe(self._seen, beats, live, self._looked)
         yield
         wanted = decide(self._state, self._seen, self.me.token, self._clock(), self._timing)
         if wanted and self._record(wanted):
