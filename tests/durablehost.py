@@ -32,7 +32,11 @@ from watchkeeper.record.store import open_url_store
 
 DEADLINE_S = 60.0
 FENCED = 7
-QUICK = Timing(beat_ms=100, lease_ms=1_500, lost_after_ms=2_500)
+QUICK = Timing(beat_ms=200, lease_ms=3_000, lost_after_ms=5_000)
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def wait_until(condition: Callable[[], Any], what: str) -> Any:
@@ -86,11 +90,10 @@ def bodies(effects: Effects, host: str, *, is_changed: bool) -> dict[str, Body]:
         return str(number)
 
     def sleeper(steps: Steps, argument: str) -> str:
-        until = steps.step("choose", lambda: str(int(time.time() * 1000) + int(argument)))
-        effects.add("sleeper", "sleeps", host)
+        until = steps.step("choose", lambda: str(now_ms() + int(argument)))
+        effects.add("sleeper", "sleeps", str(now_ms()))
         steps.sleep_until(Millis(int(until)))
-        late = time.time() * 1000 - int(until)
-        return steps.step("wake", lambda: (effects.add("sleeper", "wakes", host), f"{late:.0f}")[1])
+        return steps.step("wake", lambda: (effects.add("sleeper", "wakes", str(now_ms())), until)[1])
 
     def fails(steps: Steps, argument: str) -> str:
         steps.step("break", lambda: str(1 // int(argument)))
@@ -112,13 +115,13 @@ def open_engine(store: str, host: str, may_act: Callable[[], bool] = lambda: Tru
 class Member:
     """This process as a host among others. Declared lost, it ends with ``FENCED``."""
 
-    def __init__(self, store: str, name: str) -> None:
+    def __init__(self, store: str, name: str, timing: Timing) -> None:
         log = Log(open_url_store(store))
         me = find_this_host(name)
         clocks: dict[str, Any] = {"clock": sleepless_clock, "now": lambda: Millis(time.time_ns() // 1_000_000)}
         beats = log.shelf(FLEET, BEATS)
-        self.membership = Membership(log, beats, me, is_running=is_running, timing=QUICK, **clocks)
-        self.pulse = Pulse(self.membership, QUICK, on_fenced=self.end)
+        self.membership = Membership(log, beats, me, is_running=is_running, timing=timing, **clocks)
+        self.pulse = Pulse(self.membership, timing, on_fenced=self.end)
         self.engine: DbosEngine | None = None
         self.pulse.start()
 
@@ -199,10 +202,12 @@ def answer(engine: DbosEngine, verb: str, values: Sequence[Any]) -> Any:
 def main(store: str, host: str, effects: str, *words: str) -> None:
     schedules = [Schedule("each-second", "* * * * * *", "ticks")] if "ticking" in words else []
     at_once = 1 if "one" in words else 16
-    member = Member(store, host) if "fleet" in words else None
+    forgets = {"kept_days": 0.0} if "forgetful" in words else {}
+    timing = Timing() if "patient" in words else QUICK
+    member = Member(store, host, timing) if "fleet" in words else None
     host = member.membership.me.token if member is not None else host
     may_act = member.membership.may_act if member is not None else lambda: True
-    engine = open_engine(store, host, may_act, at_once=at_once, version="2" if "newer" in words else "1")
+    engine = open_engine(store, host, may_act, at_once=at_once, version="2" if "newer" in words else "1", **forgets)
     engine.start(bodies(Effects(Path(effects)), host, is_changed="changed" in words), schedules)
     if member is not None:
         member.engine = engine

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from durablehost import Child, Effects, running, wait_until
+from durablehost import Child, Effects, now_ms, running, wait_until
 from watchkeeper.durable.port import Condition, Work, WorkId
 from watchkeeper.model.errors import WatchkeeperError
 
@@ -19,6 +19,7 @@ Run = Callable[..., AbstractContextManager[Child]]
 ONE = Work(WorkId("e-1"), "six", "one")
 WAITS = Work(WorkId("e-2"), "six", "waits 2")
 RESULT = "15"
+SLEEP_MS = 5_000
 
 
 @pytest.fixture
@@ -162,6 +163,25 @@ def test_a_queued_one_that_is_cancelled_never_starts_and_the_rest_does(run: Run,
     assert effects.steps_of("one") == []
 
 
+def test_what_has_been_over_for_long_is_forgotten_at_a_start_and_what_is_not_over_is_not(
+    run: Run, effects: Effects
+) -> None:
+    with run() as child:
+        child.enqueue(ONE)
+        child.wait_for("e-1", "done")
+        child.enqueue(WAITS)
+        wait_until(lambda: effects.steps_of("waits") == list("012"), "it runs")
+        child.kill()
+    with run() as child:
+        assert child.standing("e-1").result == RESULT
+        child.kill()
+    effects.gate.touch()
+
+    with run("forgetful") as child:
+        assert child.ask("list", ["e-1"]) == []
+        assert child.wait_for("e-2", "done").result == RESULT
+
+
 def test_what_a_step_raises_fails_the_work_and_says_what_it_was(run: Run) -> None:
     with run() as child:
         child.enqueue(Work(WorkId("e-1"), "fails", "0"))
@@ -188,17 +208,33 @@ def test_what_is_not_over_is_listed_and_what_is_over_is_not(run: Run, effects: E
         assert child.ask("list", ["never heard of"]) == []
 
 
-def test_a_sleep_lasts_as_long_as_it_was_to_last_whoever_is_killed_meanwhile(run: Run, effects: Effects) -> None:
+def test_a_sleep_that_should_be_over_is_not_begun_again(run: Run, effects: Effects) -> None:
     with run() as child:
-        child.enqueue(Work(WorkId("e-1"), "sleeper", "3000"))
-        wait_until(lambda: ("sleeper", "sleeps") in [line[:2] for line in effects.lines()], "it sleeps")
+        child.enqueue(Work(WorkId("e-1"), "sleeper", str(SLEEP_MS)))
+        wait_until(effects.lines, "it sleeps")
+        child.kill()
+    wait_until(lambda: now_ms() > int(effects.lines()[0][2]) + SLEEP_MS, "it should be awake by now")
+
+    with run() as child:
+        until = int(child.wait_for("e-1", "done").result)
+
+    assert [line[1] for line in effects.lines()] == ["sleeps", "sleeps", "wakes"]
+    again, woken = (int(line[2]) for line in effects.lines()[1:])
+    assert until < again
+    assert woken - again < SLEEP_MS
+
+
+def test_a_sleep_ends_not_before_its_time_also_by_who_goes_on_with_it(run: Run, effects: Effects) -> None:
+    with run() as child:
+        child.enqueue(Work(WorkId("e-1"), "sleeper", str(SLEEP_MS)))
+        wait_until(effects.lines, "it sleeps")
         child.kill()
 
     with run() as child:
-        late = int(child.wait_for("e-1", "done").result)
+        until = int(child.wait_for("e-1", "done").result)
 
-    assert 0 <= late < 2_000, "it slept until the first time, not for as long again"
-    assert [line[1] for line in effects.lines()].count("wakes") == 1
+    (woken,) = [int(line[2]) for line in effects.lines() if line[1] == "wakes"]
+    assert woken >= until
 
 
 def test_a_sleeper_that_is_cancelled_does_not_wake_up(run: Run, effects: Effects) -> None:

@@ -101,6 +101,25 @@ def test_a_host_that_was_slow_but_not_too_slow_goes_on(world: World) -> None:
     assert second.beat().live == {"a/1", "b/1"}
 
 
+def test_when_nobody_could_look_for_long_nobody_is_lost(world: World) -> None:
+    """As after a restart of the database server: the first who is back does not know that others stood still."""
+    hosts = [world.member(f"{name}/1") for name in "abc"]
+    for each in hosts:
+        each.join()
+    pass_time(world, *hosts, ms=3_000)
+    world.time += 10 * TIMING.lost_after_ms
+    assert not any(each.may_act() for each in hosts)
+
+    for each in (hosts[2], hosts[1], hosts[0]):
+        each.beat()
+        world.time += TIMING.beat_ms
+
+    assert all(each.may_act() for each in hosts)
+    assert hosts[0].beat().live == {"a/1", "b/1", "c/1"}
+    pass_time(world, *hosts[1:], ms=2 * TIMING.lost_after_ms)
+    assert hosts[1].beat().live == {"b/1", "c/1"}, "who then stands still is lost as ever"
+
+
 def test_a_run_of_before_on_this_machine_is_lost_at_once_when_its_process_is_gone(world: World) -> None:
     world.member("a/1").join()
     world.dead.add(world.member("a/1").me.token)

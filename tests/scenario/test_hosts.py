@@ -48,6 +48,8 @@ def test_a_killed_hosts_work_goes_on_elsewhere_and_each_result_is_there_once(
         waiting = names[1::2]
         for name in waiting:
             host_in(effects, name, "2")
+        for name in names[::2]:
+            children[0].wait_for(name, "done")
         victim = host_in(effects, waiting[0], "2")
         dead = of(children, victim)
         (other,) = [each for each in children if each is not dead]

@@ -10,16 +10,27 @@ import contextvars
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from watchkeeper.durable.dbos_store import ENGINE_SCHEMA, EngineStore, explained, open_file, open_url, quiet
+from watchkeeper.durable.dbos_rows import TICK, WORK, standing_of
+from watchkeeper.durable.dbos_schedules import declare_schedules, due_time, require_runnable
+from watchkeeper.durable.dbos_store import (
+    ENGINE_SCHEMA,
+    EngineStore,
+    explained,
+    listen_only,
+    open_file,
+    open_url,
+    read_back,
+    written,
+)
 from watchkeeper.durable.port import (
     WORKFLOWS_VERSION,
     Body,
     Condition,
+    Engine,
     Schedule,
     StepFailed,
     Steps,
@@ -28,7 +39,7 @@ from watchkeeper.durable.port import (
     WorkId,
     WorkStanding,
 )
-from watchkeeper.model.errors import UsageError, WatchkeeperError
+from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.ids import Millis
 
 if TYPE_CHECKING:
@@ -37,20 +48,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _QUEUE = "watchkeeper"
-_WORK, _TICK = "work", "tick"
 _POLL_S = 0.05
 _DOUBT_S = 0.1
 _LOOK_S = 1.0  # how often a sleeping body looks whether it still has its work
 _RETURNED, _FAILED = "=", "!"
 
-_CONDITIONS = {
-    "ENQUEUED": Condition.QUEUED,
-    "DELAYED": Condition.QUEUED,
-    "PENDING": Condition.RUNNING,
-    "SUCCESS": Condition.DONE,
-    "CANCELLED": Condition.CANCELLED,
-}
 _IN_FLIGHT = ["ENQUEUED", "DELAYED", "PENDING"]
+_OVER = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+_AT_ONCE, _FORGETTING = 500, 20
 
 _ONE_A_PROCESS = threading.Lock()  # DBOS is a singleton; so is this
 
@@ -60,15 +65,19 @@ def open_file_engine(
     *,
     at_once: int = 16,
     version: str = WORKFLOWS_VERSION,
+    kept_days: float = 30.0,
     on_trouble: Callable[[str], None] = lambda _: None,
 ) -> DbosEngine:
-    """The engine of one host, in the existing folder ``folder``. Close it.
+    """The engine of one host, in the existing folder ``folder``. Close it. What is over is known for ``kept_days``.
 
     Raises WatchkeeperError: ``engine-missing``, ``engine-busy`` (another process, or this one, has one open).
     """
     require_dbos()
     store = open_file(folder, on_trouble)
-    return DbosEngine(store, host="local", at_once=at_once, version=version, may_act=_always, on_trouble=on_trouble)
+    return DbosEngine(
+        store, host="local", at_once=at_once, version=version, kept_days=kept_days, may_act=_always,
+        on_trouble=on_trouble,
+    )  # fmt: skip
 
 
 def open_url_engine(
@@ -78,6 +87,7 @@ def open_url_engine(
     may_act: Callable[[], bool],
     at_once: int = 16,
     version: str = WORKFLOWS_VERSION,
+    kept_days: float = 30.0,
     on_trouble: Callable[[str], None] = lambda _: None,
 ) -> DbosEngine:
     """The engine of ``host`` among others on the PostgreSQL database ``url``. Close it.
@@ -87,8 +97,9 @@ def open_url_engine(
     """
     require_dbos()
     return DbosEngine(
-        open_url(url), host=host, at_once=at_once, version=version, may_act=may_act, on_trouble=on_trouble
-    )
+        open_url(url), host=host, at_once=at_once, version=version, kept_days=kept_days, may_act=may_act,
+        on_trouble=on_trouble,
+    )  # fmt: skip
 
 
 def require_dbos() -> None:
@@ -113,6 +124,7 @@ class DbosEngine:
         host: str,
         at_once: int,
         version: str,
+        kept_days: float,
         may_act: Callable[[], bool],
         on_trouble: Callable[[str], None],
     ) -> None:
@@ -126,7 +138,8 @@ class DbosEngine:
             )
         self.host = host
         self._store, self._at_once, self._version, self._may_act = store, at_once, version, may_act
-        self._quiet: AbstractContextManager[None] = quiet(on_trouble)
+        self._kept_days = kept_days
+        self._on_trouble = on_trouble
         self._bodies: dict[str, Body] = {}
         self._closing, self._idle, self._running = threading.Event(), threading.Condition(), 0
         self._dbos: type[DBOS] | None = None
@@ -137,20 +150,20 @@ class DbosEngine:
         """See ``Engine.start``. Raises UsageError for a schedule whose cron or kind is not known."""
         from dbos import DBOS
 
-        _require_runnable(bodies, schedules)
+        require_runnable(bodies, schedules)
         self._bodies = dict(bodies)
-        self._quiet.__enter__()
+        listen_only(self._on_trouble)
         self._dbos = DBOS
         with explained(self._store.place):
             DBOS(config=self._config())
 
-            @DBOS.workflow(name=_WORK, max_recovery_attempts=None)
+            @DBOS.workflow(name=WORK, max_recovery_attempts=None)
             def work(kind: str, argument: str) -> str:
-                return self._run(kind, argument)
+                return self._run(read_back(kind), read_back(argument))
 
-            @DBOS.workflow(name=_TICK, max_recovery_attempts=None)
+            @DBOS.workflow(name=TICK, max_recovery_attempts=None)
             def tick(at: str, kind: str) -> str:
-                return self._run(kind, _due(at))
+                return self._run(kind, due_time(at))
 
             self._work = work
             _plain(DBOS.launch)
@@ -165,7 +178,9 @@ class DbosEngine:
             if work.dedup:
                 options |= {"deduplication_id": work.dedup, "duplication_policy": "return-existing"}
             with SetWorkflowID(work.id), SetEnqueueOptions(**options):
-                handle = self._launched().enqueue_workflow(_QUEUE, self._work, work.kind, work.argument)
+                handle = self._launched().enqueue_workflow(
+                    _QUEUE, self._work, written(work.kind), written(work.argument)
+                )
             return WorkId(handle.get_workflow_id())
 
         return self._asked(put)
@@ -208,8 +223,7 @@ class DbosEngine:
             if self._dbos is not None:
                 _plain(lambda: cast(Any, self._dbos).destroy(destroy_registry=True))
         finally:
-            if self._dbos is not None:
-                self._quiet.__exit__(None, None, None)
+            listen_only(lambda _: None)
             self._store.close()
             _ONE_A_PROCESS.release()
 
@@ -227,7 +241,10 @@ class DbosEngine:
 
     def require_held(self, id: WorkId) -> None:  # noqa: A002 the port's word
         """Raises Stopped where this host does not have the work any more."""
-        found = _plain(lambda: self._list(workflow_ids=[id]))
+        try:
+            found = _plain(lambda: self._list(workflow_ids=[id]))
+        except Exception:  # noqa: BLE001 the next look will tell; a sleep does not fail for it
+            return
         if found and found[0].condition is not Condition.RUNNING:
             raise Stopped(f"it is {found[0].condition}")
         if found and found[0].host != self.host:
@@ -242,19 +259,20 @@ class DbosEngine:
         """A DBOS workflow's function: an Exception is recorded as its end, anything else leaves it as it is."""
         body = self._bodies.get(kind)
         if body is None:
-            raise LookupError(f"this version knows no work of kind {kind!r}")
+            raise BodyFailedError(written(f"this version knows no work of kind {kind!r}"))
         with self._idle:
             self._running += 1
         try:
             self.wait_going()
             result = body(_DbosSteps(self), argument)
+            return written(_required_text(result, kind))
+        except Exception as error:
+            self.require_open(error)
+            raise BodyFailedError(written(f"{type(error).__name__}: {error}")) from error
         finally:
             with self._idle:
                 self._running -= 1
                 self._idle.notify_all()
-        if not isinstance(result, str):
-            raise TypeError(f"the body of {kind!r} gave no text but {type(result).__name__}")
-        return result
 
     def _config(self) -> DBOSConfig:
         from dbos import DBOSPortableJSONSerializer  # text that any version can read, and that runs nothing
@@ -275,22 +293,22 @@ class DbosEngine:
         dbos.register_queue(
             _QUEUE, worker_concurrency=self._at_once, polling_interval_sec=_POLL_S, on_conflict="always_update"
         )
-        wanted = {each.name: each for each in schedules}
-        before = {each["schedule_name"]: each for each in dbos.list_schedules()}
-        for name in before.keys() - wanted.keys():
-            dbos.delete_schedule(name)
-        for name, each in wanted.items():
-            if (known := before.get(name)) is not None and known["schedule"] == each.cron:
-                _make_up(dbos, name, each.cron, known["last_fired_at"])
-        dbos.apply_schedules(
-            [
-                {"schedule_name": n, "workflow_fn": tick, "schedule": e.cron, "context": e.kind, "queue_name": _QUEUE}
-                for n, e in wanted.items()
-            ]
-        )
+        declare_schedules(dbos, tick, schedules, _QUEUE)
+        self._forget(dbos)
+
+    def _forget(self, dbos: type[DBOS]) -> None:
+        """Some of what has been over for long; the rest at the next start."""
+        until = (datetime.now(UTC) - timedelta(days=self._kept_days)).isoformat()
+        for _ in range(_FORGETTING):
+            old = dbos.list_workflows(
+                status=_OVER, completed_before=until, limit=_AT_ONCE, load_input=False, load_output=False
+            )
+            if not old:
+                return
+            dbos.delete_workflows([each.workflow_id for each in old])
 
     def _list(self, **wanted: Any) -> tuple[WorkStanding, ...]:
-        return tuple(_standing(each) for each in self._launched().list_workflows(name=[_WORK, _TICK], **wanted))
+        return tuple(standing_of(each) for each in self._launched().list_workflows(name=[WORK, TICK], **wanted))
 
     def _launched(self) -> type[DBOS]:
         if self._dbos is None or not self._is_open:
@@ -302,6 +320,10 @@ class DbosEngine:
     def _asked(self, call: Callable[[], T]) -> T:
         with explained(self._store.place):
             return _plain(call)
+
+
+class BodyFailedError(Exception):
+    """What a body raised, as text that any database can keep."""
 
 
 class _DbosSteps:
@@ -319,7 +341,7 @@ class _DbosSteps:
 
         self._engine.wait_going()
         try:
-            recorded = self._dbos.run_step({"name": name}, lambda: _outcome(call))
+            recorded = read_back(self._dbos.run_step({"name": name}, lambda: written(_outcome(call))))
         except DBOSWorkflowCancelledError as error:
             raise Stopped("it is cancelled") from error
         except DBOSWorkflowConflictIDError as error:
@@ -340,6 +362,12 @@ class _DbosSteps:
             self._engine.require_held(self._id)
 
 
+def _required_text(result: object, kind: str) -> str:
+    if not isinstance(result, str):
+        raise TypeError(f"the body of {kind!r} gave no text but {type(result).__name__}")
+    return result
+
+
 def _always() -> bool:
     return True
 
@@ -357,55 +385,6 @@ def _plain(call: Callable[[], T]) -> T:
     return contextvars.Context().run(call)
 
 
-def _require_runnable(bodies: Mapping[str, Body], schedules: Sequence[Schedule]) -> None:
-    for each in schedules:
-        if each.kind not in bodies or not _croniter().is_valid(each.cron, second_at_beginning=True):
-            wrong = f"the times {each.cron!r}" if each.kind in bodies else f"the kind {each.kind!r}"
-            raise UsageError(
-                f"The schedule {each.name!r} cannot be followed: {wrong} mean nothing",
-                slug="schedule-invalid",
-                hint='give five fields, as in "0 4 * * *", and a kind of work that there is',
-                facts={"schedule": each.name, "cron": each.cron, "kind": each.kind},
-            )
-
-
-def _make_up(dbos: type[DBOS], name: str, cron: str, last_fired: str | None) -> None:
-    """Fire the newest time that passed while nobody ran; a time that was fired is known by its id."""
-    now = datetime.now(UTC)
-    newest = _croniter()(cron, now, second_at_beginning=True).get_prev(datetime)
-    if last_fired and datetime.fromisoformat(last_fired) < newest:
-        dbos.backfill_schedule(name, newest - timedelta(seconds=1), now)
-
-
-def _croniter() -> Any:
-    from croniter import croniter  # type: ignore[import-untyped]  # DBOS reads times with it
-
-    return croniter
-
-
-def _due(at: object) -> str:
-    """The time as this version writes it, from how it was stored."""
-    with suppress(ValueError):
-        return datetime.fromisoformat(str(at)).astimezone(UTC).isoformat(timespec="seconds")
-    return str(at)
-
-
-def _standing(status: Any) -> WorkStanding:
-    given = [*(status.input or {}).get("args", ()), "", ""]
-    kind, argument = (given[1], _due(given[0])) if status.name == _TICK else (given[0], given[1])
-    return WorkStanding(
-        work=Work(
-            WorkId(status.workflow_id), str(kind), str(argument), max(0, (status.priority or 1) - 1),
-            status.deduplication_id or "",
-        ),
-        condition=_CONDITIONS.get(status.status, Condition.FAILED),
-        host=status.executor_id or "",
-        result=status.output if isinstance(status.output, str) else "",
-        error=" ".join(str(status.error).split()) if status.error else "",
-        tries=status.recovery_attempts or 0,
-        queued_at=Millis(status.created_at or 0),
-        began_at=Millis(status.dequeued_at or 0),
-    )  # fmt: skip
-
-
-_: Callable[[DbosEngine], Steps] = _DbosSteps
+def _conforms(engine: DbosEngine) -> tuple[Engine, Steps]:
+    """Nothing calls it: the type checker sees by it that the port is kept."""
+    return engine, _DbosSteps(engine)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import logging
 import os
 import sqlite3
@@ -86,16 +87,23 @@ def explained(place: str) -> Iterator[None]:
         ) from error
 
 
-@contextmanager
-def quiet(on_trouble: Callable[[str], None]) -> Iterator[None]:
-    """Within it, the engine's own log says nothing on a terminal: its warnings are passed on, one line each."""
-    logger, listening = logging.getLogger("dbos"), _Trouble(on_trouble)
-    before = (list(logger.handlers), logger.propagate)
-    logger.handlers, logger.propagate = [listening], False
+def listen_only(on_trouble: Callable[[str], None]) -> None:
+    """From now on the engine's own log says nothing on a terminal: its warnings are passed on, one line each."""
+    logger = logging.getLogger("dbos")
+    logger.handlers, logger.propagate = [_Trouble(on_trouble)], False
+
+
+def written(text: str) -> str:
+    """``text`` as the engine can keep it on any database, also where it is no text: NUL and lone surrogates escaped."""
+    return json.dumps(text)[1:-1]
+
+
+def read_back(text: str) -> str:
+    """The text that was written."""
     try:
-        yield
-    finally:
-        logger.handlers, logger.propagate = before
+        return str(json.loads(f'"{text}"'))
+    except ValueError:
+        return text
 
 
 class _Trouble(logging.Handler):

@@ -4,7 +4,8 @@ Every host raises a counter of its own, and watches those of the others by its o
 as long as it goes on at about the same pace. Two spans make it safe. A host is *sure* of itself for ``lease_ms`` after
 a counter it wrote, and does nothing while it is not. Its counter has to be seen standing still for ``lost_after_ms``
 before anybody declares it lost, and what it drove is left alone for another ``lease_ms``: its last counter may have
-been written while it was being declared lost, without its knowing.
+been written while it was being declared lost, without its knowing. Time in which a host did not look itself, asleep
+or because the record was away, is not held against others.
 """
 
 from __future__ import annotations
@@ -37,8 +38,9 @@ class Seen(msgspec.Struct, frozen=True):
 class View(msgspec.Struct, frozen=True):
     """What a host may think after a look. ``is_member``: it takes part; once it does not, it has to end.
 
-    ``leads``: it decides for all, in ``term``. ``gone`` are the hosts whose work may be taken from them: they left, or
-    were declared lost so long ago that they know it, or are stopped. One that is not known may have come just now.
+    ``leader`` was chosen; ``leads``: that is this host, and no earlier one may still think so. ``gone`` are the hosts
+    whose work may be taken from them: they left, or were declared lost so long ago that they know it, or are stopped.
+    One that is not known may have come just now.
     """
 
     me: HostToken

@@ -72,7 +72,7 @@ class Membership:
         self._facts, self._beats, self._timing = facts, beats, timing
         self._clock, self._now, self._is_running = clock, now, is_running
         self._state, self._seen, self._noticed = HostsState(), dict[HostToken, Seen](), dict[Seq, int]()
-        self._count = 0
+        self._count, self._looked = 0, clock()
         self._sure_until: int | None = None
         self._fenced = threading.Event()
 
@@ -124,9 +124,12 @@ class Membership:
             return
         self._sure_until = began + self._timing.lease_ms
         yield
+        if self._clock() - self._looked > self._timing.lease_ms:
+            self._seen = {}  # it saw nobody, as when the record was away: that others stood still is not known
         beats = {HostToken(name): _number(value) for name, value in self._beats.read().items()}
         live = [host.token for host in self._state.live()]
-        self._seen = observe(self._seen, beats, live, self._clock())
+        self._looked = self._clock()
+        self._seen = observe(self._seen, beats, live, self._looked)
         yield
         wanted = decide(self._state, self._seen, self.me.token, self._clock(), self._timing)
         if wanted and self._record(wanted):
@@ -170,9 +173,10 @@ class Membership:
 def relieve(engine: Engine, view: View) -> tuple[WorkId, ...]:
     """As the leader, put the work of hosts that are gone into the queue again, and give what was put there.
 
-    Harmless when done twice, or by one that leads no more: it takes work only from the host that had it when asked.
+    Harmless when done twice, or by one that leads no more: it takes work only from hosts that are gone for certain,
+    and only what they had when asked. So it waits for no earlier leader, as what is done once in the fleet has to.
     """
-    if not view.leads:
+    if view.leader != view.me:
         return ()
     orphans = [
         each for each in engine.list_work() if each.condition is Condition.RUNNING and HostToken(each.host) in view.gone

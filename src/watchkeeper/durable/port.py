@@ -5,7 +5,8 @@ What is promised, whoever is killed, and when:
 * work that was enqueued is run until its body ends or somebody cancels it, **at least once**: a step that ran while
   its process died is run again, so a step has to be harmless when it is done twice;
 * a step whose end was recorded is never run again, its result is given again;
-* the **result of an id is recorded once**: the first end counts, an id that is over is never run again;
+* the **result of an id is recorded once**: the first end counts; an id that is over is not run again while it is
+  known, for a month at least;
 * of one ``dedup`` there is at most one piece of work that is not over.
 
 What is not promised: that a step runs once; that two runs of one work never overlap (a host that was cut off may be
