@@ -35,6 +35,7 @@ from watchkeeper.engagements.working import Workplace
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.fleet import EngagementId, EngagementMoved, FleetEvent, Stage
 from watchkeeper.model.fleet_state import EngagementStanding
+from watchkeeper.model.ids import Sha
 from watchkeeper.record.lock import ProcessLock
 from watchkeeper.repos.worksnaps import Snapshots
 
@@ -42,6 +43,11 @@ T = TypeVar("T")
 
 _MOST_SWEEPS = 10
 _MOST_FAILURES = 3
+
+
+def no_target() -> Sha | None:
+    """Nobody knows where the target branch is: nothing is taken up."""
+    return None
 
 
 def hold_nothing(_engagement: object) -> str:
@@ -64,6 +70,7 @@ class Parts:
     clock: Clock
     others: Callable[[], Collection[Path]]
     hold: Hold = hold_nothing
+    target: Callable[[], Sha | None] = no_target
     is_alive: Callable[[str], bool | None] = is_alive
     rules: Rules = Rules()  # noqa: RUF009 - frozen
     bounds: Bounds = Bounds()  # noqa: RUF009 - frozen
@@ -82,6 +89,7 @@ class Driver:
         self._session: Session | None = None
         self._meter: Meter | None = None
         self._failures = 0
+        self._taken_up = ""
         self._snapped_ms = parts.clock()
         self._seen = Seen(me=self._me, is_swept=False)
 
@@ -196,7 +204,7 @@ class Driver:
             case Do.SWEEP:
                 await self._sweep()
             case Do.PREPARE:
-                await self._prepare()
+                await self._prepare(standing)
             case Do.START:
                 await self._start(standing)
             case Do.NUDGE if self._session is not None:
@@ -220,9 +228,11 @@ class Driver:
                 break
         self._seen = msgspec.structs.replace(self._seen, is_swept=True)
 
-    async def _prepare(self) -> None:
+    async def _prepare(self, standing: EngagementStanding) -> None:
         try:
             await asyncio.to_thread(self._workplace.make)
+            if standing.notice and (target := await asyncio.to_thread(self._parts.target)) is not None:
+                self._taken_up = await asyncio.to_thread(self._workplace.take_up, target) or self._taken_up
             why = await self._unless_stopped(self._parts.checks.set_up(self._workplace.path))
         except WatchkeeperError as error:
             why = error.message
@@ -234,20 +244,21 @@ class Driver:
         )
         try:
             inputs = await asyncio.to_thread(read_sealed, self._parts.snapshots.hub, standing.engagement.seal)
-            if standing.session and await self._resume(standing):
+            notice = "\n".join(filter(None, (standing.notice, self._taken_up)))
+            if standing.session and await self._resume(standing, notice):
                 return
             done = await asyncio.to_thread(self._workplace.describe, self._parts.clock() // 1000)
             text = render_prompt(standing.engagement, inputs)
-            if done or standing.notice:
-                text = render_again(standing.engagement, inputs, done, standing.notice)
+            if done or notice:
+                text = render_again(standing.engagement, inputs, done, notice)
             await self._begin(standing, text)
         except WatchkeeperError as error:
             self._seen = msgspec.structs.replace(self._seen, refused=error.message)
 
-    async def _resume(self, standing: EngagementStanding) -> bool:
+    async def _resume(self, standing: EngagementStanding, notice: str) -> bool:
         """Whether the agent's own session goes on. Agents lose them; then it begins anew in what is there."""
         try:
-            return await self._begin(standing, render_resume(standing.notice), standing.session)
+            return await self._begin(standing, render_resume(notice), standing.session)
         except AgentError:
             return False
 

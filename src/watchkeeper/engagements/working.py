@@ -8,6 +8,7 @@ import msgspec
 
 from watchkeeper.engagements.life import Work
 from watchkeeper.model.fleet import Engagement
+from watchkeeper.model.ids import Sha
 from watchkeeper.repos.hubworktrees import branch_name
 from watchkeeper.repos.worksnaps import Snapshots, WorkSnapshot, trailed
 
@@ -69,6 +70,22 @@ class Workplace:
             return ""
         what = "1 file differs" if taken.files == 1 else f"{taken.files} files differ"
         return f"{what} from where you began."
+
+    def take_up(self, target: Sha) -> str:
+        """Merge the target branch into it, for an agent to go on with; what came of that, in words; ``""``: nothing.
+
+        Raises: WatchkeeperError.
+        """
+        clashing = self._snapshots.take_up(self._tree, target)
+        if clashing is None:
+            return ""
+        if not clashing:
+            return f"The target branch ({target[:10]}) is merged into the folder."
+        paths = ", ".join(clashing[:20])
+        return (
+            f"The target branch ({target[:10]}) is merged into the folder. git could not merge all of it: resolve what "
+            f"stands between the marks <<<<<<< and >>>>>>>, and keep what both sides meant, in {paths}"
+        )
 
     def remove(self, at_s: int) -> None:
         """Delete the worktree; what stands in it is pinned first. Raises: GitError where not all of it can be."""

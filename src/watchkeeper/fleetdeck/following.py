@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from watchkeeper.conflicts.notice import returned_text
+from watchkeeper.conflicts.landing_news import LandingNews, hear_landing
+from watchkeeper.conflicts.landing_notice import returned_text
 from watchkeeper.engagements.driver import send_back
 from watchkeeper.fleetdeck.projects import Project
-from watchkeeper.model.events import Event, Recorded
 from watchkeeper.model.fleet import Closing, EngagementId, IssueClosed, IssueState
 from watchkeeper.model.fleet_state import EngagementStanding, FleetState
 from watchkeeper.model.ids import Millis, Seq, Sha
-from watchkeeper.model.landing import EntryBounced, EntryId, LandingDone, LandingIntended
-from watchkeeper.record.codec import FLEET_KINDS
+from watchkeeper.model.landing import EntryBounced, EntryId, LandingDone, LandingEvent, LandingIntended
+from watchkeeper.record.codec import FLEET_KINDS, LANDING_KINDS
 from watchkeeper.record.log import Log
 
 _SHELF = "followed"
 _LAST = "last"
-_KINDS = ("landing-intended", "landing-done", "entry-bounced")
 _MOST_TRIES = 50
 
 
@@ -43,6 +42,8 @@ class Follower:
         self._project, self._log, self._clock, self._again = project, log, clock, again
         self._shelf = log.shelf(project.place.project, _SHELF)
         self._last: Seq | None = None
+        self._read = Seq(0)
+        self._news = LandingNews()
         self._intended: dict[Sha, LandingIntended] = {}
 
     def read(self) -> tuple[Landed | EntryBounced, ...]:
@@ -50,10 +51,13 @@ class Follower:
         if self._last is None:
             kept = self._shelf.read().get(_LAST, b"0")
             self._last = Seq(int(kept) if kept.isdigit() else 0)
-        events = list(self._log.read(self._project.place.project, kinds=_KINDS, after=Seq(0)))
-        found = tuple(self._outcomes(events, self._last))
-        self._last = events[-1].seq if events else self._last
-        return found
+        found: list[Landed | EntryBounced] = []
+        for recorded in self._log.read(self._project.place.project, kinds=LANDING_KINDS, after=self._read):
+            self._read = recorded.seq
+            if isinstance(recorded.event, LandingEvent):
+                outcome = self._hear(recorded.event)
+                found += outcome if recorded.seq > self._last else []
+        return tuple(found)
 
     async def take(self, found: Landed | EntryBounced) -> None:
         """Draw the consequence. Raises WatchkeeperError."""
@@ -64,7 +68,8 @@ class Follower:
 
     def keep(self) -> None:
         """All that was read was dealt with."""
-        if self._last is not None:
+        if self._last is not None and self._read > self._last:
+            self._last = self._read
             self._shelf.put({_LAST: str(self._last).encode()})
 
     def close(self, landed: Landed) -> bool:
@@ -87,27 +92,22 @@ class Follower:
         standing = _engagement_of(self._project.parts.book.state(), bounce.id)
         if standing is None:
             return
-        text = returned_text(bounce, show_verb=f"watchkeeper queue {bounce.id}")
+        text = returned_text(bounce, show_verb=f"watchkeeper queue {bounce.id}", intents=self._news.intents)
         if send_back(self._project.parts, standing.engagement.id, text):
             await self._again(standing.engagement.id)
 
-    def _outcomes(self, events: list[Recorded], last: Seq) -> Iterator[Landed | EntryBounced]:
-        intended: Mapping[Sha, LandingIntended] = {
-            each.event.new: each.event for each in events if isinstance(each.event, LandingIntended)
-        }
-        for recorded in events:
-            if recorded.seq > last:
-                yield from _outcome(recorded.event, intended)
-
-
-def _outcome(event: Event, intended: Mapping[Sha, LandingIntended]) -> Iterator[Landed | EntryBounced]:
-    match event:
-        case LandingDone(new) if new in intended:
-            yield from (Landed(entry, new) for entry in intended[new].entries)
-        case EntryBounced():
-            yield event
-        case _:
-            pass
+    def _hear(self, event: LandingEvent) -> list[Landed | EntryBounced]:
+        self._news = hear_landing(self._news, event)
+        match event:
+            case LandingIntended():
+                self._intended[event.new] = event
+            case LandingDone(new) if new in self._intended:
+                return [Landed(entry, new) for entry in self._intended.pop(new).entries]
+            case EntryBounced():
+                return [event]
+            case _:
+                pass
+        return []
 
 
 def _engagement_of(state: FleetState, entry: EntryId) -> EngagementStanding | None:

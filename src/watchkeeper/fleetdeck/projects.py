@@ -108,6 +108,7 @@ def open_project(
             clock=now,
             others=partial(_others, place, worktrees),
             hold=hold,
+            target=partial(_target, place),
         )
         yield Project(member, place, analysis.hub, parts)
 
@@ -161,6 +162,11 @@ def _others(place: Place, worktrees: Path) -> list[Path]:
     found = [tree.path for tree in place.repository.worktrees() if not tree.is_bare]
     with os.scandir(worktrees) as entries:
         return [*found, *(Path(entry.path) for entry in entries if entry.is_dir())]
+
+
+def _target(place: Place) -> Sha | None:
+    found = find_target_of(place)
+    return found.commit if found is not None else None
 
 
 def _tip(place: Place) -> Sha:

@@ -135,6 +135,14 @@ class HubWorktrees:
         self._inside(tree, "read-tree", "--reset", "-u", snapshot)
         self._inside(tree, "reset", "-q", "--mixed", head)
 
+    def fill(self, tree: HubWorktree, content: Sha) -> None:
+        """Give it the files of a tree, as uncommitted work on its head. What is not ignored and not in it is deleted.
+
+        Raises: GitError.
+        """
+        self._inside(tree, "read-tree", "--reset", "-u", content)
+        self._inside(tree, "reset", "-q", "--mixed")
+
     def settle(self, tree: HubWorktree, commit: Sha) -> None:
         """Its branch is at ``commit``, whose files it holds, and it is on its branch. Its files are not touched.
 

@@ -94,17 +94,47 @@ class Snapshots:
         No hook is run and nothing is signed. Where nothing is uncommitted the head itself is it. Idempotent.
         Raises: GitError.
         """
-        commit = snapshot.head
-        if self.hub.objects.tree_of(snapshot.head) != snapshot.tree:
+        commit, merging = snapshot.head, self._merging(tree, snapshot.head)
+        if merging or self.hub.objects.tree_of(snapshot.head) != snapshot.tree:
+            parents = [f"parent {each}" for each in (snapshot.head, *merging)]
             headers = [
-                f"tree {snapshot.tree}", f"parent {snapshot.head}", f"author {_who(author)} {at_s} +0000",
+                f"tree {snapshot.tree}", *parents, f"author {_who(author)} {at_s} +0000",
                 f"committer {IDENTITY} {at_s} +0000",
             ]  # fmt: skip
             content = encode_path("\n".join([*headers, "", message])).replace(b"\0", b"")
             commit = self.hub.write_commit(content)
         self.hub.pin(f"engagements/{tree.name}/head", commit)
         self.trees.settle(tree, commit)
+        self.hub.unpin(_merging_pin(tree.name))
         return commit
+
+    def take_up(self, tree: HubWorktree, other: Sha) -> tuple[str, ...] | None:
+        """Merge a commit into a worktree that is committed; the paths that git could not merge, which have its marks.
+
+        The next ``commit`` has it as its second parent, also after a kill in between. None: it was in there already,
+        or is taken up. Nothing is done (``()``) where something is not committed. Raises: GitError.
+        """
+        head = self.trees.look(tree).head
+        if head is None or self.hub.repository.is_ancestor(other, head) or self._merging(tree, head):
+            return None
+        taken = self.take(tree, self.trees.look(tree), 0)
+        if taken is None or self.hub.objects.tree_of(head) != taken.tree:
+            return ()
+        (outcome,) = self.hub.merge_histories([head], other)
+        if outcome.failed:
+            raise GitError(
+                f"{other[:10]} cannot be merged into {show_path(str(tree.path))}: {outcome.failed}",
+                slug="merge-failed",
+                hint="look at both with git log",
+            )
+        self.hub.pin(_merging_pin(tree.name), other)
+        self.trees.fill(tree, outcome.tree)
+        return tuple(dict.fromkeys(clash.path for clash in outcome.clashes))
+
+    def _merging(self, tree: HubWorktree, head: Sha) -> tuple[Sha, ...]:
+        """What is being merged into it, and is not in its history yet."""
+        other = self.hub.pins(f"engagements/{tree.name}").get(_merging_pin(tree.name))
+        return () if other is None or self.hub.repository.is_ancestor(other, head) else (other,)
 
     def remove(self, tree: HubWorktree, at_s: int) -> None:
         """Delete a worktree, once all that stands in it is pinned. Raises: GitError where not all of it can be."""
@@ -194,6 +224,10 @@ class Snapshots:
     def _holds(self, commit: Sha, tree: Sha, head: Sha) -> bool:
         content = self.hub.objects.read(commit) or b""
         return content.startswith(f"tree {tree}\nparent {head}\n".encode())
+
+
+def _merging_pin(name: str) -> str:
+    return f"engagements/{name}/merging"
 
 
 def snapshot_pins(hub: Hub, name: str) -> dict[int, Sha]:
