@@ -225,12 +225,12 @@ def test_a_person_ends_it_while_its_tests_run_and_does_not_wait_for_them(scene: 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_killed_at_random_again_and_again_it_comes_to_its_end_once(scene: Scene, seed: int) -> None:
     chance = random.Random(seed)
-    plan(scene, [["write", "a.py", "a = 1\n"], ["spin", 0.2], FIX, ["spin", 0.2], ["say", "I am done."]])
+    plan(scene, [["write", "a.py", "a = 1\n"], ["spin", 1.5], FIX, ["spin", 1.5], ["say", "I am done."]])
     kills = 0
     while not scene.standing.is_over:
         with driver_of(scene) as process:
             try:
-                process.wait(chance.uniform(0.5, 3.5) if kills < 6 else PATIENCE_S)
+                process.wait(chance.uniform(0.3, 3.0) if kills < 6 else PATIENCE_S)
             except subprocess.TimeoutExpired:
                 kills += 1
                 os.kill(process.pid, signal.SIGKILL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -78,6 +79,18 @@ def test_half_of_one_that_a_kill_left_is_made_anew(desk: Desk) -> None:
     desk.trees.make(other)
 
     assert sorted(each.name for each in other.path.iterdir()) == [".git", ".gitignore", "a.py", "deep"]
+
+
+def test_many_are_made_at_once_while_others_look(desk: Desk) -> None:
+    names = [f"e-{number}" for number in range(10, 26)]
+    with ThreadPoolExecutor(8) as pool:
+        made = [pool.submit(desk.trees.make, desk.trees.place(name, f"agent/{name}", desk.tree.base)) for name in names]
+        looks = [pool.submit(desk.hub.repository.worktrees) for _ in range(40)]
+    for each in (*made, *looks):
+        each.result()
+
+    assert {each.branch for each in desk.hub.repository.worktrees()} >= {f"agent/{name}" for name in names}
+    assert all(GitRepo(desk.trees.folder / name).git("status", "--short") == "" for name in names)
 
 
 def test_a_snapshot_has_everything_that_is_not_ignored_and_is_on_top_of_the_head(desk: Desk) -> None:
@@ -165,8 +178,9 @@ def test_a_branch_that_another_works_on_is_not_taken_from_it(desk: Desk) -> None
     desk.git.commit("mine", {"a.py": "a = 9\n"})
     head = desk.trees.look(desk.tree).head
 
-    with pytest.raises(GitError):
+    with pytest.raises(GitError) as refused:
         desk.trees.make(desk.trees.place("e-2", desk.tree.branch, desk.tree.base))
+    assert refused.value.slug == "branch-taken"
 
     assert desk.trees.look(desk.tree).head == head
 

@@ -97,7 +97,8 @@ class HubWorktrees:
         if not self._mark(tree).exists():  # it was never handed to anybody: half of one is thrown away
             self._forget(tree)
             self._begin_branch(tree)
-            self._run("worktree", "add", "-q", str(tree.path), tree.branch)
+            self._link(tree)
+            self._inside(tree, "reset", "-q", "--hard")
             write_file(self._mark(tree), f"{tree.base}\n".encode())
         elif not tree.path.is_dir() or not self._is_linked(tree):
             self._relink(tree)
@@ -209,13 +210,20 @@ class HubWorktrees:
     def _begin_branch(self, tree: HubWorktree) -> None:
         """At its base. What somebody else left under the name is pinned first, and not gone on with."""
         tip = self._tip(f"refs/heads/{tree.branch}")
-        if tip is not None and tip != tree.base:
+        if tip == tree.base:
+            return
+        if tip is not None and self._is_taken(tree):
+            raise GitError(
+                f"the branch {show_path(tree.branch)} is worked on in another worktree",
+                slug="branch-taken",
+                hint="end the engagement that works on it, or wait until it is over",
+            )
+        if tip is not None:
             self.hub.pin(f"engagements/{tree.name}/before", tip)
-        if tip != tree.base and not self._is_taken(tree):
-            self._run("update-ref", f"refs/heads/{tree.branch}", tree.base)
+        self._run("update-ref", f"refs/heads/{tree.branch}", tree.base)
 
     def _is_taken(self, tree: HubWorktree) -> bool:
-        """Another worktree is on the branch; git then refuses to make a second one of it."""
+        """Another worktree is on the branch."""
         return any(each.branch == tree.branch and each.path != tree.path for each in self.hub.repository.worktrees())
 
     def _ensure_branch(self, tree: HubWorktree) -> None:
@@ -246,18 +254,29 @@ class HubWorktrees:
             link.unlink()
         elif link.exists():  # the agent made a repository of its own there: it is kept, out of the way
             link.rename(self.folder / f".{tree.name}.git-{os.getpid()}-{link.stat().st_ino}")
-        if self._admin(tree).exists():
-            _delete(self._admin(tree))
-        draft = self.folder / f".{tree.name}.draft"
-        if draft.exists():
-            _delete(draft)
-        # git names its side after the folder: made in a folder of that name, then moved.
-        draft.mkdir()
-        self._run("worktree", "add", "-q", "--no-checkout", str(draft / tree.name), tree.branch)
-        (draft / tree.name / ".git").rename(link)
-        write_file(self._admin(tree) / "gitdir", os.fsencode(link) + b"\n")
-        _delete(draft)
+        self._link(tree)
         self._inside(tree, "reset", "-q", "--hard" if was_empty else "--mixed")
+
+    def _link(self, tree: HubWorktree) -> None:
+        """Both sides of the link, each written whole.
+
+        Not by ``git worktree add``: while that one is at work, every other git that looks at the hub's worktrees fails
+        at the half of one.
+        """
+        draft = self.hub.folder / f"worktree-{tree.name}.tmp"
+        for old in (draft, self._admin(tree)):
+            if old.exists():
+                _delete(old)
+        write_file(draft / "commondir", b"../..\n")
+        write_file(draft / "gitdir", os.fsencode(tree.path / ".git") + b"\n")
+        write_file(draft / "HEAD", f"ref: refs/heads/{tree.branch}\n".encode())
+        try:
+            self._admin(tree).parent.mkdir(exist_ok=True)
+            draft.rename(self._admin(tree))
+            tree.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise explain_write(tree.path, error) from error
+        write_file(tree.path / ".git", b"gitdir: " + os.fsencode(os.path.realpath(self._admin(tree))) + b"\n")
 
     def _run(self, *args: str) -> GitResult:
         return run_git(
