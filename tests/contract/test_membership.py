@@ -180,3 +180,19 @@ def test_everything_is_recorded_once_and_says_who_is_there(world: World) -> None
     events = [type(each.event) for each in told(world)]
     assert events == [HostJoined, LeaderChosen, HostJoined, HostLost, LeaderChosen, HostLeft]
     assert fold_hosts(told(world)).live() == ()
+
+
+def test_a_host_that_is_stopped_between_looking_and_deciding_declares_nobody_lost(world: World) -> None:
+    first, second = world.member("a/1"), world.member("b/1")
+    first.join()
+    second.join()
+    for host in (first, second):
+        host.beat()
+    rounds = first.rounds()
+    for _ in range(3):  # it has looked
+        next(rounds)
+    world.time += 10 * TIMING.lost_after_ms
+    second.beat()
+    list(rounds)
+
+    assert second.beat().live == {"a/1", "b/1"}

@@ -124,14 +124,14 @@ class Membership:
             return
         self._sure_until = began + self._timing.lease_ms
         yield
-        if self._clock() - self._looked > self._timing.lease_ms:
-            self._seen = {}  # it saw nobody, as when the record was away: that others stood still is not known
         beats = {HostToken(name): _number(value) for name, value in self._beats.read().items()}
+        looked, self._looked = self._looked, self._clock()
+        if self._looked - looked > self._timing.lease_ms:
+            self._seen = {}  # it saw nobody, as when the record was away: that others stood still is not known
         live = [host.token for host in self._state.live()]
-        self._looked = self._clock()
         self._seen = observe(self._seen, beats, live, self._looked)
         yield
-        wanted = decide(self._state, self._seen, self.me.token, self._clock(), self._timing)
+        wanted = decide(self._state, self._seen, self.me.token, self._looked, self._timing)
         if wanted and self._record(wanted):
             lost = [each.host for each in wanted if isinstance(each, HostLost)]
             self._beats.put(dict.fromkeys(lost))
