@@ -30,6 +30,7 @@ class Time:
         self.now = NOON
         self.slept: list[float] = []
         self.said: list[str] = []
+        self.timeout_s = 30.0
 
     def clock(self) -> Millis:
         self.now += 1
@@ -41,7 +42,7 @@ class Time:
 
     @property
     def pace(self) -> Pace:
-        return Pace(self.clock, self.sleep, self.said.append)
+        return Pace(self.clock, self.sleep, self.said.append, timeout_s=self.timeout_s)
 
 
 class Desk:

@@ -36,6 +36,7 @@ class Asked(NamedTuple):
     headers: dict[str, str]
     body: Any
     status: int
+    pause_s: float = 0.0
 
 
 class Fault(NamedTuple):
@@ -46,6 +47,7 @@ class Fault(NamedTuple):
     body: bytes = b"{}"
     after: bool = False
     cuts: bool = False  # the connection ends without an answer
+    pause_s: float = 0.0  # between two bytes of the answer
 
 
 class Repo:
@@ -72,6 +74,7 @@ class GitHubServer:
         self._lock = threading.RLock()
         self._next_id = 1000
         self.url = ""
+        self.over = threading.Event()
 
     def repo(self, name: str) -> Repo:
         """A new repository."""
@@ -149,7 +152,15 @@ class GitHubServer:
             query = dict(parse_qsl(split.query))
             body = json.loads(raw) if raw else None
             fault = self._fault(method, split.path)
-            asked = Asked(method, split.path, query, dict(headers), body, fault.status if fault else 0)
+            asked = Asked(
+                method,
+                split.path,
+                query,
+                dict(headers),
+                body,
+                fault.status if fault else 0,
+                fault.pause_s if fault else 0.0,
+            )
             if fault is None or fault.after:
                 status, more, found = self._right(method, split.path, query, headers, body)
                 if fault is None:
@@ -320,7 +331,14 @@ def serving() -> Iterator[GitHubServer]:
             self.send_header("Content-Type", "application/json; charset=utf-8")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            pause = github.asked[-1].pause_s
+            for start in range(0, len(body), 1 if pause else max(1, len(body))):
+                if pause and github.over.wait(pause):
+                    return
+                try:
+                    self.wfile.write(body[start : start + 1] if pause else body)
+                except OSError:  # whoever asked has gone
+                    return
 
         do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = _answer  # noqa: N815 the library calls them so
 
@@ -334,6 +352,7 @@ def serving() -> Iterator[GitHubServer]:
         try:
             yield github
         finally:
+            github.over.set()
             server.shutdown()
             thread.join()
     assert not github.violations, "\n".join(dict.fromkeys(github.violations))

@@ -17,6 +17,8 @@ from watchkeeper.model.fleet import FleetEvent
 from watchkeeper.model.fleet_state import FleetState, fold_fleet
 from watchkeeper.model.ids import Millis, ProjectId, Seq
 from watchkeeper.record.config import PROJECT_FILE, find_user_file
+from watchkeeper.record.home import make_home
+from watchkeeper.record.lock import ProcessLock
 
 if TYPE_CHECKING:
     # Imported where it is used: whoever does not ask GitHub does not wait for its client.
@@ -168,7 +170,8 @@ def open_sync(
 ) -> Iterator[tuple[Sync, GitHubTracker]]:
     """What makes the configured tracker and the record one; closed at the end. Asks which repository it is.
 
-    ``say`` hears of what is waited for and of renamed repositories. Raises WatchkeeperError.
+    ``say`` hears of what is waited for and of renamed repositories. One process at a time: two could do one thing
+    there twice. Raises WatchkeeperError (``tracker-busy`` where another is at it).
     """
     require_github(place, environ)
     token = find_token(place, environ)
@@ -186,8 +189,15 @@ def open_sync(
     from watchkeeper.forge.sync import Sync
 
     configured = place.config.tracker
+    lock = ProcessLock(make_home(place.home) / "projects" / place.project / "sync.lock")
+    if not lock.acquire():
+        raise WatchkeeperError(
+            f"Another sync of this project is going on{f' (process {lock.holder()})' if lock.holder() > 0 else ''}",
+            slug="tracker-busy",
+            hint="wait until it is done, then: watchkeeper issue sync",
+        )
     pace = pace or Pace(now, sleep, say)
-    with GitHubTracker(configured.github, api=configured.api, token=token, pace=pace) as tracker:
+    with _held(lock), GitHubTracker(configured.github, api=configured.api, token=token, pace=pace) as tracker:
         shelf = tracking.log.shelf(place.project, f"github-{tracker.repository().id}")
         ids = shelf.read().get(_IDS, b"").decode()
         if not ids:
@@ -195,3 +205,11 @@ def open_sync(
             shelf.put({_IDS: ids.encode()})
         tracker.keep_ids(ids)
         yield Sync(tracker, tracking.ledger, shelf, ids=ids, their=BY, clock=now), tracker
+
+
+@contextmanager
+def _held(lock: ProcessLock) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        lock.release()

@@ -530,6 +530,24 @@ def test_an_answer_that_makes_no_sense_is_an_error_that_changes_nothing(desk: De
     assert desk.state.issues[identity].issue.title == "changed"
 
 
+def test_a_server_that_says_nothing_more_is_not_waited_for(desk: Desk) -> None:
+    desk.time.timeout_s = 0.1
+    desk.github.fail(*[Fault(200, body=b"[]", pause_s=60)] * 4, when=is_list)
+
+    with pytest.raises(WatchkeeperError, match="no answer in time"):
+        desk.sync()
+
+    assert desk.time.slept == [2, 4, 8]
+
+
+def test_an_answer_that_drips_for_ever_is_given_up(desk: Desk) -> None:
+    desk.time.timeout_s = 0.05
+    desk.github.fail(Fault(200, body=b" " * 100_000, pause_s=0.01), when=is_list)
+
+    with pytest.raises(WatchkeeperError, match="does not come to an end"):
+        desk.sync()
+
+
 def test_pages_that_lead_in_a_circle_end(desk: Desk) -> None:
     circle = {"link": f'<{desk.github.url}/repositories/{desk.repo.id}/issues?page=2>; rel="next"'}
     desk.github.fail(*[Fault(200, circle, b"[]")] * 5, when=is_list)

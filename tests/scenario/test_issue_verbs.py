@@ -35,7 +35,7 @@ from watchkeeper.model.fleet import (
     Stage,
 )
 from watchkeeper.model.ids import Sha
-from watchkeeper.tracking import read_fleet
+from watchkeeper.tracking import open_sync, open_tracking, read_fleet
 
 COMMAND = [sys.executable, "-m", "watchkeeper"]
 
@@ -335,6 +335,16 @@ def test_what_could_not_be_read_ends_with_one_and_is_said(repo: GitRepo, issue: 
 
     assert said.code == Exit.FOUND
     assert "could not be read or done: #9 has no title" in said.out
+
+
+def test_two_syncs_at_once_are_one_and_an_error(repo: GitRepo, issue: Issue, github: GitHubServer) -> None:
+    place = find_place(Path(), os.environ)
+    with open_tracking(place, "") as tracking, open_sync(place, tracking, os.environ, print):
+        said = issue("sync", "--json").document["error"]
+
+    assert said["slug"] == "tracker-busy"
+    assert str(os.getpid()) in said["message"]
+    assert issue("sync").code == Exit.NOTHING
 
 
 def test_a_renamed_repository_keeps_its_issues_also_under_its_new_name(

@@ -20,6 +20,8 @@ from watchkeeper.model.fleet import (
     Spend,
 )
 
+_MOST_SAID = 200
+
 
 def describe_fleet(event: FleetEvent) -> str:
     """What happened, in one clause."""
@@ -28,7 +30,7 @@ def describe_fleet(event: FleetEvent) -> str:
             what = "filed" if isinstance(event, IssueFiled) else "changed"
             return f"{printable(event.issue.id)} {what}: {printable(event.issue.title)}"
         case IssueCommented():
-            return f"{printable(event.id)}: {printable(event.by) or 'somebody'} said: {printable(event.text)}"
+            return f"{printable(event.id)}: {printable(event.by) or 'somebody'} said: {_short(event.text)}"
         case IssueClosed():
             return f"{printable(event.id)} closed: {event.why.value}{_because(event.reason)}"
         case IssueReopened():
@@ -66,6 +68,10 @@ def spend_words(spend: Spend) -> str:
     parts = [f"{spend.money:.2f}"] if spend.money else []
     parts += [f"{spend.tokens:,} tokens"] if spend.tokens else []
     return ", ".join([*parts, f"{spend.minutes:.0f} min"])
+
+
+def _short(text: str) -> str:
+    return printable(text if len(text) <= _MOST_SAID else f"{text[:_MOST_SAID]}...")
 
 
 def _because(reason: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
@@ -21,7 +22,6 @@ from watchkeeper.model.ids import Millis
 MOST_ANSWER = 64 << 20
 """Bytes of an answer. A hundred issues with the longest bodies that GitHub takes are less than half of it."""
 
-_TIMEOUT_S = 30.0
 _TRIES = 4
 _MOST_WAITS = 5
 _MOST_HOPS = 3
@@ -38,12 +38,16 @@ class Answer(NamedTuple):
 
 
 class Pace(NamedTuple):
-    """How time passes for whoever asks: ``clock``, ``sleep`` for so many seconds, ``say`` why; and for how long."""
+    """How time passes for whoever asks: ``clock``, ``sleep`` for so many seconds, ``say`` why.
+
+    A limit is waited for up to ``patience_s``, the next bytes of an answer up to ``timeout_s``, all ten times as long.
+    """
 
     clock: Callable[[], Millis]
     sleep: Callable[[float], None]
     say: Callable[[str], None]
     patience_s: float = 3600.0
+    timeout_s: float = 30.0
 
 
 class _UnreadableError(Exception):
@@ -51,8 +55,8 @@ class _UnreadableError(Exception):
 
 
 class _Bounded(httpx.SyncByteStream):
-    def __init__(self, stream: httpx.SyncByteStream) -> None:
-        self._stream = stream
+    def __init__(self, stream: httpx.SyncByteStream, most_s: float) -> None:
+        self._stream, self._end = stream, time.monotonic() + most_s
 
     def __iter__(self) -> Iterator[bytes]:
         size = 0
@@ -60,6 +64,8 @@ class _Bounded(httpx.SyncByteStream):
             size += len(chunk)
             if size > MOST_ANSWER:
                 raise _UnreadableError(f"it has more than {MOST_ANSWER >> 20} MiB")
+            if time.monotonic() > self._end:
+                raise _UnreadableError("it does not come to an end")
             yield chunk
 
     def close(self) -> None:
@@ -80,8 +86,8 @@ class Asker:
             base_url=self._api,
             user_agent="watchkeeper",
             follow_redirects=False,
-            timeout=_TIMEOUT_S,
-            event_hooks={"response": [_bound]},
+            timeout=pace.timeout_s,
+            event_hooks={"response": [lambda response: _bound(response, 10 * pace.timeout_s)]},
             http_cache=False,
             auto_retry=False,
         )
@@ -228,12 +234,12 @@ class Asker:
         return line.replace(self._token, "***") if self._token else line
 
 
-def _bound(response: httpx.Response) -> None:
+def _bound(response: httpx.Response, most_s: float) -> None:
     """Called before anything of the answer is read."""
     if response.headers.get("content-encoding", "identity") != "identity":
         raise _UnreadableError("it is packed, which was not asked for")
     if isinstance(response.stream, httpx.SyncByteStream):
-        response.stream = _Bounded(response.stream)
+        response.stream = _Bounded(response.stream, most_s)
 
 
 def _may_pass(error: Exception) -> bool:
