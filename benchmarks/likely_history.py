@@ -23,7 +23,8 @@ from scratch import git
 MOST_FILES = 40
 _BOT = re.compile(
     r"pre-commit|dependabot|\bbump\b|automated|plugin list|backport|cherry.?pick|^release|^prepar\w+ (release|version)"
-    r"|^version \d|^v?\d+\.\d+|^merge (master|main|branch|pull)|^start version|^update (dependencies|requirements)|\[\d",
+    r"|^version \d|^v?\d+\.\d+|^merge (master|main|branch|pull)|^start version|^update (dependencies|requirements)"
+    r"|\[\d",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"^Merge pull request #(\d+)\b|\(#(\d+)\)\s*$", re.MULTILINE)
@@ -89,7 +90,9 @@ def _read(
     if _BOT.search(title):
         return "bot, release or backport"
     before = parents[sha][0]
-    paths = [p for p in git(clone, "diff-tree", "-r", "-z", "--no-renames", "--name-only", before, sha).split("\0") if p]
+    paths = [
+        p for p in git(clone, "diff-tree", "-r", "-z", "--no-renames", "--name-only", before, sha).split("\0") if p
+    ]
     if len(paths) > MOST_FILES:
         return "giant"
     fork, own = _fork(sha, places, parents)
@@ -112,7 +115,9 @@ def _texts(message: str) -> tuple[str, str]:
     first, _, rest = message.partition("\n")
     if first.startswith("Merge pull request") and rest.strip():
         first, _, rest = rest.strip().partition("\n")
-    kept = [line for line in rest.split("\n") if not re.match(r"[\w-]+-by:|\(cherry picked|Merge ", line, re.IGNORECASE)]
+    kept = [
+        line for line in rest.split("\n") if not re.match(r"[\w-]+-by:|\(cherry picked|Merge ", line, re.IGNORECASE)
+    ]
     return re.sub(r"\s*\(#\d+\)\s*$", "", first).strip(), "\n".join(kept).strip()
 
 

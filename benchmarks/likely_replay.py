@@ -11,12 +11,10 @@ import msgspec
 from likely_history import History, Landed
 from scratch import CACHE
 from watchkeeper.code.documentation import is_documentation
-from watchkeeper.code.languages import find_language
-from watchkeeper.fleet.pages import NAMED
+from watchkeeper.fleet.pages import written_between
 from watchkeeper.fleet.survey import Survey
 from watchkeeper.model.fleet import Issue, IssueId
 from watchkeeper.model.ids import Sha, SymbolKey
-from watchkeeper.model.reading import Reading, Symbol
 from watchkeeper.record.cache import ReadingCache
 from watchkeeper.repos.objects import Objects
 from watchkeeper.repos.repository import find_repository
@@ -26,7 +24,7 @@ WARM_UP = 400
 
 
 class Truth(msgspec.Struct, frozen=True):
-    """What a change touched of what was there before it: source files, and symbols whose normalised text differs."""
+    """What a change touched of what was there before it: source files, and symbols whose own text is another."""
 
     files: frozenset[str]
     symbols: frozenset[SymbolKey]
@@ -48,14 +46,16 @@ def replay(clone: Path, history: History) -> Iterator[Asked]:
     first, last = min(by_fork), max(by_fork)
     CACHE.mkdir(parents=True, exist_ok=True)
     repository = find_repository(clone)
-    with Objects(repository.common_dir) as objects, ReadingCache(CACHE / "likely.db", max_bytes=2**31) as cache:
+    with (
+        Objects(repository.common_dir) as objects,
+        ReadingCache(CACHE / f"likely-{clone.parent.name}.db", max_bytes=2**31) as cache,
+    ):
         survey = Survey(repository, objects, cache, most_past=WARM_UP, budget_s=3_600)
         survey.move_to(Sha(history.line[max(0, first)]))
-        truths = _Truths(objects)
         for place in range(first, last + 1):
             survey.move_to(Sha(history.line[place]))
             for landed in by_fork.get(place, ()):
-                truth = truths.of(landed)
+                truth = _truth(landed, objects, survey)
                 if truth.files:
                     yield Asked(landed, survey, truth)
 
@@ -66,42 +66,15 @@ def issue_of(landed: Landed, *, with_note: bool) -> Issue:
     return Issue(IssueId(f"p#{landed.number}"), landed.title, body)
 
 
-class _Truths:
-    def __init__(self, objects: Objects) -> None:
-        self._objects = objects
-
-    def of(self, landed: Landed) -> Truth:
-        files: set[str] = set()
-        symbols: set[SymbolKey] = set()
-        for path in landed.files:
-            before = self._objects.find_entry(Sha(landed.before), path)
-            if before is None or not before.is_text_file or is_documentation(path):
-                continue
-            files.add(path)
-            now = self._objects.find_entry(Sha(landed.commit), path)
-            symbols.update(self._symbols(path, before.sha, now.sha if now is not None else None))
-        return Truth(frozenset(files), frozenset(symbols))
-
-    def _symbols(self, path: str, before: Sha, now: Sha | None) -> Iterator[SymbolKey]:
-        language = find_language(path)
-        if language is None:
-            return
-        was, text = self._read(path, before), self._objects.read(before) or b""
-        new = self._objects.read(now) or b"" if now is not None else b""
-        after = {each.qualname: each for each in (self._read(path, now).symbols if now is not None else ())}
-        for symbol in was.symbols:
-            other = after.get(symbol.qualname)
-            if not _counts(symbol) or (other is not None and other.digest == symbol.digest):
-                continue
-            if other is None or language.normalise(text, symbol) != language.normalise(new, other):
-                yield SymbolKey(path, symbol.qualname)
-
-    def _read(self, path: str, blob: Sha) -> Reading:
-        language = find_language(path)
-        assert language is not None
-        return language.read(self._objects.read(blob) or b"", bodies=False)
-
-
-def _counts(symbol: Symbol) -> bool:
-    return bool(symbol.qualname) and symbol.kind in NAMED
-
+def _truth(landed: Landed, objects: Objects, survey: Survey) -> Truth:
+    files: set[str] = set()
+    symbols: set[SymbolKey] = set()
+    for path in landed.files:
+        before = objects.find_entry(Sha(landed.before), path)
+        if before is None or not before.is_text_file or is_documentation(path):
+            continue
+        files.add(path)
+        now = objects.find_entry(Sha(landed.commit), path)
+        new = survey.page_of(path, now.sha) if now is not None else None
+        symbols.update(SymbolKey(path, name) for name in written_between(survey.page_of(path, before.sha), new))
+    return Truth(frozenset(files), frozenset(symbols))

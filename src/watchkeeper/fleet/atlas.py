@@ -12,6 +12,7 @@ from watchkeeper.model.ids import SymbolKey
 
 _K1, _B = 1.2, 0.6  # the usual saturation; long files are punished a little less than usual: they are touched more
 _PATH_WEIGHT = 4
+_MOST_UNPACKED = 200
 
 
 class Atlas:
@@ -30,6 +31,7 @@ class Atlas:
         self._symbol_terms = 0
         self._names: dict[str, dict[SymbolKey, None]] = {}
         self._tails: dict[str, dict[str, None]] = {}
+        self._unpacked: dict[str, list[dict[str, int]]] = {}
 
     @property
     def paths(self) -> Mapping[str, Page]:
@@ -53,6 +55,7 @@ class Atlas:
         page = self._pages.pop(path, None)
         if page is None:
             return
+        self._unpacked.pop(path, None)
         self._count(path, page, -1)
         for entry in page.entries:
             name = entry.qualname.rpartition(".")[2].lower()
@@ -96,7 +99,7 @@ class Atlas:
         scores: dict[SymbolKey, float] = {}
         for path in paths:
             page = self._pages.get(path)
-            for entry, bag in zip(page.entries, page.bags(), strict=True) if page is not None else ():
+            for entry, bag in zip(page.entries, self._bags(path), strict=True) if page is not None else ():
                 met = [term for term in weights if term in bag] if entry.qualname else []
                 if met:
                     norm = _K1 * (1 - _B + _B * sum(bag.values()) / average)
@@ -104,11 +107,30 @@ class Atlas:
                     scores[SymbolKey(path, entry.qualname)] = score
         return scores
 
+    def speaks_of(self, path: str, term: str) -> bool:
+        """Whether the term stands in the file."""
+        return path in self._postings.get(term, ())
+
+    def terms_in(self, key: SymbolKey) -> Mapping[str, int]:
+        """How often each term stands in a symbol's own text; nothing for an unknown one."""
+        page = self._pages.get(key.path)
+        pairs = zip(page.entries, self._bags(key.path), strict=True) if page is not None else ()
+        return next((bag for entry, bag in pairs if entry.qualname == key.qualname), {})
+
     def coverage(self, query: Mapping[str, float], name: str) -> float:
         """How much of what a name or path says the query says too, from 0 to 1, by rarity."""
         parts = {part: max(0.5, self.rarity(part)) for part in parts_of(name)}
         total = sum(parts.values())
         return sum(weight for part, weight in parts.items() if part in query) / total if total else 0.0
+
+    def _bags(self, path: str) -> list[dict[str, int]]:
+        """Unpacked, of the files that were asked about last: all of them would take ten times the memory."""
+        known = self._unpacked.get(path)
+        if known is None:
+            while len(self._unpacked) >= _MOST_UNPACKED:
+                del self._unpacked[next(iter(self._unpacked))]
+            known = self._unpacked[path] = self._pages[path].bags()
+        return known
 
     def _rarity_in_symbols(self, term: str) -> float:
         having = self._in_symbols.get(term, 0)

@@ -6,13 +6,14 @@ The numbers are shares and logarithms, never counts of one project, so that one 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import NamedTuple
 
 from watchkeeper.fleet.atlas import Atlas
 from watchkeeper.fleet.mentions import Meant, Named, find_mentions, resolve
 from watchkeeper.fleet.past_changes import Alike, PastChanges
-from watchkeeper.fleet.terms import bounded, terms_of
+from watchkeeper.fleet.terms import bounded, terms_of, written_as
 from watchkeeper.model.fleet import Issue
 from watchkeeper.model.ids import SymbolKey
 
@@ -27,6 +28,12 @@ SYMBOL_EVIDENCE = (
     "touched lately", "size", "is class", "is test",
 )  # fmt: skip
 
+_VERBS = frozenset(
+    """add adjust allow apply avoid clean cleanup correct creat delet deprecat document drop ensur handl implement improv
+    introduc mak mention merg mov prevent refactor remov renam replac revert rewrit simplify support switch test updat
+    upgrad""".split()
+)  # what is done says nothing about where
+_MOST_SPOKEN = 4
 _MOST_TERMS = 120
 _TITLE_WEIGHT = 2.0
 _MOST_FILES = 60
@@ -38,6 +45,8 @@ class Question(NamedTuple):
     """What an issue asks for, laid on a tree and its past."""
 
     terms: dict[str, float]
+    ranked: tuple[str, ...]  # the terms, those that say most first
+    words: dict[str, str]  # how the issue writes each term
     meant: Meant
     alike: tuple[Alike, ...]
 
@@ -56,10 +65,12 @@ def ask(issue: Issue, atlas: Atlas, past: PastChanges) -> Question:
     for text, factor in ((title, _TITLE_WEIGHT), (body, 1.0)):
         for term, count in terms_of(text).items():
             weights[term] = weights.get(term, 0.0) + factor * (1 + math.log(count))
+    for term in _VERBS & weights.keys():
+        del weights[term]
     ranked = sorted(weights, key=lambda term: (-weights[term] * (atlas.rarity(term) + 0.1), term))
     terms = {term: weights[term] for term in ranked[:_MOST_TERMS]}
     meant = resolve(find_mentions(f"{title}\n\n{body}"), atlas)
-    return Question(terms, meant, past.alike(terms))
+    return Question(terms, tuple(terms), written_as(f"{title}\n{body}"), meant, past.alike(terms))
 
 
 def file_candidates(question: Question, atlas: Atlas, past: PastChanges) -> tuple[Candidate, ...]:
@@ -151,8 +162,7 @@ def file_reasons(path: str, question: Question, atlas: Atlas, past: PastChanges,
     inside = [(n.weight, n.reason, k) for k, n in question.meant.symbols.items() if k.path == path]
     reasons += [f"{reason}, defined here" for _, reason, _ in sorted(inside, key=lambda e: (-e[0], e[2]))[:1]]
     reasons += _like_reasons(question.alike, lambda each: path in each.change.files)
-    spoken = [t for t in _by_rarity(question.terms, atlas) if t in terms_of(path) or _speaks(atlas, path, t)]
-    reasons += [f"speaks of {', '.join(spoken[:4])}"] if spoken else []
+    reasons += _spoken(question, (t for t in question.ranked if atlas.speaks_of(path, t)))
     if pulled_by:
         reasons.append(f"often changed together with {pulled_by}")
     return [*reasons, *_churn(past.share_of_file(path))]
@@ -162,10 +172,8 @@ def symbol_reasons(key: SymbolKey, question: Question, atlas: Atlas, past: PastC
     """The same of a symbol."""
     reasons = [question.meant.symbols[key].reason] if key in question.meant.symbols else []
     reasons += _like_reasons(question.alike, lambda each: key in each.change.symbols)
-    page = atlas.paths[key.path]
-    bag = next((b for e, b in zip(page.entries, page.bags(), strict=True) if e.qualname == key.qualname), {})
-    spoken = [term for term in _by_rarity(question.terms, atlas) if term in bag]
-    reasons += [f"speaks of {', '.join(spoken[:4])}"] if spoken else []
+    bag = atlas.terms_in(key)
+    reasons += _spoken(question, (term for term in question.ranked if term in bag))
     return [*reasons, *_churn(past.share_of_symbol(key))]
 
 
@@ -177,7 +185,9 @@ def is_test(path: str) -> bool:
     return folder or stem.startswith("test_") or stem.endswith(("_test", "_spec")) or ".test." in name
 
 
-def _pool(words: Mapping[str, float], votes: Mapping[str, float], named: Mapping[str, float], atlas: Atlas) -> list[str]:
+def _pool(
+    words: Mapping[str, float], votes: Mapping[str, float], named: Mapping[str, float], atlas: Atlas
+) -> list[str]:
     """Those that are best by any one source; by path, so that no source's order shows."""
     chosen: set[str] = set()
     for scores, most in ((named, 20), (votes, 20), (words, _MOST_FILES)):
@@ -210,8 +220,8 @@ def _votes_of_symbols(alike: Iterable[Alike]) -> tuple[dict[SymbolKey, float], f
     return {key: vote / total for key, vote in votes.items()} if total else {}, total
 
 
-def _like_reasons(alike: Iterable[Alike], touched: object) -> list[str]:
-    found = [each for each in alike if touched(each)]  # type: ignore[operator] # a predicate on Alike
+def _like_reasons(alike: Iterable[Alike], touched: Callable[[Alike], bool]) -> list[str]:
+    found = [each for each in alike if touched(each)]
     return [f"like {found[0].change.label}, whose change touched it"] if found else []
 
 
@@ -219,12 +229,9 @@ def _churn(share: float) -> list[str]:
     return [f"touched by {share:.0%} of the latest changes"] if share >= 0.02 else []
 
 
-def _by_rarity(terms: Mapping[str, float], atlas: Atlas) -> list[str]:
-    return sorted(terms, key=lambda term: (-terms[term] * atlas.rarity(term), term))
-
-
-def _speaks(atlas: Atlas, path: str, term: str) -> bool:
-    return any(term in bag for bag in atlas.paths[path].bags())
+def _spoken(question: Question, terms: Iterable[str]) -> list[str]:
+    words = dict.fromkeys(question.words.get(term, term).lower() for term in islice(terms, _MOST_SPOKEN))
+    return [f"speaks of {', '.join(words)}"] if words else []
 
 
 def _places(scores: Mapping[str, float] | Mapping[SymbolKey, float]) -> dict[object, int]:

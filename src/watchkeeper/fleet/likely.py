@@ -1,7 +1,7 @@
 """What an issue will probably touch, and how probably: before anybody works on it. Pure, deterministic, no model.
 
 ``foresee`` ranks files and symbols by what speaks for them (``evidence``), weighed by a table that was fitted to one
-project's past (``likely_weights``); ``clash`` lays two such forecasts, or a forecast and a live footprint, side by side.
+project's past (``likely_weights``); ``clash`` lays two forecasts, or one and a live footprint, side by side.
 """
 
 from __future__ import annotations
@@ -74,16 +74,13 @@ def foresee(issue: Issue, atlas: Atlas, past: PastChanges) -> Forecast:
     """What ``issue`` will probably touch in the tree of ``atlas``. The same input gives the same forecast."""
     question = ask(issue, atlas, past)
     candidates = file_candidates(question, atlas, past)
-    first = {each.key.path: _probability(FILE_FIRST, each.numbers) for each in candidates}
+    first = {each.key.path: probability(FILE_FIRST, each.numbers) for each in candidates}
     pulled = together_with(first, past)
-    files = {
-        each.key.path: _probability(FILE, (*each.numbers, pulled.get(each.key.path, 0.0))) for each in candidates
-    }
+    files = {each.key.path: probability(FILE, (*each.numbers, pulled.get(each.key.path, 0.0))) for each in candidates}
     ranked = _ranked(files)
-    looked_into = {path: files[path] for path in ranked[:_MOST_LOOKED_INTO]}
     symbols = {
-        each.key: _probability(SYMBOL, each.numbers)
-        for each in symbol_candidates(question, looked_into, atlas, past)
+        each.key: probability(SYMBOL, each.numbers)
+        for each in symbol_candidates(question, looked_into(files), atlas, past)
     }
     seed = _ranked(first)[0] if first else ""
     return Forecast(
@@ -131,19 +128,23 @@ def clash(one: Forecast, two: Forecast) -> Clash:
 
 def rare_names(forecast: Forecast, least: float = RARE_ENOUGH) -> tuple[str, ...]:
     """The symbols that are likely enough to let another issue wait for, hubs left out, the likeliest first."""
-    return tuple(
-        each.name for each in forecast.symbols if each.likelihood * _discount(each.share) >= least
-    )
+    return tuple(each.name for each in forecast.symbols if each.likelihood * _discount(each.share) >= least)
+
+
+def looked_into(files: Mapping[str, float]) -> dict[str, float]:
+    """Of files by likelihood those in whose symbols it is worth to look."""
+    return {path: files[path] for path in _ranked(files)[:_MOST_LOOKED_INTO]}
+
+
+def probability(weights: Sequence[float], numbers: Sequence[float]) -> float:
+    """What evidence with these weights amounts to, from 0 to 1."""
+    total = weights[0] + sum(w * x for w, x in zip(weights[1:], numbers, strict=True))
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
 
 
 def _discount(share: float) -> float:
     """1 for what few changes touch; less for a hub."""
     return min(1.0, HUB_SHARE / share) if share > 0 else 1.0
-
-
-def _probability(weights: Sequence[float], numbers: Sequence[float]) -> float:
-    total = weights[0] + sum(w * x for w, x in zip(weights[1:], numbers, strict=True))
-    return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
 
 
 def _ranked(scores: Mapping) -> list:  # type: ignore[type-arg] # of paths, or of symbols

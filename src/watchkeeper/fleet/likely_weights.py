@@ -1,4 +1,7 @@
-"""How much each piece of evidence says: fitted by ``benchmarks/likely_fit.py``. Logarithms of odds; the first is for all."""
+"""How much each piece of evidence says, as logarithms of odds; the first of each row is for all. Fitted, never edited.
+
+``benchmarks/likely_fit.py`` makes the rows anew, in the order of ``evidence.FILE_EVIDENCE`` and ``SYMBOL_EVIDENCE``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names that a text names, and how surely: what is marked as code, paths, tracebacks, names by their shape. Pure."""
+"""The names that a text names, and how surely: what is marked as code, paths, tracebacks, names by shape. Pure."""
 
 from __future__ import annotations
 

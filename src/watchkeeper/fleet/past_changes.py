@@ -18,6 +18,7 @@ MOST_TOUCHED = 100
 
 _K1, _B = 1.2, 0.5
 _HALF_LIFE = 200  # changes; what is worked on now is worked on next
+_LN2 = math.log(2)
 _MOST_ALIKE = 20
 
 
@@ -109,6 +110,11 @@ class PastChanges:
         last = {path: max(numbers) for path, numbers in self._by_file.items() if numbers}
         return sorted(last, key=lambda path: (-last[path], path))
 
+    def newest_symbols(self) -> Sequence[SymbolKey]:
+        """The same of symbols."""
+        last = {key: max(numbers) for key, numbers in self._by_symbol.items() if numbers}
+        return sorted(last, key=lambda key: (-last[key], key))
+
     def together(self, path: str) -> dict[str, float]:
         """The files that were touched together with one, each with how often that was so, from 0 to 1."""
         numbers = self._by_file.get(path, {})
@@ -120,7 +126,9 @@ class PastChanges:
 
     def symbols_of(self, path: str) -> Sequence[SymbolKey]:
         """The symbols of a file that some change touched."""
-        return sorted({k for n in self._by_file.get(path, {}) for k in self._changes[n - self._first].symbols if k.path == path})
+        return sorted(
+            {k for n in self._by_file.get(path, {}) for k in self._changes[n - self._first].symbols if k.path == path}
+        )
 
     def _rename(self, old: str, new: str) -> None:
         """What touched one file touched what is called otherwise now."""
@@ -134,8 +142,9 @@ class PastChanges:
 
     def _share(self, numbers: Iterable[int]) -> float:
         now = self._first + len(self._changes)
-        whole = _HALF_LIFE / math.log(2) * (1 - 0.5 ** (len(self._changes) / _HALF_LIFE))
-        return sum(0.5 ** ((now - number) / _HALF_LIFE) for number in numbers) / max(1.0, whole)
+        whole = _HALF_LIFE / _LN2 * (1 - math.exp(-_LN2 * len(self._changes) / _HALF_LIFE))
+        recent = sum(math.exp(-_LN2 * (now - number) / _HALF_LIFE) for number in numbers)
+        return recent / max(1.0, whole)
 
     def _forget(self) -> None:
         change, number = self._changes.popleft(), self._first

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -27,10 +28,13 @@ from watchkeeper.repos.treediff import tree_difference
 MOST_PAST = 1_500
 """So many changes of the target branch are read when nothing is known yet."""
 
+_COMMITS_A_CHANGE = 4
 _MOST_OWN = 20
 _MOST_LABEL = 60
 _BUDGET_S = 20.0
 _MERGE = "Merge "
+_FEW_OWN = 5
+_MERGED_BRANCH = re.compile(r"Merge (?:remote-tracking )?branch\b")
 
 _Value = TypeVar("_Value", Page, PastChange)
 
@@ -109,12 +113,22 @@ class Survey:
             self._forget()
             raise
 
+    def page_of(self, path: str, blob: Sha) -> Page:
+        """What a file's content speaks of, by its blob. Raises: GitError where it is not there."""
+        return next(page for _, page in self._pages([(path, blob)], {}))
+
     def _begin(self, head: Sha) -> None:
         tree = self._objects.tree_of(head)
-        found = {path: entry.sha for path, entry in tree_difference(self._objects, None, tree) if entry and entry.is_text_file}
+        found = {
+            path: entry.sha
+            for path, entry in tree_difference(self._objects, None, tree)
+            if entry and entry.is_text_file
+        }
         self._put_pages({path: blob for path, blob in found.items() if _is_told_of(path)})
         self.head = head
-        self._line = list(_landed(read_log(self._repository, [head], limit=self._most_past * 4), head))[-self._most_past :]
+        self._line = list(_landed(read_log(self._repository, [head], limit=self._most_past * 4), head))[
+            -self._most_past :
+        ]
         self._read_past()
 
     def _follow(self, head: Sha) -> None:
@@ -211,10 +225,14 @@ class Survey:
     def _describe(self, landed: _Landed, differences: Sequence[_Difference]) -> PastChange:
         messages = [self._message(each.sha) for each in (landed.commit, *landed.own[:_MOST_OWN])]
         said = _without_merge(messages[0])
-        title = (said or landed.commit.subject).strip().partition("\n")[0]
+        title = said.strip().partition("\n")[0]
+        if _MERGED_BRANCH.match(title):
+            # Nobody wrote this, and what is in it may be a year's work: of one commit its own title says more.
+            title = messages[1].strip().partition("\n")[0] if len(messages) == 2 else title
+            messages = messages if len(landed.own) <= _FEW_OWN else []
         issue = next((found for each in messages if (found := _trailer(each))), "")
         label = f"issue {issue}" if issue else f'"{_cut(title)}" ({landed.commit.sha[:7]})'
-        text = "\n".join([said, *(each.partition("\n")[0] for each in messages[1:])])
+        text = "\n".join([said, *(each.partition("\n")[0] for each in messages[1:])]) if messages else ""
         touched = [each for each in differences if each.before is not None]
         return PastChange(
             id=landed.commit.sha,
@@ -229,10 +247,9 @@ class Survey:
     def _symbols(self, touched: Sequence[_Difference]) -> Iterator[SymbolKey]:
         for each in touched:
             if find_language(each.path) is not None and each.before is not None:
-                places = [(each.path, blob) for blob in (each.before, each.now) if blob is not None]
-                pages = [page for _, page in self._pages(places, {})]
-                now = pages[1] if len(pages) > 1 else None
-                yield from (SymbolKey(each.path, name) for name in written_between(pages[0], now))
+                now = self.page_of(each.path, each.now) if each.now is not None else None
+                names = written_between(self.page_of(each.path, each.before), now)
+                yield from (SymbolKey(each.path, name) for name in names)
 
     def _message(self, commit: Sha) -> str:
         content = self._objects.read(commit) or b""
@@ -284,7 +301,14 @@ def _without_merge(message: str) -> str:
 
 
 def _is_trailer(line: str) -> bool:
-    return line.partition(":")[0] in {"Issue", "Engagement", "Agent", "Co-authored-by", "Signed-off-by", "Co-Authored-By"}
+    return line.partition(":")[0] in {
+        "Issue",
+        "Engagement",
+        "Agent",
+        "Co-authored-by",
+        "Signed-off-by",
+        "Co-Authored-By",
+    }
 
 
 def _trailer(message: str) -> str:

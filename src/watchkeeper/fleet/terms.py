@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from functools import lru_cache
 
 MOST_CHARACTERS = 64_000
@@ -47,6 +46,16 @@ def terms_of(text: str) -> Counter[str]:
     return found
 
 
+def written_as(text: str) -> dict[str, str]:
+    """For each term of a text the first word that gave it, as it is written there."""
+    found: dict[str, str] = {}
+    for word in _WORD.findall(text):
+        for part in (*_PART.findall(word), word):
+            for term in split_name(part):
+                found.setdefault(term, part)
+    return found
+
+
 @lru_cache(maxsize=200_000)
 def split_name(word: str) -> tuple[str, ...]:
     """The terms of one word: the stems of its parts, and the whole of it where it has several parts."""
@@ -57,15 +66,11 @@ def split_name(word: str) -> tuple[str, ...]:
     return tuple(stems)
 
 
-def parts_of(name: str) -> Iterator[str]:
+@lru_cache(maxsize=100_000)
+def parts_of(name: str) -> tuple[str, ...]:
     """The stems of a name's parts alone, each once."""
-    seen = set()
-    for word in _WORD.findall(name):
-        for part in _PART.findall(word):
-            stem = _stem(part.lower())
-            if stem is not None and stem not in seen:
-                seen.add(stem)
-                yield stem
+    words = (part.lower() for word in _WORD.findall(name) for part in _PART.findall(word))
+    return tuple(dict.fromkeys(stem for word in words if (stem := _stem(word)) is not None))
 
 
 def _stem(word: str) -> str | None:
