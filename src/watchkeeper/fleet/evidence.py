@@ -29,9 +29,9 @@ SYMBOL_EVIDENCE = (
 )  # fmt: skip
 
 _VERBS = frozenset(
-    """add adjust allow apply avoid clean cleanup correct creat delet deprecat document drop ensur handl implement improv
-    introduc mak mention merg mov prevent refactor remov renam replac revert rewrit simplify support switch test updat
-    upgrad""".split()
+    """add adjust allow apply avoid clean cleanup correct creat delet deprecat document drop ensur handl implement
+    improv introduc mak mention merg mov prevent refactor remov renam replac revert rewrit simplify support switch
+    test updat upgrad""".split()
 )  # what is done says nothing about where
 _MOST_SPOKEN = 4
 _MOST_TERMS = 120
