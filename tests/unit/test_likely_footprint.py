@@ -36,7 +36,9 @@ class Pipeline:
 '''
 FILES = {
     "engine/stages.py": STAGES,
-    "engine/mailer.py": "def send_mail(to, text):\n    smtp(to, text)\n\n\nclass Outbox:\n    def advance(self):\n        return 1\n",
+    "engine/mailer.py": (
+        "def send_mail(to, text):\n    smtp(to, text)\n\n\nclass Outbox:\n    def advance(self):\n        return 1\n"
+    ),
     "engine/billing.py": "def invoice_total(lines):\n    return sum(line.price for line in lines)\n",
     "tests/test_stages.py": "def test_a_stage_is_written():\n    assert update_stage_field\n",
     "settings.toml": "[mail]\nhost = 'localhost'\n",
@@ -151,7 +153,8 @@ def test_words_are_cut_alike_and_names_give_their_parts() -> None:
 def test_a_long_text_is_read_at_both_ends() -> None:
     text = bounded("first " + "x " * MOST_CHARACTERS + " last")
 
-    assert text.startswith("first") and text.endswith("last") and len(text) <= MOST_CHARACTERS + 1
+    assert len(text) <= MOST_CHARACTERS + 1
+    assert (text[:5], text[-4:]) == ("first", "last")
 
 
 def test_a_symbol_is_written_when_its_own_text_is_another_or_gone() -> None:
