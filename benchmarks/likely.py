@@ -31,6 +31,7 @@ import msgspec
 from figures import record_figures, render_share, render_table, wilson
 from likely_history import Landed, read_history
 from likely_replay import Asked, Truth, issue_of, replay
+from watchkeeper.fleet.atlas import Atlas
 from watchkeeper.fleet.evidence import Question, ask
 from watchkeeper.fleet.likely import Forecast, clash, foresee, rare_names
 from watchkeeper.fleet.likely_weights import RARE_ENOUGH
@@ -42,6 +43,7 @@ _DEPTHS = (5, 10)
 _THRESHOLDS = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7)
 _CLASHES = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 _BINS = 10
+_BACKLOG = 6  # so many changes after each are taken to wait beside it
 _SEED = 20260827
 
 Ranked = Sequence[Hashable]
@@ -56,6 +58,8 @@ class Answer(msgspec.Struct, frozen=True):
     symbols: Mapping[tuple[str, str], Ranked]
     forecasts: Mapping[str, Forecast]
     millis: Mapping[str, float]
+    later: Mapping[tuple[str, str], Forecast]  # by text and commit: what comes next, asked about now
+    rivals: Mapping[tuple[str, str], tuple[Ranked, Ranked]]  # the same, by words alone and by names alone
 
 
 def main() -> None:
@@ -66,7 +70,9 @@ def main() -> None:
     parser.add_argument("--until", default="2026-08-21")
     options = parser.parse_args()
     history = read_history(options.repository, options.since, options.until)
-    answers = [_answer(asked) for asked in replay(options.repository, history)]
+    queue = sorted(history.landed, key=lambda each: (each.fork, each.place))
+    behind = {each.commit: queue[i + 1 : i + 1 + _BACKLOG] for i, each in enumerate(queue)}
+    answers = [_answer(asked, behind[asked.landed.commit]) for asked in replay(options.repository, history)]
     figures = {
         "repository": options.name,
         "landed": f"{options.since} to {options.until}",
@@ -76,24 +82,34 @@ def main() -> None:
         "files": _ranking(answers, "files"),
         "symbols": _ranking([each for each in answers if each.truth.symbols], "symbols"),
         "calibration": {kind: _calibration(answers, kind) for kind in ("files", "symbols")},
-        "order": _orders(answers),
+        "order": {
+            "open together": _orders(list(_open_together(answers)), "pairs that were open together"),
+            "backlog": _orders(list(_backlog(answers)), f"each with the {_BACKLOG} that came next, both asked at once"),
+        },
         "milliseconds an issue": _times(answers),
     }
     command = f"python benchmarks/likely.py --repository PATH --name {options.name} --since {options.since}"
     print(record_figures(f"likely-{options.name}", figures, command=command))
 
 
-def _answer(asked: Asked) -> Answer:
+def _answer(asked: Asked, behind: Sequence[Landed]) -> Answer:
     atlas, past = asked.survey.atlas, asked.survey.past
     chance = random.Random(f"{_SEED} {asked.landed.number}")
     files: dict[tuple[str, str], Ranked] = {}
     symbols: dict[tuple[str, str], Ranked] = {}
     forecasts, millis = {}, {}
+    later: dict[tuple[str, str], Forecast] = {}
+    rivals: dict[tuple[str, str], tuple[Ranked, Ranked]] = {}
     for text, with_note in TEXTS.items():
         issue = issue_of(asked.landed, with_note=with_note)
         began = time.perf_counter()
         forecast = forecasts[text] = foresee(issue, atlas, past)
         millis[text] = 1_000 * (time.perf_counter() - began)
+        for each in behind:
+            waiting = issue_of(each, with_note=with_note)
+            later[text, each.commit] = foresee(waiting, atlas, past)
+            rivals[text, each.commit] = _rivals(ask(waiting, atlas, past), atlas)
+        rivals[text, asked.landed.commit] = _rivals(ask(issue, atlas, past), atlas)
         files[OURS, text] = [each.path for each in forecast.files[:10]]
         symbols[OURS, text] = [(each.path, each.qualname) for each in forecast.symbols[:10]]
         question = ask(issue, atlas, past)
@@ -107,7 +123,7 @@ def _answer(asked: Asked) -> Answer:
         ]
     for name, of_files, of_symbols in _blind(asked.survey, chance):
         files[name, "none"], symbols[name, "none"] = of_files, of_symbols
-    return Answer(asked.landed, asked.truth, files, symbols, forecasts, millis)
+    return Answer(asked.landed, asked.truth, files, symbols, forecasts, millis, later, rivals)
 
 
 def _named_files(question: Question) -> Ranked:
@@ -193,41 +209,81 @@ def _calibration(answers: Sequence[Answer], kind: str) -> dict[str, list[dict[st
     return tables
 
 
-def _orders(answers: Sequence[Answer]) -> dict[str, object]:
-    """Over all pairs that were open together: how often "they will touch the same symbol" is right, by threshold."""
-    pairs = list(_open_together([each for each in answers if each.truth.symbols]))
-    true = [not one.truth.symbols.isdisjoint(two.truth.symbols) for one, two in pairs]
+class _Pair(msgspec.Struct, frozen=True):
+    """Two changes with what was foreseen of both, by text, before either landed; and whether they met in a symbol."""
+
+    forecasts: Mapping[str, tuple[Forecast, Forecast]]
+    rivals: Mapping[str, tuple[tuple[Ranked, Ranked], tuple[Ranked, Ranked]]]
+    met: bool
+
+
+def _orders(pairs: Sequence[_Pair], what: str) -> dict[str, object]:
+    """How often "they will touch the same symbol" is right, by threshold."""
+    true = [pair.met for pair in pairs]
     found: dict[str, object] = {
+        "what": what,
         "pairs": len(pairs),
         "touch the same symbol": _share(sum(true), len(pairs)),
         "threshold in use": RARE_ENOUGH,
     }
     for text in TEXTS:
-        names = {id(each): {t: set(rare_names(each.forecasts[text], t)) for t in _THRESHOLDS} for each in answers}
-        told: dict[str, list[bool]] = {
-            f"both {t} or more": [bool(names[id(a)][t] & names[id(b)][t]) for a, b in pairs] for t in _THRESHOLDS
+        sides = [pair.forecasts[text] for pair in pairs]
+        told = {
+            f"both {t} or more": [bool(set(rare_names(a, t)) & set(rare_names(b, t))) for a, b in sides]
+            for t in _THRESHOLDS
         }
-        chances = [clash(a.forecasts[text], b.forecasts[text]).likelihood for a, b in pairs]
+        chances = [clash(a, b).likelihood for a, b in sides]
         told |= {f"clash {least} or more": [chance >= least for chance in chances] for least in _CLASHES}
-        for rival in ("BM25 alone", "names in the text alone"):
-            told[f"{rival}, first 5"] = [_meet(a, b, (rival, text), 5) for a, b in pairs]
-        found[text] = {rule: _order(said, true) for rule, said in told.items()}
-        print(f"\norder, {text}: {len(pairs)} pairs, {render_share(sum(true), len(pairs))} touch the same symbol")
-        rows = [(rule, _short(e["precision"]), _short(e["recall"])) for rule, e in found[text].items()]  # type: ignore[attr-defined]
+        for place, rival in enumerate(("BM25 alone", "names in the text alone")):
+            ranked = [(a[place], b[place]) for a, b in (pair.rivals[text] for pair in pairs)]
+            told |= {f"{rival}, the first {n}": [_meet(a, b, n) for a, b in ranked] for n in (1, 3)}
+        rules = {rule: _order(said, true) for rule, said in told.items()}
+        found[text] = rules
+        print(f"\norder, {what}, {text}: {len(pairs)} pairs, {render_share(sum(true), len(pairs))} meet in a symbol")
+        rows = [(rule, _short(each["precision"]), _short(each["recall"])) for rule, each in rules.items()]
         print(render_table(("rule", "precision", "recall"), rows))
     return found
 
 
-def _open_together(answers: Sequence[Answer]) -> Iterator[tuple[Answer, Answer]]:
-    """Neither had landed when the other began, and both had begun before either landed."""
-    for i, one in enumerate(answers):
-        for two in answers[i + 1 :]:
+def _open_together(answers: Sequence[Answer]) -> Iterator[_Pair]:
+    """Neither had landed when the other began; each asked about where it began."""
+    able = [each for each in answers if each.truth.symbols]
+    for i, one in enumerate(able):
+        for two in able[i + 1 :]:
             if one.landed.fork < two.landed.place and two.landed.fork < one.landed.place:
-                yield one, two
+                both = {text: (one.forecasts[text], two.forecasts[text]) for text in TEXTS}
+                rivals = {text: (_own_rivals(one, text), _own_rivals(two, text)) for text in TEXTS}
+                yield _Pair(both, rivals, _met(one, two))
 
 
-def _meet(one: Answer, two: Answer, method: tuple[str, str], most: int) -> bool:
-    return not set(one.symbols[method][:most]).isdisjoint(two.symbols[method][:most])
+def _backlog(answers: Sequence[Answer]) -> Iterator[_Pair]:
+    """As if what came next had been waiting already: both are asked about where the first began, so that neither is
+    in the past that is known. What follows from the first is among them, and meets it more often than chance would."""
+    by_commit = {each.landed.commit: each for each in answers if each.truth.symbols}
+    for one in by_commit.values():
+        for commit in dict.fromkeys(commit for _, commit in one.later):
+            if commit in by_commit:
+                both = {text: (one.forecasts[text], one.later[text, commit]) for text in TEXTS}
+                rivals = {text: (_own_rivals(one, text), one.rivals[text, commit]) for text in TEXTS}
+                yield _Pair(both, rivals, _met(one, by_commit[commit]))
+
+
+def _met(one: Answer, two: Answer) -> bool:
+    return not one.truth.symbols.isdisjoint(two.truth.symbols)
+
+
+def _own_rivals(answer: Answer, text: str) -> tuple[Ranked, Ranked]:
+    return answer.rivals[text, answer.landed.commit]
+
+
+def _rivals(question: Question, atlas: Atlas) -> tuple[Ranked, Ranked]:
+    """The symbols by words alone, and by names alone."""
+    inner = atlas.search_symbols(question.terms, _best(atlas.search_files(question.terms), 25))
+    return _best(inner, 3), _best({key: named.weight for key, named in question.meant.symbols.items()}, 3)
+
+
+def _meet(one: Ranked, two: Ranked, most: int) -> bool:
+    return not set(one[:most]).isdisjoint(two[:most])
 
 
 def _order(said: Sequence[bool], true: Sequence[bool]) -> dict[str, object]:
