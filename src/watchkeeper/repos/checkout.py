@@ -71,6 +71,11 @@ class Checkout:
         return self._state
 
     @property
+    def uncommitted(self) -> frozenset[str]:
+        """The paths that differ from HEAD, as of the last scan or update."""
+        return frozenset(self._overrides)
+
+    @property
     def folders(self) -> frozenset[str]:
         """All folders that hold tracked files or untracked ones that are not ignored, as of the last scan."""
         return self._index.folders | folders_of(file.now_path for file in self._state.files if file.now_path)

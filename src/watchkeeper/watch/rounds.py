@@ -15,7 +15,7 @@ from watchkeeper.watch.lookout import Lookout
 from watchkeeper.watch.measures import Stopwatch
 from watchkeeper.watch.settling import Turn, choose_turn, is_burst, pause_after_sweep
 from watchkeeper.watch.steps import Steps
-from watchkeeper.watch.sweep import Hints, Sweeper
+from watchkeeper.watch.sweep import NOTHING, Believed, Hints, Sweeper
 
 _IDLE_S = 1.0
 _NEVER = float("-inf")
@@ -71,7 +71,8 @@ class Rounds:
 
     async def _sweep(self, root: Path, followed: Followed) -> None:
         try:
-            hints = await asyncio.to_thread(self._sweeper.sweep, followed.worktree)
+            believed = await self._steps.ask(lambda _: _believed(followed)) if self._sweeper.is_first(root) else NOTHING
+            hints = await asyncio.to_thread(self._sweeper.sweep, followed.worktree, believed)
         except WatchkeeperError as error:
             self._sweeper.forget(root)
             if not followed.worktree.is_present:
@@ -93,3 +94,7 @@ class Rounds:
     def _disturb(self, root: Path, hints: Hints) -> None:
         self._agenda.disturb(root, time.monotonic(), paths=len(hints.paths))
         self._wake()
+
+
+def _believed(followed: Followed) -> Believed:
+    return Believed(followed.found.change.head, followed.checkout.uncommitted)

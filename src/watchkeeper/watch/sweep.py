@@ -26,6 +26,16 @@ class Glance(msgspec.Struct, frozen=True):
     stamps: Mapping[str, Stamp]
 
 
+class Believed(msgspec.Struct, frozen=True):
+    """What the watch takes to be so: the commit that is checked out (None: nobody says), and what differs from it."""
+
+    head: Sha | None = None
+    paths: frozenset[str] = frozenset()
+
+
+NOTHING = Believed()
+
+
 class Hints(msgspec.Struct, frozen=True):
     """What a sweep found that the one before did not. ``since`` is the time of the oldest changed file, in seconds."""
 
@@ -41,12 +51,16 @@ class Sweeper:
         self._last: dict[Path, Glance] = {}
         self._conversions: dict[Path, tuple[object, Conversion]] = {}
 
-    def sweep(self, worktree: Worktree) -> Hints:
-        """What is new. Raises: WatchkeeperError."""
+    def sweep(self, worktree: Worktree, believed: Believed) -> Hints:
+        """What is new since the last time; the first time what is other than ``believed``. Raises: WatchkeeperError."""
         glance = self._look(worktree)
         before = self._last.get(worktree.path)
         self._last[worktree.path] = glance
-        return compare_glances(before, glance)
+        return compare_glances(before, glance, believed)
+
+    def is_first(self, root: Path) -> bool:
+        """The next sweep of it has none before to be compared with."""
+        return root not in self._last
 
     def forget(self, root: Path) -> None:
         """The worktree is gone, or was scanned as a whole."""
@@ -73,10 +87,15 @@ class Sweeper:
         return known[1].overrides
 
 
-def compare_glances(before: Glance | None, now: Glance) -> Hints:
-    """What to look at again. Pure but for nothing: the first glance hints at everything that differs."""
+def compare_glances(before: Glance | None, now: Glance, believed: Believed = NOTHING) -> Hints:
+    """What to look at again. The first glance hints at everything that differs, and at what is believed to.
+
+    Before it nobody told of anything: what was seen to differ may have been taken back since.
+    """
     if before is None:
-        return Hints(frozenset(now.stamps), since=_oldest(now.stamps.values()))
+        if believed.head is not None and now.head != believed.head:
+            return Hints(has_moved=True)
+        return Hints(believed.paths | now.stamps.keys(), since=_oldest(now.stamps.values()))
     if (before.head, before.branch, before.index) != (now.head, now.branch, now.index):
         return Hints(has_moved=True)
     paths = {path for path, stamp in now.stamps.items() if before.stamps.get(path, ...) != stamp}
