@@ -205,7 +205,7 @@ def test_prep_leads_on_only_where_it_left_the_issue_ready() -> None:
 
 
 def test_a_likely_clash_is_ordered_with_its_reason_and_a_person_can_overrule() -> None:
-    world = World(fleet=FleetSection(concurrency=9), settings={"alpha": {"concurrency": 9}})
+    world = World(fleet=FleetSection(concurrency=9, clashes="order"), settings={"alpha": {"concurrency": 9}})
     first, second, third = (world.file(name, "ready") for name in "123")
     world.likely = {first: ("stages.update", "x"), second: ("stages.update",), third: ("other",)}
 
@@ -221,7 +221,7 @@ def test_a_likely_clash_is_ordered_with_its_reason_and_a_person_can_overrule() -
 
 
 def test_who_is_ordered_is_not_overtaken_for_ever_by_who_comes_later() -> None:
-    world = World(fleet=FleetSection(concurrency=9), settings={"alpha": {"concurrency": 9}})
+    world = World(fleet=FleetSection(concurrency=9, clashes="order"), settings={"alpha": {"concurrency": 9}})
     first, second, third = (world.file(name, "ready") for name in "123")
     world.likely = {first: ("a",), second: ("a", "b"), third: ("b",)}
 
@@ -232,7 +232,7 @@ def test_who_is_ordered_is_not_overtaken_for_ever_by_who_comes_later() -> None:
 
 
 def test_a_change_that_waits_for_landing_is_still_in_the_way_and_nothing_to_do_is_not() -> None:
-    world = World()
+    world = World(fleet=FleetSection(clashes="order"))
     first, second = world.file("1", "ready"), world.file("2", "ready")
     world.likely = {first: ("a",), second: ("a",)}
     world.dispatch()

@@ -47,7 +47,10 @@ MOST_PROMPT = 100_000
 
 
 class Input(msgspec.Struct, frozen=True):
-    """A document to be sealed: its kind (``issue``, ``role``, ``guide``, ``tests``), its name, and what it says."""
+    """A document to be sealed: its kind, its name, and what it says.
+
+    Kinds: ``issue``, ``role``, ``guide``, ``tests``, and ``others``: who is at work on the same.
+    """
 
     kind: str
     name: str
@@ -99,6 +102,7 @@ def render_prompt(engagement: Engagement, inputs: Sequence[Input]) -> str:
         _FRAME_PLACE.format(where=where),
         *(_quoted(each) for each in inputs if each.kind in ("role", "guide")),
         *(_quoted(each) for each in inputs if each.kind == "issue"),
+        *(_quoted(each) for each in inputs if each.kind == "others"),
         _FRAME_QUOTED,
         _FRAME_WORK,
         _tests_words(inputs),

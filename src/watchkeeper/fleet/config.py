@@ -26,7 +26,7 @@ class FleetSection(msgspec.Struct, frozen=True):
     time_zone: str = ""  # of quiet hours and of the day that a budget is for; "": the system's
     max_attempts: int = 3  # so often an issue is tried before a person is needed
     retry_minutes: int = 5  # how long a failed issue rests; each failure doubles it
-    clashes: Literal["order", "tell"] = "order"  # what becomes of issues that will probably touch the same
+    clashes: Literal["order", "tell"] = "tell"  # what becomes of issues that will probably touch the same
     stale_days: int = 14  # an issue without a label that nobody touched for so long is asked about
 
 

@@ -183,7 +183,7 @@ concurrency = 2  # how many engagements may go on at once
 # time_zone = "Europe/Berlin"
 # max_attempts = 3  # then a person is needed
 # retry_minutes = 5
-# clashes = "order"  # issues that will probably touch the same wait for each other; "tell": they only hear of it
+# clashes = "tell"  # issues that will probably touch the same are started, and it is said; "order": one waits
 # stale_days = 14
 """
 _NO_PROJECT = """\

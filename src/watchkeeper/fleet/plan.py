@@ -24,6 +24,13 @@ class Machine(msgspec.Struct, frozen=True):
     absent: Mapping[str, str] = {}
 
 
+class Beside(NamedTuple):
+    """Issues at work that will probably touch the same, and what that is."""
+
+    issues: tuple[IssueId, ...] = ()
+    likely: tuple[str, ...] = ()
+
+
 class Start(NamedTuple):
     """Begin work on an issue: by whom, as which try, and the most that it may spend."""
 
@@ -34,6 +41,7 @@ class Start(NamedTuple):
     attempt: int
     budget: Budget
     why: str
+    beside: Beside = Beside()
 
 
 class Stop(NamedTuple):

@@ -8,7 +8,7 @@ from watchkeeper.fleet.budgets import narrower, over, set_aside, share, total
 from watchkeeper.fleet.config import AgentEntry, FleetConfig, ProjectEntry
 from watchkeeper.fleet.dependencies import Dependencies
 from watchkeeper.fleet.hours import Moment, find_next_day, find_quiet_end, is_quiet, parse_quiet
-from watchkeeper.fleet.plan import Machine, Plan, Start, Stop
+from watchkeeper.fleet.plan import Beside, Machine, Plan, Start, Stop
 from watchkeeper.fleet.ready import Candidate, Looked, Outlook, clock, look, some
 from watchkeeper.model.fleet import Budget, Choice, Dispatch, EngagementId, IssueId, Spend, Stage
 from watchkeeper.model.fleet_state import EngagementStanding, FleetState
@@ -174,16 +174,15 @@ class _Room:
             return self.closed
         return f"of its budget, {of_project}" if isinstance(of_project, str) else narrower(of_fleet, of_project)
 
-    def start(
-        self, desk: _Desk, candidate: Candidate, agent: AgentEntry, budget: Budget, likely: tuple[str, ...]
-    ) -> None:
-        """Give the slot away. ``likely``: what others will probably touch too, and it is started all the same."""
+    def start(self, desk: _Desk, candidate: Candidate, agent: AgentEntry, budget: Budget, beside: Beside) -> None:
+        """Give the slot away, although it will probably touch the same as those beside it."""
         again = f"; try {candidate.attempt}, by {agent.name}" if candidate.attempt > 1 else ""
         said = "a person let it go on" if candidate.issue.is_overruled else candidate.why
         why = f"{said}; priority {candidate.issue.issue.priority}, the first of {desk.name} that is free{again}"
-        start = Start(desk.name, candidate.issue.issue.id, candidate.atom, agent.name, candidate.attempt, budget, why)
+        issue = candidate.issue.issue.id
+        start = Start(desk.name, issue, candidate.atom, agent.name, candidate.attempt, budget, why, beside)
         desk.starts.append(start)
-        desk.told[start.issue] = likely
+        desk.told[start.issue] = beside.likely
         self.starts.append(start)
         desk.turn = len(self.starts)
         self._begun_mb += agent.memory_mb
@@ -283,7 +282,7 @@ def _serve(room: _Room, desk: _Desk) -> None:
             desk.closed = budget
             return
         del desk.candidates[0]
-        room.start(desk, candidate, agent, budget, likely)
+        room.start(desk, candidate, agent, budget, Beside(after, likely))
         return
 
 

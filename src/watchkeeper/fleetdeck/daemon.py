@@ -14,8 +14,9 @@ from watchkeeper.app import now
 from watchkeeper.durable.port import Engine
 from watchkeeper.fleet.config import FleetConfig, watch_flags
 from watchkeeper.fleet.dispatcher import Dispatcher, Ports
+from watchkeeper.fleet.foresight import IssueForesight
 from watchkeeper.fleet.machine import LocalMachine, find_zone
-from watchkeeper.fleet.ports import Foresight, NoForesight
+from watchkeeper.fleet.ports import Foresight
 from watchkeeper.fleet.roster import Roster
 from watchkeeper.fleetdeck.following import Follower
 from watchkeeper.fleetdeck.hosted import Hosted
@@ -49,7 +50,7 @@ class FleetDaemon:
         """``tell`` hears of what goes wrong and goes on, a sentence each."""
         self._fleet = fleet
         self._tell = tell
-        self._foresight = foresight or NoForesight()
+        self._foresight = foresight
         self._stopping = asyncio.Event()
         self._fault: WatchkeeperError | None = None
 
@@ -74,7 +75,8 @@ class FleetDaemon:
     async def _run(self, stack: ExitStack) -> None:
         projects = await asyncio.to_thread(self._open_projects, stack)
         hosted = Hosted({each.place.project: each for each in projects}, self._tell)
-        dispatcher = self._dispatcher(projects, hosted)
+        grounds = {each.place.project: each.ground for each in projects}
+        dispatcher = self._dispatcher(projects, hosted, self._foresight or IssueForesight(grounds.get))
         loop = asyncio.get_running_loop()
 
         def fenced(fault: WatchkeeperError) -> None:
@@ -111,7 +113,7 @@ class FleetDaemon:
                 self._tell(f"{member.entry.name} cannot be worked on: {error.message}")
         return found
 
-    def _dispatcher(self, projects: Sequence[Project], hosted: Hosted) -> Dispatcher:
+    def _dispatcher(self, projects: Sequence[Project], hosted: Hosted, foresight: Foresight) -> Dispatcher:
         fleet = self._fleet
         path = fleet.environ.get("PATH", os.defpath)
         machine = LocalMachine(fleet.config.agents, path, fleet.config.origin.parent)
@@ -119,7 +121,7 @@ class FleetDaemon:
             fleet.log,
             {each.name: each.place.project for each in projects},
             fleet.config,
-            Ports(hosted, machine, self._foresight),
+            Ports(hosted, machine, foresight),
             clock=now,
             zone=find_zone(fleet.config.fleet.time_zone, fleet.environ),
         )

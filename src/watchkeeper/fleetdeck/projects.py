@@ -27,13 +27,15 @@ from watchkeeper.engagements.driver import Parts
 from watchkeeper.engagements.ports import AgentRun
 from watchkeeper.engagements.sealing import Input, issue_input, seal
 from watchkeeper.fleet.config import AgentEntry, FleetConfig, watch_flags
-from watchkeeper.fleet.plan import Start
+from watchkeeper.fleet.foresight import Ground
+from watchkeeper.fleet.plan import Beside, Start
 from watchkeeper.fleet.roster import Member
+from watchkeeper.fleet.survey import Survey
 from watchkeeper.fleet.variables import variables_of
 from watchkeeper.fleetdeck.checking import ProjectChecks
 from watchkeeper.fleetdeck.crew import make_agent
 from watchkeeper.model.errors import UsageError
-from watchkeeper.model.fleet import Engagement, EngagementId, Issue
+from watchkeeper.model.fleet import Engagement, EngagementId, Issue, IssueId
 from watchkeeper.model.ids import ChangeId, Sha
 from watchkeeper.queueing import Landing, open_landing, queue_change
 from watchkeeper.record.log import Log
@@ -45,6 +47,7 @@ ROLE = "role.md"
 GUIDE = "guide.md"
 _DOCUMENTS = (".watchkeeper/role.md", ".watchkeeper/guide.md", "AGENTS.md")
 _TREES = 2
+_MOST_LIKELY = 10
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class Project:
     place: Place
     hub: Hub
     parts: Parts
+    ground: Ground
 
     @property
     def name(self) -> str:
@@ -67,6 +71,7 @@ class Project:
         """
         base = _tip(self.place)
         inputs = [issue_input(issue), *self._documents(base)]
+        inputs += _beside(start.beside)
         tests = self.place.config.project.test
         inputs += [Input("tests", "test command", tests)] if tests else []
         sealed = seal(self.hub, identity, base, inputs, start.budget)
@@ -91,7 +96,7 @@ def open_project(
     """Everything that engagements of one project need, closed at the end. Raises WatchkeeperError."""
     place = find_place(member.entry.path, environ, watch_flags(member.entry))
     folder = place.home / "projects" / place.project
-    with open_analysis(place) as analysis, open_cache(place.home) as cache:
+    with open_analysis(place) as analysis, open_cache(place.home) as cache, open_cache(place.home) as pages:
         from watchkeeper.probes.commands import RunStore
 
         runner, _ = make_runner(place, analysis, RunStore(cache), _TREES)
@@ -110,7 +115,13 @@ def open_project(
             hold=hold,
             target=partial(_target, place),
         )
-        yield Project(member, place, analysis.hub, parts)
+        survey = Survey(
+            analysis.hub.repository,
+            analysis.hub.objects,
+            pages,
+            issue_text=partial(_issue_text, parts.book),
+        )
+        yield Project(member, place, analysis.hub, parts, Ground(survey, partial(_target, place)))
 
 
 class QueueDesk:
@@ -139,6 +150,18 @@ def _enter(place: Place, landing: Landing, engagement: Engagement, change: Sha) 
     )
 
 
+def _beside(beside: Beside) -> list[Input]:
+    """What the agent is told of others who will probably touch the same: their issues, and which code."""
+    if not beside.issues:
+        return []
+    what = ", ".join(beside.likely[:_MOST_LIKELY])
+    text = (
+        f"Others work at this moment on {', '.join(beside.issues)}, and will probably touch {what} too. Keep to your "
+        "own issue there, and change no more of it than you need; you will be told when the two changes meet."
+    )
+    return [Input("others", "others at work", text)]
+
+
 def _make_agent(
     agents: Mapping[str, AgentEntry],
     socket: Path,
@@ -162,6 +185,12 @@ def _others(place: Place, worktrees: Path) -> list[Path]:
     found = [tree.path for tree in place.repository.worktrees() if not tree.is_bare]
     with os.scandir(worktrees) as entries:
         return [*found, *(Path(entry.path) for entry in entries if entry.is_dir())]
+
+
+def _issue_text(book: Book, name: str) -> str:
+    """What an issue said, by its id; ``""`` for one that nobody knows."""
+    known = book.state().issues.get(IssueId(name))
+    return f"{known.issue.title}\n\n{known.issue.body}" if known is not None else ""
 
 
 def _target(place: Place) -> Sha | None:
