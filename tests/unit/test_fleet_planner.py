@@ -239,7 +239,7 @@ def test_a_change_that_waits_for_landing_is_still_in_the_way_and_nothing_to_do_i
     world.end(first)
     assert decision(world.look(), second).choice is Choice.ORDER
 
-    other = World()
+    other = World(fleet=FleetSection(clashes="order"))
     first, second = other.file("1", "ready"), other.file("2", "ready")
     other.likely = {first: ("a",), second: ("a",)}
     other.dispatch()
