@@ -14,16 +14,21 @@ from watchkeeper.agents.port import Adapter, Capabilities, Launch
 from watchkeeper.agents.vendors import ACP_VENDORS, AcpVendor
 from watchkeeper.fleet.config import AgentEntry
 from watchkeeper.model.fleet import Engagement
+from watchkeeper.sandbox.guarding import guard_command
 from watchkeeper.watch.running import Attended, gate_of
 
 
 def make_agent(agent: AgentEntry, engagement: Engagement, socket: Path, environment: Mapping[str, str]) -> Attended:
-    """The agent of an engagement: ``environment`` is all that its program gets. Nothing is started yet."""
+    """The agent of an engagement: ``environment`` is all that its program gets. Nothing is started yet.
+
+    A guardian stands above it, and ends it with this process. Raises WatchkeeperError where there is no such program.
+    """
     return Attended(agent.name, _adapter(agent, socket, environment), socket, issue=engagement.issue)
 
 
 def _adapter(agent: AgentEntry, socket: Path, environment: Mapping[str, str]) -> Adapter:
-    launch, gate = Launch(agent.command, environment), gate_of(agent.name, socket)
+    launch = Launch(guard_command(agent.command, environment), environment)
+    gate = gate_of(agent.name, socket)
     match agent.protocol:
         case "codex":
             return CodexAdapter(launch, gate=gate)
