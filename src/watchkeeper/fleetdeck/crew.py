@@ -21,13 +21,12 @@ from watchkeeper.watch.running import Attended, gate_of
 def make_agent(agent: AgentEntry, engagement: Engagement, socket: Path, environment: Mapping[str, str]) -> Attended:
     """The agent of an engagement: ``environment`` is all that its program gets. Nothing is started yet.
 
-    Raises: WatchkeeperError where there is no such program.
+    A guardian stands above it, and ends it with this process. Raises WatchkeeperError where there is no such program.
     """
     return Attended(agent.name, _adapter(agent, socket, environment), socket, issue=engagement.issue)
 
 
 def _adapter(agent: AgentEntry, socket: Path, environment: Mapping[str, str]) -> Adapter:
-    # Under a guardian: a daemon that is killed leaves no agent behind.
     launch = Launch(guard_command(agent.command, environment), environment)
     gate = gate_of(agent.name, socket)
     match agent.protocol:

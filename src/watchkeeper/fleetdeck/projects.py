@@ -24,6 +24,7 @@ from watchkeeper.app import (
 )
 from watchkeeper.engagements.book import Book
 from watchkeeper.engagements.driver import Parts
+from watchkeeper.engagements.life import Rules
 from watchkeeper.engagements.ports import AgentRun
 from watchkeeper.engagements.sealing import Input, issue_input, seal
 from watchkeeper.fleet.config import AgentEntry, FleetConfig, watch_flags
@@ -113,6 +114,7 @@ def open_project(
             clock=now,
             others=partial(_others, place, worktrees),
             hold=hold,
+            rules=Rules(stuck_s=config.fleet.stuck_minutes * 60),
             target=partial(_target, place),
         )
         survey = Survey(
