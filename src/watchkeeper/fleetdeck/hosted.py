@@ -10,6 +10,7 @@ from concurrent.futures import CancelledError
 from watchkeeper.durable.port import Engine, Steps, Stopped, Work, WorkId
 from watchkeeper.engagements.driver import Driver
 from watchkeeper.fleet.plan import Start
+from watchkeeper.fleetdeck.company import Company
 from watchkeeper.fleetdeck.projects import Project
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.fleet import Engagement, EngagementId, Issue
@@ -28,14 +29,16 @@ class Hosted:
     from the record alone, so that being woken twice is harmless.
     """
 
-    def __init__(self, projects: Mapping[ProjectId, Project], tell: Callable[[str], None]) -> None:
-        """``tell`` hears of faults, in a sentence."""
+    def __init__(self, projects: Mapping[ProjectId, Project], tell: Callable[[str], None], company: Company) -> None:
+        """``tell`` hears of faults, in a sentence. ``company``: whose an engagement is, where several share them."""
         self._projects = projects
         self._tell = tell
+        self._company = company
         self._loop = asyncio.get_running_loop()
         self._engine: Engine | None = None
         self._drivers: dict[EngagementId, Driver] = {}
         self._driving: set[asyncio.Task[str]] = set()
+        self._taken: set[EngagementId] = set()
         self._is_ending = False
 
     async def begin(self, engine: Engine) -> None:
@@ -44,7 +47,8 @@ class Hosted:
         await asyncio.to_thread(engine.start, {ENGAGE: self.engage})
         for project, opened in self._projects.items():
             for standing in (await asyncio.to_thread(opened.parts.book.state)).live():
-                await self._put(project, standing.engagement.id)
+                if self._company.is_mine(standing):
+                    await self._put(project, standing.engagement.id)
 
     async def end(self) -> None:
         """Let go of all in order: their work is pinned, their agents are ended, and the next process goes on."""
@@ -94,6 +98,9 @@ class Hosted:
         return await task
 
     async def _drive_one(self, project: ProjectId, identity: EngagementId) -> str:
+        standing = await asyncio.to_thread(self._projects[project].parts.book.find, identity)
+        if standing is not None and not self._company.is_mine(standing) and identity not in self._taken:
+            return "another host's"
         driver = self._drivers[identity] = Driver(self._projects[project].parts, identity)
         try:
             standing = await driver.drive()
@@ -109,5 +116,12 @@ class Hosted:
         engine = self._engine
         if engine is None:
             return  # it is found in the fold when this begins
-        work = Work(WorkId(f"{identity}.{secrets.token_hex(3)}"), ENGAGE, f"{project} {identity}", dedup=identity)
+        where = self._company.name
+        work = Work(
+            WorkId(f"{identity}.{secrets.token_hex(3)}"),
+            ENGAGE,
+            f"{project} {identity}",
+            dedup=f"{identity}{where and '@'}{where}",
+            at=where,
+        )
         await asyncio.to_thread(engine.enqueue, work)

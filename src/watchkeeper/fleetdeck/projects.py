@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import msgspec
+
 from watchkeeper.app import (
     Place,
     choose_commands,
@@ -31,12 +33,14 @@ from watchkeeper.fleet.plan import Start
 from watchkeeper.fleet.roster import Member
 from watchkeeper.fleet.variables import variables_of
 from watchkeeper.fleetdeck.checking import ProjectChecks
+from watchkeeper.fleetdeck.company import Company
 from watchkeeper.fleetdeck.crew import make_agent
 from watchkeeper.model.errors import UsageError
 from watchkeeper.model.fleet import Engagement, EngagementId, Issue
 from watchkeeper.model.ids import ChangeId, Sha
 from watchkeeper.queueing import Landing, open_landing, queue_change
 from watchkeeper.record.log import Log
+from watchkeeper.record.shared import note_shared
 from watchkeeper.repos.hub import Hub
 from watchkeeper.repos.hubworktrees import HubWorktrees, branch_name, find_excludes
 from watchkeeper.repos.worksnaps import Snapshots
@@ -49,12 +53,13 @@ _TREES = 2
 
 @dataclass(frozen=True)
 class Project:
-    """A project that engagements work on. ``parts`` is what their drivers share."""
+    """A project that engagements work on. ``parts`` is what their drivers share; ``host`` where they are driven."""
 
     member: Member
     place: Place
     hub: Hub
     parts: Parts
+    host: str = ""
 
     @property
     def name(self) -> str:
@@ -72,7 +77,10 @@ class Project:
         sealed = seal(self.hub, identity, base, inputs, start.budget)
         branch = branch_name(issue.id, issue.title)
         branch = branch if start.attempt == 1 else f"{branch}-{start.attempt}"
-        return Engagement(identity, start.atom, issue.id, start.agent, sealed, start.attempt, branch, issue.title[:200])
+        return Engagement(
+            identity, start.atom, issue.id, start.agent, sealed, start.attempt, branch, issue.title[:200],
+            self.host,
+        )  # fmt: skip
 
     def _documents(self, base: Sha) -> Iterator[Input]:
         """What the project itself says to whoever works on it, as it is in the commit."""
@@ -86,10 +94,18 @@ class Project:
 
 @contextmanager
 def open_project(
-    member: Member, config: FleetConfig, log: Log, environ: Mapping[str, str], hold: Callable[[Engagement], str]
+    member: Member,
+    config: FleetConfig,
+    log: Log,
+    environ: Mapping[str, str],
+    hold: Callable[[Engagement], str],
+    company: Company,
 ) -> Iterator[Project]:
     """Everything that engagements of one project need, closed at the end. Raises WatchkeeperError."""
     place = find_place(member.entry.path, environ, watch_flags(member.entry))
+    if member.shared is not None:
+        note_shared(place.home, place.project, member.shared)
+        place = msgspec.structs.replace(place, fleet_id=member.shared)
     folder = place.home / "projects" / place.project
     with open_analysis(place) as analysis, open_cache(place.home) as cache:
         from watchkeeper.probes.commands import RunStore
@@ -100,7 +116,7 @@ def open_project(
         trees = HubWorktrees(analysis.hub, worktrees, find_excludes(place.repository.common_dir))
         agents = {each.name: each for each in config.agents}
         parts = Parts(
-            book=Book(log, place.project, now),
+            book=Book(log, place.shared, now),
             snapshots=Snapshots(trees),
             make_agent=partial(_make_agent, agents, find_socket(place), environ),
             checks=ProjectChecks(runner, choose_commands(place).tests),
@@ -109,8 +125,10 @@ def open_project(
             others=partial(_others, place, worktrees),
             hold=hold,
             target=partial(_target, place),
+            is_alive=company.is_alive,
+            me=company.mark,
         )
-        yield Project(member, place, analysis.hub, parts)
+        yield Project(member, place, analysis.hub, parts, company.name)
 
 
 class QueueDesk:
