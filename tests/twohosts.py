@@ -57,11 +57,12 @@ class HostProcess:
     def up(self) -> None:
         """Start it in a session of its own."""
         file = self.world.root / self.name / "fleet.toml"
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "watchkeeper", "up", "--foreground", "--fleet", str(file)],
-            stdin=subprocess.DEVNULL, stdout=self.log.open("ab"), stderr=subprocess.STDOUT, env=self.environ,
-            start_new_session=True, cwd=file.parent,
-        )  # fmt: skip
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "watchkeeper", "up", "--foreground", "--fleet", str(file)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environ,
+                start_new_session=True, cwd=file.parent,
+            )  # fmt: skip
 
     def kill(self) -> None:
         """kill -9 of the daemon alone: what it started is left to itself."""
@@ -132,7 +133,8 @@ class World:
 
     def _seed(self) -> None:
         seed = GitRepo.create(self.root / "seed")
-        seed.write({"prices.py": "def price(n):\n    return n\n", "watchkeeper.toml": "[landing]\nremote = 'origin'\n"})
+        seed.write("prices.py", "def price(n):\n    return n\n")
+        seed.write("watchkeeper.toml", "[landing]\nremote = 'origin'\n")
         seed.commit("begin")
         subprocess.run(["git", "clone", "-q", "--bare", str(seed.path), str(self.origin)], check=True)
 

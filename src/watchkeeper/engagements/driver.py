@@ -59,8 +59,8 @@ def hold_nothing(_engagement: object) -> str:
 class Parts:
     """What drivers of one project share. ``others`` gives the folders that no agent may write to but its own.
 
-    ``is_alive`` tells of marks of other hosts; None: nobody can tell, and it counts as alive. ``me`` is the mark of this
-    process, where it is known to others by another name than the machine's.
+    ``is_alive`` tells of marks of other hosts; None: nobody can tell, and it counts as alive. ``me`` is the mark of
+    this process, where others know it by another name than the machine's.
     """
 
     book: Book

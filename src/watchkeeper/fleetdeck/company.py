@@ -8,10 +8,10 @@ from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from watchkeeper.app import now
+from watchkeeper.durable.hosts import Timing
 from watchkeeper.durable.membership import Membership
 from watchkeeper.durable.pulse import Pulse
 from watchkeeper.durable.thishost import find_host_name, find_this_host, is_running, sleepless_clock
-from watchkeeper.durable.hosts import Timing
 from watchkeeper.engagements.holding import is_alive, my_mark
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.fleet_state import EngagementStanding
@@ -30,6 +30,9 @@ class Company(Protocol):
     def leads(self) -> bool:
         """This host speaks for the fleet."""
 
+    def may_act(self) -> bool:
+        """Nobody can have declared this host lost without its knowing."""
+
     def is_alive(self, mark: str) -> bool | None:
         """Whether the process of a mark lives; None where nobody can tell."""
 
@@ -45,6 +48,10 @@ class Alone:
 
     def leads(self) -> bool:
         """Nobody else could."""
+        return True
+
+    def may_act(self) -> bool:
+        """Nobody else is there."""
         return True
 
     def is_alive(self, mark: str) -> bool | None:
@@ -68,6 +75,10 @@ class Together:
     def leads(self) -> bool:
         """It was chosen, and no earlier leader may still think that it leads."""
         return self.pulse.view.leads and self.membership.may_act()
+
+    def may_act(self) -> bool:
+        """Its counter was raised within its lease."""
+        return self.membership.may_act()
 
     def is_alive(self, mark: str) -> bool | None:
         """By the hosts' counters: a process of a host that was declared lost, long enough ago, counts as gone."""
@@ -109,8 +120,9 @@ class Together:
 def keep_company(
     address: str, log: Log, fenced: Callable[[WatchkeeperError], None], tell: Callable[[str], None]
 ) -> Iterator[Together]:
-    """Take part from here to the end, under this host's name. ``address`` is how others reach it. Raises WatchkeeperError.
+    """Take part from here to the end, under this host's name. ``address`` is how others reach it.
 
+    Raises WatchkeeperError where the record cannot be used.
     ``fenced`` is called once others have declared this host lost: from then on its work is theirs.
     """
     me = find_this_host(find_host_name(os.environ), address)

@@ -22,9 +22,9 @@ from watchkeeper.fleetdeck.company import Alone, Company, Together, keep_company
 from watchkeeper.fleetdeck.following import Follower
 from watchkeeper.fleetdeck.hosted import Hosted
 from watchkeeper.fleetdeck.projects import Project, open_project
+from watchkeeper.fleetdeck.sharing import Sharing
 from watchkeeper.fleetdeck.trackers import keep_in_step
 from watchkeeper.model.errors import WatchkeeperError
-from watchkeeper.model.fleet import Engagement
 from watchkeeper.record.lock import ProcessLock
 from watchkeeper.record.log import Log
 from watchkeeper.sandbox.keeper import Keeper
@@ -94,6 +94,8 @@ class FleetDaemon:
                 running = [tasks.create_task(dispatcher.run())]
                 running += [tasks.create_task(self._follow(each, hosted)) for each in projects]
                 running += [tasks.create_task(_watch(each).run()) for each in projects]
+                if isinstance(company, Together):
+                    running.append(tasks.create_task(Sharing(projects, self._fleet, company, hosted, self._tell).run()))
                 running += [tasks.create_task(keep_in_step(each, self._fleet, self._tell)) for each in projects]
                 await self._stopping.wait()
                 for task in running:
@@ -109,7 +111,7 @@ class FleetDaemon:
         found = []
         fleet = self._fleet
         for member in fleet.roster.members:
-            opening = open_project(member, fleet.config, fleet.log, fleet.environ, _hold_nothing, company)
+            opening = open_project(member, fleet.config, fleet.log, fleet.environ, company)
             try:
                 found.append(stack.enter_context(opening))
             except WatchkeeperError as error:
@@ -140,10 +142,6 @@ class FleetDaemon:
             except WatchkeeperError as error:
                 self._tell(f"{project.name}: what landed cannot be followed: {error.message}")
             await asyncio.sleep(_FOLLOW_S)
-
-
-def _hold_nothing(_engagement: Engagement) -> str:
-    return ""
 
 
 def _watch(project: Project) -> Keeper:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
 
 from watchkeeper.durable.port import Engine, Steps, Stopped, Work, WorkId
 from watchkeeper.engagements.driver import Driver
+from watchkeeper.engagements.environment import MARK
+from watchkeeper.engagements.holding import end_marked
+from watchkeeper.engagements.working import Workplace
 from watchkeeper.fleet.plan import Start
 from watchkeeper.fleetdeck.company import Company
 from watchkeeper.fleetdeck.projects import Project
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.fleet import Engagement, EngagementId, Issue
+from watchkeeper.model.fleet_state import EngagementStanding
 from watchkeeper.model.ids import ProjectId
 
 ENGAGE = "engage"
@@ -46,7 +50,11 @@ class Hosted:
         self._engine = engine
         await asyncio.to_thread(engine.start, {ENGAGE: self.engage})
         for project, opened in self._projects.items():
-            for standing in (await asyncio.to_thread(opened.parts.book.state)).live():
+            live = list((await asyncio.to_thread(opened.parts.book.state)).live())
+            await asyncio.to_thread(
+                self._end_strays, opened, [each for each in live if not self._company.is_mine(each)]
+            )
+            for standing in live:
                 if self._company.is_mine(standing):
                     await self._put(project, standing.engagement.id)
 
@@ -76,6 +84,11 @@ class Hosted:
 
     async def again(self, project: ProjectId, engagement: EngagementId) -> None:
         """It goes on after it was over: its change came back."""
+        await self._put(project, engagement)
+
+    async def adopt(self, project: ProjectId, engagement: EngagementId) -> None:
+        """It is driven here from now on: its host is gone, and what it pinned is here."""
+        self._taken.add(engagement)
         await self._put(project, engagement)
 
     # What the engine asks
@@ -111,6 +124,13 @@ class Hosted:
         finally:
             self._drivers.pop(identity, None)
         return standing.stage.value
+
+    def _end_strays(self, project: Project, others: Sequence[EngagementStanding]) -> None:
+        """Agents of engagements that another host has by now must not go on here."""
+        for standing in others:
+            place = Workplace(project.parts.snapshots, standing.engagement)
+            if place.path.exists():
+                end_marked(MARK, place.mark)
 
     async def _put(self, project: ProjectId, identity: EngagementId) -> None:
         engine = self._engine

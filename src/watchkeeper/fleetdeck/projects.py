@@ -35,7 +35,7 @@ from watchkeeper.fleet.variables import variables_of
 from watchkeeper.fleetdeck.checking import ProjectChecks
 from watchkeeper.fleetdeck.company import Company
 from watchkeeper.fleetdeck.crew import make_agent
-from watchkeeper.model.errors import UsageError
+from watchkeeper.model.errors import UsageError, WatchkeeperError
 from watchkeeper.model.fleet import Engagement, EngagementId, Issue
 from watchkeeper.model.ids import ChangeId, Sha
 from watchkeeper.queueing import Landing, open_landing, queue_change
@@ -98,7 +98,6 @@ def open_project(
     config: FleetConfig,
     log: Log,
     environ: Mapping[str, str],
-    hold: Callable[[Engagement], str],
     company: Company,
 ) -> Iterator[Project]:
     """Everything that engagements of one project need, closed at the end. Raises WatchkeeperError."""
@@ -120,10 +119,10 @@ def open_project(
             snapshots=Snapshots(trees),
             make_agent=partial(_make_agent, agents, find_socket(place), environ),
             checks=ProjectChecks(runner, choose_commands(place).tests),
-            desk=QueueDesk(place),
+            desk=QueueDesk(place, company.may_act),
             clock=now,
             others=partial(_others, place, worktrees),
-            hold=hold,
+            hold=partial(_hold, company),
             target=partial(_target, place),
             is_alive=company.is_alive,
             me=company.mark,
@@ -134,14 +133,22 @@ def open_project(
 class QueueDesk:
     """``engagements.ports.Desk`` over the landing queue. What it needs is opened when a change is handed in."""
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
+    def __init__(self, place: Place, may_act: Callable[[], bool]) -> None:
+        """While it may not act nothing is handed in: another host may have the engagement."""
+        self._place, self._may_act = place, may_act
         self._guard = threading.Lock()
 
     async def submit(self, engagement: Engagement, change: Sha) -> str:
         return await asyncio.to_thread(self._submit, engagement, change)
 
     def _submit(self, engagement: Engagement, change: Sha) -> str:
+        if not self._may_act():
+            raise WatchkeeperError(
+                f"{engagement.id} is not handed in: this host may have been declared lost",
+                slug="host-in-doubt",
+                hint="see that this host reaches the record",
+                facts={"engagement": engagement.id},
+            )
         with self._guard, open_landing(self._place) as landing:
             return _enter(self._place, landing, engagement, change)
 
@@ -173,6 +180,10 @@ def _make_agent(
             facts={"agent": engagement.agent},
         )
     return make_agent(agent, engagement, socket, {**variables_of(agent, environ).values, **given})
+
+
+def _hold(company: Company, _engagement: Engagement) -> str:
+    return "" if company.may_act() else "this host does not reach the record, and may have been declared lost"
 
 
 def _others(place: Place, worktrees: Path) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 from pathlib import Path
@@ -32,6 +31,6 @@ def note_shared(home: Path, clone: ProjectId, shared: ProjectId) -> None:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         draft.write_text(f"{shared}\n", encoding="ascii")
-        os.replace(draft, place)
+        draft.replace(place)
     except OSError as error:
         raise not_writable(home, error) from error
