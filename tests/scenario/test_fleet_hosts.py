@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections import Counter
 from pathlib import Path
 
+import psutil
 import pytest
 
 from twohosts import World, world
-from watchkeeper.model.fleet import EngagementSealed, IssueState
+from watchkeeper.model.fleet import EngagementSealed, EngagementSnapped, IssueState
 
 pytestmark = pytest.mark.xdist_group("postgresql")
 
@@ -47,3 +49,64 @@ def test_two_hosts_work_off_one_projects_issues_and_none_is_dispatched_twice(tmp
         assert {each.host for each in sealed} == {"ada", "bob"}, "both worked"
         assert max(Counter(number for number, _ in made.runs()).values()) == 1, "no agent ran twice"
         assert landed(made) == {f"done{number}.py" for number in range(6)}
+
+
+def hubs(root: Path) -> dict[str, str]:
+    """Each host's inbox, by which the other reaches it."""
+    return {name: f"hub = '{root / name / 'home' / 'inbox'}'\nconcurrency = 2" for name in ("ada", "bob")}
+
+
+def cut_off(made: World) -> str:
+    """An engagement of ada's that is in the middle, with its work pinned; bob is up, and has nothing to do."""
+    made.shut("ada")
+    made.hosts["ada"].up()
+    made.wait("ada has noted which project its clone is", lambda: any(made.hosts["ada"].home.rglob("shared")))
+    file_issues(made, "ada", range(1))
+    made.wait("its agent is at work", lambda: made.runs() == [("0", "ada")])
+    made.hosts["bob"].up()
+    made.wait("bob has an inbox", lambda: (made.hosts["bob"].home / "inbox" / "shop.git" / "HEAD").exists())
+    made.wait("the work is pinned", lambda: any(isinstance(e.event, EngagementSnapped) for e in made.events()), 120)
+    (identity,) = made.state().engagements
+    sent = made.hosts["bob"].home / "inbox" / "shop.git" / "refs" / "watchkeeper" / "engagements" / identity
+    made.wait("and has reached bob", (sent / "1").exists)
+    return identity
+
+
+def test_a_killed_hosts_engagement_goes_on_elsewhere_from_its_last_snapshot(tmp_path: Path, new_database: str) -> None:
+    with world(tmp_path, new_database, hubs(tmp_path)) as made:
+        identity = cut_off(made)
+
+        made.hosts["ada"].kill()
+        made.wait("bob has done it", lambda: all_closed(made), 120)
+
+        (standing,) = made.state().engagements.values()
+        assert standing.engagement.id == identity, "the engagement was taken over, not begun again"
+        assert standing.takeovers == 1
+        assert made.runs() == [("0", "ada"), ("0", "bob")]
+        (issue,) = made.state().issues.values()
+        assert any("are missing" in each.text and "bob goes on" in each.text for each in issue.comments)
+        assert landed(made) == {"done0.py"}
+        hub = next((made.hosts["bob"].home / "projects").glob("*/hub.git"))
+        assert (hub / "refs" / "watchkeeper" / "received" / "engagements" / identity / "1").exists()
+        clone = made.hosts["bob"].clone / ".git" / "refs"
+        assert not (clone / "watchkeeper").exists(), "nothing is written to the user's clone"
+
+
+def test_a_host_that_stood_still_ends_its_agents_when_it_comes_back(tmp_path: Path, new_database: str) -> None:
+    with world(tmp_path, new_database, hubs(tmp_path)) as made:
+        cut_off(made)
+        agent = int(made.tally.read_text().split()[2])
+
+        made.hosts["ada"].signal(signal.SIGSTOP)
+        made.wait("bob has done it", lambda: all_closed(made), 120)
+        assert psutil.pid_exists(agent), "nobody could end it yet"
+        made.hosts["ada"].signal(signal.SIGCONT)
+
+        process = made.hosts["ada"].process
+        assert process is not None
+        assert process.wait(timeout=60) != 0
+        assert not psutil.pid_exists(agent), "its agent was ended"
+        assert "was declared lost" in made.hosts["ada"].said()
+        (standing,) = made.state().engagements.values()
+        assert standing.by.startswith("bob/") or not standing.by, "it recorded nothing about what bob has"
+        assert landed(made) == {"done0.py"}

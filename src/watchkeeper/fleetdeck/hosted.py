@@ -51,9 +51,8 @@ class Hosted:
         await asyncio.to_thread(engine.start, {ENGAGE: self.engage})
         for project, opened in self._projects.items():
             live = list((await asyncio.to_thread(opened.parts.book.state)).live())
-            await asyncio.to_thread(
-                self._end_strays, opened, [each for each in live if not self._company.is_mine(each)]
-            )
+            others = [each for each in live if not self._company.is_mine(each)]
+            await asyncio.to_thread(self._end_strays, opened, others)
             for standing in live:
                 if self._company.is_mine(standing):
                     await self._put(project, standing.engagement.id)
@@ -88,8 +87,12 @@ class Hosted:
 
     async def adopt(self, project: ProjectId, engagement: EngagementId) -> None:
         """It is driven here from now on: its host is gone, and what it pinned is here."""
-        self._taken.add(engagement)
+        self.answer_for(engagement)
         await self._put(project, engagement)
+
+    def answer_for(self, engagement: EngagementId) -> None:
+        """Should it go on once more, it goes on here."""
+        self._taken.add(engagement)
 
     # What the engine asks
 

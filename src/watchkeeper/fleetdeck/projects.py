@@ -75,6 +75,8 @@ class Project:
         tests = self.place.config.project.test
         inputs += [Input("tests", "test command", tests)] if tests else []
         sealed = seal(self.hub, identity, base, inputs, start.budget)
+        if self.host:  # whoever takes it over may not have it
+            self.hub.pin(f"engagements/{identity}/base", base)
         branch = branch_name(issue.id, issue.title)
         branch = branch if start.attempt == 1 else f"{branch}-{start.attempt}"
         return Engagement(

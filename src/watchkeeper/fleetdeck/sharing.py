@@ -1,4 +1,4 @@
-"""What hosts of one fleet owe each other: their pins, as they are made; and to go on with the work of one that is gone."""
+"""What hosts of one fleet owe each other: their pins, as they are made; and to go on with the work of one that died."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from watchkeeper.fleetdeck.company import Together
 from watchkeeper.fleetdeck.hosted import Hosted
 from watchkeeper.fleetdeck.projects import Project
 from watchkeeper.model.errors import WatchkeeperError
-from watchkeeper.model.fleet import EngagementId, EngagementSnapped, IssueCommented, IssueState, Stage
+from watchkeeper.model.fleet import Engagement, EngagementId, EngagementSnapped, IssueCommented, IssueState, Stage
 from watchkeeper.model.fleet_state import EngagementStanding, FleetState
 from watchkeeper.model.ids import Millis, Sha
 from watchkeeper.repos.exchange import make_inbox, send, take_in
@@ -31,7 +31,7 @@ _BY = "watchkeeper"
 
 
 class Sharing:
-    """Of all projects of this host. Nothing of it is needed for what is driven here: what fails is told, and retried."""
+    """Of all projects of this host. What is driven here needs nothing of it: what fails is told, and retried."""
 
     def __init__(
         self,
@@ -136,13 +136,20 @@ class Sharing:
             change = standing.effect.change if standing.effect is not None else None
             if change is None or project.place.repository.find_commit(change) is not None:
                 return  # there is nothing to land, or it has been landed
+            self._hosted.answer_for(engagement.id)
             if project.hub.repository.find_commit(change) is not None:
                 await project.parts.desk.submit(engagement, change)
         else:
             await self._hosted.adopt(project.place.shared, engagement.id)
         self._tell(said)
+        await asyncio.to_thread(self._comment, project, engagement, said)
+
+    def _comment(self, project: Project, engagement: Engagement, said: str) -> None:
+        known = project.parts.book.state().issues.get(engagement.issue)
+        if known is not None and any(each.text == said for each in known.comments):
+            return
         comment = IssueCommented(engagement.issue, said, _BY)
-        await asyncio.to_thread(self._fleet.log.append, project.place.shared, [comment], now())
+        self._fleet.log.append(project.place.shared, [comment], now())
 
     def _bring(self, project: Project, standing: EngagementStanding) -> str:
         """What its host pinned is here, and its worktree is made of it; what is missing, in words."""
