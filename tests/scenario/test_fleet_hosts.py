@@ -13,7 +13,7 @@ import pytest
 from twohosts import World, world
 from watchkeeper.model.fleet import EngagementSealed, EngagementSnapped, IssueState
 
-pytestmark = pytest.mark.xdist_group("postgresql")
+pytestmark = [pytest.mark.xdist_group("postgresql"), pytest.mark.timeout(400)]
 
 
 def file_issues(made: World, host: str, numbers: range) -> None:
@@ -64,7 +64,7 @@ def cut_off(made: World) -> str:
     file_issues(made, "ada", range(1))
     made.wait("its agent is at work", lambda: made.runs() == [("0", "ada")])
     made.hosts["bob"].up()
-    made.wait("bob has an inbox", lambda: (made.hosts["bob"].home / "inbox" / "shop.git" / "HEAD").exists())
+    made.wait("bob has an inbox", (made.hosts["bob"].home / "inbox" / "shop.git" / "HEAD").exists)
     made.wait("the work is pinned", lambda: any(isinstance(e.event, EngagementSnapped) for e in made.events()), 120)
     (identity,) = made.state().engagements
     sent = made.hosts["bob"].home / "inbox" / "shop.git" / "refs" / "watchkeeper" / "engagements" / identity

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from watchkeeper.model.errors import GitError
 from watchkeeper.model.ids import Sha
-from watchkeeper.repos.git import decode_path, run_git
+from watchkeeper.repos.git import Special, decode_path, run_git
 from watchkeeper.repos.hub import Hub, open_inbox
 from watchkeeper.repos.repository import Repository
 
@@ -69,7 +69,7 @@ def _number(name: str) -> int:
 
 def _git(hub: Hub, *args: str) -> None:
     try:
-        run_git(hub.folder, "--git-dir=.", *args, config=_CHECKED, timeout_s=_TIMEOUT_S)
+        run_git(hub.folder, "--git-dir=.", *args, config=_CHECKED, timeout_s=_TIMEOUT_S, special=Special(network=True))
     except GitError as error:
         if error.slug == "git-missing":
             raise
