@@ -73,6 +73,8 @@ def run(made: World, count: int, minutes: float) -> dict[str, float]:
     made.hosts["ada"].kill()
     state = wait_for(made, count, until)
     passed = time.monotonic() - began
+    if worked_off(state) < count:
+        print(f"cut off after {passed:.0f} s:\n{made.told()}", file=sys.stderr)
     return figures(made, state, held, killed_ms) | {
         "issues": count, "worked_off": worked_off(state), "seconds": round(passed, 1),
         "killed_after_s": round(killed - began, 1), "worked_off_a_minute": round(60 * worked_off(state) / passed, 1),

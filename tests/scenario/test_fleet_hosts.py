@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from gitrepo import GitRepo
 from twohosts import World, world
 from watchkeeper.model.fleet import EngagementSealed, EngagementSnapped, IssueState
 
@@ -56,6 +57,10 @@ def hubs(root: Path) -> dict[str, str]:
     return {name: f"hub = '{root / name / 'home' / 'inbox'}'\nconcurrency = 2" for name in ("ada", "bob")}
 
 
+def snapshots(made: World) -> list[str]:
+    return [each.event.commit for each in made.events() if isinstance(each.event, EngagementSnapped)]
+
+
 def cut_off(made: World) -> str:
     """An engagement of ada's that is in the middle, with its work pinned; bob is up, and has nothing to do."""
     made.shut("ada")
@@ -65,10 +70,10 @@ def cut_off(made: World) -> str:
     made.wait("its agent is at work", lambda: made.runs() == [("0", "ada")])
     made.hosts["bob"].up()
     made.wait("bob has an inbox", (made.hosts["bob"].home / "inbox" / "shop.git" / "HEAD").exists)
-    made.wait("the work is pinned", lambda: any(isinstance(e.event, EngagementSnapped) for e in made.events()), 120)
+    made.wait("all of its work is pinned", lambda: bool(snapshots(made)), 120)
     (identity,) = made.state().engagements
-    sent = made.hosts["bob"].home / "inbox" / "shop.git" / "refs" / "watchkeeper" / "engagements" / identity
-    made.wait("and has reached bob", (sent / "1").exists)
+    inbox = GitRepo(made.hosts["bob"].home / "inbox" / "shop.git")
+    made.wait("and has reached bob", lambda: snapshots(made)[-1] in inbox.git("for-each-ref", "--format=%(objectname)"))
     return identity
 
 
@@ -84,7 +89,9 @@ def test_a_killed_hosts_engagement_goes_on_elsewhere_from_its_last_snapshot(tmp_
         assert standing.takeovers == 1
         assert made.runs() == [("0", "ada"), ("0", "bob")]
         (issue,) = made.state().issues.values()
-        assert any("are missing" in each.text and "bob goes on" in each.text for each in issue.comments)
+        (said,) = (each.text for each in issue.comments)
+        assert "ada is gone; bob goes on with" in said
+        assert "the last that was pinned; at most its last" in said
         assert landed(made) == {"done0.py"}
         hub = next((made.hosts["bob"].home / "projects").glob("*/hub.git"))
         assert (hub / "refs" / "watchkeeper" / "received" / "engagements" / identity / "1").exists()
