@@ -21,6 +21,7 @@ from watchkeeper.model.ids import Millis, ProjectId
 from watchkeeper.record.cache import CACHE_FILE, ReadingCache
 from watchkeeper.record.config import PROJECT_FILE, Config, Settings, find_store, find_user_file, load_settings
 from watchkeeper.record.home import find_home, make_home
+from watchkeeper.record.shared import find_shared
 from watchkeeper.repos.repository import Repository, find_repository
 from watchkeeper.repos.target import Target, find_target
 from watchkeeper.risk.points import Risk
@@ -53,6 +54,12 @@ class Place(msgspec.Struct, frozen=True):
     repository: Repository
     settings: Settings
     home: Path
+    fleet_id: ProjectId | None = None
+
+    @property
+    def shared(self) -> ProjectId:
+        """What it is to all hosts that share the record: under this are its issues and its engagements."""
+        return self.fleet_id or self.project
 
     @property
     def project(self) -> ProjectId:
@@ -94,7 +101,9 @@ def find_place(folder: Path, environ: Mapping[str, str], flags: Mapping[str, obj
     """
     repository = find_repository(folder)
     files = [find_user_file(environ), *project_files(repository)]
-    return Place(repository, load_settings(files, environ, flags), find_home(environ))
+    home = find_home(environ)
+    shared = find_shared(home, repository.project) if "://" in find_store(environ) else None
+    return Place(repository, load_settings(files, environ, flags), home, shared)
 
 
 def project_files(repository: Repository) -> tuple[Path, ...]:

@@ -77,16 +77,16 @@ def read_fleet(place: Place) -> FleetState:
     if log is None:
         return FleetState()
     with log:
-        return FleetLedger(log, place.project).state()
+        return FleetLedger(log, place.shared).state()
 
 
 @contextmanager
 def open_tracking(place: Place, by: str) -> Iterator[Tracking]:
     """The project's issues, to work on as ``by``; closed at the end. Raises WatchkeeperError."""
     with open_log(place.home) as log:
-        ledger = FleetLedger(log, place.project)
+        ledger = FleetLedger(log, place.shared)
         builtin = Builtin(ledger, find_name(place, ledger.state()), by=by, clock=now)
-        yield Tracking(ledger, builtin, log, log.shelf(place.project, _IMPORTED))
+        yield Tracking(ledger, builtin, log, log.shelf(place.shared, _IMPORTED))
 
 
 def find_name(place: Place, state: FleetState) -> str:
@@ -198,7 +198,7 @@ def open_sync(
         )
     pace = pace or Pace(now, sleep, say)
     with _held(lock), GitHubTracker(configured.github, api=configured.api, token=token, pace=pace) as tracker:
-        shelf = tracking.log.shelf(place.project, f"github-{tracker.repository().id}")
+        shelf = tracking.log.shelf(place.shared, f"github-{tracker.repository().id}")
         ids = shelf.read().get(_IDS, b"").decode()
         if not ids:
             ids = tracker.ids

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ import click
 import msgspec
 
 from watchkeeper.app import find_log, now, open_log
+from watchkeeper.durable.thishost import find_host_name
 from watchkeeper.fleet.config import FleetConfig
 from watchkeeper.fleet.hours import Moment, find_day_begin
 from watchkeeper.fleet.machine import LocalMachine, find_zone
@@ -64,7 +64,7 @@ def find_fleet(file: Path | None, folder: Path = Path()) -> FleetPlace:
     home = find_home(os.environ)
     if config.store and "://" not in config.store:
         home = Path(path.parent, Path(config.store).expanduser())
-    return FleetPlace(config, call_roll(config, socket.gethostname().partition(".")[0]), home)
+    return FleetPlace(config, call_roll(config, find_host_name(os.environ)), home)
 
 
 @contextmanager
@@ -102,7 +102,9 @@ def look_at_fleet(place: FleetPlace, log: Log | None) -> FleetPicture:
     spent = book.since(find_day_begin(moment))
     by_name = {name: spent.get(project, Spend()) for project, name in names.items()}
     path = os.environ.get("PATH", os.defpath)
-    machine = LocalMachine(place.config.agents, path, place.config.origin.parent).measure({})
+    machine = LocalMachine(place.config.agents, path, place.config.origin.parent, find_host_name(os.environ)).measure(
+        {}
+    )
     sizes = {each.name: each.memory_mb for each in place.config.agents}
     live = [each.engagement for state in states.values() for each in state.live()]
     # What they take is missing from what is free already: only the daemon knows which processes they are.

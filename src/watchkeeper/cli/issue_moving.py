@@ -58,7 +58,7 @@ def import_issues(*, file: str, folder: Path, as_json: bool) -> int:
         keep_imported(tracking.imported, found.drafts)
     if as_json:
         issues = [{"id": each.id, "outcome": each.outcome.value} for each in filed]
-        show_document({"project": place.project, "issues": issues, "not_taken": list(found.not_taken)})
+        show_document({"project": place.shared, "issues": issues, "not_taken": list(found.not_taken)})
     else:
         show(_import_lines(filed, found.not_taken), "watchkeeper issue list")
     return Exit.NOTHING
@@ -91,7 +91,7 @@ def sync_issues(*, whole: bool, no_push: bool, folder: Path, as_json: bool) -> i
         waiting = len(sync.waiting())
     if as_json:
         document = {key: list(getattr(report, key)) for key in SyncReport.__struct_fields__}
-        show_document({"project": place.project, "repository": repository, **document, "waiting": waiting})
+        show_document({"project": place.shared, "repository": repository, **document, "waiting": waiting})
     else:
         lines = _sync_lines(report, repository)
         if waiting and not report.problems:

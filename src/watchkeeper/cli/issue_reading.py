@@ -46,7 +46,7 @@ def list_issues(*, which: str, labels: tuple[str, ...], folder: Path, as_json: b
     shown = [each for each in state.issues.values() if _fits(each, which, labels)]
     shown.sort(key=lambda each: (each.state is IssueState.CLOSED, each.issue.priority, each.issue.filed_at))
     if as_json:
-        show_document({"project": place.project, "issues": [issue_document(state, each) for each in shown]})
+        show_document({"project": place.shared, "issues": [issue_document(state, each) for each in shown]})
         return Exit.NOTHING
     lines = list_lines(state, shown[:_MOST], now(), find_terminal(sys.stdout, os.environ))
     if len(shown) > _MOST:
@@ -69,7 +69,7 @@ def show_issues(*, name: str, folder: Path, as_json: bool) -> int:
     state = read_fleet(place)
     own = state.issues[find_issue(state.issues, name)]
     if as_json:
-        show_document({"project": place.project, "issue": issue_document(state, own, whole=True)})
+        show_document({"project": place.shared, "issue": issue_document(state, own, whole=True)})
     else:
         show(issue_lines(state, own, now(), find_terminal(sys.stdout, os.environ)), "watchkeeper issue list")
     return Exit.NOTHING

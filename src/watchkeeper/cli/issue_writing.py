@@ -216,7 +216,7 @@ def _show(
     state = tracking.ledger.state()
     if as_json:
         document = issue_document(state, state.issues[identity], whole=True)
-        show_document({"project": place.project, "issue": document})
+        show_document({"project": place.shared, "issue": document})
     else:
         is_owed = goes_there and comes_from_elsewhere(identity)
         step = "watchkeeper issue sync" if is_owed else f"watchkeeper issue show {printable(identity)}"

@@ -166,6 +166,7 @@ class DbosEngine:
                 return self._run(kind, due_time(at))
 
             self._work = work
+            DBOS.listen_queues([_QUEUE, self._own_queue])
             _plain(DBOS.launch)
             _plain(lambda: self._declare(DBOS, tick, schedules))
 
@@ -179,7 +180,7 @@ class DbosEngine:
                 options |= {"deduplication_id": work.dedup, "duplication_policy": "return-existing"}
             with SetWorkflowID(work.id), SetEnqueueOptions(**options):
                 handle = self._launched().enqueue_workflow(
-                    _QUEUE, self._work, written(work.kind), written(work.argument)
+                    _queue_of(work.at), self._work, written(work.kind), written(work.argument)
                 )
             return WorkId(handle.get_workflow_id())
 
@@ -293,8 +294,15 @@ class DbosEngine:
         dbos.register_queue(
             _QUEUE, worker_concurrency=self._at_once, polling_interval_sec=_POLL_S, on_conflict="always_update"
         )
+        dbos.register_queue(
+            self._own_queue, worker_concurrency=self._at_once, polling_interval_sec=_POLL_S, on_conflict="always_update"
+        )
         declare_schedules(dbos, tick, schedules, _QUEUE)
         self._forget(dbos)
+
+    @property
+    def _own_queue(self) -> str:
+        return _queue_of(self.host.partition("/")[0])
 
     def _forget(self, dbos: type[DBOS]) -> None:
         """Some of what has been over for long; the rest at the next start."""
@@ -320,6 +328,10 @@ class DbosEngine:
     def _asked(self, call: Callable[[], T]) -> T:
         with explained(self._store.place):
             return _plain(call)
+
+
+def _queue_of(host: str) -> str:
+    return f"{_QUEUE}@{host.lower()}" if host else _QUEUE
 
 
 class BodyFailedError(Exception):

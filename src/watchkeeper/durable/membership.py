@@ -86,6 +86,10 @@ class Membership:
         until = self._sure_until
         return not self._fenced.is_set() and until is not None and self._clock() < until
 
+    def known(self) -> tuple[HostToken, ...]:
+        """All runs of hosts that ever took part, as of the last look."""
+        return tuple(self._state.hosts)
+
     def join(self) -> View:
         """Take part. Runs of before under this name, whose process is seen to be gone, are declared lost at once.
 

@@ -41,6 +41,7 @@ class Work(msgspec.Struct, frozen=True):
     argument: str = ""
     priority: int = 2
     dedup: str = ""  # at most one piece of work of this name is not over
+    at: str = ""  # the name of the only host that is to do it; once that is gone, whoever takes it; "": any
 
 
 class Schedule(msgspec.Struct, frozen=True):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -19,6 +21,11 @@ def find_this_host(name: str, address: str = "") -> Host:
     """This process as a host called ``name``, with a token that nobody had before."""
     started = Millis(int(psutil.Process().create_time() * 1000))
     return Host(HostToken(f"{name}/{secrets.token_hex(4)}"), name, os.getpid(), started, _boot(), address)
+
+
+def find_host_name(environ: Mapping[str, str]) -> str:
+    """What this machine is called: ``$WATCHKEEPER_HOST``, else its name without the domain."""
+    return environ.get("WATCHKEEPER_HOST", "").strip() or socket.gethostname().partition(".")[0]
 
 
 def is_running(host: Host) -> bool:

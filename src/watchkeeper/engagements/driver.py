@@ -59,7 +59,8 @@ def hold_nothing(_engagement: object) -> str:
 class Parts:
     """What drivers of one project share. ``others`` gives the folders that no agent may write to but its own.
 
-    ``is_alive`` tells of marks of other hosts; None: nobody can tell, and it counts as alive.
+    ``is_alive`` tells of marks of other hosts; None: nobody can tell, and it counts as alive. ``me`` is the mark of
+    this process, where others know it by another name than the machine's.
     """
 
     book: Book
@@ -72,6 +73,7 @@ class Parts:
     hold: Hold = hold_nothing
     target: Callable[[], Sha | None] = no_target
     is_alive: Callable[[str], bool | None] = is_alive
+    me: str = ""
     rules: Rules = Rules()  # noqa: RUF009 - frozen
     bounds: Bounds = Bounds()  # noqa: RUF009 - frozen
     look_s: float = 1.0
@@ -83,7 +85,7 @@ class Driver:
     def __init__(self, parts: Parts, identity: EngagementId) -> None:
         self._parts = parts
         self._identity = identity
-        self._me = my_mark()
+        self._me = parts.me or my_mark()
         self._wake = asyncio.Event()
         self._place: Workplace | None = None
         self._session: Session | None = None

@@ -9,7 +9,7 @@ import msgspec
 from watchkeeper.engagements.life import Work
 from watchkeeper.model.fleet import Engagement
 from watchkeeper.model.ids import Sha
-from watchkeeper.repos.hubworktrees import branch_name
+from watchkeeper.repos.hubworktrees import HubWorktree, branch_name
 from watchkeeper.repos.worksnaps import Snapshots, WorkSnapshot, trailed
 
 
@@ -23,6 +23,11 @@ class Workplace:
         branch = engagement.branch or branch_name(engagement.issue, engagement.title, engagement.attempt)
         self._tree = self._trees.place(engagement.id, branch, engagement.seal.base)
         self._taken: WorkSnapshot | None = None
+
+    @property
+    def tree(self) -> HubWorktree:
+        """Where it is, and what it began from."""
+        return self._tree
 
     @property
     def path(self) -> Path:

@@ -46,6 +46,8 @@ RANGES: Mapping[str, Callable[[Any], bool]] = {
     "tracker.url": lambda text: not text or re.match(r"https?://[^\s/]", text) is not None,
     "tracker.token": lambda text: parse_passed(text) is not None and "=" not in text,
     "tracker.poll_minutes": _between(1, 1440),
+    "host.concurrency": _between(0, 1000),
+    "host.hub": lambda text: not text.startswith("-") and "::" not in text,
 }
 
 _COUNT = "a whole number, 0 or more"
@@ -58,6 +60,7 @@ EXPECTED: Mapping[str, str] = {
     "project": "tables, as in [[project]], one for each project",
     "agent": "tables, as in [agent.NAME]",
     "tracker": "tables, as in [tracker.NAME]",
+    "host": "tables, as in [host.NAME]",
     "fleet.concurrency": "a whole number, 0 to 1000",
     "fleet.memory_mb": _COUNT,
     "fleet.keep_free_mb": _COUNT,
@@ -96,5 +99,7 @@ EXPECTED: Mapping[str, str] = {
     "tracker.token": "the name of a variable, never the secret itself",
     "tracker.label": "the name of a label",
     "tracker.poll_minutes": "a whole number, 1 to 1440",
+    "host.hub": 'a folder, or an address for git, as in "ssh://mac/Users/me/hubs"',
+    "host.concurrency": "a whole number, 0 to 1000",
 }
 """What each key may be, in words; every key of the file is in it."""

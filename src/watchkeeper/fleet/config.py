@@ -74,6 +74,14 @@ class TrackerEntry(msgspec.Struct, frozen=True):
     poll_minutes: int = 5
 
 
+class HostEntry(msgspec.Struct, frozen=True):
+    """One of the hosts that share the record. ``hub`` is how the others reach what it pins."""
+
+    name: str
+    hub: str = ""  # an address for git, or a folder; a project's hub is <hub>/<project>.git. "": nobody reaches it
+    concurrency: int = 0  # how many engagements may go on there at once; 0: as the fleet
+
+
 class FleetConfig(msgspec.Struct, frozen=True):
     """A whole ``fleet.toml``. ``store`` is a folder or an address; ``""``: the user's state folder."""
 
@@ -83,6 +91,16 @@ class FleetConfig(msgspec.Struct, frozen=True):
     projects: tuple[ProjectEntry, ...] = ()
     agents: tuple[AgentEntry, ...] = ()
     trackers: tuple[TrackerEntry, ...] = ()
+    hosts: tuple[HostEntry, ...] = ()
+
+    @property
+    def is_shared(self) -> bool:
+        """Several hosts may share its record."""
+        return "://" in self.store
+
+    def find_host(self, name: str) -> HostEntry:
+        """What is said of a host; nothing in particular where it is not named."""
+        return next((each for each in self.hosts if each.name.lower() == name.lower()), HostEntry(name))
 
     def agents_of(self, project: ProjectEntry) -> tuple[AgentEntry, ...]:
         """Who may work on the project, in order of preference."""
@@ -103,6 +121,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "project": ProjectEntry,
     "agent": AgentEntry,
     "tracker": TrackerEntry,
+    "host": HostEntry,
 }
 """The tables of the file, and what each row holds."""
 
@@ -112,7 +131,7 @@ FLEET_KEYS: tuple[str, ...] = (
         f"{table}.{key}"
         for table, kind in SECTIONS.items()
         for key in kind.__struct_fields__
-        if not (key == "name" and table in {"agent", "tracker"})
+        if not (key == "name" and table in {"agent", "tracker", "host"})
     ),
 )
 """All keys; ``agent.command`` stands in ``[agent.NAME]``, ``project.path`` in each ``[[project]]``."""

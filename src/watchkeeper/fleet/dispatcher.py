@@ -37,13 +37,22 @@ _SEALED_MS = 60_000
 Result = TypeVar("Result")
 
 
+def _always() -> bool:
+    return True
+
+
 class Ports(NamedTuple):
-    """Everybody outside that a dispatcher speaks to."""
+    """Everybody outside that a dispatcher speaks to.
+
+    Of several on one record only who ``leads`` tells why something is not started: each sees another machine, and they
+    would contradict each other for ever. What one starts itself it always tells.
+    """
 
     engagements: Engagements
     machine: Measuring
     foresight: Foresight = NoForesight()
     scout: Scout = NoScout()
+    leads: Callable[[], bool] = _always
 
 
 class Statistics(msgspec.Struct, frozen=True):
@@ -238,6 +247,8 @@ class Dispatcher:
     def _holds(self, name: str, decision: Dispatch, sealed: set[IssueId]) -> bool:
         """What was to be started and could not be sealed was not started, and nothing is said of it."""
         issue = decision.issue
+        if not self._ports.leads() and issue not in sealed:
+            return False
         if decision.choice is not Choice.START or issue is None or issue in sealed:
             return True
         return self._states[name].claims(issue) is not None

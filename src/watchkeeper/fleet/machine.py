@@ -33,15 +33,16 @@ class Measuring(Protocol):
 class LocalMachine:
     """This machine. ``agents`` are looked for on ``path``, as whoever starts them will."""
 
-    def __init__(self, agents: Iterable[AgentEntry], path: str, folder: Path = Path("/")) -> None:
-        """``folder`` is where relative commands count from."""
+    def __init__(self, agents: Iterable[AgentEntry], path: str, folder: Path = Path("/"), host: str = "") -> None:
+        """``folder`` is where relative commands count from; ``host`` its name, where it is not the system's."""
         self._agents, self._path, self._folder = tuple(agents), path, folder
+        self._host = host or socket.gethostname().partition(".")[0]
 
     def measure(self, leaders: Mapping[EngagementId, int]) -> Machine:
         """On Linux and macOS alike; a limit of the control group that holds this process counts too."""
         used = {identity: found for identity, pid in leaders.items() if (found := measure_tree(pid)) is not None}
         return Machine(
-            host=socket.gethostname().partition(".")[0],
+            host=self._host,
             free_mb=measure_free(),
             used_mb=used,
             load=_load(),

@@ -118,6 +118,10 @@ class _Room:
             return f"the fleet's budget of today is spent: {reason}"
         if len(self.live) + len(self.starts) >= fleet.concurrency:
             return f"all slots of the fleet are taken ({fleet.concurrency})"
+        host = self.config.find_host(self.machine.host)
+        here = sum(_is_here(each, self.machine.host) for each in self.live)
+        if host.concurrency and here + len(self.starts) >= host.concurrency:
+            return f"all slots of {host.name} are taken ({host.concurrency})"
         return ""
 
     def closed_for(self, desk: _Desk, trouble: str) -> str:
@@ -234,8 +238,8 @@ class _Room:
 
 def _is_here(standing: EngagementStanding, host: str) -> bool:
     """Its driver is a process of this machine, or it has none yet: else it takes no memory here."""
-    driven_at = standing.by.rpartition(":")[0].rpartition(":")[0].partition(".")[0].lower()
-    return not host or not driven_at or driven_at == host.lower()
+    driven_at = standing.host.lower()
+    return not host or not driven_at or host.lower() in {driven_at, driven_at.partition(".")[0]}
 
 
 def _give_out(room: _Room, desks: list[_Desk]) -> None:

@@ -21,13 +21,14 @@ from watchkeeper.fleet.config import (
     AgentEntry,
     FleetConfig,
     FleetSection,
+    HostEntry,
     ProjectEntry,
     TrackerEntry,
 )
 from watchkeeper.model.errors import NotARepositoryError, UsageError
 from watchkeeper.model.fleet import Budget
 
-_TOP = ("store", "fleet", "project", "agent", "tracker")
+_TOP = ("store", "fleet", "project", "agent", "tracker", "host")
 _MAX_FILE = 4 << 20
 
 
@@ -94,7 +95,10 @@ def parse_fleet(content: bytes, origin: Path) -> FleetConfig:
     agents = tuple(_agent(place, name, row) for place, name, row in _named(top, document, "agent"))
     trackers = tuple(_tracker(place, name, row) for place, name, row in _named(top, document, "tracker"))
     projects = tuple(_project(place, row) for place, row in _rows(top, document))
-    config = FleetConfig(origin, store, _fleet(top, document.get("fleet", {})), projects, agents, trackers)
+    hosts = tuple(
+        HostEntry(name=name, **_values(place, HostEntry, row)) for place, name, row in _named(top, document, "host")
+    )
+    config = FleetConfig(origin, store, _fleet(top, document.get("fleet", {})), projects, agents, trackers, hosts)
     _check_names(config, top)
     return config
 
@@ -212,7 +216,7 @@ def _values(
 ) -> dict[str, Any]:
     """The row's values, each of its type and in its range."""
     types = {field.name: field.type for field in msgspec.structs.fields(kind)}
-    if place.table in {"agent", "tracker"}:
+    if place.table in {"agent", "tracker", "host"}:
         types.pop("name")
     found: dict[str, Any] = {}
     for key, value in row.items():

@@ -11,6 +11,7 @@ import msgspec
 
 from watchkeeper.fleet.config import FleetConfig, ProjectEntry, TrackerEntry
 from watchkeeper.model.errors import NotARepositoryError, UsageError, WatchkeeperError
+from watchkeeper.model.hosts import shared_project
 from watchkeeper.model.ids import ProjectId
 from watchkeeper.repos.git import decode_path
 from watchkeeper.repos.repository import Repository, find_repository
@@ -23,10 +24,12 @@ class Member(msgspec.Struct, frozen=True):
 
     entry: ProjectEntry
     repository: Repository
+    shared: ProjectId | None = None
 
     @property
     def project(self) -> ProjectId:
-        return self.repository.project
+        """Under which its issues and engagements are recorded: on every host the same, where hosts share the record."""
+        return self.shared or self.repository.project
 
 
 class Roster(msgspec.Struct, frozen=True):
@@ -96,7 +99,7 @@ def _find(config: FleetConfig, entry: ProjectEntry) -> Member:
             hint=f"correct project.target, or make the branch: git -C {entry.path} branch {entry.target}",
             facts={"project": entry.name, "target": entry.target},
         )
-    return Member(entry, repository)
+    return Member(entry, repository, shared_project(entry.name) if config.is_shared else None)
 
 
 def _repository(config: FleetConfig, entry: ProjectEntry) -> Repository:
@@ -122,7 +125,7 @@ def _no_repository(config: FleetConfig, entry: ProjectEntry, reason: str) -> Usa
 def _refuse_same(config: FleetConfig, found: Member, members: Iterable[Member]) -> None:
     """Two dispatchers of one repository would claim its issues twice."""
     for other in members:
-        if other.project == found.project:
+        if other.repository.project == found.repository.project:
             raise UsageError(
                 f"{config.origin}: {other.entry.name} and {found.entry.name} are one repository: "
                 f"{found.repository.common_dir}",

@@ -6,24 +6,26 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from watchkeeper.app import now
 from watchkeeper.durable.port import Engine
+from watchkeeper.durable.thishost import find_host_name
 from watchkeeper.fleet.config import FleetConfig, watch_flags
 from watchkeeper.fleet.dispatcher import Dispatcher, Ports
 from watchkeeper.fleet.foresight import IssueForesight
 from watchkeeper.fleet.machine import LocalMachine, find_zone
 from watchkeeper.fleet.ports import Foresight
 from watchkeeper.fleet.roster import Roster
+from watchkeeper.fleetdeck.company import Alone, Company, Together, keep_company
 from watchkeeper.fleetdeck.following import Follower
 from watchkeeper.fleetdeck.hosted import Hosted
 from watchkeeper.fleetdeck.projects import Project, open_project
+from watchkeeper.fleetdeck.sharing import Sharing
 from watchkeeper.fleetdeck.trackers import keep_in_step
 from watchkeeper.model.errors import WatchkeeperError
-from watchkeeper.model.fleet import Engagement
 from watchkeeper.record.lock import ProcessLock
 from watchkeeper.record.log import Log
 from watchkeeper.sandbox.keeper import Keeper
@@ -31,6 +33,8 @@ from watchkeeper.sandbox.keeper import Keeper
 LOCK = "fleet.lock"
 _FOLLOW_S = 1.0
 _SPARE_THREADS = 4
+
+Fenced = Callable[[WatchkeeperError], None]
 
 
 class Fleet(NamedTuple):
@@ -73,22 +77,27 @@ class FleetDaemon:
             raise self._fault
 
     async def _run(self, stack: ExitStack) -> None:
-        projects = await asyncio.to_thread(self._open_projects, stack)
-        hosted = Hosted({each.place.project: each for each in projects}, self._tell)
-        grounds = {each.place.project: each.ground for each in projects}
-        dispatcher = self._dispatcher(projects, hosted, self._foresight or IssueForesight(grounds.get))
         loop = asyncio.get_running_loop()
 
         def fenced(fault: WatchkeeperError) -> None:
             loop.call_soon_threadsafe(self.stop, fault)
 
-        engine = await asyncio.to_thread(stack.enter_context, _open_engine(self._fleet, fenced, self._tell))
+        company = await asyncio.to_thread(stack.enter_context, _keep_company(self._fleet, fenced, self._tell))
+        projects = await asyncio.to_thread(self._open_projects, stack, company)
+        hosted = Hosted({each.place.shared: each for each in projects}, self._tell, company)
+        grounds = {each.place.shared: each.ground for each in projects}
+        dispatcher = self._dispatcher(projects, hosted, company, self._foresight or IssueForesight(grounds.get))
+        engine = await asyncio.to_thread(_open_engine, self._fleet, company, self._tell)
         try:
             await hosted.begin(engine)
+            if isinstance(company, Together):
+                company.pulse.relieve_with(engine)
             async with asyncio.TaskGroup() as tasks:
                 running = [tasks.create_task(dispatcher.run())]
                 running += [tasks.create_task(self._follow(each, hosted)) for each in projects]
                 running += [tasks.create_task(_watch(each).run()) for each in projects]
+                if isinstance(company, Together):
+                    running.append(tasks.create_task(Sharing(projects, self._fleet, company, hosted, self._tell).run()))
                 running += [tasks.create_task(keep_in_step(each, self._fleet, self._tell)) for each in projects]
                 await self._stopping.wait()
                 for task in running:
@@ -97,38 +106,38 @@ class FleetDaemon:
             await hosted.end()
             await asyncio.to_thread(engine.close)
 
-    def _open_projects(self, stack: ExitStack) -> list[Project]:
+    def _open_projects(self, stack: ExitStack, company: Company) -> list[Project]:
         """Those that can be opened; what is wrong with the others is told, and keeps nobody back."""
         for name, error in self._fleet.roster.problems.items():
             self._tell(f"{name} cannot be worked on: {error.message}")
         found = []
-        for member in self._fleet.roster.members:
+        fleet = self._fleet
+        for member in fleet.roster.members:
+            opening = open_project(member, fleet.config, fleet.log, fleet.environ, company)
             try:
-                found.append(
-                    stack.enter_context(
-                        open_project(member, self._fleet.config, self._fleet.log, self._fleet.environ, _hold_nothing)
-                    )
-                )
+                found.append(stack.enter_context(opening))
             except WatchkeeperError as error:
                 self._tell(f"{member.entry.name} cannot be worked on: {error.message}")
         return found
 
-    def _dispatcher(self, projects: Sequence[Project], hosted: Hosted, foresight: Foresight) -> Dispatcher:
+    def _dispatcher(
+        self, projects: Sequence[Project], hosted: Hosted, company: Company, foresight: Foresight
+    ) -> Dispatcher:
         fleet = self._fleet
         path = fleet.environ.get("PATH", os.defpath)
-        machine = LocalMachine(fleet.config.agents, path, fleet.config.origin.parent)
+        machine = LocalMachine(fleet.config.agents, path, fleet.config.origin.parent, company.name)
         return Dispatcher(
             fleet.log,
-            {each.name: each.place.project for each in projects},
+            {each.name: each.place.shared for each in projects},
             fleet.config,
-            Ports(hosted, machine, foresight),
+            Ports(hosted, machine, foresight, leads=company.leads),
             clock=now,
             zone=find_zone(fleet.config.fleet.time_zone, fleet.environ),
         )
 
     async def _follow(self, project: Project, hosted: Hosted) -> None:
         """What became of its finished changes, as it becomes."""
-        follower = Follower(project, self._fleet.log, now, lambda each: hosted.again(project.place.project, each))
+        follower = Follower(project, self._fleet.log, now, lambda each: hosted.again(project.place.shared, each))
         while True:
             try:
                 for found in await asyncio.to_thread(follower.read):
@@ -137,10 +146,6 @@ class FleetDaemon:
             except WatchkeeperError as error:
                 self._tell(f"{project.name}: what landed cannot be followed: {error.message}")
             await asyncio.sleep(_FOLLOW_S)
-
-
-def _hold_nothing(_engagement: Engagement) -> str:
-    return ""
 
 
 def _watch(project: Project) -> Keeper:
@@ -158,43 +163,25 @@ async def _always() -> bool:
 
 
 @contextmanager
-def _open_engine(
-    fleet: Fleet, fenced: Callable[[WatchkeeperError], None], tell: Callable[[str], None]
-) -> Iterator[Engine]:
+def _keep_company(fleet: Fleet, fenced: Fenced, tell: Callable[[str], None]) -> Iterator[Company]:
+    """Who else drives work of this record. Raises WatchkeeperError."""
+    if not fleet.config.is_shared:
+        yield Alone()
+        return
+    hub = fleet.config.find_host(find_host_name(fleet.environ)).hub
+    with keep_company(hub, fleet.log, fenced, tell) as company:
+        yield company
+
+
+def _open_engine(fleet: Fleet, company: Company, tell: Callable[[str], None]) -> Engine:
     """What wakes engagements: of this host alone, or of all hosts that share the record. Raises WatchkeeperError."""
     from watchkeeper.durable.dbos_engine import open_file_engine, open_url_engine
-    from watchkeeper.durable.hosts import Timing
-    from watchkeeper.durable.membership import Membership
-    from watchkeeper.durable.pulse import Pulse
-    from watchkeeper.durable.thishost import find_this_host, is_running, sleepless_clock
-    from watchkeeper.model.hosts import FLEET
 
     at_once = fleet.config.fleet.concurrency * 2 + _SPARE_THREADS
-    store = fleet.config.store
-    if "://" not in store:
-        yield open_file_engine(fleet.home, at_once=at_once, on_trouble=tell)
-        return
-    me = find_this_host(fleet.environ.get("WATCHKEEPER_HOST", "") or os.uname().nodename.partition(".")[0])
-    timing = Timing()
-    membership = Membership(
-        fleet.log, fleet.log.shelf(FLEET, "beats"), me,
-        clock=sleepless_clock, now=now, is_running=is_running, timing=timing,
-    )  # fmt: skip
-    lost = WatchkeeperError(
-        f"This host ({me.name}) was declared lost: others go on with its work",
-        slug="host-lost",
-        hint="see that it reaches the record, and start it again: watchkeeper up",
-        facts={"host": me.token},
-    )
-    pulse = Pulse(membership, timing, on_fenced=lambda: fenced(lost), on_trouble=tell)
-    pulse.start()
-    try:
-        engine = open_url_engine(store, host=me.token, may_act=membership.may_act, at_once=at_once, on_trouble=tell)
-        pulse.relieve_with(engine)
-        yield engine
-    finally:
-        with suppress(WatchkeeperError):
-            pulse.stop()
+    if not isinstance(company, Together):
+        return open_file_engine(fleet.home, at_once=at_once, on_trouble=tell)
+    may_act = company.membership.may_act
+    return open_url_engine(fleet.config.store, host=company.me.token, may_act=may_act, at_once=at_once, on_trouble=tell)
 
 
 def _runs_already(home: Path, holder: int) -> WatchkeeperError:

@@ -74,7 +74,7 @@ class Follower:
 
     def close(self, landed: Landed) -> bool:
         """Close the issue of what landed; whether it was open."""
-        book, project = self._project.parts.book, self._project.place.project
+        book, project = self._project.parts.book, self._project.place.shared
         for _ in range(_MOST_TRIES):
             state = book.state()
             standing = _engagement_of(state, landed.entry)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
 
 from watchkeeper.durable.port import Engine, Steps, Stopped, Work, WorkId
 from watchkeeper.engagements.driver import Driver
+from watchkeeper.engagements.environment import MARK
+from watchkeeper.engagements.holding import end_marked
+from watchkeeper.engagements.working import Workplace
 from watchkeeper.fleet.plan import Start
+from watchkeeper.fleetdeck.company import Company
 from watchkeeper.fleetdeck.projects import Project
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.fleet import Engagement, EngagementId, Issue
+from watchkeeper.model.fleet_state import EngagementStanding
 from watchkeeper.model.ids import ProjectId
 
 ENGAGE = "engage"
@@ -28,14 +33,16 @@ class Hosted:
     from the record alone, so that being woken twice is harmless.
     """
 
-    def __init__(self, projects: Mapping[ProjectId, Project], tell: Callable[[str], None]) -> None:
-        """``tell`` hears of faults, in a sentence."""
+    def __init__(self, projects: Mapping[ProjectId, Project], tell: Callable[[str], None], company: Company) -> None:
+        """``tell`` hears of faults, in a sentence. ``company``: whose an engagement is, where several share them."""
         self._projects = projects
         self._tell = tell
+        self._company = company
         self._loop = asyncio.get_running_loop()
         self._engine: Engine | None = None
         self._drivers: dict[EngagementId, Driver] = {}
         self._driving: set[asyncio.Task[str]] = set()
+        self._taken: set[EngagementId] = set()
         self._is_ending = False
 
     async def begin(self, engine: Engine) -> None:
@@ -43,8 +50,12 @@ class Hosted:
         self._engine = engine
         await asyncio.to_thread(engine.start, {ENGAGE: self.engage})
         for project, opened in self._projects.items():
-            for standing in (await asyncio.to_thread(opened.parts.book.state)).live():
-                await self._put(project, standing.engagement.id)
+            live = list((await asyncio.to_thread(opened.parts.book.state)).live())
+            others = [each for each in live if not self._company.is_mine(each)]
+            await asyncio.to_thread(self._end_strays, opened, others)
+            for standing in live:
+                if self._company.is_mine(standing):
+                    await self._put(project, standing.engagement.id)
 
     async def end(self) -> None:
         """Let go of all in order: their work is pinned, their agents are ended, and the next process goes on."""
@@ -74,6 +85,15 @@ class Hosted:
         """It goes on after it was over: its change came back."""
         await self._put(project, engagement)
 
+    async def adopt(self, project: ProjectId, engagement: EngagementId) -> None:
+        """It is driven here from now on: its host is gone, and what it pinned is here."""
+        self.answer_for(engagement)
+        await self._put(project, engagement)
+
+    def answer_for(self, engagement: EngagementId) -> None:
+        """Should it go on once more, it goes on here."""
+        self._taken.add(engagement)
+
     # What the engine asks
 
     def engage(self, steps: Steps, argument: str) -> str:  # noqa: ARG002 - nothing of it is remembered by the engine
@@ -94,6 +114,9 @@ class Hosted:
         return await task
 
     async def _drive_one(self, project: ProjectId, identity: EngagementId) -> str:
+        standing = await asyncio.to_thread(self._projects[project].parts.book.find, identity)
+        if standing is not None and not self._company.is_mine(standing) and identity not in self._taken:
+            return "another host's"
         driver = self._drivers[identity] = Driver(self._projects[project].parts, identity)
         try:
             standing = await driver.drive()
@@ -105,9 +128,23 @@ class Hosted:
             self._drivers.pop(identity, None)
         return standing.stage.value
 
+    def _end_strays(self, project: Project, others: Sequence[EngagementStanding]) -> None:
+        """Agents of engagements that another host has by now must not go on here."""
+        for standing in others:
+            place = Workplace(project.parts.snapshots, standing.engagement)
+            if place.path.exists():
+                end_marked(MARK, place.mark)
+
     async def _put(self, project: ProjectId, identity: EngagementId) -> None:
         engine = self._engine
         if engine is None:
             return  # it is found in the fold when this begins
-        work = Work(WorkId(f"{identity}.{secrets.token_hex(3)}"), ENGAGE, f"{project} {identity}", dedup=identity)
+        where = self._company.name
+        work = Work(
+            WorkId(f"{identity}.{secrets.token_hex(3)}"),
+            ENGAGE,
+            f"{project} {identity}",
+            dedup=f"{identity}{where and '@'}{where}",
+            at=where,
+        )
         await asyncio.to_thread(engine.enqueue, work)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import msgspec
+
 from watchkeeper.app import (
     Place,
     choose_commands,
@@ -34,12 +36,14 @@ from watchkeeper.fleet.roster import Member
 from watchkeeper.fleet.survey import Survey
 from watchkeeper.fleet.variables import variables_of
 from watchkeeper.fleetdeck.checking import ProjectChecks
+from watchkeeper.fleetdeck.company import Company
 from watchkeeper.fleetdeck.crew import make_agent
-from watchkeeper.model.errors import UsageError
+from watchkeeper.model.errors import UsageError, WatchkeeperError
 from watchkeeper.model.fleet import Engagement, EngagementId, Issue, IssueId
 from watchkeeper.model.ids import ChangeId, Sha
 from watchkeeper.queueing import Landing, open_landing, queue_change
 from watchkeeper.record.log import Log
+from watchkeeper.record.shared import note_shared
 from watchkeeper.repos.hub import Hub
 from watchkeeper.repos.hubworktrees import HubWorktrees, branch_name, find_excludes
 from watchkeeper.repos.worksnaps import Snapshots
@@ -53,13 +57,14 @@ _MOST_LIKELY = 10
 
 @dataclass(frozen=True)
 class Project:
-    """A project that engagements work on. ``parts`` is what their drivers share."""
+    """A project that engagements work on. ``parts`` is what their drivers share; ``host`` where they are driven."""
 
     member: Member
     place: Place
     hub: Hub
     parts: Parts
     ground: Ground
+    host: str = ""
 
     @property
     def name(self) -> str:
@@ -76,9 +81,14 @@ class Project:
         tests = self.place.config.project.test
         inputs += [Input("tests", "test command", tests)] if tests else []
         sealed = seal(self.hub, identity, base, inputs, start.budget)
+        if self.host:  # whoever takes it over may not have it
+            self.hub.pin(f"engagements/{identity}/base", base)
         branch = branch_name(issue.id, issue.title)
         branch = branch if start.attempt == 1 else f"{branch}-{start.attempt}"
-        return Engagement(identity, start.atom, issue.id, start.agent, sealed, start.attempt, branch, issue.title[:200])
+        return Engagement(
+            identity, start.atom, issue.id, start.agent, sealed, start.attempt, branch, issue.title[:200],
+            self.host,
+        )  # fmt: skip
 
     def _documents(self, base: Sha) -> Iterator[Input]:
         """What the project itself says to whoever works on it, as it is in the commit."""
@@ -92,10 +102,17 @@ class Project:
 
 @contextmanager
 def open_project(
-    member: Member, config: FleetConfig, log: Log, environ: Mapping[str, str], hold: Callable[[Engagement], str]
+    member: Member,
+    config: FleetConfig,
+    log: Log,
+    environ: Mapping[str, str],
+    company: Company,
 ) -> Iterator[Project]:
     """Everything that engagements of one project need, closed at the end. Raises WatchkeeperError."""
     place = find_place(member.entry.path, environ, watch_flags(member.entry))
+    if member.shared is not None:
+        note_shared(place.home, place.project, member.shared)
+        place = msgspec.structs.replace(place, fleet_id=member.shared)
     folder = place.home / "projects" / place.project
     with open_analysis(place) as analysis, open_cache(place.home) as cache, open_cache(place.home) as pages:
         from watchkeeper.probes.commands import RunStore
@@ -106,16 +123,18 @@ def open_project(
         trees = HubWorktrees(analysis.hub, worktrees, find_excludes(place.repository.common_dir))
         agents = {each.name: each for each in config.agents}
         parts = Parts(
-            book=Book(log, place.project, now),
+            book=Book(log, place.shared, now),
             snapshots=Snapshots(trees),
             make_agent=partial(_make_agent, agents, find_socket(place), environ),
             checks=ProjectChecks(runner, choose_commands(place).tests),
-            desk=QueueDesk(place),
+            desk=QueueDesk(place, company.may_act),
             clock=now,
             others=partial(_others, place, worktrees),
-            hold=hold,
+            hold=partial(_hold, company),
             rules=Rules(stuck_s=config.fleet.stuck_minutes * 60),
             target=partial(_target, place),
+            is_alive=company.is_alive,
+            me=company.mark,
         )
         survey = Survey(
             analysis.hub.repository,
@@ -123,20 +142,28 @@ def open_project(
             pages,
             issue_text=partial(_issue_text, parts.book),
         )
-        yield Project(member, place, analysis.hub, parts, Ground(survey, partial(_target, place)))
+        yield Project(member, place, analysis.hub, parts, Ground(survey, partial(_target, place)), company.name)
 
 
 class QueueDesk:
     """``engagements.ports.Desk`` over the landing queue. What it needs is opened when a change is handed in."""
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
+    def __init__(self, place: Place, may_act: Callable[[], bool]) -> None:
+        """While it may not act nothing is handed in: another host may have the engagement."""
+        self._place, self._may_act = place, may_act
         self._guard = threading.Lock()
 
     async def submit(self, engagement: Engagement, change: Sha) -> str:
         return await asyncio.to_thread(self._submit, engagement, change)
 
     def _submit(self, engagement: Engagement, change: Sha) -> str:
+        if not self._may_act():
+            raise WatchkeeperError(
+                f"{engagement.id} is not handed in: this host may have been declared lost",
+                slug="host-in-doubt",
+                hint="see that this host reaches the record",
+                facts={"engagement": engagement.id},
+            )
         with self._guard, open_landing(self._place) as landing:
             return _enter(self._place, landing, engagement, change)
 
@@ -180,6 +207,10 @@ def _make_agent(
             facts={"agent": engagement.agent},
         )
     return make_agent(agent, engagement, socket, {**variables_of(agent, environ).values, **given})
+
+
+def _hold(company: Company, _engagement: Engagement) -> str:
+    return "" if company.may_act() else "this host does not reach the record, and may have been declared lost"
 
 
 def _others(place: Place, worktrees: Path) -> list[Path]:

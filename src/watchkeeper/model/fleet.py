@@ -90,7 +90,10 @@ class Seal(msgspec.Struct, frozen=True):
 
 
 class Engagement(msgspec.Struct, frozen=True):
-    """One sealed run of one agent. ``attempt`` counts from 1 for each issue. ``branch`` is where its change is."""
+    """One sealed run of one agent. ``attempt`` counts from 1 for each issue. ``branch`` is where its change is.
+
+    ``host`` is where it was sealed, and is driven as long as nobody takes it over; ``""``: there is only one.
+    """
 
     id: EngagementId
     atom: str
@@ -100,6 +103,7 @@ class Engagement(msgspec.Struct, frozen=True):
     attempt: int = 1
     branch: str = ""
     title: str = ""
+    host: str = ""
 
 
 class Stage(StrEnum):

@@ -34,6 +34,7 @@ from watchkeeper.model.fleet import (
     Spend,
     Stage,
 )
+from watchkeeper.model.hosts import host_of
 from watchkeeper.model.ids import Millis, Seq, Sha
 
 
@@ -85,6 +86,11 @@ class EngagementStanding(msgspec.Struct, frozen=True):
     takeovers: int = 0
     repairs: int = 0
     returns: int = 0
+
+    @property
+    def host(self) -> str:
+        """The name of the host that drives it, or has to; ``""``: there is only one."""
+        return host_of(self.by) or self.engagement.host
 
     @property
     def is_over(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, NewType, get_args
@@ -18,6 +19,19 @@ HostToken = NewType("HostToken", str)
 
 FLEET = ProjectId("fleet")
 """The project of what is recorded about no project: digests of paths never look like it."""
+
+
+def shared_project(name: str) -> ProjectId:
+    """What a project is in a record that several hosts share: it follows from its name in ``fleet.toml`` alone.
+
+    Each host's clone is elsewhere; so what is of one clone (its watch, its queue) is kept under that clone's own id.
+    """
+    return ProjectId(hashlib.sha256(f"shared:{name.lower()}".encode()).hexdigest()[:16])
+
+
+def host_of(mark: str) -> str:
+    """The name of the host whose process a mark names (``<name>[/<run>]:<pid>:<start>``); ``""`` where it is none."""
+    return mark.rpartition(":")[0].rpartition(":")[0].partition("/")[0]
 
 
 class Host(msgspec.Struct, frozen=True):

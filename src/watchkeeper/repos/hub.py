@@ -290,6 +290,16 @@ def open_hub(repository: Repository, folder: Path | None = None) -> Hub:
     return Hub(place, repository.object_format)
 
 
+def open_inbox(place: Path, repository: Repository, settings: Mapping[str, str]) -> None:
+    """A bare repository that borrows as a hub does, created on first use. Raises: GitError, WatchkeeperError."""
+    try:
+        if not (place / "HEAD").exists():
+            _create(place, repository.object_format, settings)
+        _borrow(place, repository.common_dir / "objects")
+    except OSError as error:
+        raise explain_write(place, error) from error
+
+
 class _Plan(msgspec.Struct, frozen=True):
     """Two commits to merge; ``known`` is the outcome where it needs no merge."""
 
@@ -303,7 +313,7 @@ def _adds(folder: FolderEdit) -> bool:
     return any(folder.files.values()) or any(_adds(inner) for inner in folder.folders.values())
 
 
-def _create(place: Path, object_format: str) -> None:
+def _create(place: Path, object_format: str, settings: Mapping[str, str] | None = None) -> None:
     """Prepared beside its place and moved there, so that nobody ever sees half a hub."""
     place.parent.mkdir(parents=True, exist_ok=True)
     _sweep_drafts(place.parent)
@@ -313,7 +323,7 @@ def _create(place: Path, object_format: str) -> None:
             place.parent, "init", "-q", "--bare", "--template=", f"--object-format={object_format}",
             "--initial-branch=main", str(draft), isolated=True,
         )  # fmt: skip
-        for key, value in _HUB_CONFIG.items():
+        for key, value in {**_HUB_CONFIG, **(settings or {})}.items():
             run_git(draft, "--git-dir=.", "config", key, value, isolated=True)
         (draft / "objects" / "info").mkdir(exist_ok=True)
         draft.rename(place)
