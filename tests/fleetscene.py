@@ -142,11 +142,11 @@ class FleetScene:
 
     def record(self, project: str) -> list[dict[str, Any]]:
         """What was recorded of the project, the oldest first."""
+        import msgspec
+
         from watchkeeper.app import open_log
         from watchkeeper.record.codec import FLEET_KINDS
         from watchkeeper.repos.repository import find_repository
-
-        import msgspec
 
         identity = find_repository(self.repos[project].path).project
         with open_log(self.home) as log:

@@ -210,4 +210,3 @@ def test_two_issues_in_one_function_one_lands_and_the_other_comes_back_and_is_re
     assert "is merged into the folder" in returned
     assert "m0.py" in returned
     assert [len(each["attempts"]) for each in shown] == [1, 1], "the same engagement repairs it"
-

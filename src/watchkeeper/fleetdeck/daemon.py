@@ -93,7 +93,7 @@ class FleetDaemon:
             if isinstance(company, Together):
                 company.pulse.relieve_with(engine)
             async with asyncio.TaskGroup() as tasks:
-                running = [tasks.create_task(dispatcher.run())]
+                running = [tasks.create_task(each()) for each in (dispatcher.run, hosted.tend)]
                 running += [tasks.create_task(self._follow(each, hosted)) for each in projects]
                 running += [tasks.create_task(_watch(each).run()) for each in projects]
                 if isinstance(company, Together):

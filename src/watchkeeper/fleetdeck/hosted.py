@@ -24,6 +24,7 @@ ENGAGE = "engage"
 """The kind of work that drives one engagement to its end."""
 
 _DRIVEN = "engagement-driven"
+_TEND_S = 20.0
 
 
 class Hosted:
@@ -49,12 +50,26 @@ class Hosted:
         """From now on engagements are driven. Those that are live and that nobody has are taken up."""
         self._engine = engine
         await asyncio.to_thread(engine.start, {ENGAGE: self.engage})
-        for project, opened in self._projects.items():
-            live = list((await asyncio.to_thread(opened.parts.book.state)).live())
+        for opened in self._projects.values():
+            live = (await asyncio.to_thread(opened.parts.book.state)).live()
             others = [each for each in live if not self._company.is_mine(each)]
             await asyncio.to_thread(self._end_strays, opened, others)
-            for standing in live:
-                if self._company.is_mine(standing):
+        await self._take_up()
+
+    async def tend(self) -> None:
+        """Until cancelled: whatever is live, ours, and driven by nobody is taken up. Wakes are lost where a piece of
+        work ends at the very moment in which another is wanted."""
+        while True:
+            await asyncio.sleep(_TEND_S)
+            try:
+                await self._take_up()
+            except WatchkeeperError as error:
+                self._tell(f"what is live cannot be looked at: {error.message}")
+
+    async def _take_up(self) -> None:
+        for project, opened in self._projects.items():
+            for standing in (await asyncio.to_thread(opened.parts.book.state)).live():
+                if standing.engagement.id not in self._drivers and self._company.is_mine(standing):
                     await self._put(project, standing.engagement.id)
 
     async def end(self) -> None:
