@@ -21,6 +21,7 @@ from watchkeeper.model.ids import Millis, ProjectId
 from watchkeeper.record.cache import CACHE_FILE, ReadingCache
 from watchkeeper.record.config import PROJECT_FILE, Config, Settings, find_store, find_user_file, load_settings
 from watchkeeper.record.home import find_home, make_home
+from watchkeeper.repos.owners import find_owner
 from watchkeeper.repos.repository import Repository, find_repository
 from watchkeeper.repos.target import Target, find_target
 from watchkeeper.risk.points import Risk
@@ -88,13 +89,14 @@ def now() -> Millis:
 
 
 def find_place(folder: Path, environ: Mapping[str, str], flags: Mapping[str, object] | None = None) -> Place:
-    """The repository around ``folder`` with its configuration. Creates nothing.
+    """The repository around ``folder`` with its configuration; in a worktree of a hub the project's. Creates nothing.
 
     Raises NotARepositoryError, UsageError (a configuration with a mistake), GitError.
     """
-    repository = find_repository(folder)
+    home = find_home(environ)
+    repository = find_owner(find_repository(folder), home)
     files = [find_user_file(environ), *project_files(repository)]
-    return Place(repository, load_settings(files, environ, flags), find_home(environ))
+    return Place(repository, load_settings(files, environ, flags), home)
 
 
 def project_files(repository: Repository) -> tuple[Path, ...]:
