@@ -1,20 +1,17 @@
 """A model that says what a script says: real agents talk to it on loopback, and what they ask is kept.
 
 Speaks OpenAI chat completions and responses, Anthropic messages and Gemini's ``generateContent``. One server serves any
-number of scripts: ``base_url(name)`` chooses which. Run as a program it waits for scripts on ``POST /ctl/NAME``:
-
-    python tests/agents/scripted_model.py --port 8765
+number of scripts: ``base_url(name)`` chooses which. A script is steps in order, or whatever decides on the next one.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,8 +19,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from replies import REPLIES, Body, Events, tools_of
-from verbs import Arguments, choose_tool
+from watchkeeper.demo.replies import REPLIES, Body, Events, tools_of
+from watchkeeper.demo.verbs import Arguments, choose_tool
 
 _TITLE = re.compile(r"Generate a (concise, single-line task )?title")
 
@@ -54,9 +51,14 @@ class Received:
         return json.dumps(self.body, ensure_ascii=False)
 
 
+Mind = Callable[[Received], Step]
+"""What decides on the next step by what is asked. Called in a thread of the request's own; it may wait."""
+
+
 @dataclass
 class _Script:
     steps: Sequence[Step] = ()
+    mind: Mind | None = None
     taken: int = 0
     received: list[Received] = field(default_factory=list)
 
@@ -95,6 +97,11 @@ class ScriptedModel:
         with self._changed:
             self._scripts[name] = _Script(steps)
 
+    def follow(self, name: str, mind: Mind) -> None:
+        """What the model says of this name is decided by ``mind`` from now on."""
+        with self._changed:
+            self._scripts[name] = _Script(mind=mind)
+
     def received(self, name: str) -> list[Received]:
         """Every request so far."""
         with self._changed:
@@ -119,11 +126,15 @@ class ScriptedModel:
             is_aside = not tools or _is_title(body)
             number = None if is_aside else script.taken
             script.taken += not is_aside
-            script.received.append(Received(path, body, number))
+            request = Received(path, body, number)
+            script.received.append(request)
             self._changed.notify_all()
         if number is None:
             return Step("A title"), []
-        step = script.steps[number] if number < len(script.steps) else Step("The script is over.")
+        if script.mind is not None:
+            step = script.mind(request)
+        else:
+            step = script.steps[number] if number < len(script.steps) else Step("The script is over.")
         calls = [choose_tool(verb, given, tools) for verb, given in step.calls]
         if step.wait_file:
             _await_file(Path(step.wait_file))
@@ -149,7 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: the requests are kept."""
 
     def do_GET(self) -> None:
-        model = {"id": "scripted", "object": "model", "created": 0, "owned_by": "test"}
+        model = {"id": "scripted", "object": "model", "created": 0, "owned_by": "nobody"}
         is_models = "/models" in self.path
         self._answer({"object": "list", "data": [model], "models": []} if is_models else {}, 200 if is_models else 404)
 
@@ -229,11 +240,3 @@ def _await_file(path: Path) -> None:
     deadline = time.monotonic() + 60
     while not path.exists() and time.monotonic() < deadline:
         time.sleep(0.01)
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--port", type=int, default=8765)
-    with ScriptedModel(parser.parse_args().port) as running:
-        print(f"a scripted model listens on 127.0.0.1:{running.port}", flush=True)
-        threading.Event().wait()
