@@ -64,10 +64,14 @@ def play_fleet(folder: Path, application: Path, works: Sequence[Work], programs:
                   "--repo", str(scene.repository))  # fmt: skip
         with _running(scene, environment) as process:
             _follow(scene, environment, follower, len(works), process)
-        seconds = time.monotonic() - began
-        tell(Brief(len(works), len(follower.closed), follower.told, len(follower.returned),
-                   len(follower.returned) if len(follower.closed) == len(works) else 0, seconds, _test(scene)))  # fmt: skip
+            seconds = time.monotonic() - began
+        tell(_brief(scene, follower, len(works), seconds))
     return len(follower.closed) == len(works)
+
+
+def _brief(scene: Scene, follower: Follower, issues: int, seconds: float) -> Brief:
+    returned, closed = len(set(follower.returned)), len(follower.closed)
+    return Brief(issues, closed, follower.told, returned, returned if closed == issues else 0, seconds, _test(scene))
 
 
 def _follower(scene: Scene, environment: Mapping[str, str], model: ScriptedModel, tell: Tell) -> Follower:
