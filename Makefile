@@ -20,8 +20,8 @@ setup: .venv/.ready ## make .venv with a working .venv/bin/watchkeeper
 .venv/.ready: pyproject.toml requirements-dev.lock requirements-uv.lock tools/setup.sh
 	@PYTHON='$(PYTHON)' sh tools/setup.sh
 
-demo: .venv/.ready ## see two changes collide while they are typed (under 30 s)
-	@$(BIN)/watchkeeper demo
+demo: .venv/.ready ## two changes collide while they are typed; then two real agents, offline (under 30 s)
+	@$(BIN)/watchkeeper demo --agents .cache/agents
 
 test: .venv/.ready ## the whole test suite
 	$(PYTEST)

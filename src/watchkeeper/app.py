@@ -22,6 +22,7 @@ from watchkeeper.record.cache import CACHE_FILE, ReadingCache
 from watchkeeper.record.config import PROJECT_FILE, Config, Settings, find_store, find_user_file, load_settings
 from watchkeeper.record.home import find_home, make_home
 from watchkeeper.record.shared import find_shared
+from watchkeeper.repos.owners import find_owner
 from watchkeeper.repos.repository import Repository, find_repository
 from watchkeeper.repos.target import Target, find_target
 from watchkeeper.risk.points import Risk
@@ -95,13 +96,13 @@ def now() -> Millis:
 
 
 def find_place(folder: Path, environ: Mapping[str, str], flags: Mapping[str, object] | None = None) -> Place:
-    """The repository around ``folder`` with its configuration. Creates nothing.
+    """The repository around ``folder`` with its configuration; in a worktree of a hub the project's. Creates nothing.
 
     Raises NotARepositoryError, UsageError (a configuration with a mistake), GitError.
     """
-    repository = find_repository(folder)
-    files = [find_user_file(environ), *project_files(repository)]
     home = find_home(environ)
+    repository = find_owner(find_repository(folder), home)
+    files = [find_user_file(environ), *project_files(repository)]
     shared = find_shared(home, repository.project) if "://" in find_store(environ) else None
     return Place(repository, load_settings(files, environ, flags), home, shared)
 

@@ -161,6 +161,15 @@ def test_the_next_try_is_made_by_the_next_agent() -> None:
     assert said == [False, True, False]
 
 
+@pytest.mark.parametrize(("label", "agent"), [("agent-bob", "bob"), ("agent-nobody", "ada"), ("bob", "ada")])
+def test_an_issue_may_name_its_agent_and_a_name_that_nobody_has_changes_nothing(label: str, agent: str) -> None:
+    agents = (AgentEntry("ada", ("ada",)), AgentEntry("bob", ("bob",)))
+    world = World(agents=agents)
+    world.file("1", "ready", label)
+
+    assert [start.agent for start in world.dispatch().starts] == [agent]
+
+
 def test_an_agent_that_is_not_there_is_passed_over_and_without_any_the_project_says_so() -> None:
     agents = (AgentEntry("ada", ("ada",)), AgentEntry("bob", ("bob",)))
     world = World(agents=agents, machine=Machine(absent={"ada": "ada is not on PATH"}))

@@ -56,7 +56,7 @@ def ask(agent: str, payload: bytes) -> bytes:
         return b""
     home = find_home()
     for folder in find_folders(agent, payload):
-        project = find_project(folder)
+        project = find_project(folder, home)
         path = socket_path(home, project) if home and project else b""
         if path and is_ours(path):
             return converse(path, b"watchkeeper 1 hook %s %s\n" % (agent.encode(), quote(folder)), payload)
@@ -135,16 +135,24 @@ def working_folder() -> bytes | None:
         return None
 
 
-def find_project(folder: bytes) -> str | None:
-    """The id of the repository around a folder; None for none. As ``repos.repository`` has it."""
+def find_project(folder: bytes, home: bytes = b"") -> str | None:
+    """The id of the repository around a folder; None for none. As ``repos.repository`` and ``repos.owners`` have it."""
     while True:
         common = find_common(folder + b"/.git")
         if common:
-            return digest(common)
+            return find_owner(common, home) or digest(common)
         parent = folder.rpartition(b"/")[0]
         if not folder.strip(b"/"):
             return None
         folder = parent
+
+
+def find_owner(common: bytes, home: bytes) -> str:
+    """The project of a hub of this state folder: agents of a fleet work in its worktrees; "" for what is no hub."""
+    if not home or not common.endswith(b"/hub.git"):
+        return ""
+    projects, _, project = common[:-8].rpartition(b"/")
+    return project.decode() if project.isalnum() and projects == real_path(home) + b"/projects" else ""
 
 
 def find_common(link: bytes) -> bytes | None:

@@ -19,7 +19,7 @@ from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_lines_option
 from watchkeeper.cli.output import Terminal, find_terminal, printable, show, show_document
 from watchkeeper.cli.verb import verb
-from watchkeeper.cli.wording import conflict_lines, evidence_of_sides
+from watchkeeper.cli.wording import conflict_lines
 from watchkeeper.conflicts.standing import severity_after
 from watchkeeper.model.conflicts import Conflict
 from watchkeeper.model.errors import WatchkeeperError
@@ -29,15 +29,28 @@ if TYPE_CHECKING:
     from watchkeeper.cli.demo_scene import Happening
 
 
-@verb(examples=("watchkeeper demo", "watchkeeper demo --keep"), then="watchkeeper watch")
-@click.option("--keep", is_flag=True, help="Leave the temporary repository in place and say where it is.")
+@verb(
+    examples=("watchkeeper demo", "watchkeeper demo --agents ~/.cache/watchkeeper-demo", "watchkeeper demo --keep"),
+    then="watchkeeper init --fleet",
+)
+@click.option("--keep", is_flag=True, help="Leave the temporary folder in place and say where it is.")
+@click.option(
+    "--agents",
+    "cache",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path, file_okay=False, resolve_path=True),
+    help="Install Goose and Codex from npm into this folder, once, and let them work. Default: two scripts do.",
+)
 @json_lines_option
-def command(*, keep: bool, as_json: bool) -> int:
-    """See two changes collide, in a temporary repository with a small application.
+def command(*, keep: bool, cache: Path | None, as_json: bool) -> int:
+    """See two changes collide, then a fleet that resolves two issues, in a temporary folder with a small application.
 
-    Two scripted editors type in two worktrees. The conflict is on the screen before either commits, while git says that
-    the merge is clean. Takes under 30 seconds; no key, no server. Exit code 0 when the conflict was shown.
+    First two scripted editors type in two worktrees: the conflict is on the screen before either commits, while git
+    says that the merge is clean. Then `watchkeeper up --fleet` gives the same two issues to two agents, whose model is
+    scripted: they are told within their turn, one lands, one comes back, is repaired and lands. Takes under 30 seconds
+    beside the installation; no key, no server. Exit code 0 when all of it was shown.
     """
+    from watchkeeper.cli.demo_fleet import find_programs, show_fleet
     from watchkeeper.cli.demo_scene import play, read_editors
 
     folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="watchkeeper-demo-")))
@@ -47,17 +60,19 @@ def command(*, keep: bool, as_json: bool) -> int:
         _print(_opening(folder, [f"{each.name}  {each.issue}" for each in read_editors()]))
     try:
         was_seen = asyncio.run(play(folder, teller.tell))
+        programs = find_programs(cache, as_json=as_json)
+        was_seen = show_fleet(folder / "fleet", programs, terminal, as_json=as_json) and was_seen
     finally:
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)
     if not was_seen:
         raise WatchkeeperError(
-            "The demo ended without the conflict that it is about",
+            "The demo ended without what it is about",
             slug="demo-failed",
             hint="see what is wrong with this machine: watchkeeper doctor",
         )
     if not as_json:
-        show([f"\nkept: {folder}/newsroom"] if keep else [], "watchkeeper watch")
+        show([f"\nkept: {folder}"] if keep else [], "watchkeeper init --fleet")
     elif keep:
         show_document({"type": "kept", "folder": str(folder)})
     return Exit.NOTHING
@@ -83,9 +98,10 @@ class Teller:
 
         when = self._terminal.paint("dim", f"{time.monotonic() - self._began:5.1f} s")
         match happening:
+            case Typed() if not happening.line or not happening.is_first:
+                return []
             case Typed():
-                what = printable(happening.line) if happening.line else f"new, {happening.lines} lines"
-                return [f"{when}  {happening.editor} typed  {happening.path}: {what}"]
+                return [f"{when}  {happening.editor} types  {happening.path}: {printable(happening.line)} ..."]
             case Seen():
                 said = conflict_lines(happening.conflict, self._terminal)
                 fast = f"seen {happening.latency_ms:.0f} ms after the save, before either commit"
@@ -110,10 +126,7 @@ def _opening(folder: Path, editors: list[str]) -> list[str]:
 
 def _in_full(conflict: Conflict, proof: Proof | None, terminal: Terminal) -> list[str]:
     severity = severity_after(conflict.severity, proof.outcome if proof else None)
-    lines = conflict_lines(conflict, terminal, proof=proof, severity=severity)
-    for side, shown in evidence_of_sides(conflict):
-        lines += [f"            {side}", *(f"          {line}" for line in shown)]
-    return [*lines, f"            why: {printable(conflict.why)}"]
+    return conflict_lines(conflict, terminal, proof=proof, severity=severity)
 
 
 def _document(happening: Happening) -> dict[str, object]:

@@ -45,12 +45,13 @@ class Editor(msgspec.Struct, frozen=True):
 
 
 class Typed(msgspec.Struct, frozen=True, tag="typed"):
-    """A line was typed and the file saved; a new file is told as a whole."""
+    """A line was typed and the file saved, ``is_first`` of an insertion; a new file is told as a whole."""
 
     editor: str
     path: str
     line: str
     lines: int = 1
+    is_first: bool = False
 
 
 class Seen(msgspec.Struct, frozen=True, tag="seen"):
@@ -190,7 +191,7 @@ async def _type(worktree: Path, editor: Editor, tell: Tell, begun: asyncio.Event
             if line.strip():
                 count += 1
                 if insertion.after:
-                    tell(Typed(editor.name, insertion.path, line.strip()))
+                    tell(Typed(editor.name, insertion.path, line.strip(), is_first=count == 1))
                 await asyncio.sleep(_PACE_S)
         if not insertion.after:
             tell(Typed(editor.name, insertion.path, "", count))

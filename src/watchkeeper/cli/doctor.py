@@ -56,7 +56,9 @@ def command(*, set_aside_record: bool, folder: Path, as_json: bool) -> int:
     """
     moved = _set_aside() if set_aside_record else ()
     hooks = _hook_checks(folder)
-    checks = [*_machine_checks(), *hooks, *_repository_checks(folder, has_hooks=bool(hooks)), *_fleet_checks(folder)]
+    fleet = _fleet_checks(folder)
+    around = _repository_checks(folder, has_hooks=bool(hooks), has_fleet=bool(fleet))
+    checks = [*_machine_checks(), *hooks, *around, *fleet]
     failed = [check for check in checks if check.health is Health.FAIL]
     if as_json:
         show_document({"checks": checks, "moved": [str(path) for path in moved]})
@@ -124,10 +126,13 @@ def _record_check(home: Path) -> Check:
     return judge_record(facts.place, exists=facts.exists, damage=facts.damage, size=facts.size, events=facts.events)
 
 
-def _repository_checks(folder: Path, *, has_hooks: bool) -> Iterable[Check]:
+def _repository_checks(folder: Path, *, has_hooks: bool, has_fleet: bool) -> Iterable[Check]:
     try:
         place = find_place(folder, os.environ)
     except NotARepositoryError as error:
+        if has_fleet:
+            yield Check("repository", Health.OK, "none here: the fleet's projects are looked at")
+            return
         yield Check("repository", Health.WARN, error.message, error.hint)
         return
     except WatchkeeperError as error:

@@ -37,8 +37,17 @@ def up_fleet(file: Path | None, *, foreground: bool, as_json: bool) -> int:
         what = "the fleet runs already" if running else "the fleet runs"
         lines = [f"{what}: {printable(str(place.config.origin))} (process {pid})"]
         lines += [f"{name} cannot be worked on: {e.message}" for name, e in place.roster.problems.items()]
-        show(lines, "watchkeeper fleet")
+        lacks = _lacks(place)
+        show([*lines, *([f"nothing can be dispatched: it has no {lacks}"] if lacks else [])], _next_step(place, lacks))
     return Exit.FOUND if place.roster.problems else Exit.NOTHING
+
+
+def _lacks(place: FleetPlace) -> str:
+    return "[agent.NAME]" if not place.config.agents else "[[project]]" if not place.config.projects else ""
+
+
+def _next_step(place: FleetPlace, lacks: str) -> str:
+    return f"write {lacks} in {printable(str(place.config.origin))}" if lacks else "watchkeeper fleet"
 
 
 def down_fleet(file: Path | None, *, as_json: bool) -> int:

@@ -74,7 +74,13 @@ def _write_fleet(folder: Path, *, as_json: bool) -> int:
         first = f"wrote {path}" if written else f"{path} exists already; it was left as it is"
         names = {"projects": [each.name for each in projects], "agents": [each.name for each in agents]}
         told = [f"{what}: {', '.join(found) or 'none found'}" for what, found in names.items()]
-        show([printable(line) for line in (first, *told)], f"watchkeeper doctor --repo {folder}")
+        lacking = [what for what, found in names.items() if not found]
+        step = (
+            f"complete {path}: it has no {' and no '.join(lacking)}"
+            if lacking
+            else f"watchkeeper doctor --repo {folder}"
+        )
+        show([printable(line) for line in (first, *told)], printable(step))
     return Exit.NOTHING
 
 

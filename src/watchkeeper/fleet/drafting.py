@@ -156,7 +156,7 @@ def _agent(found: FoundAgent) -> str:
 [agent.{found.name}]
 command = [{command}]
 protocol = "{found.protocol}"
-env = []  # variables it gets beside PATH, HOME and the like: "NAME", or "NAME=OURS" for our variable OURS as NAME
+env = []  # a key that is not listed is not inherited: ["OPENAI_API_KEY"], or ["OPENAI_API_KEY=OURS"] for our OURS
 # model = ""
 # cost = 3.0  # money for a million tokens, where it tells only tokens
 # memory_mb = 800  # what it takes, until it is measured
@@ -193,10 +193,11 @@ _NO_PROJECT = """\
 # path = "../website"
 """
 _NO_AGENT = """\
-# No agent was found on PATH.
-# [agent.goose]
-# command = ["goose", "acp"]
-# env = ["ANTHROPIC_API_KEY=FLEET_ANTHROPIC_API_KEY"]
+# No agent was found on PATH. Install one (npm install -g @openai/codex), and take away the signs in front of these:
+# [agent.codex]
+# command = ["codex", "app-server"]
+# protocol = "codex"
+# env = ["OPENAI_API_KEY"]  # a key that is not listed is not inherited
 """
 _TAIL = """\
 # Issues come from the built-in tracker; a project with tracker = "github" gets those of GitHub too.

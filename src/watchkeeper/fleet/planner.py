@@ -14,6 +14,9 @@ from watchkeeper.model.fleet import Budget, Choice, Dispatch, EngagementId, Issu
 from watchkeeper.model.fleet_state import EngagementStanding, FleetState
 from watchkeeper.model.ids import Millis
 
+FOR_AGENT = "agent-"
+"""A label that begins so names who is to work on the issue first."""
+
 _LOOK_AGAIN_MS = 30_000
 """Memory comes and goes without an event."""
 
@@ -143,9 +146,10 @@ class _Room:
         return ""
 
     def agent_for(self, desk: _Desk, candidate: Candidate) -> AgentEntry:
-        """The preferred one; after a failure the next."""
-        agents = self._agents(desk.entry)
-        return agents[candidate.failures % len(agents)]
+        """The one that the issue's label names, else the preferred one; after a failure the next."""
+        agents, labels = self._agents(desk.entry), candidate.issue.issue.labels
+        named = next((at for at, each in enumerate(agents) if f"{FOR_AGENT}{each.name}" in labels), 0)
+        return agents[(named + candidate.failures) % len(agents)]
 
     def lacks_memory(self, agent: AgentEntry) -> bool:
         """There is not memory enough for one more. Those at work may still grow to what they usually take."""

@@ -8,6 +8,7 @@ hub, or a kill at any point, leave at worst a draft that ``tidy`` sweeps up.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,6 +27,9 @@ from watchkeeper.repos.merging import ClashLines, MergeOutcome, clash_lines, par
 from watchkeeper.repos.objects import Objects
 from watchkeeper.repos.repository import Repository
 from watchkeeper.repos.trees import FOLDER, FolderEdit, TreeEntry, plan_folders, render_tree
+
+HUB = "hub.git"
+"""The name of each hub's folder, in the folder of its project."""
 
 IDENTITY = "Watchkeeper <watchkeeper@localhost>"
 """Fixed, as is the date, so that equal snapshots are equal commits."""
@@ -280,7 +284,7 @@ def open_hub(repository: Repository, folder: Path | None = None) -> Hub:
 
     Safe when several processes open it at once. Raises: WatchkeeperError where the folder is not writable.
     """
-    place = (folder or project_folder(repository.project)) / "hub.git"
+    place = (folder or project_folder(repository.project)) / HUB
     try:
         if not (place / "HEAD").exists():
             _create(place, repository.object_format)
@@ -298,6 +302,16 @@ def open_inbox(place: Path, repository: Repository, settings: Mapping[str, str])
         _borrow(place, repository.common_dir / "objects")
     except OSError as error:
         raise explain_write(place, error) from error
+
+
+def find_borrowed(hub: Path) -> tuple[Path, ...]:
+    """The object folders that a hub reads, the user's own first. Of a damaged list only what can be read."""
+    try:
+        lines = (hub / "objects" / "info" / "alternates").read_bytes().splitlines()
+    except OSError:
+        return ()
+    quoted = [line[1:-1] for line in lines if len(line) > 1 and line[:1] == line[-1:] == b'"']
+    return tuple(Path(os.fsdecode(_OCTAL.sub(lambda found: bytes([int(found[1], 8)]), each))) for each in quoted)
 
 
 class _Plan(msgspec.Struct, frozen=True):
@@ -352,6 +366,7 @@ def _is_alive(process: int) -> bool:
     return True
 
 
+_OCTAL = re.compile(rb"\\([0-3][0-7]{2})")
 _HUB_CONFIG = {"gc.auto": "0", "core.logAllRefUpdates": "false", "core.hooksPath": os.devnull}
 
 

@@ -126,7 +126,7 @@ const decode = (text) => {
 const findSocket = (folder) => {
   try {
     const home = findHome();
-    const project = findProject(folder);
+    const project = findProject(folder, home);
     if (!home || !project) return null;
     const socket = socketPath(home, project);
     const [found, around] = [fs.lstatSync(socket), fs.lstatSync(path.dirname(socket))];
@@ -138,12 +138,18 @@ const findSocket = (folder) => {
 };
 
 // As watchkeeper.repos.repository has it: the hash of the real path of the git directory that all worktrees share.
-const findProject = (start) => {
+const findProject = (start, home) => {
   for (let folder = path.resolve(start); ; folder = path.dirname(folder)) {
     const common = findCommon(path.join(folder, ".git"));
-    if (common) return digest(Buffer.from(common));
+    if (common) return findOwner(common, home) || digest(Buffer.from(common));
     if (folder === path.dirname(folder)) return null;
   }
+};
+
+// The project of a hub of this state folder: agents of a fleet work in its worktrees.
+const findOwner = (common, home) => {
+  const [, projects, project] = common.match(/^(.*)\/([0-9a-z]+)\/hub\.git$/) ?? [];
+  return project && projects === `${fs.realpathSync(home)}/projects` ? project : null;
 };
 
 const findCommon = (link) => {

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from verbs import CUSTOM, Arguments
+from watchkeeper.demo.verbs import CUSTOM, Arguments
 
 Body = dict[str, Any]
 Calls = Sequence[tuple[str, Arguments]]

@@ -25,8 +25,10 @@ def choose_tool(verb: str, given: Arguments, tools: Collection[str]) -> tuple[st
 
 
 def _read(given: Arguments, tools: Collection[str]) -> tuple[str, Arguments]:
-    path, start, end = given["path"], given.get("start"), given.get("end")
-    has_lines = start is not None and end is not None
+    path: str = given["path"]
+    start: int = given.get("start", 0)
+    end: int = given.get("end", 0)
+    has_lines = end > 0
     if "read_file" in tools:  # Gemini
         return "read_file", {
             "file_path": given["path"],
