@@ -13,9 +13,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 
 from gitrepo import GitRepo
+from watchkeeper.app import open_log
+from watchkeeper.record.codec import FLEET_KINDS, LANDING_KINDS
+from watchkeeper.repos.repository import find_repository
 
 AGENT = Path(__file__).with_name("fleetagent.py")
 PATIENCE_S = 90.0
@@ -122,17 +126,27 @@ class FleetScene:
 
     def closed(self, project: str, issue: str) -> dict[str, Any]:
         """Wait until it is closed; as it is shown then."""
-        self.until(lambda: self.shown(project, issue)["state"] == "closed", f"{issue} is closed")
+        self.until(lambda: issue in self.closings(project), f"{issue} is closed")
         return self.shown(project, issue)
 
+    def closings(self, project: str) -> dict[str, str]:
+        """Issues that were closed, and why."""
+        return {each["id"]: each["why"] for each in self.record(project) if each["type"] == "issue-closed"}
+
+    def over(self, project: str) -> dict[str, str]:
+        """Issues whose engagement is over without a change, by the reason."""
+        told = self.record(project)
+        of = {e["engagement"]["id"]: e["engagement"]["issue"] for e in told if e["type"] == "engagement-sealed"}
+        last = {each["id"]: each for each in told if each["type"] == "engagement-moved"}
+        bad = ("failed", "needs-person", "interrupted")
+        return {of[name]: each["reason"] for name, each in last.items() if each["stage"] in bad}
+
     def waiting(self, project: str, issue: str, *words: str) -> str:
-        """Wait until it needs a person, with these words in the reason; the reason."""
-
-        def found() -> str:
-            said = str(self.shown(project, issue)["waits_for"])
-            return said if all(word in said for word in words) else ""
-
-        return str(self.until(found, f"{issue} waits for {words}: {self.shown(project, issue)}"))
+        """Wait until its engagement is over without a change; the reason, which has these words."""
+        self.until(lambda: issue in self.over(project), f"{issue} is over")
+        said = str(self.shown(project, issue)["waits_for"])
+        assert all(word in said for word in words), said
+        return said
 
     def engagements(self, project: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = next(each for each in self.fleet()["projects"] if each["name"] == project)[
@@ -140,24 +154,16 @@ class FleetScene:
         ]
         return found
 
-    def record(self, project: str) -> list[dict[str, Any]]:
+    def record(self, project: str, kinds: Any = FLEET_KINDS) -> list[dict[str, Any]]:
         """What was recorded of the project, the oldest first."""
-        from watchkeeper.app import open_log
-        from watchkeeper.record.codec import FLEET_KINDS
-        from watchkeeper.repos.repository import find_repository
-
-        import msgspec
-
         identity = find_repository(self.repos[project].path).project
         with open_log(self.home) as log:
             return [
-                {"at": each.at, **msgspec.to_builtins(each.event)} for each in log.read(identity, kinds=FLEET_KINDS)
+                {"at": each.at, **msgspec.to_builtins(each.event)} for each in log.read(identity, kinds=kinds)
             ]
 
     def hub(self, project: str) -> Path:
         """Where git keeps what engagements did."""
-        from watchkeeper.repos.repository import find_repository
-
         identity = find_repository(self.repos[project].path).project
         return self.home / "projects" / identity / "hub.git"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fleetscene import FleetScene, fleet_scene
+from fleetscene import LANDING_KINDS, FleetScene, fleet_scene
 from gitrepo import GitRepo, contents_of
 
 
@@ -123,7 +123,7 @@ def test_agents_that_go_wrong_are_told_by_name_and_the_other_project_lands_all_t
     checkout = str(scene.repos["bad"].path / "m3.py")
     before = contents_of(scene.repos["bad"].path)
     bad = {
-        "fails": ([["exit", 3]], ("its program ended",)),
+        "fails": ([["exit", 3]], ("its turn ended",)),
         "hangs": ([["write", "kept.py", "kept = 1\n"], ["wait", "/nowhere"]], ("nothing was seen of it",)),
         "deletes": ([double(2), ["empty"]], ("files",)),
         "escapes": ([["tell", str(scene.root / "bad" / "new.py"), "x = 1\n"], ["wait", "/nowhere"]], ("wrote outside",)),
@@ -166,10 +166,14 @@ def test_idle_for_a_reason_nothing_is_started(scene: FleetScene, fleet: str, wor
     scene.up()
 
     why = scene.until(
-        lambda: [each["dispatch"]["why"] for each in scene.record("shop") if each["type"] == "dispatch-decided"],
-        "a decision is recorded",
+        lambda: [
+            each["dispatch"]
+            for each in scene.record("shop")
+            if each["type"] == "dispatch-decided" and words in each["dispatch"]["why"]
+        ],
+        "it is recorded why nothing is started",
     )
-    assert any(words in each for each in why), why
+    assert {each["choice"] for each in why} == {"idle"}
     assert any(words in json.dumps(each["decision"]) for each in scene.fleet()["projects"])
     assert attempts(scene, "shop", issue) == []
     assert scene.marked("doubles", "start") == []
@@ -204,10 +208,11 @@ def test_two_issues_in_one_function_one_lands_and_the_other_comes_back_and_is_re
 
     assert [each["why"] for each in shown] == ["landed", "landed"]
     assert repo.git("show", "main:m0.py") == "def f0(n):\n    n = abs(n)\n    return n * 7"
-    starts = {name: scene.marked(name, "start") for name in ("one", "two")}
-    assert sorted(len(each) for each in starts.values()) == [1, 2]
-    returned = next(each[1]["prompt"] for each in starts.values() if len(each) == 2)
+    prompts = [each["prompt"] for name in ("one", "two") for each in scene.marked(name, "start")]
+    returned = next(each for each in prompts if "did not land" in each)
     assert "is merged into the folder" in returned
-    assert "m0.py" in returned
+    assert "what both sides meant, in m0.py" in returned
+    bounced = [each for each in scene.record("shop", LANDING_KINDS) if each["type"] == "entry-bounced"]
+    assert [each["why"] for each in bounced] == ["clash"]
     assert [len(each["attempts"]) for each in shown] == [1, 1], "the same engagement repairs it"
 
