@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from fleetscene import FleetScene, fleet_scene
 from processes import own_cpu_s
 from watchkeeper.app import now, open_log
-from watchkeeper.model.fleet import Issue, IssueFiled, IssueId
+from watchkeeper.model.fleet import DispatchOverruled, Issue, IssueFiled, IssueId
 from watchkeeper.repos.repository import find_repository
 
 VICTIMS = {"daemon": 6, "agent": 6, "watch": 3, "queue": 4, "everything": 3}
@@ -78,6 +78,7 @@ class Storm:
         self._killed: Counter[str] = Counter()
         self._wrong: Counter[str] = Counter()
         self._filed: dict[str, list[str]] = {name: [] for name in PROJECTS}
+        self._overruled = set[tuple[str, str]]()
         self._wanted: dict[str, tuple[str, str]] = {}
 
     def run(self, kills: int, issues: int, most_s: float) -> dict[str, Any]:
@@ -92,6 +93,7 @@ class Storm:
             while sum(map(len, self._filed.values())) < issues * (number + 2) / kills:
                 self._file()
             self._kill_one()
+            self._overrule()
             if time.monotonic() - began > most_s:
                 break
         stormed_s = time.monotonic() - began
@@ -106,6 +108,7 @@ class Storm:
             "issues": sum(map(len, self._filed.values())),
             "landed": sum(why == "landed" for each in ends.values() for why in each.values()),
             "engagements": sum(len(self._told(name, "engagement-sealed")) for name in PROJECTS),
+            "overruled": len(self._overruled),
             "taken over": taken.count("taken over"), "started again": taken.count("started again"),
             "agents' runs": self._count_marks("start"), "trees of main tested": trees, **idle,
             "storm s": round(stormed_s), "seconds in all": round(time.monotonic() - began),
@@ -130,7 +133,7 @@ class Storm:
         self._wanted[identity] = (module, line)
 
     def _kill_one(self) -> None:
-        pause(self._chance.uniform(0.2, 4.0))
+        pause(self._chance.uniform(0.1, 2.5))
         victim = self._chance.choices([*VICTIMS], [*VICTIMS.values()])[0]
         found = self._find(victim)
         for process in found:
@@ -152,24 +155,31 @@ class Storm:
 
     def _settle(self) -> dict[str, dict[str, str]]:
         """Let all come to its end; who was interrupted too often gets one more try. How each issue ended."""
-        ends, overruled = time.monotonic() + SETTLE_S, set[str]()
+        ends = time.monotonic() + SETTLE_S
         self._scene.up()
         while time.monotonic() < ends:
             closed = {name: self._scene.closings(name) for name in PROJECTS}
             left = {name: [each for each in self._filed[name] if each not in closed[name]] for name in PROJECTS}
             if not any(left.values()):
                 break
-            for name in PROJECTS:
-                for issue, why in self._scene.over(name).items():
-                    if issue in left[name] and "was interrupted" in why and issue not in overruled:
-                        overruled.add(issue)
-                        self._scene.call("overrule", issue, "--fleet", str(self._scene.file))
+            self._overrule()
             pause(1.0)
         for name, issues in left.items():
             for issue in issues:
                 why = self._scene.over(name).get(issue, "")
                 self._note("not closed" if not why else f"not closed: {why[:80]}", self._scene.shown(name, issue))
         return closed
+
+    def _overrule(self) -> None:
+        """Who was interrupted too often needs a person: this one lets it be tried again."""
+        for name in PROJECTS:
+            told = self._scene.record(name)
+            for issue, why in find_interrupted(told).items():
+                if (issue, why) not in self._overruled:
+                    self._overruled.add((issue, why))
+                    with open_log(self._scene.home) as log:
+                        project = find_repository(self._scene.repos[name].path).project
+                        log.append(project, [DispatchOverruled(IssueId(issue), "storm")], now())
 
     def _idle(self) -> dict[str, object]:
         """What the daemon and all below it take of one processor when nothing is to be done."""
@@ -235,6 +245,14 @@ class Storm:
     def _note(self, kind: str, detail: object) -> None:
         self._wrong[kind] += 1
         print(f"  {kind}: {detail}", flush=True)
+
+
+def find_interrupted(told: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Issues whose newest engagement was interrupted too often, and which one that is."""
+    newest = {e["engagement"]["issue"]: e["engagement"]["id"] for e in told if e["type"] == "engagement-sealed"}
+    last = {each["id"]: each for each in told if each["type"] == "engagement-moved"}
+    needs = {name for name, each in last.items() if each["stage"] == "needs-person" and "interrupted" in each["reason"]}
+    return {issue: engagement for issue, engagement in newest.items() if engagement in needs}
 
 
 def command_of(process: psutil.Process) -> str:

@@ -59,7 +59,10 @@ def edit(path: str, old: str, new: str) -> None:
 def union(path: str, line: str) -> None:
     """A line more in a function of lines of which each may stand beside any other, whatever git left in the file."""
     text = Path(path).read_text().splitlines()
-    head, last = text[0] if text[0].startswith("def ") else next(each for each in text if "def " in each), "    return n"
+    head, last = (
+        text[0] if text[0].startswith("def ") else next(each for each in text if "def " in each),
+        "    return n",
+    )
     lines = {each for each in text if each.startswith("    n += ")} | {line}
     Path(path).write_text("\n".join([head, *sorted(lines), last]) + "\n")
 
