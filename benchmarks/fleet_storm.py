@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import random
-import signal
 import sys
 import tempfile
 import time
@@ -33,9 +32,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from fleetscene import FleetScene, fleet_scene
 from processes import own_cpu_s
-from watchkeeper.app import now, open_log
+from watchkeeper.app import now
 from watchkeeper.model.fleet import DispatchOverruled, Issue, IssueFiled, IssueId
-from watchkeeper.repos.repository import find_repository
 
 VICTIMS = {"daemon": 6, "agent": 6, "watch": 3, "queue": 4, "everything": 3}
 """Who is killed, and how often in so many."""
@@ -127,8 +125,7 @@ class Storm:
         ]  # fmt: skip
         body = f"PLAN {project}{number}: {json.dumps([turn])}"
         issue = Issue(IssueId(identity), f"Do {number}", body, labels=("ready",), filed_at=now())
-        with open_log(self._scene.home) as log:
-            log.append(find_repository(self._scene.repos[project].path).project, [IssueFiled(issue)], now())
+        self._scene.tell(project, IssueFiled(issue))
         self._filed[project].append(identity)
         self._wanted[identity] = (module, line)
 
@@ -177,9 +174,7 @@ class Storm:
             for issue, why in find_interrupted(told).items():
                 if (issue, why) not in self._overruled:
                     self._overruled.add((issue, why))
-                    with open_log(self._scene.home) as log:
-                        project = find_repository(self._scene.repos[name].path).project
-                        log.append(project, [DispatchOverruled(IssueId(issue), "storm")], now())
+                    self._scene.tell(name, DispatchOverruled(IssueId(issue), "storm"))
 
     def _idle(self) -> dict[str, object]:
         """What the daemon and all below it take of one processor when nothing is to be done."""
@@ -210,7 +205,7 @@ class Storm:
         return len(commits)
 
     def _judge_work(self, name: str) -> None:
-        """Each snapshot and each change that was recorded can be reached from a ref of the hub, or of the repository."""
+        """Each snapshot and each change that was recorded can be reached from a ref."""
         hub, repo = self._scene.hub(name), self._scene.repos[name].path
         kept = {*git(hub, "rev-list", "--all").split(), *git(repo, "rev-list", "--all").split()}
         for each in self._told(name, "engagement-snapped"):

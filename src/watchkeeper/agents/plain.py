@@ -31,9 +31,9 @@ class PlainAdapter:
     """A command as an agent. ``launch.command`` has ``{prompt}`` where the text goes; without it, it is given as input.
 
     ``again`` is the command of every later turn, with ``{session}`` for the id that the agent told; without it, or
-    where none was told, each turn begins anew, and is given what was asked first with it. ``start`` gives an id of our own: what is printed proves nothing. Lines
-    of JSON are read as far as they are known, all else is what the agent says. There is no way in while it works:
-    notices wait for the next prompt.
+    where none was told, each turn begins anew, and is given what was asked first with it. ``start`` gives an id of our
+    own: what is printed proves nothing. Lines of JSON are read as far as they are known, all else is what the agent
+    says. There is no way in while it works: notices wait for the next prompt.
     """
 
     def __init__(

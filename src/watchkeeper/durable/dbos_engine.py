@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _QUEUE = "watchkeeper"
-_POLL_S = 0.05
+_POLL_S = 0.25  # 0.05 took 2 % of a processor for as long as nothing was to be done
 _DOUBT_S = 0.1
 _LOOK_S = 1.0  # how often a sleeping body looks whether it still has its work
 _RETURNED, _FAILED = "=", "!"
