@@ -13,6 +13,7 @@ import pytest
 
 from fleetscene import FleetScene, fleet_scene, plan_text
 from gitrepo import GitRepo, contents_of
+from watchkeeper.model.fleet import EngagementId, EngagementMoved, Stage
 from watchkeeper.record.codec import LANDING_KINDS
 
 pytestmark = pytest.mark.timeout(400)
@@ -215,3 +216,17 @@ def test_two_issues_in_one_function_one_lands_and_the_other_comes_back_and_is_re
     bounced = [each for each in scene.record("shop", LANDING_KINDS) if each["type"] == "entry-bounced"]
     assert [each["why"] for each in bounced] == ["clash"]
     assert [len(each["attempts"]) for each in shown] == [1, 1], "the same engagement repairs it"
+
+
+def test_who_was_sent_back_and_not_woken_is_taken_up_all_the_same(scene: FleetScene) -> None:
+    """As where its change comes back while its last work is just ending."""
+    scene.add("shop")
+    scene.configure()
+    issue = scene.issue("shop", "doubles", [double(0)], [double(1)])
+    scene.up()
+    scene.closed("shop", issue)
+    (engagement,) = attempts(scene, "shop", issue)
+
+    scene.tell("shop", EngagementMoved(EngagementId(engagement), Stage.RUNNING, "it came back", notice="Look again."))
+
+    scene.until(lambda: len(scene.marked("doubles", "end")) == 2, "its agent goes on")

@@ -85,7 +85,7 @@ class FleetDaemon:
         try:
             await hosted.begin(engine)
             async with asyncio.TaskGroup() as tasks:
-                running = [tasks.create_task(dispatcher.run())]
+                running = [tasks.create_task(dispatcher.run()), tasks.create_task(hosted.tend())]
                 running += [tasks.create_task(self._follow(each, hosted)) for each in projects]
                 running += [tasks.create_task(_watch(each).run()) for each in projects]
                 running += [tasks.create_task(keep_in_step(each, self._fleet, self._tell)) for each in projects]

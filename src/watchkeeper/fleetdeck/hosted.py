@@ -8,17 +8,20 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 
 from watchkeeper.durable.port import Engine, Steps, Stopped, Work, WorkId
-from watchkeeper.engagements.driver import Driver
+from watchkeeper.engagements.driver import Driver, Parts
 from watchkeeper.fleet.plan import Start
 from watchkeeper.fleetdeck.projects import Project
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.fleet import Engagement, EngagementId, Issue
+from watchkeeper.model.fleet_state import EngagementStanding
 from watchkeeper.model.ids import ProjectId
 
 ENGAGE = "engage"
 """The kind of work that drives one engagement to its end."""
 
 _DRIVEN = "engagement-driven"
+_TEND_S = 2.0
+_REST_S = 60.0
 
 
 class Hosted:
@@ -36,6 +39,7 @@ class Hosted:
         self._engine: Engine | None = None
         self._drivers: dict[EngagementId, Driver] = {}
         self._driving: set[asyncio.Task[str]] = set()
+        self._rests: dict[EngagementId, float] = {}
         self._is_ending = False
 
     async def begin(self, engine: Engine) -> None:
@@ -45,6 +49,27 @@ class Hosted:
         for project, opened in self._projects.items():
             for standing in (await asyncio.to_thread(opened.parts.book.state)).live():
                 await self._put(project, standing.engagement.id)
+
+    async def tend(self) -> None:
+        """Until cancelled: who is live and driven by nobody is taken up.
+
+        What comes back while its last work is just ending is for the engine the same work still, and would be dropped.
+        """
+        while True:
+            await asyncio.sleep(_TEND_S)
+            for project, opened in self._projects.items():
+                try:
+                    for standing in (await asyncio.to_thread(opened.parts.book.state)).live():
+                        if self._is_left(standing, opened.parts):
+                            await self._put(project, standing.engagement.id)
+                except WatchkeeperError as error:
+                    self._tell(f"{opened.name}: who is left alone cannot be seen: {error.message}")
+
+    def _is_left(self, standing: EngagementStanding, parts: Parts) -> bool:
+        identity = standing.engagement.id
+        if identity in self._drivers or self._loop.time() < self._rests.get(identity, 0.0):
+            return False
+        return not standing.by or parts.is_alive(standing.by) is False
 
     async def end(self) -> None:
         """Let go of all in order: their work is pinned, their agents are ended, and the next process goes on."""
@@ -98,6 +123,7 @@ class Hosted:
         try:
             standing = await driver.drive()
         except WatchkeeperError as error:
+            self._rests[identity] = self._loop.time() + _REST_S
             if error.slug != _DRIVEN:
                 self._tell(f"{identity}: {error.message}")
             return error.slug
