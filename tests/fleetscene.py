@@ -13,9 +13,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 
 from gitrepo import GitRepo
+from watchkeeper.app import now, open_log
+from watchkeeper.model.events import Event
+from watchkeeper.model.fleet import Issue, IssueFiled, IssueId
+from watchkeeper.model.ids import ProjectId
+from watchkeeper.record.codec import FLEET_KINDS
+from watchkeeper.repos.repository import find_repository
 
 AGENT = Path(__file__).with_name("fleetagent.py")
 PATIENCE_S = 90.0
@@ -40,6 +47,11 @@ def project_files(functions: int = FUNCTIONS) -> dict[str, str]:
     files["watchkeeper.toml"] = f'[project]\ntest = "{sys.executable} -m unittest -q"\n'
     files[".gitignore"] = "__pycache__/\n"
     return files
+
+
+def plan_text(name: str, *turns: list[list[Any]]) -> str:
+    """The text of an issue for the scripted agent."""
+    return f"PLAN {name}: {json.dumps(turns)}"
 
 
 class FleetScene:
@@ -80,11 +92,21 @@ class FleetScene:
 
     def issue(self, project: str, name: str, *turns: list[list[Any]], labels: Sequence[str] = ("ready",)) -> str:
         """File one that a scripted agent resolves by this plan; its id. ``name`` is that of its marks."""
-        body = f"PLAN {name}: {json.dumps(turns)}"
-        words = [word for label in labels for word in ("--label", label)]
-        place = str(self.repos[project].path)
-        found = self.call("issue", "new", f"Do {name}", "--body", body, *words, "--repo", place)
-        return str(found["issue"]["id"])
+        told = [each for each in self.record(project) if each["type"] == "issue-filed"]
+        issue = Issue(
+            IssueId(f"{project}#{len(told) + 1}"), f"Do {name}", plan_text(name, *turns), tuple(labels), filed_at=now()
+        )
+        self.tell(project, IssueFiled(issue))
+        return issue.id
+
+    def tell(self, project: str, event: Event) -> None:
+        """Record something."""
+        with open_log(self.home) as log:
+            log.append(self.project(project), [event], now())
+
+    def project(self, name: str) -> ProjectId:
+        """By what the record knows it."""
+        return find_repository(self.repos[name].path).project
 
     def shown(self, project: str, issue: str) -> dict[str, Any]:
         """``issue show``."""
@@ -122,17 +144,25 @@ class FleetScene:
 
     def closed(self, project: str, issue: str) -> dict[str, Any]:
         """Wait until it is closed; as it is shown then."""
-        self.until(lambda: self.shown(project, issue)["state"] == "closed", f"{issue} is closed")
+        self.until(lambda: issue in self.closings(project), f"{issue} is closed")
         return self.shown(project, issue)
 
-    def waiting(self, project: str, issue: str, *words: str) -> str:
-        """Wait until it needs a person, with these words in the reason; the reason."""
+    def closings(self, project: str) -> dict[str, str]:
+        """Issues that were closed, and why."""
+        return {each["id"]: each["why"] for each in self.record(project) if each["type"] == "issue-closed"}
 
-        def found() -> str:
-            said = str(self.shown(project, issue)["waits_for"])
-            return said if all(word in said for word in words) else ""
+    def over(self, project: str) -> dict[str, str]:
+        """Issues whose engagement is over without a change, by the reason."""
+        told = self.record(project)
+        of = {e["engagement"]["id"]: e["engagement"]["issue"] for e in told if e["type"] == "engagement-sealed"}
+        last = {each["id"]: each for each in told if each["type"] == "engagement-moved"}
+        bad = ("failed", "needs-person", "interrupted")
+        return {of[name]: each["reason"] for name, each in last.items() if each["stage"] in bad}
 
-        return str(self.until(found, f"{issue} waits for {words}: {self.shown(project, issue)}"))
+    def waiting(self, project: str, issue: str) -> str:
+        """Wait until its engagement is over without a change; why."""
+        self.until(lambda: issue in self.over(project), f"{issue} is over")
+        return self.over(project)[issue]
 
     def engagements(self, project: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = next(each for each in self.fleet()["projects"] if each["name"] == project)[
@@ -140,26 +170,17 @@ class FleetScene:
         ]
         return found
 
-    def record(self, project: str) -> list[dict[str, Any]]:
+    def record(self, project: str, kinds: Any = FLEET_KINDS) -> list[dict[str, Any]]:
         """What was recorded of the project, the oldest first."""
-        import msgspec
-
-        from watchkeeper.app import open_log
-        from watchkeeper.record.codec import FLEET_KINDS
-        from watchkeeper.repos.repository import find_repository
-
-        identity = find_repository(self.repos[project].path).project
         with open_log(self.home) as log:
             return [
-                {"at": each.at, **msgspec.to_builtins(each.event)} for each in log.read(identity, kinds=FLEET_KINDS)
+                {"at": each.at, **msgspec.to_builtins(each.event)}
+                for each in log.read(self.project(project), kinds=kinds)
             ]
 
     def hub(self, project: str) -> Path:
         """Where git keeps what engagements did."""
-        from watchkeeper.repos.repository import find_repository
-
-        identity = find_repository(self.repos[project].path).project
-        return self.home / "projects" / identity / "hub.git"
+        return self.home / "projects" / self.project(project) / "hub.git"
 
     def log(self) -> str:
         place = self.home / "fleet.log"

@@ -78,3 +78,21 @@ def test_what_codex_prints_while_it_works_is_read_and_its_session_goes_on(
     assert watcher.find(Act.FAULT) == []
     later = next(each for each in model.received("agent") if "What did you do?" in each.text)
     assert "Change mul." in later.text, "the second run goes on with the session that the first one told"
+
+
+def test_who_begins_anew_with_each_turn_is_given_what_it_was_asked_first_too(scene: Scene) -> None:
+    adapter = PlainAdapter("cat", Launch(("cat",)))
+
+    async def run() -> Watcher:
+        await adapter.start(scene.worktree)
+        watcher = Watcher(adapter)
+        for number, text in enumerate(("Change mul.", "Somebody else changes it too.", "Be done."), 1):
+            await adapter.prompt(text)
+            await watcher.until_idle(number)
+        await adapter.stop()
+        return watcher
+
+    watcher = asyncio.run(run())
+
+    said = [event.text for event in watcher.find(Act.SAY)]
+    assert [said.count(text) for text in ("Change mul.", "Somebody else changes it too.", "Be done.")] == [3, 1, 1]

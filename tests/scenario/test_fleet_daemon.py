@@ -11,8 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from fleetscene import FleetScene, fleet_scene
+from fleetscene import FleetScene, fleet_scene, plan_text
 from gitrepo import GitRepo, contents_of
+from watchkeeper.model.fleet import EngagementId, EngagementMoved, Stage
+from watchkeeper.record.codec import LANDING_KINDS
+
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture
@@ -28,7 +32,9 @@ def double(number: int) -> list[object]:
 def test_an_issue_is_dispatched_done_landed_and_closed(scene: FleetScene) -> None:
     repo = scene.add("shop")
     scene.configure()
-    issue = scene.issue("shop", "doubles", [double(0)])
+    place = str(repo.path)
+    words = ("--body", plan_text("doubles", [double(0)]), "--label", "ready-for-dev", "--repo", place)
+    issue = scene.call("issue", "new", "Do doubles", *words)["issue"]["id"]
 
     pid = scene.up()
     again = scene.call("up", "--fleet", str(scene.file))
@@ -39,12 +45,6 @@ def test_an_issue_is_dispatched_done_landed_and_closed(scene: FleetScene) -> Non
     assert repo.git("show", "main:m0.py").endswith("return n * 2")
     assert len(scene.marked("doubles", "end")) == 1
     assert scene.fleet()["projects"][0]["engagements"] == []
-
-
-def kinds(scene: FleetScene, project: str, engagement: str) -> list[str]:
-    """The stages of an engagement as they were recorded, each once."""
-    told = [each["stage"] for each in scene.record(project) if each.get("id") == engagement and "stage" in each]
-    return [stage for number, stage in enumerate(told) if number == 0 or told[number - 1] != stage]
 
 
 def attempts(scene: FleetScene, project: str, issue: str) -> list[str]:
@@ -120,13 +120,13 @@ def test_agents_that_go_wrong_are_told_by_name_and_the_other_project_lands_all_t
     scene.add("bad")
     shop = scene.add("shop")
     scene.configure(fleet="stuck_minutes = 0.05\nconcurrency = 8\nmax_attempts = 1")
-    checkout = str(scene.repos["bad"].path / "m3.py")
     before = contents_of(scene.repos["bad"].path)
+    outside = str(scene.root / "bad" / "new.py")
     bad = {
-        "fails": ([["exit", 3]], ("its program ended",)),
+        "fails": ([["exit", 3]], ("its turn ended",)),
         "hangs": ([["write", "kept.py", "kept = 1\n"], ["wait", "/nowhere"]], ("nothing was seen of it",)),
         "deletes": ([double(2), ["empty"]], ("files",)),
-        "escapes": ([["tell", str(scene.root / "bad" / "new.py"), "x = 1\n"], ["wait", "/nowhere"]], ("wrote outside",)),
+        "escapes": ([["tell", outside, "x = 1\n"], ["wait", "/nowhere"]], ("wrote outside", outside)),
         "rewrites": ([["rewrite"]], ("history",)),
         "breaks": ([["write", "m4.py", "def f4(n):\n    return 0\n"]], ("tests fail",)),
         "nothing": ([["say", "I looked at it."]], ("changed nothing",)),
@@ -140,15 +140,16 @@ def test_agents_that_go_wrong_are_told_by_name_and_the_other_project_lands_all_t
     assert scene.closed("shop", good)["why"] == "landed"
     assert shop.git("show", "main:m0.py").endswith("return n * 2")
     for name, (_, words) in bad.items():
-        assert scene.waiting("bad", issues[name], *words)
+        why = scene.waiting("bad", issues[name])
+        assert all(word in why for word in words), (name, why)
         assert scene.marked(name, "two") == []
-    (hung,) = attempts(scene, "bad", issues["hangs"])
-    assert any("kept.py" in files for files in pinned(scene, "bad", hung))
-    held = {each["issue"]: each["why"] for each in next(
-        each for each in scene.fleet()["projects"] if each["name"] == "bad")["issues"] if each["choice"] == "hold"}  # fmt: skip
-    assert held.keys() == set(issues.values())
+    assert bad["hangs"][1][0] in scene.shown("bad", issues["hangs"])["waits_for"]
+    assert any("kept.py" in files for files in pinned(scene, "bad", attempts(scene, "bad", issues["hangs"])[0]))
+    project = next(each for each in scene.fleet()["projects"] if each["name"] == "bad")
+    held = {each["issue"] for each in project["issues"] if each["choice"] == "hold"}
+    assert held == set(issues.values())
     (scene.root / "bad" / "new.py").unlink()
-    assert contents_of(scene.repos["bad"].path) == before, checkout
+    assert contents_of(scene.repos["bad"].path) == before
 
 
 @pytest.mark.parametrize(
@@ -166,10 +167,14 @@ def test_idle_for_a_reason_nothing_is_started(scene: FleetScene, fleet: str, wor
     scene.up()
 
     why = scene.until(
-        lambda: [each["dispatch"]["why"] for each in scene.record("shop") if each["type"] == "dispatch-decided"],
-        "a decision is recorded",
+        lambda: [
+            each["dispatch"]
+            for each in scene.record("shop")
+            if each["type"] == "dispatch-decided" and words in each["dispatch"]["why"]
+        ],
+        "it is recorded why nothing is started",
     )
-    assert any(words in each for each in why), why
+    assert {each["choice"] for each in why} == {"idle"}
     assert any(words in json.dumps(each["decision"]) for each in scene.fleet()["projects"])
     assert attempts(scene, "shop", issue) == []
     assert scene.marked("doubles", "start") == []
@@ -204,9 +209,24 @@ def test_two_issues_in_one_function_one_lands_and_the_other_comes_back_and_is_re
 
     assert [each["why"] for each in shown] == ["landed", "landed"]
     assert repo.git("show", "main:m0.py") == "def f0(n):\n    n = abs(n)\n    return n * 7"
-    starts = {name: scene.marked(name, "start") for name in ("one", "two")}
-    assert sorted(len(each) for each in starts.values()) == [1, 2]
-    returned = next(each[1]["prompt"] for each in starts.values() if len(each) == 2)
+    prompts = [each["prompt"] for name in ("one", "two") for each in scene.marked(name, "start")]
+    returned = next(each for each in prompts if "did not land" in each)
     assert "is merged into the folder" in returned
-    assert "m0.py" in returned
+    assert "what both sides meant, in m0.py" in returned
+    bounced = [each for each in scene.record("shop", LANDING_KINDS) if each["type"] == "entry-bounced"]
+    assert [each["why"] for each in bounced] == ["clash"]
     assert [len(each["attempts"]) for each in shown] == [1, 1], "the same engagement repairs it"
+
+
+def test_who_was_sent_back_and_not_woken_is_taken_up_all_the_same(scene: FleetScene) -> None:
+    """As where its change comes back while its last work is just ending."""
+    scene.add("shop")
+    scene.configure()
+    issue = scene.issue("shop", "doubles", [double(0)], [double(1)])
+    scene.up()
+    scene.closed("shop", issue)
+    (engagement,) = attempts(scene, "shop", issue)
+
+    scene.tell("shop", EngagementMoved(EngagementId(engagement), Stage.RUNNING, "it came back", notice="Look again."))
+
+    scene.until(lambda: len(scene.marked("doubles", "end")) == 2, "its agent goes on")

@@ -14,6 +14,7 @@ from gitrepo import GitRepo
 from watchkeeper.agents.usage import read_acp_answer, read_acp_update, read_codex, read_stream
 from watchkeeper.engagements.environment import build_environment
 from watchkeeper.engagements.escaping import Fence
+from watchkeeper.engagements.life import Holder, Rules, Seen, decide
 from watchkeeper.engagements.sealing import (
     MOST_PROMPT,
     NOTHING,
@@ -29,7 +30,19 @@ from watchkeeper.engagements.sealing import (
 from watchkeeper.engagements.spending import Meter
 from watchkeeper.model.agents import Act, AgentEvent, Phase, Usage
 from watchkeeper.model.errors import WatchkeeperError
-from watchkeeper.model.fleet import RESOLVES_ISSUE, Budget, Engagement, EngagementId, Issue, IssueId, Seal, Spend
+from watchkeeper.model.fleet import (
+    RESOLVES_ISSUE,
+    Budget,
+    Engagement,
+    EngagementId,
+    EngagementMoved,
+    Issue,
+    IssueId,
+    Seal,
+    Spend,
+    Stage,
+)
+from watchkeeper.model.fleet_state import EngagementStanding
 from watchkeeper.model.ids import Sha
 from watchkeeper.repos.hub import Hub, open_hub
 from watchkeeper.repos.repository import find_repository
@@ -267,3 +280,18 @@ def test_what_a_command_seems_to_write_counts_where_the_file_is_new(tmp_path: Pa
     assert fence.find_escape(ran) == str(other / "new.py")
     assert late.find_escape(ran) == "", "it was there before"
     assert fence.find_escape(msgspec.structs.replace(ran, command="echo x > new.py")) == ""
+
+
+@pytest.mark.parametrize("holder", [Holder.GONE, Holder.NOBODY])
+def test_who_is_taken_over_again_and_again_keeps_its_reason_as_it_was(holder: Holder) -> None:
+    made = engagement(Seal(BASE, (), Budget(), ""))
+    standing = EngagementStanding(made, Stage.RUNNING, reason="its agent is started", by="vm:1:1.0")
+    reasons = []
+    for _ in range(3):
+        (moved,) = [
+            e for e in decide(standing, Seen("vm:2:2.0", holder), Rules()).tell if isinstance(e, EngagementMoved)
+        ]
+        standing = msgspec.structs.replace(standing, reason=moved.reason)
+        reasons.append(moved.reason.partition(": ")[2])
+
+    assert reasons == ["its agent is started"] * 3

@@ -22,6 +22,8 @@ from watchkeeper.model.agents import Act, AgentEvent, Channel, Phase
 PROMPT = "{prompt}"
 SESSION = "{session}"
 
+_SINCE = "You were asked this before, and what you did is in the folder. Now there is this:"
+
 LIMITS = Limits(line_bytes=1 << 20)
 
 
@@ -29,9 +31,9 @@ class PlainAdapter:
     """A command as an agent. ``launch.command`` has ``{prompt}`` where the text goes; without it, it is given as input.
 
     ``again`` is the command of every later turn, with ``{session}`` for the id that the agent told; without it, or
-    where none was told, each turn begins anew. ``start`` gives an id of our own: what is printed proves nothing. Lines
-    of JSON are read as far as they are known, all else is what the agent says. There is no way in while it works:
-    notices wait for the next prompt.
+    where none was told, each turn begins anew, and is given what was asked first with it. ``start`` gives an id of our
+    own: what is printed proves nothing. Lines of JSON are read as far as they are known, all else is what the agent
+    says. There is no way in while it works: notices wait for the next prompt.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class PlainAdapter:
         self._process: Process | None = None
         self._turn: asyncio.Task[None] | None = None
         self._told = ""
+        self._task = ""
         self._is_cancelled = False
         self._heard_at = 0.0
         self._said = 0
@@ -86,16 +89,23 @@ class PlainAdapter:
                 slug="agent-at-work",
                 hint="wait until it is idle",
             )
-        command = self._again if self._told and self._again else self._launch.command
+        goes_on = bool(self._told and self._again)
+        command = self._again if goes_on else self._launch.command
+        given = text if goes_on else self._with_task(text)
         has_place = any(PROMPT in part for part in command)
         filled = tuple(part.replace(SESSION, self._told) for part in command)
-        filled = tuple(part.replace(PROMPT, text) for part in filled)
+        filled = tuple(part.replace(PROMPT, given) for part in filled)
         process = await start_process(msgspec.structs.replace(self._launch, command=filled), self._cwd, self._limits)
         self._process = process
         self._said, self._is_cancelled = 0, False
         self._heard_at = asyncio.get_running_loop().time()
         self._telling.tell(Act.PROMPT, text=text[:MAX_TEXT])
-        self._turn = asyncio.create_task(self._run(process, "" if has_place else text))
+        self._turn = asyncio.create_task(self._run(process, "" if has_place else given))
+
+    def _with_task(self, text: str) -> str:
+        """Who begins anew knows nothing of what it was asked first: a notice alone would be no task to it."""
+        task, self._task = self._task, self._task or text
+        return f"{task}\n\n{_SINCE}\n\n{text}" if task else text
 
     async def advise(self, text: str) -> Channel | None:  # noqa: ARG002 - the port's
         return None

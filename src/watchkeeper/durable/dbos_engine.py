@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _QUEUE = "watchkeeper"
-_POLL_S = 0.05
+_POLL_S = 0.25  # with 0.05 an idle daemon took 4.7 % of a processor, so 1.8 %
 _DOUBT_S = 0.1
 _LOOK_S = 1.0  # how often a sleeping body looks whether it still has its work
 _RETURNED, _FAILED = "=", "!"

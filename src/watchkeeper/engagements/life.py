@@ -30,6 +30,8 @@ from watchkeeper.model.ids import Sha
 _SELDOM = 5
 """Who is never quiet is pinned all the same, after so many times ``snap_s``."""
 
+_TAKEN, _ON = "taken over: ", "goes on: "
+
 Told = EngagementMoved | EngagementNudged | EngagementSnapped | EngagementSpent
 
 
@@ -210,9 +212,10 @@ def _claim(standing: EngagementStanding, seen: Seen) -> tuple[Told, ...]:
     """It is mine from now on; whose driver died is counted."""
     if standing.stage is Stage.QUEUED:
         return (EngagementMoved(_id(standing), Stage.PREPARING, "its worktree is made", by=seen.me),)
-    moved = EngagementMoved(_id(standing), standing.stage, f"taken over: {standing.reason}"[:1_000], by=seen.me)
+    before = standing.reason.removeprefix(_TAKEN).removeprefix(_ON)
+    moved = EngagementMoved(_id(standing), standing.stage, f"{_TAKEN}{before}"[:1_000], by=seen.me)
     if seen.holder is Holder.NOBODY:
-        return (msgspec.structs.replace(moved, reason=f"goes on: {standing.reason}"[:1_000]),)
+        return (msgspec.structs.replace(moved, reason=f"{_ON}{before}"[:1_000]),)
     why = f"{standing.by or 'its driver'} is gone while it was {standing.stage.value}"
     return (EngagementNudged(_id(standing), Push.TAKEN, why), moved)
 

@@ -32,6 +32,7 @@ from watchkeeper.sandbox.keeper import Keeper
 
 LOCK = "fleet.lock"
 _FOLLOW_S = 1.0
+_ACQUIRE_S, _ACQUIRE_TRIES = 0.05, 20
 _SPARE_THREADS = 4
 
 Fenced = Callable[[WatchkeeperError], None]
@@ -66,7 +67,7 @@ class FleetDaemon:
     async def run(self) -> None:
         """Until ``stop``. Raises WatchkeeperError where a second one runs on this state folder, or nothing can."""
         lock = ProcessLock(self._fleet.home / LOCK)
-        if not lock.acquire():
+        if not await _acquire(lock):
             raise _runs_already(self._fleet.home, lock.holder())
         try:
             with ExitStack() as stack:
@@ -148,6 +149,15 @@ class FleetDaemon:
             await asyncio.sleep(_FOLLOW_S)
 
 
+async def _acquire(lock: ProcessLock) -> bool:
+    """Who only looks whether a daemon runs has the lock too, for an instant: that is no second daemon."""
+    for _ in range(_ACQUIRE_TRIES):
+        if lock.acquire():
+            return True
+        await asyncio.sleep(_ACQUIRE_S)
+    return False
+
+
 def _watch(project: Project) -> Keeper:
     """The watch of a project, in a process of its own, as long as this one lives; what the fleet's file says counts."""
     folder = project.place.home / "projects" / project.place.project
@@ -196,7 +206,4 @@ def _runs_already(home: Path, holder: int) -> WatchkeeperError:
 def find_daemon(home: Path) -> int:
     """The process of the fleet's daemon on this state folder; 0 where none runs."""
     lock = ProcessLock(home / LOCK)
-    try:
-        return 0 if lock.acquire() else lock.holder()
-    finally:
-        lock.release()
+    return lock.holder() if lock.is_held() else 0

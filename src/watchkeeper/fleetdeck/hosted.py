@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
 
 from watchkeeper.durable.port import Engine, Steps, Stopped, Work, WorkId
-from watchkeeper.engagements.driver import Driver
+from watchkeeper.engagements.driver import Driver, Parts
 from watchkeeper.engagements.environment import MARK
 from watchkeeper.engagements.holding import end_marked
 from watchkeeper.engagements.working import Workplace
@@ -24,7 +24,8 @@ ENGAGE = "engage"
 """The kind of work that drives one engagement to its end."""
 
 _DRIVEN = "engagement-driven"
-_TEND_S = 20.0
+_TEND_S = 2.0
+_REST_S = 60.0
 
 
 class Hosted:
@@ -44,6 +45,7 @@ class Hosted:
         self._drivers: dict[EngagementId, Driver] = {}
         self._driving: set[asyncio.Task[str]] = set()
         self._taken: set[EngagementId] = set()
+        self._rests: dict[EngagementId, float] = {}
         self._is_ending = False
 
     async def begin(self, engine: Engine) -> None:
@@ -54,23 +56,31 @@ class Hosted:
             live = (await asyncio.to_thread(opened.parts.book.state)).live()
             others = [each for each in live if not self._company.is_mine(each)]
             await asyncio.to_thread(self._end_strays, opened, others)
-        await self._take_up()
+        await self._take_up(lambda _, __: True)
 
     async def tend(self) -> None:
-        """Until cancelled: whatever is live, ours, and driven by nobody is taken up. Wakes are lost where a piece of
-        work ends at the very moment in which another is wanted."""
+        """Until cancelled: who is live and driven by nobody is taken up.
+
+        What comes back while its last work is just ending is for the engine the same work still, and would be dropped.
+        """
         while True:
             await asyncio.sleep(_TEND_S)
             try:
-                await self._take_up()
+                await self._take_up(self._is_left)
             except WatchkeeperError as error:
-                self._tell(f"what is live cannot be looked at: {error.message}")
+                self._tell(f"who is left alone cannot be seen: {error.message}")
 
-    async def _take_up(self) -> None:
+    async def _take_up(self, is_due: Callable[[EngagementStanding, Parts], bool]) -> None:
         for project, opened in self._projects.items():
             for standing in (await asyncio.to_thread(opened.parts.book.state)).live():
-                if standing.engagement.id not in self._drivers and self._company.is_mine(standing):
+                if self._company.is_mine(standing) and is_due(standing, opened.parts):
                     await self._put(project, standing.engagement.id)
+
+    def _is_left(self, standing: EngagementStanding, parts: Parts) -> bool:
+        identity = standing.engagement.id
+        if identity in self._drivers or self._loop.time() < self._rests.get(identity, 0.0):
+            return False
+        return not standing.by or parts.is_alive(standing.by) is False
 
     async def end(self) -> None:
         """Let go of all in order: their work is pinned, their agents are ended, and the next process goes on."""
@@ -136,6 +146,7 @@ class Hosted:
         try:
             standing = await driver.drive()
         except WatchkeeperError as error:
+            self._rests[identity] = self._loop.time() + _REST_S
             if error.slug != _DRIVEN:
                 self._tell(f"{identity}: {error.message}")
             return error.slug

@@ -36,6 +36,20 @@ class ProcessLock:
             os.pwrite(self._handle, f"{os.getpid()}\n".encode(), 0)
         return True
 
+    def is_held(self) -> bool:
+        """Whether somebody has it. Nobody becomes the holder by asking, but who acquires it at this moment may fail."""
+        try:
+            handle = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        finally:
+            os.close(handle)
+        return False
+
     def holder(self) -> int:
         """The process that has it, -1 where that cannot be told."""
         try:
