@@ -72,11 +72,12 @@ class Sharing:
             await asyncio.to_thread(self._send, project, state)
             await asyncio.to_thread(self._mirror, project, state)
             orphans = await asyncio.to_thread(self._find_orphans, project, state)
-            for standing in orphans:
+            for standing in sorted(orphans, key=lambda each: each.is_over):  # who works on waits longest
                 await self._take_over(project, standing)
             self._said.pop(project.name, None)
-        except WatchkeeperError as error:
-            self._complain(project.name, f"{project.name}: what hosts owe each other is not done: {error.message}")
+        except Exception as error:  # noqa: BLE001 what is owed to others must not end what is driven here; it is told
+            words = error.message if isinstance(error, WatchkeeperError) else repr(error)
+            self._complain(project.name, f"{project.name}: what hosts owe each other is not done: {words}")
 
     # Pins
 
