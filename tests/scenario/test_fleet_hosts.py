@@ -138,5 +138,5 @@ def test_a_pair_on_two_hosts_is_found_and_proved_on_one(tmp_path: Path, new_data
         made.wait("ada proves the pair", lambda: "proved" in json.dumps(conflicts("ada")), 240)
 
         assert len(conflicts("ada")) == 1
-        assert "-there" in json.dumps(conflicts("ada")), "one side is the other host's"
+        assert "there/e-" in json.dumps(conflicts("ada")), "one side is the other host's"
         assert conflicts("bob") == [], "it is recorded once"
