@@ -64,7 +64,7 @@ def run(made: World, count: int, minutes: float) -> dict[str, float]:
     """The day; figures of it."""
     for host in made.hosts.values():
         host.up()
-    made.wait("both hosts are up", lambda: all(any(h.home.rglob("shared")) for h in made.hosts.values()))
+    made.wait("both hosts are up", lambda: all(host.is_up for host in made.hosts.values()))
     file_issues(made, count)
     began, until = time.monotonic(), time.monotonic() + minutes * 60
     wait_for(made, round(count * KILL_AT), until)

@@ -24,14 +24,18 @@ AGENT = r"""
 import os, pathlib, re, sys, time
 prompt = sys.stdin.read()
 number = re.search(r"make file (\w+)", prompt)[1]
-pathlib.Path("begun.txt").write_text(number)
+if number == "rename":
+    pathlib.Path("prices.py").write_text("def cost(n):\n    return n\n")
+if number == "use":
+    pathlib.Path("basket.py").write_text("from prices import price\n\n\ndef total(n):\n    return price(n)\n")
+pathlib.Path(f"begun{number}.txt").write_text(number)
 with open(os.environ["TALLY"], "a") as tally:
     tally.write(f"{number} {os.environ['WHERE']} {os.getpid()}\n")
 pathlib.Path(f"f{number}.py").write_text(f"value = {number!r}\n")
 gate = pathlib.Path(os.environ["GATES"]) / os.environ["WHERE"]
 while gate.exists():
     time.sleep(0.05)
-pathlib.Path("begun.txt").unlink(missing_ok=True)
+pathlib.Path(f"begun{number}.txt").unlink(missing_ok=True)
 pathlib.Path(f"done{number}.py").write_text("done = True\n")
 """
 """Works on ``make file N``; while its host's gate is shut it has a file written, and goes no further."""
@@ -63,6 +67,11 @@ class HostProcess:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environ,
                 start_new_session=True, cwd=file.parent,
             )  # fmt: skip
+
+    @property
+    def is_up(self) -> bool:
+        """It takes part, and others can push to it."""
+        return (self.home / "inbox" / "shop.git" / "HEAD").exists()
 
     def kill(self) -> None:
         """kill -9 of the daemon alone: what it started is left to itself."""

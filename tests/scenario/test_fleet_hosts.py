@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 from collections import Counter
@@ -37,9 +38,9 @@ def landed(made: World) -> set[str]:
 def test_two_hosts_work_off_one_projects_issues_and_none_is_dispatched_twice(tmp_path: Path, new_database: str) -> None:
     with world(tmp_path, new_database, {"ada": "concurrency = 2", "bob": "concurrency = 2"}) as made:
         made.hosts["ada"].up()
-        made.wait("ada has noted which project its clone is", lambda: any(made.hosts["ada"].home.rglob("shared")))
+        made.wait("ada has noted which project its clone is", lambda: made.hosts["ada"].is_up)
         made.hosts["bob"].up()
-        made.wait("bob, too", lambda: any(made.hosts["bob"].home.rglob("shared")))
+        made.wait("bob, too", lambda: made.hosts["bob"].is_up)
         file_issues(made, "ada", range(3))
         file_issues(made, "bob", range(3, 6))
 
@@ -65,11 +66,11 @@ def cut_off(made: World) -> str:
     """An engagement of ada's that is in the middle, with its work pinned; bob is up, and has nothing to do."""
     made.shut("ada")
     made.hosts["ada"].up()
-    made.wait("ada has noted which project its clone is", lambda: any(made.hosts["ada"].home.rglob("shared")))
+    made.wait("ada has noted which project its clone is", lambda: made.hosts["ada"].is_up)
     file_issues(made, "ada", range(1))
     made.wait("its agent is at work", lambda: made.runs() == [("0", "ada")])
     made.hosts["bob"].up()
-    made.wait("bob has an inbox", (made.hosts["bob"].home / "inbox" / "shop.git" / "HEAD").exists)
+    made.wait("bob has an inbox", lambda: made.hosts["bob"].is_up)
     made.wait("all of its work is pinned", lambda: bool(snapshots(made)), 120)
     (identity,) = made.state().engagements
     inbox = GitRepo(made.hosts["bob"].home / "inbox" / "shop.git")
@@ -117,3 +118,25 @@ def test_a_host_that_stood_still_ends_its_agents_when_it_comes_back(tmp_path: Pa
         (standing,) = made.state().engagements.values()
         assert standing.by.startswith("bob/") or not standing.by, "it recorded nothing about what bob has"
         assert landed(made) == {"done0.py"}
+
+
+def test_a_pair_on_two_hosts_is_found_and_proved_on_one(tmp_path: Path, new_database: str) -> None:
+    tables = {name: body.replace("concurrency = 2", "concurrency = 1") for name, body in hubs(tmp_path).items()}
+    with world(tmp_path, new_database, tables) as made:
+        for name, host in made.hosts.items():
+            made.shut(name)
+            host.up()
+        made.wait("both are up", lambda: all(host.is_up for host in made.hosts.values()))
+        for what in ("rename", "use"):
+            made.hosts["ada"].run("issue", "new", f"make file {what}", "--label", "ready-for-dev")
+
+        def conflicts(host: str) -> list[dict[str, object]]:
+            found: list[dict[str, object]] = json.loads(made.hosts[host].run("conflicts", "--json"))["conflicts"]
+            return found
+
+        made.wait("each host works on one of them", lambda: {where for _, where in made.runs()} == {"ada", "bob"})
+        made.wait("ada proves the pair", lambda: "proved" in json.dumps(conflicts("ada")), 240)
+
+        assert len(conflicts("ada")) == 1
+        assert "there/e-" in json.dumps(conflicts("ada")), "one side is the other host's"
+        assert conflicts("bob") == [], "it is recorded once"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from watchkeeper.app import now
 from watchkeeper.engagements.working import Workplace
 from watchkeeper.fleetdeck.company import Together
 from watchkeeper.fleetdeck.hosted import Hosted
+from watchkeeper.fleetdeck.mirrors import Mirrors
 from watchkeeper.fleetdeck.projects import Project
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.fleet import Engagement, EngagementId, EngagementSnapped, IssueCommented, IssueState, Stage
@@ -46,6 +48,7 @@ class Sharing:
         self._rests: dict[str, float] = {}
         self._said: dict[str, str] = {}
         self._taken: set[EngagementId] = set()
+        self._mirrors = {each.name: Mirrors(each, partial(self._receive, each)) for each in projects}
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -67,12 +70,14 @@ class Sharing:
         try:
             state = await asyncio.to_thread(project.parts.book.state)
             await asyncio.to_thread(self._send, project, state)
+            await asyncio.to_thread(self._mirror, project, state)
             orphans = await asyncio.to_thread(self._find_orphans, project, state)
-            for standing in orphans:
+            for standing in sorted(orphans, key=lambda each: each.is_over):  # who works on waits longest
                 await self._take_over(project, standing)
             self._said.pop(project.name, None)
-        except WatchkeeperError as error:
-            self._complain(project.name, f"{project.name}: what hosts owe each other is not done: {error.message}")
+        except Exception as error:  # noqa: BLE001 what is owed to others must not end what is driven here; it is told
+            words = error.message if isinstance(error, WatchkeeperError) else repr(error)
+            self._complain(project.name, f"{project.name}: what hosts owe each other is not done: {words}")
 
     # Pins
 
@@ -115,6 +120,19 @@ class Sharing:
         if own and any(address == self._address(own, project) for _, address in self._addresses(project)):
             yield self._address(own, project)
 
+    def _receive(self, project: Project, identity: EngagementId) -> None:
+        for source in self._sources(project):
+            if Path(source).exists() or "://" in source:
+                take_in(project.hub, source, f"engagements/{identity}")
+
+    def _mirror(self, project: Project, state: FleetState) -> None:
+        """For the watch to see, on one host for all, what the others work on."""
+        others = [
+            each for each in state.engagements.values()
+            if _matters(state, each) and not self._company.is_mine(each) and each.engagement.id not in self._taken
+        ]  # fmt: skip
+        self._mirrors[project.name].show(others if others and self._company.takes(project.name) else [])
+
     # Work of hosts that are gone
 
     def _find_orphans(self, project: Project, state: FleetState) -> list[EngagementStanding]:
@@ -154,9 +172,7 @@ class Sharing:
     def _bring(self, project: Project, standing: EngagementStanding) -> str:
         """What its host pinned is here, and its worktree is made of it; what is missing, in words."""
         identity = standing.engagement.id
-        for source in self._sources(project):
-            if Path(source).exists() or "://" in source:
-                take_in(project.hub, source, f"engagements/{identity}")
+        self._receive(project, identity)
         place = Workplace(project.parts.snapshots, standing.engagement)
         begin = f"{standing.host} is gone; {self._company.name} goes on with {identity}"
         if standing.stage is Stage.DONE:

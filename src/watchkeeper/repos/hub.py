@@ -12,6 +12,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -158,8 +159,12 @@ class Hub:
     def pins(self, folder: str = "") -> dict[str, Sha]:
         """What is pinned, by name; only what is in a folder of names, where one is given."""
         root = self.folder / "refs" / "watchkeeper"
-        files = [file for file in (root / folder).rglob("*") if file.is_file() and not file.name.startswith("tmp_obj_")]
-        loose = {decode_path(os.fsencode(file.relative_to(root))): Sha(file.read_text().strip()) for file in files}
+        loose = {}
+        for file in (root / folder).rglob("*"):
+            if file.name.startswith("tmp_obj_") or file.name.endswith(".lock"):
+                continue  # git, or we, are about to write a pin
+            with suppress(FileNotFoundError, IsADirectoryError):  # unpinned meanwhile
+                loose[decode_path(os.fsencode(file.relative_to(root)))] = Sha(file.read_text().strip())
         packed = {name: sha for name, sha in self._packed().items() if not folder or name.startswith(f"{folder}/")}
         return {**packed, **loose}
 
