@@ -47,6 +47,7 @@ from watchkeeper.model.fleet import (
     Stage,
 )
 from watchkeeper.model.fleet_state import FleetState, IssueStanding, fold_fleet
+from watchkeeper.model.ids import Seq
 from watchkeeper.model.landing import EntryBounced, LandingDone, LandingIntended
 from watchkeeper.model.probing import Outcome
 
@@ -110,22 +111,29 @@ def _settled(work: Work, project: ProjectStory) -> str:
     return "needs person" if is_held and work.kind != "duplicate" else ""
 
 
-def read_story(repos: Sequence[Path], works: Sequence[Work], env: Mapping[str, str]) -> Story:
-    """As the record has it now; a project that recorded nothing yet has an empty one."""
-    found = []
-    for repo in repos:
-        place, story = find_place(repo, env), ProjectStory(repo)
-        if (place.home / "watchkeeper.db").exists():
-            with open_log(place.home, env) as log:
-                story.events = list(log.read(place.project))
-        _read(story)
-        found.append(story)
-    return Story(found, works)
+class Reader:
+    """Follows the record of all projects of a day; each look reads only what is new."""
+
+    def __init__(self, repos: Sequence[Path], works: Sequence[Work], env: Mapping[str, str]) -> None:
+        self._works, self._env = works, env
+        self._places = [find_place(repo, env) for repo in repos]
+        self._stories = [ProjectStory(repo) for repo in repos]
+
+    def look(self) -> Story:
+        """As the record has it now; a project that recorded nothing yet has an empty one."""
+        home = self._places[0].home
+        if (home / "watchkeeper.db").exists():
+            with open_log(home, self._env) as log:
+                for place, story in zip(self._places, self._stories, strict=True):
+                    after = story.events[-1].seq if story.events else Seq(0)
+                    _read(story, list(log.read(place.project, after=after)))
+        return Story(self._stories, self._works)
 
 
-def _read(story: ProjectStory) -> None:
-    story.state = fold_fleet(story.events, FleetState())
-    for each in story.events:
+def _read(story: ProjectStory, news: Sequence[Recorded]) -> None:
+    story.state = fold_fleet(news, story.state)
+    story.events += news
+    for each in news:
         match each.event:
             case ChangeAppeared(change) | ChangeMoved(change):
                 if key := _KEY.search(f"{change.branch} {change.label} {change.id}"):

@@ -23,7 +23,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from day_account import Story, account, read_story
+from day_account import Reader, Story, account
 from day_measure import Sampler, wait_until
 from day_plans import Work, base_files, plan_day
 from figures import record_figures
@@ -79,7 +79,8 @@ class Day:
         }  # fmt: skip
         self.issues: dict[str, str] = {}
         """The issue of each key."""
-        self.filed: dict[str, float] = {}
+        self._reader: Reader | None = None
+        self._guard = threading.Lock()
 
     def repo(self, project: int) -> Path:
         return self.root / f"project-{project:02}"
@@ -130,7 +131,10 @@ class Day:
         return figures | _taken(sampler, self.root, ended - began)
 
     def story(self) -> Story:
-        return read_story([self.repo(number) for number in range(self.projects)], self.works, self.env)
+        """What is recorded until now."""
+        with self._guard:
+            self._reader = self._reader or Reader([self.repo(n) for n in range(self.projects)], self.works, self.env)
+            return self._reader.look()
 
     def _file_all(self, stop: threading.Event) -> None:
         """Issue after issue, a wave ahead of those that are resolved; pairs follow each other closely."""
@@ -146,8 +150,7 @@ class Day:
             self.issues[each.key] = said["issue"]["id"] if isinstance(said.get("issue"), dict) else said["id"]
 
     def _count_over(self) -> int:
-        self._story = self.story()
-        return self._story.count_settled()
+        return self.story().count_settled()
 
     def _is_over(self) -> bool:
         """No issue may still come to something by itself. The person does what is his meanwhile."""
