@@ -273,7 +273,10 @@ def _judge_conflicts(
         counts["were open together"] += bool(found.get("together"))
         for what in ("predicted", "proved", "told", "returned"):
             counts[what] += bool(found.get(what))
-        counts["escaped"] += f"{one.kind} p{one.project:02} {one.number}" in trees["escaped"]
+        is_escaped = f"{one.kind} p{one.project:02} {one.number}" in trees["escaped"]
+        counts["escaped"] += is_escaped
+        counts["escaped, not open together"] += is_escaped and not found.get("together")
+        counts["escaped, predicted, not told"] += bool(is_escaped and found.get("predicted") and not found.get("told"))
     false = _false_alarms(story, works, seen, pairs, folder)
     return {kind: dict(counts) for kind, counts in sorted(outcomes.items())}, false
 
@@ -291,7 +294,11 @@ def _hear(project: ProjectStory, seen: dict[frozenset[str], dict[str, Any]]) -> 
                     continue
                 conflicts[conflict.id] = both
                 found = seen[both]
-                found.setdefault("conflicts", {})[conflict.id] = (conflict.rule, conflict.severity.value, conflict.summary)
+                found.setdefault("conflicts", {})[conflict.id] = (
+                    conflict.rule,
+                    conflict.severity.value,
+                    conflict.summary,
+                )
                 if all(each.at < landed.get(key, each.at + 1) for key in both):
                     found["predicted"] = True
             case ConflictProbed(identity, proof) if identity in conflicts and proof.outcome is Outcome.PROVED:

@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
     work = _find_work(day)
     began, turn = time.time(), _turn(day, work.key)
     try:
-        return _act(work, prompt, turn, day)
+        return _act(work, turn, day)
     finally:
         own, ended = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = sum((own.ru_utime, own.ru_stime, ended.ru_utime, ended.ru_stime))
@@ -56,7 +56,7 @@ def _is_told(prompt: str) -> bool:
     return "Watchkeeper" in prompt
 
 
-def _act(work: Work, prompt: str, turn: int, day: Path) -> int:
+def _act(work: Work, turn: int, day: Path) -> int:
     dice = random.Random(f"{work.key} {turn}")
     lasts = dice.uniform(2.0, 5.0) * (2.5 if work.manner == "slow" else 1.0)
     if work.manner == "crashes" and turn == 0:
@@ -70,9 +70,20 @@ def _act(work: Work, prompt: str, turn: int, day: Path) -> int:
         return _go_together(work, day)
     time.sleep(lasts * 0.3)
     _edit(work, breaks=work.manner == "breaks" and turn == 0)
+    if work.side and not work.kind.startswith("near") and _sees_other(work):
+        _go_together(work, day, waits=False)
     time.sleep(lasts * 0.7)
     print(f"resolved {work.key}")
     return 0
+
+
+def _sees_other(work: Work) -> bool:
+    """The other side is in what it began from, and whoever reads the code sees it."""
+    other = work._replace(side="b" if work.side == "a" else "a")
+    for path, edit in edits_of(other).items():
+        if not Path(path).exists() or (isinstance(edit, tuple) and edit[1] not in Path(path).read_text()):
+            return False
+    return True
 
 
 def _is_done(work: Work) -> bool:
@@ -92,13 +103,21 @@ def _edit(work: Work, *, breaks: bool) -> None:
     for path, edit in edits_of(work).items():
         place = Path(path)
         place.parent.mkdir(parents=True, exist_ok=True)
-        text = edit if isinstance(edit, str) else place.read_text().replace(*edit)
+        text = edit if isinstance(edit, str) else _replaced(work, place.read_text(), edit)
         if breaks and path.startswith("tests/"):
             text += "    assert False, 'not yet'\n"
         place.write_text(text)
 
 
-def _go_together(work: Work, day: Path) -> int:
+def _replaced(work: Work, text: str, edit: tuple[str, str]) -> str:
+    """In a text whose other side is there already, both say what they mean."""
+    if work.kind == "text" and edit[0] not in text:
+        theirs = edit[1].replace(f"what {work.side} means", f"what {'b' if work.side == 'a' else 'a'} means")
+        return text.replace(theirs, f"{theirs}\n{edit[1]}")
+    return text.replace(*edit)
+
+
+def _go_together(work: Work, day: Path, *, waits: bool = True) -> int:
     """Told of the other side: what a sensible agent does, with what is in its folder."""
     kind, n = work.kind.partition("-")[0], work.number
     match kind:
@@ -112,9 +131,9 @@ def _go_together(work: Work, day: Path) -> int:
         case "contract" if "tax)" in Path(f"pkg/fee_{n}.py").read_text():
             _replace(f"work/use_{n}.py", (f"fee_{n}(2)", f"fee_{n}(2, tax=0)"))
         case "migrations":
-            _line_up(work, day)
+            _line_up(work, day, _WAITS_S if waits else 0.0)
         case "environment" if work.side == "b":
-            _replace(f"work/limit_{n}_b.py", (f"LIMIT_{n}\"", f"LIMIT_{n}_MS\""))
+            _replace(f"work/limit_{n}_b.py", (f'LIMIT_{n}"', f'LIMIT_{n}_MS"'))
         case "text":
             _unite(Path("NOTES.md"))
         case _:
@@ -123,12 +142,12 @@ def _go_together(work: Work, day: Path) -> int:
     return 0
 
 
-def _line_up(work: Work, day: Path) -> None:
+def _line_up(work: Work, day: Path, waits_s: float) -> None:
     """One after the other. The second waits for the first to be in the target branch, and takes that up."""
     n = work.number
     folder = Path(f"shop_{n}/migrations")
     mine, other = ("blue", "red") if work.side == "a" else ("red", "blue")
-    ends = time.monotonic() + _WAITS_S
+    ends = time.monotonic() + waits_s
     while work.side == "b" and not list(folder.glob(f"*_{other}.py")) and time.monotonic() < ends:
         _take_up_target(day / f"project-{work.project:02}")
         time.sleep(1.0)
@@ -143,7 +162,9 @@ def _line_up(work: Work, day: Path) -> None:
 
 def _take_up_target(repo: Path) -> None:
     found = subprocess.run(["git", "-C", str(repo), "rev-parse", "main"], capture_output=True, text=True, check=True)
-    if subprocess.run(["git", "merge-base", "--is-ancestor", found.stdout.strip(), "HEAD"], capture_output=True).returncode:
+    if subprocess.run(
+        ["git", "merge-base", "--is-ancestor", found.stdout.strip(), "HEAD"], capture_output=True
+    ).returncode:
         _git("fetch", "-q", str(repo), "main")
         _git("add", "-A")
         _git("-c", "user.name=agent", "-c", "user.email=agent@invalid", "commit", "-qm", "work", "--allow-empty")

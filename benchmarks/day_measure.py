@@ -60,6 +60,8 @@ class Sampler:
             ended = _ended_cpu_s(pid)
             if pid == self._pid:
                 found["ended children of the fleet's daemon"] += ended
+            elif kind == "landing queues":
+                found["ended children of landing queues"] += ended
             elif pid in watches or kind == "helpers of watch daemons":
                 found["ended children of watch daemons"] += ended
         return dict(found)
@@ -84,9 +86,11 @@ def _kind(pid: int, above: dict[int, str]) -> str:
         return "gone"
     if any(each.endswith("day_agent.py") for each in words):
         return "agents" if Path(words[0]).name.startswith("python") and "guard" not in " ".join(words) else "guardians"
+    if "land" in words and "--serve" in words:
+        return "landing queues"
     if "--kept" in words:
         return "watch daemons"
-    if above.get(parent) in ("watch daemons", "helpers of watch daemons"):
+    if above.get(parent) in ("watch daemons", "helpers of watch daemons", "landing queues"):
         return "helpers of watch daemons"
     return "agents" if above.get(parent) == "agents" else "git and tests of engagements"
 

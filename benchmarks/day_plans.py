@@ -65,7 +65,9 @@ def plan_day(projects: int, issues: int, pairs: int, seed: int) -> list[Work]:
     dice = random.Random(seed)
     per = [issues // projects + (number < issues % projects) for number in range(projects)]
     of_project = [
-        _plan_project(number, per[number], [PLANTED[each % len(PLANTED)] for each in range(number, pairs, projects)], dice)
+        _plan_project(
+            number, per[number], [PLANTED[each % len(PLANTED)] for each in range(number, pairs, projects)], dice
+        )
         for number in range(projects)
     ]
     day: list[Work] = []
@@ -83,7 +85,8 @@ def _plan_project(project: int, count: int, planted: list[str], dice: random.Ran
         number = next(numbers)
         twos.append([(kind, number, side, dice.choice(("steady", "slow"))) for side in "ab"])
         left -= 2
-    manners = ["nothing", "breaks", "crashes", "duplicate", "slow", "question"]
+    manners = ["nothing", "breaks", "duplicate", "crashes", "question", "slow"]
+    manners = manners[project % 6 :] + manners[: project % 6] if project > 1 else ["nothing"]
     ones = []
     for at in range(left):
         manner = manners[at // 2] if at % 2 and at // 2 < len(manners) else "steady"
@@ -157,7 +160,10 @@ def edits_of(work: Work) -> dict[str, str | tuple[str, str]]:
             return {f"shop_{n}/migrations/0002_{colour}.py": migration(n, "0001_initial", colour)}
         case "environment":
             seconds = {"a": "30", "b": "30000"}[side]
-            return {f"work/limit_{n}_{side}.py": limit(n, seconds), f"tests/test_limit_{n}_{side}.py": test_limit(n, side)}
+            return {
+                f"work/limit_{n}_{side}.py": limit(n, seconds),
+                f"tests/test_limit_{n}_{side}.py": test_limit(n, side),
+            }
         case "text":
             return {"NOTES.md": (f"Note {n} is short.", f"Note {n} says what {side} means.")}
         case "near":
@@ -206,7 +212,7 @@ def truth_of(work: Work) -> str:
             return (
                 "import glob, re\n"
                 f"found = [m for f in glob.glob('work/limit_{n}_*.py')"
-                " for m in re.findall(r'\"(\\w+)\", \"(\\d+)\"', open(f).read())]\n"
+                ' for m in re.findall(r\'"(\\w+)", "(\\d+)"\', open(f).read())]\n'
                 "assert len(dict(found)) == len(set(found)), found"
             )
         case _:

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,9 @@ def main(arguments: list[str]) -> int:
         figures = day.run(options.minutes * 60)
     print(json.dumps(figures, indent=1))
     command = f"python benchmarks/fleet_day.py --projects {options.projects} --issues {options.issues}"
-    record_figures("fleet_day", figures, command=f"{command} --pairs {options.pairs} --slots {options.slots} --seed {options.seed}")
+    record_figures(
+        "fleet_day", figures, command=f"{command} --pairs {options.pairs} --slots {options.slots} --seed {options.seed}"
+    )
     return 0 if is_right(figures) else 1
 
 
@@ -91,13 +94,18 @@ class Day:
         for number in range(self.projects):
             create_repository(self.repo(number))
             settings = PROJECT.format(python=sys.executable)
-            write(self.repo(number), {"runner.py": _runner(), "watchkeeper.toml": settings, ".gitignore": "__pycache__/\n"})
+            write(
+                self.repo(number),
+                {"runner.py": _runner(), "watchkeeper.toml": settings, ".gitignore": "__pycache__/\n"},
+            )
             write(self.repo(number), base_files(self.works, number))
             commit_all(self.repo(number), "base")
         (self.root / "plans.json").write_text(json.dumps({each.key: each._asdict() for each in self.works}))
         fleet = f"[fleet]\nconcurrency = {self.slots}\nretry_minutes = 1\nkeep_free_mb = 256\n"
         fleet += f'[agent.script]\nprotocol = "plain"\nmemory_mb = 60\ncommand = {json.dumps([sys.executable, str(_AGENT), str(self.root)])}\n'
-        fleet += "".join(f'[[project]]\nname = "p{n:02}"\npath = "project-{n:02}"\nconcurrency = 2\n' for n in range(self.projects))
+        fleet += "".join(
+            f'[[project]]\nname = "p{n:02}"\npath = "project-{n:02}"\nconcurrency = 2\n' for n in range(self.projects)
+        )
         (self.root / "fleet.toml").write_text(fleet)
 
     def run(self, most_s: float) -> dict[str, Any]:
@@ -126,7 +134,12 @@ class Day:
                 process.wait(120)
             except subprocess.TimeoutExpired:
                 process.kill()
-        figures = {"projects": self.projects, "issues": len(self.works), "slots": self.slots, "ended_by_itself": is_over}
+        figures = {
+            "projects": self.projects,
+            "issues": len(self.works),
+            "slots": self.slots,
+            "ended_by_itself": is_over,
+        }
         figures |= account(self.story(), self.works, self.root, began, ended)
         return figures | _taken(sampler, self.root, ended - began)
 
@@ -138,16 +151,20 @@ class Day:
 
     def _file_all(self, stop: threading.Event) -> None:
         """Issue after issue, a wave ahead of those that are resolved; pairs follow each other closely."""
-        for each in self.works:
-            while len(self.issues) - self._count_over() > 4 * self.slots and not stop.wait(1.0):
-                pass
-            if stop.is_set():
-                return
-            words = ["issue", "new", each.title, "--body", f"See the plan of {each.key}.", "--label", each.label]
-            if each.after:
-                words += ["--depends", self.issues[each.after]]
-            said = json.loads(self._verb(*words, "--repo", str(self.repo(each.project)), "--json"))
-            self.issues[each.key] = said["issue"]["id"] if isinstance(said.get("issue"), dict) else said["id"]
+        with ThreadPoolExecutor(2) as threads:
+            for at in range(0, len(self.works), 2):
+                while len(self.issues) - self._count_over() > 4 * self.slots and not stop.wait(1.0):
+                    pass
+                if stop.is_set():
+                    return
+                list(threads.map(self._file, self.works[at : at + 2]))
+
+    def _file(self, work: Work) -> None:
+        words = ["issue", "new", work.title, "--body", f"See the plan of {work.key}.", "--label", work.label]
+        if work.after:
+            words += ["--depends", self.issues[work.after]]
+        said = json.loads(self._verb(*words, "--repo", str(self.repo(work.project)), "--json"))
+        self.issues[work.key] = said["issue"]["id"] if isinstance(said.get("issue"), dict) else said["id"]
 
     def _count_over(self) -> int:
         return self.story().count_settled()
