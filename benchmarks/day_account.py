@@ -1,4 +1,4 @@
-"""What became of a fleet's day: each issue, each planted pair, each tree that a main ever had. Reads the record and git.
+"""What became of a fleet's day: each issue, each planted pair, each tree that a main ever had.
 
 Of a planted pair it is counted whether it was predicted (a conflict between the two was open before either landed),
 proved (a run of their merge said so), told (a notice of such a conflict was delivered), returned (the queue sent one of
