@@ -346,7 +346,7 @@ def _false_alarms(
     story: Story, works: Sequence[Work], seen: Mapping[frozenset[str], dict[str, Any]],
     pairs: Mapping[frozenset[str], Work], folder: Path,
 ) -> dict[str, Any]:  # fmt: skip
-    """Conflicts between two without a planted reason, judged on their first heads: merged, and both sides' tests run."""
+    """Conflicts between two without a planted reason, judged on their first heads: the tests of both on the merge."""
     false, real = [], []
     told = 0
     named = by_key(list(works))

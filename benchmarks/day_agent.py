@@ -1,7 +1,7 @@
 """An agent of a fleet's day: reads its prompt, edits files as its issue's plan says, prints what it did.
 
 Run anew for every turn, as ``agent.NAME.command`` with ``protocol = "plain"``. Which issue it has it knows by its
-branch. Told of a conflict, or that its change came back, it makes both go together, where what is in its folder lets it.
+branch. Told of a conflict, or that its change came back, it makes both go together, as far as its folder lets it.
 """
 
 from __future__ import annotations
@@ -162,9 +162,8 @@ def _line_up(work: Work, day: Path, waits_s: float) -> None:
 
 def _take_up_target(repo: Path) -> None:
     found = subprocess.run(["git", "-C", str(repo), "rev-parse", "main"], capture_output=True, text=True, check=True)
-    if subprocess.run(
-        ["git", "merge-base", "--is-ancestor", found.stdout.strip(), "HEAD"], capture_output=True
-    ).returncode:
+    ancestor = ["git", "merge-base", "--is-ancestor", found.stdout.strip(), "HEAD"]
+    if subprocess.run(ancestor, capture_output=True, check=False).returncode:
         _git("fetch", "-q", str(repo), "main")
         _git("add", "-A")
         _git("-c", "user.name=agent", "-c", "user.email=agent@invalid", "commit", "-qm", "work", "--allow-empty")

@@ -149,7 +149,10 @@ def edits_of(work: Work) -> dict[str, str | tuple[str, str]]:
         case "contract" if side == "a":
             new = ", *, tax"
             return {
-                f"pkg/fee_{n}.py": (f"def fee_{n}(amount):\n    return amount * 2", f"def fee_{n}(amount{new}):\n    return amount * 2 + tax"),
+                f"pkg/fee_{n}.py": (
+                    f"def fee_{n}(amount):\n    return amount * 2",
+                    f"def fee_{n}(amount{new}):\n    return amount * 2 + tax",
+                ),
                 f"tests/test_fee_{n}.py": test_fee(n, ", tax=1"),
             }  # fmt: skip
         case "contract":

@@ -102,7 +102,8 @@ class Day:
             commit_all(self.repo(number), "base")
         (self.root / "plans.json").write_text(json.dumps({each.key: each._asdict() for each in self.works}))
         fleet = f"[fleet]\nconcurrency = {self.slots}\nretry_minutes = 1\nkeep_free_mb = 256\n"
-        fleet += f'[agent.script]\nprotocol = "plain"\nmemory_mb = 60\ncommand = {json.dumps([sys.executable, str(_AGENT), str(self.root)])}\n'
+        command = json.dumps([sys.executable, str(_AGENT), str(self.root)])
+        fleet += f'[agent.script]\nprotocol = "plain"\nmemory_mb = 60\ncommand = {command}\n'
         fleet += "".join(
             f'[[project]]\nname = "p{n:02}"\npath = "project-{n:02}"\nconcurrency = 2\n' for n in range(self.projects)
         )
@@ -192,7 +193,7 @@ def _runner() -> str:
 
 def _taken(sampler: Sampler, root: Path, lasted: float) -> dict[str, Any]:
     turns = [json.loads(path.read_text()) for path in (root / "turns").glob("*.json")]
-    at_work = [each for each in sampler.agents]
+    at_work = sampler.agents
     return {
         "cpu_s": {name: round(found, 1) for name, found in sorted(sampler.cpu.items())}
         | {"of it agents, by their own count": round(sum(each["cpu_s"] for each in turns), 1)},
