@@ -113,9 +113,10 @@ class Day:
         """The whole day; whatever was started has ended when it returns."""
         self.make()
         began = time.time()
+        output = (self.root / "fleet.log").open("wb")
         process = subprocess.Popen(
             [sys.executable, "-m", "watchkeeper", "up", "--foreground", "--fleet", str(self.root / "fleet.toml")],
-            env=self.env, stdin=subprocess.DEVNULL, stdout=(self.root / "fleet.log").open("wb"),
+            env=self.env, stdin=subprocess.DEVNULL, stdout=output,
             stderr=subprocess.STDOUT, start_new_session=True, cwd=self.root,
         )  # fmt: skip
         sampler = Sampler(process.pid)
@@ -127,6 +128,7 @@ class Day:
             ended = time.time()
             time.sleep(_CLOSED_S)
         finally:
+            output.close()
             stop.set()
             filing.join()
             sampler.end()
