@@ -9,17 +9,17 @@ from pathlib import Path
 
 def family_cpu_s(pid: int) -> float:
     """Processor seconds of a process, its children and those that they have waited for."""
-    return sum(_cpu_s(each) for each in _family(pid))
+    return sum(_cpu_s(each) for each in family(pid))
 
 
 def family_memory_mb(pid: int) -> float:
     """Resident memory of a process and its children, megabytes."""
-    return sum(_memory_mb(each) for each in _family(pid))
+    return sum(_memory_mb(each) for each in family(pid))
 
 
 def own_cpu_s(pid: int) -> dict[int, float]:
     """Processor seconds of a process and of each child that lives, by its id; without those that have ended."""
-    return {each: _cpu_s(each, ended=False) for each in _family(pid)}
+    return {each: _cpu_s(each, ended=False) for each in family(pid)}
 
 
 def find_running(marker: str, program: str) -> Iterator[int]:
@@ -33,7 +33,8 @@ def find_running(marker: str, program: str) -> Iterator[int]:
             yield int(place.name)
 
 
-def _family(pid: int) -> Iterator[int]:
+def family(pid: int) -> Iterator[int]:
+    """A process and all that descend from it and live."""
     yield pid
     for task in _tasks(pid):
         try:
@@ -41,7 +42,7 @@ def _family(pid: int) -> Iterator[int]:
         except OSError:
             continue
         for child in children:
-            yield from _family(int(child))
+            yield from family(int(child))
 
 
 def _tasks(pid: int) -> list[Path]:
