@@ -216,7 +216,7 @@ def test_a_draft_is_a_file_that_can_be_read_and_says_what_was_found() -> None:
 def test_every_line_of_a_draft_that_is_commented_out_can_be_read_too() -> None:
     text = render_fleet([FoundProject("web", Path("/fleet/web"))], [], Path("/fleet"))
     uncommented = re.sub(r"^# (?=\[|[a-z_]+ = )", "", text, flags=re.MULTILINE)
-    uncommented = uncommented.replace('agents = ["codex", "goose"]', 'agents = ["goose"]')
+    uncommented = uncommented.replace('agents = ["codex", "goose"]', 'agents = ["codex"]')
 
     config = parse_fleet(uncommented.encode(), ORIGIN)
 
