@@ -165,7 +165,7 @@ def test_text_for_a_command_cannot_become_options_or_commands(tmp_path: Path) ->
 
 def test_a_cancelled_command_is_gone_and_can_be_prompted_again(tmp_path: Path) -> None:
     async def run() -> list[str]:
-        adapter = PlainAdapter("slow", Launch(("sh", "-c", "cat; exec sleep 1000")))
+        adapter = PlainAdapter("slow", Launch(("sh", "-c", "tail -n 1; exec sleep 1000")))
         await adapter.start(tmp_path)
         watcher = Watcher(adapter)
         for number in (1, 2):

@@ -291,7 +291,7 @@ def test_who_cannot_foresee_stops_nobody(log: Log) -> None:
 
 
 def test_what_is_foreseen_orders(log: Log) -> None:
-    scene = Scene(log, "alpha")
+    scene = Scene(log, "alpha", section=FleetSection(clashes="order"))
     scene.file("alpha", 1)
     second = scene.file("alpha", 2)
 

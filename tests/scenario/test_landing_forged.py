@@ -59,12 +59,12 @@ def verbs(git_repo: GitRepo, capfd: pytest.CaptureFixture[str]) -> Verbs:
 def test_a_test_that_claims_in_a_report_of_its_own_that_lines_were_executed_is_sent_back(
     git_repo: GitRepo, verbs: Verbs, forging: str
 ) -> None:
-    begin(git_repo, SKETCH, landing="wait_risk = 4")
+    begin(git_repo, SKETCH, landing="wait_risk = 19")
     finish(git_repo, "forges", {"shapes.py": ROUNDED, "test_forge.py": forging})
 
     ended = verbs.land("forges")["forges/1"]
 
-    assert ended["state"] == "bounced"
+    assert ended["state"] == "bounced", ended
     assert "in the name of Watchkeeper's plugin" in ended["reason"]
 
 

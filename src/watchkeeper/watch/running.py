@@ -159,7 +159,7 @@ class Attended:
         left = [self._untold.get_nowait() for _ in range(self._untold.qsize())]
         if beside and not self._has_told_end and not any(event.act is Act.END for event in left):
             left.append(AgentEvent(self._agent, self._vendor_id, Act.END, cwd=str(self._cwd)))
-        if left and self._vendor_id:
+        if left and self._vendor_id and not self._has_told_end:  # after its end it would begin anew
             await self._say(*left)
 
 
