@@ -222,6 +222,66 @@ def test_a_conflicted_locked_or_broken_index_of_the_agents_changes_nothing(desk:
     assert desk.snap().tree == clashing.tree
 
 
+def finish(desk: Desk) -> GitRepo:
+    """Commit what stands in the worktree; the hub, to look at it."""
+    desk.snapshots.commit(desk.tree, desk.snap(), "codex", "Fix it", 2)
+    return GitRepo(desk.hub.folder)
+
+
+def target(desk: Desk, **files: str) -> Sha:
+    """What the user's branch has got meanwhile."""
+    return Sha(desk.user.commit("landed", {name.replace("_", "."): text for name, text in files.items()}))
+
+
+def test_what_landed_is_merged_into_it_and_becomes_a_parent_of_what_is_committed_next(desk: Desk) -> None:
+    desk.git.commit("mine", {"deep/b.py": "b = 2\n"})
+    landed = target(desk, a_py="a = 2\n")
+
+    assert desk.snapshots.take_up(desk.tree, landed) == ()
+    assert (desk.tree.path / "a.py").read_text() == "a = 2\n"
+    hub = finish(desk)
+
+    assert landed in hub.git("rev-list", "--parents", "-1", desk.tree.branch).split()
+    assert desk.snapshots.take_up(desk.tree, landed) is None, "it is in its history"
+
+
+def test_what_git_cannot_merge_has_its_marks_and_is_the_same_merge_when_it_is_asked_again(desk: Desk) -> None:
+    desk.git.commit("mine", {"a.py": "a = 2\n"})
+    landed = target(desk, a_py="a = 3\n")
+
+    assert desk.snapshots.take_up(desk.tree, landed) == ("a.py",)
+    assert "<<<<<<<" in (desk.tree.path / "a.py").read_text()
+    desk.git.write("a.py", "a = 5\n")
+    assert desk.snapshots.take_up(desk.tree, landed) == ("a.py",), "after a restart of its agent"
+    assert (desk.tree.path / "a.py").read_text() == "a = 5\n", "what it resolved stays"
+    hub = finish(desk)
+
+    assert landed in hub.git("rev-list", "--parents", "-1", desk.tree.branch).split()
+    assert hub.git("show", f"{desk.tree.branch}:a.py") == "a = 5"
+
+
+def test_a_merge_that_a_kill_cut_off_is_done_again_and_never_counts_without_its_content(desk: Desk) -> None:
+    desk.git.commit("mine", {"deep/b.py": "b = 2\n"})
+    landed = target(desk, a_py="a = 2\n")
+    desk.hub.pin("engagements/e-1/merging", landed)  # killed here: no file was touched
+
+    hub = finish(desk)
+    assert landed not in hub.git("rev-list", desk.tree.branch).split(), "its content is not in there"
+
+    desk.hub.pin("engagements/e-1/merging", landed)
+    assert desk.snapshots.take_up(desk.tree, landed) == ()
+    assert (desk.tree.path / "a.py").read_text() == "a = 2\n"
+
+
+def test_nothing_is_merged_into_what_is_not_committed(desk: Desk) -> None:
+    desk.git.write("deep/b.py", "b = 2\n")
+    landed = target(desk, a_py="a = 2\n")
+
+    assert desk.snapshots.take_up(desk.tree, landed) is None
+    assert (desk.tree.path / "a.py").read_text() == "a = 1\n"
+    assert "engagements/e-1/merging" not in desk.hub.pins()
+
+
 def test_flags_in_the_agents_index_hide_nothing(desk: Desk) -> None:
     desk.git.git("update-index", "--assume-unchanged", "a.py")
     desk.git.git("update-index", "--skip-worktree", "deep/b.py")

@@ -94,9 +94,10 @@ class Snapshots:
         No hook is run and nothing is signed. Where nothing is uncommitted the head itself is it. Idempotent.
         Raises: GitError.
         """
-        commit, merging = snapshot.head, self._merging(tree, snapshot.head)
-        if merging or self.hub.objects.tree_of(snapshot.head) != snapshot.tree:
-            parents = [f"parent {each}" for each in (snapshot.head, *merging)]
+        commit = snapshot.head
+        if self.hub.objects.tree_of(snapshot.head) != snapshot.tree:
+            # Nothing differs from the head: what is being merged is not in there, and would be dropped in silence.
+            parents = [f"parent {each}" for each in (snapshot.head, *self._merging(tree, snapshot.head))]
             headers = [
                 f"tree {snapshot.tree}", *parents, f"author {_who(author)} {at_s} +0000",
                 f"committer {IDENTITY} {at_s} +0000",
@@ -109,26 +110,29 @@ class Snapshots:
         return commit
 
     def take_up(self, tree: HubWorktree, other: Sha) -> tuple[str, ...] | None:
-        """Merge a commit into a worktree that is committed; the paths that git could not merge, which have its marks.
+        """Merge a commit into a worktree; the paths that git could not merge, in which its marks stand.
 
-        The next ``commit`` has it as its second parent, also after a kill in between. None: it was in there already,
-        or is taken up. Nothing is done (``()``) where something is not committed. Raises: GitError.
+        The next ``commit`` has it as its second parent. None: nothing is being merged, since the commit is in its
+        history already, or something is not committed. Again, also after a kill, it is the same merge that goes on.
+        Raises: GitError.
         """
-        head = self.trees.look(tree).head
-        if head is None or self.hub.repository.is_ancestor(other, head) or self._merging(tree, head):
+        standing = self.trees.look(tree)
+        head, taken = standing.head, self.take(tree, standing, 0)
+        if head is None or taken is None or self.hub.repository.is_ancestor(other, head):
             return None
-        taken = self.take(tree, self.trees.look(tree), 0)
-        if taken is None or self.hub.objects.tree_of(head) != taken.tree:
-            return ()
-        (outcome,) = self.hub.merge_histories([head], other)
+        going_on, is_clean = self._merging(tree, head), self.hub.objects.tree_of(head) == taken.tree
+        if not going_on and not is_clean:
+            return None
+        (outcome,) = self.hub.merge_histories([head], *(going_on or (other,)))
         if outcome.failed:
             raise GitError(
                 f"{other[:10]} cannot be merged into {show_path(str(tree.path))}: {outcome.failed}",
                 slug="merge-failed",
                 hint="look at both with git log",
             )
-        self.hub.pin(_merging_pin(tree.name), other)
-        self.trees.fill(tree, outcome.tree)
+        if is_clean:
+            self.hub.pin(_merging_pin(tree.name), *(going_on or (other,)))
+            self.trees.fill(tree, outcome.tree)
         return tuple(dict.fromkeys(clash.path for clash in outcome.clashes))
 
     def _merging(self, tree: HubWorktree, head: Sha) -> tuple[Sha, ...]:
