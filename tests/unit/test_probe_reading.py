@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from watchkeeper.probes import commands
-from watchkeeper.probes.commands import _setup_digest, _with_database, fill, read_findings, read_tests
+from watchkeeper.probes.commands import _with_database, fill, read_findings, read_tests
 from watchkeeper.probes.presets import PRESETS, CommandCheck, project_tests
 from watchkeeper.probes.reports import Form
 from watchkeeper.probes.runs import Selection
+from watchkeeper.probes.setup_inputs import setup_digest
 from watchkeeper.probes.witness import is_unfinished, read_left, read_witness, sign, witness_environment
 from watchkeeper.sandbox.job import Ending, Isolation, Outcome
 
@@ -291,34 +292,34 @@ def test_more_names_than_a_command_line_may_have_are_all_tests(monkeypatch: pyte
 def test_setup_depends_on_manifests_on_its_command_and_on_the_files_that_it_names(tmp_path: Path) -> None:
     command = "sh tools/setup.sh && pip install -r requirements/dev.txt"
     files = ("pyproject.toml", "tools/setup.sh", "requirements/dev.txt")
-    digests = [_setup_digest(command, tmp_path), _setup_digest(f"{command} -q", tmp_path)]
+    digests = [setup_digest(command, tmp_path), setup_digest(f"{command} -q", tmp_path)]
     for name in files:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("one")
-        digests.append(_setup_digest(command, tmp_path))
+        digests.append(setup_digest(command, tmp_path))
     assert len(set(digests)) == len(digests)
 
     (tmp_path / "src.py").write_text("x = 1")
 
-    assert _setup_digest(command, tmp_path) == digests[-1]
+    assert setup_digest(command, tmp_path) == digests[-1]
 
 
 def test_what_a_setup_makes_is_no_input_of_it(tmp_path: Path) -> None:
     command = (
         "python3 -m venv .venv && .venv/bin/python -m pip install . && node_modules/.bin/tsc && cat ./x.egg-info/a"
     )
-    before = _setup_digest(command, tmp_path)
+    before = setup_digest(command, tmp_path)
 
     for name in (".venv/bin/python", "node_modules/.bin/tsc", "x.egg-info/a"):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_text("made")
 
-    assert _setup_digest(command, tmp_path) == before
+    assert setup_digest(command, tmp_path) == before
 
 
 @pytest.mark.parametrize("command", ["sh 'unclosed", "cat /etc/hosts ../x \0", "true"])
 def test_any_command_has_a_digest(tmp_path: Path, command: str) -> None:
-    assert _setup_digest(command, tmp_path)
+    assert setup_digest(command, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -30,10 +30,8 @@ from watchkeeper.durable.port import (
     WORKFLOWS_VERSION,
     Body,
     Condition,
-    Engine,
     Schedule,
     StepFailed,
-    Steps,
     Stopped,
     Work,
     WorkId,
@@ -395,8 +393,3 @@ def _outcome(call: Callable[[], str]) -> str:
 def _plain(call: Callable[[], T]) -> T:
     """Called as from nowhere: inside of a body DBOS would take it for one of its steps."""
     return contextvars.Context().run(call)
-
-
-def _conforms(engine: DbosEngine) -> tuple[Engine, Steps]:
-    """Nothing calls it: the type checker sees by it that the port is kept."""
-    return engine, _DbosSteps(engine)

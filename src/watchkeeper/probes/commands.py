@@ -11,7 +11,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import msgspec
@@ -33,6 +32,7 @@ from watchkeeper.probes.reports import (
     parse_unittest,
 )
 from watchkeeper.probes.runs import EVERYTHING, Ran, Selection, could_not_run
+from watchkeeper.probes.setup_inputs import setup_digest
 from watchkeeper.probes.witness import (
     INSIDE,
     is_forged,
@@ -45,19 +45,13 @@ from watchkeeper.probes.witness import (
 )
 from watchkeeper.record.cache import ReadingCache, ReadingKey
 from watchkeeper.repos.git import local_path
-from watchkeeper.repos.scratch import KEEP, ScratchPool, ScratchTree
+from watchkeeper.repos.scratch import ScratchPool, ScratchTree
 from watchkeeper.sandbox.environment import reserve_ports
 from watchkeeper.sandbox.folders import open_folder
 from watchkeeper.sandbox.job import Cancel, Ending, Job, Limits, Network
 from watchkeeper.sandbox.job import Outcome as JobOutcome
 from watchkeeper.sandbox.outside import refuse_outside_services
 from watchkeeper.sandbox.run import Sandbox
-
-SETUP_INPUTS = (
-    "pyproject.toml", "setup.py", "setup.cfg", "requirements*.txt", "poetry.lock", "uv.lock", "Pipfile", "Pipfile.lock",
-    "package.json", "package-lock.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "Makefile", "tox.ini",
-)  # fmt: skip
-"""Files that a project's ``setup`` depends on: it runs again only where one of them, or the command, differs."""
 
 REPORTS = "report-"
 """How the folders begin in which commands leave reports."""
@@ -183,7 +177,7 @@ class CommandRunner:
         command = self._project.setup
         if not command:
             return ""
-        digest = _setup_digest(command, scratch.path)
+        digest = setup_digest(command, scratch.path)
         if scratch.notes.get("setup") == digest:
             return ""
         scratch.notes.pop("setup", None)
@@ -372,31 +366,6 @@ def _with_database(database: str, command: str) -> str:
     failed = "{ echo 'the command for the database failed' >&2; exit 97; }"
     made = f'made="$({{ {database}\n}})" || {failed}\n'  # its own exit code: a pipe would have that of `tail`
     return f'{made}DATABASE_URL="$(printf "%s\\n" "$made" | tail -n 1)"\nexport DATABASE_URL\n{command}'
-
-
-def _setup_digest(command: str, folder: Path) -> str:
-    """Of the command, of what setups depend on, and of the files that the command names."""
-    digest = hashlib.blake2b(command.encode("utf-8", "surrogateescape"), digest_size=12)
-    inputs = {path for pattern in SETUP_INPUTS for path in folder.glob(pattern)}
-    inputs |= {folder / word for word in _words(command) if _can_be_input(word)}
-    for path in sorted(inputs):
-        content = read_left(path)
-        digest.update(os.fsencode(path.relative_to(folder)) + b"\0%d\0" % len(content) + content)
-    return digest.hexdigest()
-
-
-def _can_be_input(word: str) -> bool:
-    """A file of the tree: what outlives a switch, ``.venv/bin/python`` for one, is what the setup itself made."""
-    steps = word.split("/")
-    is_inside = not word.startswith("/") and ".." not in steps
-    return is_inside and not any(fnmatchcase(step, pattern) for step in steps for pattern in KEEP)
-
-
-def _words(command: str) -> list[str]:
-    try:
-        return shlex.split(command)
-    except ValueError:
-        return command.split()
 
 
 def _why(outcome: JobOutcome) -> str:

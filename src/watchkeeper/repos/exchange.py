@@ -12,7 +12,7 @@ from pathlib import Path
 from watchkeeper.model.errors import GitError
 from watchkeeper.model.ids import Sha
 from watchkeeper.repos.git import Special, decode_path, run_git
-from watchkeeper.repos.hub import Hub, open_inbox
+from watchkeeper.repos.hub import Hub, open_borrowing
 from watchkeeper.repos.repository import Repository
 
 MOST_BYTES = 2 << 30
@@ -26,7 +26,7 @@ _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 def make_inbox(place: Path, repository: Repository) -> None:
     """A bare repository for others to push to, made where it is missing. It reads the clone's objects, so that nobody
     sends what is here already. Raises: GitError, WatchkeeperError."""
-    open_inbox(place, repository, {"receive.fsckObjects": "true", "receive.maxInputSize": str(MOST_BYTES)})
+    open_borrowing(place, repository, {"receive.fsckObjects": "true", "receive.maxInputSize": str(MOST_BYTES)})
 
 
 def send(hub: Hub, address: str, folder: str) -> None:

@@ -290,17 +290,15 @@ def open_hub(repository: Repository, folder: Path | None = None) -> Hub:
     Safe when several processes open it at once. Raises: WatchkeeperError where the folder is not writable.
     """
     place = (folder or project_folder(repository.project)) / HUB
-    try:
-        if not (place / "HEAD").exists():
-            _create(place, repository.object_format)
-        _borrow(place, repository.common_dir / "objects")
-    except OSError as error:
-        raise explain_write(place, error) from error
+    open_borrowing(place, repository, {})
     return Hub(place, repository.object_format)
 
 
-def open_inbox(place: Path, repository: Repository, settings: Mapping[str, str]) -> None:
-    """A bare repository that borrows as a hub does, created on first use. Raises: GitError, WatchkeeperError."""
+def open_borrowing(place: Path, repository: Repository, settings: Mapping[str, str]) -> None:
+    """A bare repository that reads the objects of another too; made on first use.
+
+    Raises: GitError, WatchkeeperError.
+    """
     try:
         if not (place / "HEAD").exists():
             _create(place, repository.object_format, settings)
@@ -332,7 +330,7 @@ def _adds(folder: FolderEdit) -> bool:
     return any(folder.files.values()) or any(_adds(inner) for inner in folder.folders.values())
 
 
-def _create(place: Path, object_format: str, settings: Mapping[str, str] | None = None) -> None:
+def _create(place: Path, object_format: str, settings: Mapping[str, str]) -> None:
     """Prepared beside its place and moved there, so that nobody ever sees half a hub."""
     place.parent.mkdir(parents=True, exist_ok=True)
     _sweep_drafts(place.parent)
@@ -342,7 +340,7 @@ def _create(place: Path, object_format: str, settings: Mapping[str, str] | None 
             place.parent, "init", "-q", "--bare", "--template=", f"--object-format={object_format}",
             "--initial-branch=main", str(draft), isolated=True,
         )  # fmt: skip
-        for key, value in {**_HUB_CONFIG, **(settings or {})}.items():
+        for key, value in {**_HUB_CONFIG, **settings}.items():
             run_git(draft, "--git-dir=.", "config", key, value, isolated=True)
         (draft / "objects" / "info").mkdir(exist_ok=True)
         draft.rename(place)
