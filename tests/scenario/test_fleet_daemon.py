@@ -45,6 +45,10 @@ def test_an_issue_is_dispatched_done_landed_and_closed(scene: FleetScene) -> Non
     assert repo.git("show", "main:m0.py").endswith("return n * 2")
     assert len(scene.marked("doubles", "end")) == 1
     assert scene.fleet()["projects"][0]["engagements"] == []
+    (engagement,) = attempts(scene, "shop", issue)
+    worktrees = scene.hub("shop").parent / "worktrees"
+    scene.until(lambda: not (worktrees / engagement).exists(), "nobody needs its worktree any more")
+    assert any("m0.py" in files for files in pinned(scene, "shop", engagement)), "what it did is kept"
 
 
 def attempts(scene: FleetScene, project: str, issue: str) -> list[str]:

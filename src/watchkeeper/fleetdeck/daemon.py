@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,14 +25,16 @@ from watchkeeper.fleetdeck.following import Follower
 from watchkeeper.fleetdeck.hosted import Hosted
 from watchkeeper.fleetdeck.projects import Project, open_project
 from watchkeeper.fleetdeck.sharing import Sharing
+from watchkeeper.fleetdeck.tidying import Tidier
 from watchkeeper.fleetdeck.trackers import keep_in_step
 from watchkeeper.model.errors import WatchkeeperError
+from watchkeeper.record.failures import explain_fault
 from watchkeeper.record.lock import ProcessLock
 from watchkeeper.record.log import Log
 from watchkeeper.sandbox.keeper import Keeper
 
 LOCK = "fleet.lock"
-_FOLLOW_S = 1.0
+_FOLLOW_S, _TIDY_S, _AGAIN_S = 1.0, 10.0, 5.0
 _ACQUIRE_S, _ACQUIRE_TRIES = 0.05, 20
 _SPARE_THREADS = 4
 
@@ -85,7 +88,7 @@ class FleetDaemon:
 
         company = await asyncio.to_thread(stack.enter_context, _keep_company(self._fleet, fenced, self._tell))
         projects = await asyncio.to_thread(self._open_projects, stack, company)
-        hosted = Hosted({each.place.shared: each for each in projects}, self._tell, company)
+        hosted = Hosted({each.place.shared: each for each in projects}, self._tell, company, self._explain)
         grounds = {each.place.shared: each.ground for each in projects}
         dispatcher = self._dispatcher(projects, hosted, company, self._foresight or IssueForesight(grounds.get))
         engine = await asyncio.to_thread(_open_engine, self._fleet, company, self._tell)
@@ -94,12 +97,10 @@ class FleetDaemon:
             if isinstance(company, Together):
                 company.pulse.relieve_with(engine)
             async with asyncio.TaskGroup() as tasks:
-                running = [tasks.create_task(each()) for each in (dispatcher.run, hosted.tend)]
-                running += [tasks.create_task(self._follow(each, hosted)) for each in projects]
-                running += [tasks.create_task(_watch(each).run()) for each in projects]
+                running = [tasks.create_task(self._keep(what, run)) for what, run in self._works(projects, hosted)]
+                running.append(tasks.create_task(dispatcher.run()))
                 if isinstance(company, Together):
                     running.append(tasks.create_task(Sharing(projects, self._fleet, company, hosted, self._tell).run()))
-                running += [tasks.create_task(keep_in_step(each, self._fleet, self._tell)) for each in projects]
                 await self._stopping.wait()
                 for task in running:
                     task.cancel()
@@ -136,17 +137,44 @@ class FleetDaemon:
             zone=find_zone(fleet.config.fleet.time_zone, fleet.environ),
         )
 
-    async def _follow(self, project: Project, hosted: Hosted) -> None:
-        """What became of its finished changes, as it becomes."""
-        follower = Follower(project, self._fleet.log, now, lambda each: hosted.again(project.place.shared, each))
+    def _works(
+        self, projects: Sequence[Project], hosted: Hosted
+    ) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
+        """What goes on beside the dispatcher, each until it is cancelled, and what it is called."""
+        yield "who drives what", hosted.tend
+        for each in projects:
+            again = partial(hosted.again, each.place.shared)
+            follower, tidier = Follower(each, self._fleet.log, now, again), Tidier(each, now, self._tell)
+            yield f"what of {each.name} landed", partial(_again_and_again, follower.look, _FOLLOW_S)
+            yield f"old worktrees of {each.name}", partial(_again_and_again, _in_thread(tidier.tidy), _TIDY_S)
+            yield f"the watch of {each.name}", _watch(each).run
+            yield f"the tracker of {each.name}", partial(keep_in_step, each, self._fleet, self._tell)
+
+    async def _keep(self, what: str, run: Callable[[], Awaitable[None]]) -> None:
+        """What fails of one thing ends no other: it is told, once for each reason, and begun again after a while."""
+        said = ""
         while True:
             try:
-                for found in await asyncio.to_thread(follower.read):
-                    await follower.take(found)
-                await asyncio.to_thread(follower.keep)
-            except WatchkeeperError as error:
-                self._tell(f"{project.name}: what landed cannot be followed: {error.message}")
-            await asyncio.sleep(_FOLLOW_S)
+                await run()
+            except Exception as error:  # noqa: BLE001 - also a fault of our own must not end a whole night
+                message = self._explain(error).message
+                if message != said:
+                    self._tell(f"{what}: {message}")
+                said = message
+            await asyncio.sleep(_AGAIN_S)
+
+    def _explain(self, error: Exception) -> WatchkeeperError:
+        return error if isinstance(error, WatchkeeperError) else explain_fault(error, self._fleet.home, "fleet")
+
+
+async def _again_and_again(look: Callable[[], Awaitable[object]], pause_s: float) -> None:
+    while True:
+        await look()
+        await asyncio.sleep(pause_s)
+
+
+def _in_thread(call: Callable[[], object]) -> Callable[[], Awaitable[object]]:
+    return partial(asyncio.to_thread, call)
 
 
 async def _acquire(lock: ProcessLock) -> bool:

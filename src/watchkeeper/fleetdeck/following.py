@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
@@ -45,28 +47,36 @@ class Follower:
         self._read = Seq(0)
         self._news = LandingNews()
         self._intended: dict[Sha, LandingIntended] = {}
+        self._owed: deque[Landed | EntryBounced] = deque()
 
-    def read(self) -> tuple[Landed | EntryBounced, ...]:
-        """What became of entries since the last time. Blocks. Raises WatchkeeperError."""
+    async def look(self) -> None:
+        """Draw the consequences of what became of entries since the last time; what fails is owed until it does not.
+
+        Raises WatchkeeperError.
+        """
+        await asyncio.to_thread(self._catch_up)
+        while self._owed:
+            await self._deal(self._owed[0])
+            self._owed.popleft()
+        await asyncio.to_thread(self._keep)
+
+    def _catch_up(self) -> None:
         if self._last is None:
             kept = self._shelf.read().get(_LAST, b"0")
             self._last = Seq(int(kept) if kept.isdigit() else 0)
-        found: list[Landed | EntryBounced] = []
         for recorded in self._log.read(self._project.place.project, kinds=LANDING_KINDS, after=self._read):
             self._read = recorded.seq
             if isinstance(recorded.event, LandingEvent):
                 outcome = self._hear(recorded.event)
-                found += outcome if recorded.seq > self._last else []
-        return tuple(found)
+                self._owed.extend(outcome if recorded.seq > self._last else ())
 
-    async def take(self, found: Landed | EntryBounced) -> None:
-        """Draw the consequence. Raises WatchkeeperError."""
+    async def _deal(self, found: Landed | EntryBounced) -> None:
         if isinstance(found, Landed):
-            self.close(found)
+            await asyncio.to_thread(self.close, found)
         else:
             await self._return(found)
 
-    def keep(self) -> None:
+    def _keep(self) -> None:
         """All that was read was dealt with."""
         if self._last is not None and self._read > self._last:
             self._last = self._read
@@ -89,12 +99,18 @@ class Follower:
         return False
 
     async def _return(self, bounce: EntryBounced) -> None:
+        identity = await asyncio.to_thread(self._send_back, bounce)
+        if identity is not None:
+            await self._again(identity)
+
+    def _send_back(self, bounce: EntryBounced) -> EngagementId | None:
+        """The engagement that goes on with it."""
         standing = _engagement_of(self._project.parts.book.state(), bounce.id)
         if standing is None:
-            return
+            return None
         text = returned_text(bounce, show_verb=f"watchkeeper queue {bounce.id}", intents=self._news.intents)
-        if send_back(self._project.parts, standing.engagement.id, text):
-            await self._again(standing.engagement.id)
+        is_back = send_back(self._project.parts, standing.engagement.id, text)
+        return standing.engagement.id if is_back else None
 
     def _hear(self, event: LandingEvent) -> list[Landed | EntryBounced]:
         self._news = hear_landing(self._news, event)

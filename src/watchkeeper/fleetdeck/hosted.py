@@ -35,8 +35,18 @@ class Hosted:
     from the record alone, so that being woken twice is harmless.
     """
 
-    def __init__(self, projects: Mapping[ProjectId, Project], tell: Callable[[str], None], company: Company) -> None:
-        """``tell`` hears of faults, in a sentence. ``company``: whose an engagement is, where several share them."""
+    def __init__(
+        self,
+        projects: Mapping[ProjectId, Project],
+        tell: Callable[[str], None],
+        company: Company,
+        explain: Callable[[Exception], WatchkeeperError],
+    ) -> None:
+        """``tell`` hears of faults, in a sentence that ``explain`` gives of those of our own.
+
+        ``company`` says whose an engagement is, where several hosts share them.
+        """
+        self._explain = explain
         self._projects = projects
         self._tell = tell
         self._company = company
@@ -59,16 +69,13 @@ class Hosted:
         await self._take_up(lambda _, __: True)
 
     async def tend(self) -> None:
-        """Until cancelled: who is live and driven by nobody is taken up.
+        """Until cancelled: who is live and driven by nobody is taken up. Raises WatchkeeperError.
 
         What comes back while its last work is just ending is for the engine the same work still, and would be dropped.
         """
         while True:
             await asyncio.sleep(_TEND_S)
-            try:
-                await self._take_up(self._is_left)
-            except WatchkeeperError as error:
-                self._tell(f"who is left alone cannot be seen: {error.message}")
+            await self._take_up(self._is_left)
 
     async def _take_up(self, is_due: Callable[[EngagementStanding, Parts], bool]) -> None:
         for project, opened in self._projects.items():
@@ -145,7 +152,8 @@ class Hosted:
         driver = self._drivers[identity] = Driver(self._projects[project].parts, identity)
         try:
             standing = await driver.drive()
-        except WatchkeeperError as error:
+        except Exception as fault:  # noqa: BLE001 - one engagement must not end the others; it is told, and tried again
+            error = self._explain(fault)
             self._rests[identity] = self._loop.time() + _REST_S
             if error.slug != _DRIVEN:
                 self._tell(f"{identity}: {error.message}")

@@ -41,15 +41,13 @@ from watchkeeper.fleetdeck.crew import make_agent
 from watchkeeper.model.errors import UsageError, WatchkeeperError
 from watchkeeper.model.fleet import Engagement, EngagementId, Issue, IssueId
 from watchkeeper.model.ids import ChangeId, Sha
-from watchkeeper.queueing import Landing, open_landing, queue_change
+from watchkeeper.queueing import open_landing, queue_change
 from watchkeeper.record.log import Log
 from watchkeeper.record.shared import note_shared
 from watchkeeper.repos.hub import Hub
 from watchkeeper.repos.hubworktrees import HubWorktrees, branch_name, find_excludes
 from watchkeeper.repos.worksnaps import Snapshots
 
-ROLE = "role.md"
-GUIDE = "guide.md"
 _DOCUMENTS = (".watchkeeper/role.md", ".watchkeeper/guide.md", "AGENTS.md")
 _TREES = 2
 _MOST_LIKELY = 10
@@ -96,7 +94,7 @@ class Project:
             entry = self.hub.objects.find_entry(base, path)
             content = self.hub.objects.read(entry.sha) if entry is not None else None
             if content:
-                kind = "role" if path.endswith(ROLE) else "guide"
+                kind = "role" if path.endswith("role.md") else "guide"
                 yield Input(kind, path, content.decode("utf-8", "replace"))
 
 
@@ -165,18 +163,8 @@ class QueueDesk:
                 facts={"engagement": engagement.id},
             )
         with self._guard, open_landing(self._place) as landing:
-            return _enter(self._place, landing, engagement, change)
-
-
-def _enter(place: Place, landing: Landing, engagement: Engagement, change: Sha) -> str:
-    return queue_change(
-        place,
-        landing,
-        ChangeId(engagement.branch),
-        change,
-        issue=engagement.issue,
-        title=engagement.title,
-    )
+            name, issue, title = ChangeId(engagement.branch), engagement.issue, engagement.title
+            return queue_change(self._place, landing, name, change, issue=issue, title=title)
 
 
 def _beside(beside: Beside) -> list[Input]:

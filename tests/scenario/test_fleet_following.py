@@ -1,0 +1,123 @@
+"""What landed closes its issue: once, also where the record cannot be written just then, or the process is killed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from watchkeeper.engagements.book import Book
+from watchkeeper.fleetdeck.following import Follower
+from watchkeeper.fleetdeck.projects import Project
+from watchkeeper.model.errors import WatchkeeperError
+from watchkeeper.model.events import Event, Recorded
+from watchkeeper.model.fleet import (
+    RESOLVES_ISSUE,
+    Budget,
+    Closing,
+    Engagement,
+    EngagementId,
+    EngagementSealed,
+    Issue,
+    IssueFiled,
+    IssueId,
+    IssueReopened,
+    IssueState,
+    Seal,
+)
+from watchkeeper.model.ids import Millis, ProjectId, Sha
+from watchkeeper.model.landing import EntryId, LandingDone, LandingIntended
+from watchkeeper.record.log import Log
+from watchkeeper.record.store import open_file_store
+
+SHOP = ProjectId("shop")
+ISSUE = Issue(IssueId("shop#1"), "Prices are wrong")
+SEAL = Seal(Sha("a" * 40), (), Budget(), "d")
+ENGAGED = Engagement(EngagementId("e-1"), RESOLVES_ISSUE, ISSUE.id, "codex", SEAL, branch="agent/shop-1")
+NEW = Sha("b" * 40)
+
+
+class Stubborn(Log):
+    """Cannot be written to so often: a full disk, a database that is away."""
+
+    refusals = 0
+
+    def append_if(
+        self, project: ProjectId, events: Sequence[Event], at: Millis, **how: Any
+    ) -> tuple[Recorded, ...] | None:
+        if self.refusals:
+            self.refusals -= 1
+            raise WatchkeeperError("the disk is full", slug="disk-full", hint="make room")
+        return super().append_if(project, events, at, **how)
+
+
+def clock() -> Millis:
+    return Millis(1)
+
+
+def tell(log: Log, *events: Event) -> None:
+    log.append(SHOP, events, clock())
+
+
+def follow(log: Log) -> tuple[Follower, Book]:
+    book = Book(log, SHOP, clock)
+    place = SimpleNamespace(project=SHOP, shared=SHOP)
+    project = cast("Project", SimpleNamespace(place=place, parts=SimpleNamespace(book=book)))
+
+    async def again(_: EngagementId) -> None:
+        raise AssertionError("nothing came back")
+
+    return Follower(project, log, clock, again), book
+
+
+def begun(tmp_path: Path) -> Stubborn:
+    log = Stubborn(open_file_store(tmp_path))
+    tell(log, IssueFiled(ISSUE), EngagementSealed(ENGAGED))
+    tell(log, LandingIntended((EntryId("agent/shop-1/1"), EntryId("fix/1")), Sha("a" * 40), NEW, Sha("c" * 40), "g"))
+    return log
+
+
+def test_what_landed_closes_its_issue_and_what_was_only_intended_does_not(tmp_path: Path) -> None:
+    with begun(tmp_path) as log:
+        follower, book = follow(log)
+        asyncio.run(follower.look())
+        assert book.state().issues[ISSUE.id].state is IssueState.OPEN
+
+        tell(log, LandingDone(NEW))
+        asyncio.run(follower.look())
+
+        found = book.state().issues[ISSUE.id]
+        assert (found.state, found.why, found.reason) == (IssueState.CLOSED, Closing.LANDED, f"landed as {NEW[:10]}")
+
+
+def test_what_could_not_be_recorded_is_owed_until_it_can(tmp_path: Path) -> None:
+    with begun(tmp_path) as log:
+        follower, book = follow(log)
+        tell(log, LandingDone(NEW))
+        log.refusals = 2
+        for _ in range(2):
+            with pytest.raises(WatchkeeperError, match="the disk is full"):
+                asyncio.run(follower.look())
+
+        asyncio.run(follower.look())
+
+        assert book.state().issues[ISSUE.id].state is IssueState.CLOSED
+
+
+def test_the_next_process_closes_what_this_one_could_not_and_nothing_twice(tmp_path: Path) -> None:
+    with begun(tmp_path) as log:
+        tell(log, LandingDone(NEW))
+        log.refusals = 1
+        with pytest.raises(WatchkeeperError):
+            asyncio.run(follow(log)[0].look())
+        asyncio.run(follow(log)[0].look())
+        tell(log, IssueReopened(ISSUE.id, "it is not right", "ada"))
+
+        follower, book = follow(log)
+        asyncio.run(follower.look())
+
+        assert book.state().issues[ISSUE.id].state is IssueState.OPEN, "a person has opened it again since"
