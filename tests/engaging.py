@@ -22,11 +22,12 @@ from watchkeeper.agents.port import Launch, Limits
 from watchkeeper.app import Place, choose_commands, find_place, make_runner, now, open_analysis, open_log
 from watchkeeper.engagements.book import Book
 from watchkeeper.engagements.driver import Driver, Parts
-from watchkeeper.engagements.environment import build_environment
 from watchkeeper.engagements.life import Rules
 from watchkeeper.engagements.ports import AgentRun, Checked, Outcome
 from watchkeeper.engagements.sealing import Input, issue_input, seal
 from watchkeeper.engagements.session import Bounds
+from watchkeeper.fleet.config import AgentEntry
+from watchkeeper.fleet.variables import variables_of
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.events import Recorded
 from watchkeeper.model.fleet import (
@@ -190,7 +191,9 @@ class Scene:
         return {path: self.hub.objects.read(entry.sha) or b"" for path, entry in entries.items()}
 
     def _make(self, engagement: Engagement, given: dict[str, str]) -> AgentRun:
-        environment = build_environment(self.allowed, os.environ, given)
+        listed = tuple(f"{there}={here}" for there, here in self.allowed.items())
+        agent = AgentEntry(engagement.agent, (self.program,), env=listed)
+        environment = {**variables_of(agent, os.environ).values, **given}
         plan = self.plans.get(engagement.id, self.plan)
         command = (self.program, str(AGENT), str(plan), "{prompt}")
         launch = Launch(guard_command(command, environment) if self.is_guarded else command, environment)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from watchkeeper.engagements.activity import has_written, is_busy, measure, memory_of
+from watchkeeper.engagements.activity import has_written, is_busy, measure
 
 SPINS = "while True: pass"
 SLEEPS = "import time; print(1, flush=True); time.sleep(600)"
@@ -65,7 +65,7 @@ def test_who_is_gone_is_not_busy_and_takes_nothing() -> None:
 
 def test_the_memory_of_a_whole_tree_is_counted() -> None:
     with running(ALLOCATES, until_said=True) as pid:
-        assert memory_of([pid, 0]) > 80
+        assert measure(pid).memory_mb > 80
 
 
 def test_a_write_is_seen_wherever_it_is_and_what_tools_keep_is_not(tmp_path: Path) -> None:

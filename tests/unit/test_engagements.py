@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from gitrepo import GitRepo
 from watchkeeper.agents.usage import read_acp_answer, read_acp_update, read_codex, read_stream
-from watchkeeper.engagements.environment import build_environment
 from watchkeeper.engagements.escaping import Fence
 from watchkeeper.engagements.life import Holder, Rules, Seen, decide
 from watchkeeper.engagements.sealing import (
@@ -159,14 +158,6 @@ def test_who_begins_anew_is_told_what_is_there_and_why_the_change_came_back() ->
 )
 def test_a_reason_for_nothing_is_found_at_the_end_of_the_last_words_alone(said: str, reason: str) -> None:
     assert find_nothing(said) == reason
-
-
-def test_only_what_is_listed_and_what_names_no_secret_is_handed_on() -> None:
-    here = {"PATH": "/bin", "HOME": "/h", "LC_ALL": "C", "OPENAI_API_KEY": "k", "AWS_SECRET": "s", "OURS": "v"}
-
-    assert build_environment({"OPENAI_API_KEY": "OURS", "GONE": "GONE"}, here, {"WK_ENGAGEMENT": "e"}) == {
-        "PATH": "/bin", "HOME": "/h", "LC_ALL": "C", "OPENAI_API_KEY": "v", "WK_ENGAGEMENT": "e",
-    }  # fmt: skip
 
 
 def used(session: str = "s", **told: object) -> AgentEvent:

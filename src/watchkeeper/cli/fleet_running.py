@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
+from watchkeeper.cli.daemon import start_detached
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.fleet_place import FleetPlace, find_fleet, open_fleet_log
 from watchkeeper.cli.output import printable, say, show, show_document
@@ -17,10 +16,8 @@ from watchkeeper.fleetdeck.daemon import Fleet, FleetDaemon, find_daemon
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.record.home import make_home
 
-_START_S = 60.0
 _END_S = 60.0
 _LOOK_S = 0.1
-_MOST_LOG = 4_000
 LOG = "fleet.log"
 
 
@@ -95,25 +92,6 @@ def _run(place: FleetPlace) -> int:
 
 
 def _start(place: FleetPlace) -> int:
+    command = ("up", "--foreground", "--fleet", str(place.config.origin))
     log = make_home(place.home) / LOG
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "watchkeeper", "up", "--foreground", "--fleet", str(place.config.origin)],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            cwd=place.config.origin.parent,
-        )
-    ends = time.monotonic() + _START_S
-    while time.monotonic() < ends and process.poll() is None:
-        if (pid := find_daemon(place.home)) > 0:
-            return pid
-        time.sleep(_LOOK_S)
-    said = log.read_bytes()[-_MOST_LOG:].decode(errors="replace").strip()
-    raise WatchkeeperError(
-        f"The fleet's daemon did not come up: {said.splitlines()[0] if said else 'it said nothing'}",
-        slug="daemon-failed",
-        hint=f"cat {log}",
-        facts={"log": str(log)},
-    )
+    return start_detached(command, log, place.config.origin.parent, lambda: max(find_daemon(place.home), 0) or None)

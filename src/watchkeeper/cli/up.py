@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from watchkeeper.app import Place, find_place, find_socket
-from watchkeeper.cli.daemon import find_standing
+from watchkeeper.cli.daemon import find_standing, start_detached
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.fleet_place import fleet_option
 from watchkeeper.cli.options import json_option, repo_option
@@ -29,10 +27,7 @@ from watchkeeper.record.home import make_home
 if TYPE_CHECKING:
     from watchkeeper.watch.hosting import Standing
 
-_START_S = 60.0
-_LOOK_S = 0.1
 _AGAIN_S = 3.0
-_MOST_LOG = 4_000
 
 
 @verb(
@@ -143,25 +138,5 @@ def _start(place: Place) -> Standing:
     """Start a process of its own, and wait until it answers. Raises WatchkeeperError with what it said last."""
     folder = make_home(place.home) / "projects" / place.project
     folder.mkdir(parents=True, exist_ok=True)
-    log = folder / "daemon.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "watchkeeper", "up", "--foreground", "--repo", str(place.repository.found_at)],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            cwd="/",
-        )
-    ends = time.monotonic() + _START_S
-    while time.monotonic() < ends and process.poll() is None:
-        if (standing := find_standing(find_socket(place))) is not None:
-            return standing
-        time.sleep(_LOOK_S)
-    said = log.read_bytes()[-_MOST_LOG:].decode(errors="replace").strip()
-    raise WatchkeeperError(
-        f"The daemon did not come up: {said.splitlines()[0] if said else 'it said nothing'}",
-        slug="daemon-failed",
-        hint=f"cat {log}",
-        facts={"log": str(log)},
-    )
+    command = ("up", "--foreground", "--repo", str(place.repository.found_at))
+    return start_detached(command, folder / "daemon.log", Path("/"), lambda: find_standing(find_socket(place)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -83,8 +82,3 @@ def has_written(root: Path, since_s: float, most: int = _MOST_LOOKED) -> bool:
         except OSError:
             continue
     return False
-
-
-def memory_of(pids: Iterable[int]) -> float:
-    """Megabytes of several trees of processes."""
-    return sum(measure(pid).memory_mb for pid in pids)

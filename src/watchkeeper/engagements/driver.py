@@ -16,9 +16,8 @@ import msgspec
 
 from watchkeeper.agents.port import AgentError
 from watchkeeper.engagements.book import Book
-from watchkeeper.engagements.environment import MARK
 from watchkeeper.engagements.escaping import Fence
-from watchkeeper.engagements.holding import end_marked, is_alive, my_mark
+from watchkeeper.engagements.holding import MARK, end_marked, is_alive, my_mark
 from watchkeeper.engagements.life import Agent, Do, Holder, Rules, Seen, Step, Told, come_back, decide, find_news
 from watchkeeper.engagements.ports import Checks, Clock, Desk, Hold, MakeAgent
 from watchkeeper.engagements.sealing import (

@@ -9,6 +9,9 @@ from contextlib import suppress
 
 import psutil
 
+MARK = "WK_ENGAGEMENT"
+"""The variable that says which engagement a process belongs to; not ``WATCHKEEPER_...``, which is configuration."""
+
 _SAME_S = 5.0
 """Clocks are set: a process counts as the same where its id is, and it seems to have begun at about the same time."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 import msgspec
 
@@ -157,8 +156,3 @@ def _differs(config: FleetConfig, entry: ProjectEntry, wanted: str, remotes: Map
 
 def _without_password(url: str) -> str:
     return re.sub(r"(\w+://)[^/@]*@", r"\1", url)
-
-
-def folder_of(member: Member) -> Path:
-    """Where its files are; of a bare repository: itself."""
-    return member.repository.found_at or member.repository.common_dir

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from watchkeeper.fleet.config import AgentEntry
 
 _HARMLESS = frozenset(
-    "HOME LANG LANGUAGE LOGNAME PATH SHELL TERM TMPDIR TZ USER WATCHKEEPER_HOME XDG_CACHE_HOME XDG_CONFIG_HOME "
-    "XDG_DATA_HOME XDG_RUNTIME_DIR XDG_STATE_HOME".split()
+    "HOME LANG LANGUAGE LOGNAME PATH SHELL SSL_CERT_DIR SSL_CERT_FILE TERM TMPDIR TZ USER WATCHKEEPER_HOME "
+    "XDG_CACHE_HOME XDG_CONFIG_HOME XDG_DATA_HOME XDG_RUNTIME_DIR XDG_STATE_HOME".split()
 )
 """None of them is a key or a way to one. ``SSH_AUTH_SOCK`` is: who wants it lists it."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

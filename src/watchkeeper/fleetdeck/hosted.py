@@ -9,8 +9,7 @@ from concurrent.futures import CancelledError
 
 from watchkeeper.durable.port import Engine, Steps, Stopped, Work, WorkId
 from watchkeeper.engagements.driver import Driver, Parts
-from watchkeeper.engagements.environment import MARK
-from watchkeeper.engagements.holding import end_marked
+from watchkeeper.engagements.holding import MARK, end_marked
 from watchkeeper.engagements.working import Workplace
 from watchkeeper.fleet.plan import Start
 from watchkeeper.fleetdeck.company import Company
