@@ -29,8 +29,8 @@ from watchkeeper.model.fleet import (
     IssueState,
     Seal,
 )
-from watchkeeper.model.ids import Millis, ProjectId, Sha
-from watchkeeper.model.landing import EntryId, LandingDone, LandingIntended
+from watchkeeper.model.ids import ChangeId, Millis, ProjectId, Sha
+from watchkeeper.model.landing import Bounce, Entry, EntryBounced, EntryId, EntryQueued, LandingDone, LandingIntended
 from watchkeeper.record.log import Log
 from watchkeeper.record.store import open_file_store
 
@@ -121,3 +121,11 @@ def test_the_next_process_closes_what_this_one_could_not_and_nothing_twice(tmp_p
         asyncio.run(follower.look())
 
         assert book.state().issues[ISSUE.id].state is IssueState.OPEN, "a person has opened it again since"
+
+
+def test_what_came_back_and_was_queued_anew_before_anybody_looked_is_not_sent_back(tmp_path: Path) -> None:
+    with begun(tmp_path) as log:
+        tell(log, EntryBounced(EntryId("agent/shop-1/1"), Bounce.ALONE, "its tests fail"))
+        tell(log, EntryQueued(Entry(EntryId("agent/shop-1/2"), ChangeId("agent/shop-1"), NEW)))
+
+        asyncio.run(follow(log)[0].look())  # nobody is told that it goes on

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from watchkeeper.conflicts.landing_news import LandingNews, hear_landing
+from watchkeeper.conflicts.landing_news import LandingNews, change_of, hear_landing
 from watchkeeper.conflicts.landing_notice import returned_text
 from watchkeeper.engagements.driver import send_back
 from watchkeeper.fleetdeck.projects import Project
@@ -104,9 +104,9 @@ class Follower:
             await self._again(identity)
 
     def _send_back(self, bounce: EntryBounced) -> EngagementId | None:
-        """The engagement that goes on with it."""
+        """The engagement that goes on with it; None where a newer revision is queued, or has landed, by now."""
         standing = _engagement_of(self._project.parts.book.state(), bounce.id)
-        if standing is None:
+        if standing is None or self._news.returned.get(change_of(bounce.id)) != bounce:
             return None
         text = returned_text(bounce, show_verb=f"watchkeeper queue {bounce.id}", intents=self._news.intents)
         is_back = send_back(self._project.parts, standing.engagement.id, text)
@@ -128,6 +128,5 @@ class Follower:
 
 def _engagement_of(state: FleetState, entry: EntryId) -> EngagementStanding | None:
     """The newest engagement whose change the entry is."""
-    change = entry.rpartition("/")[0]
-    found = [each for each in state.engagements.values() if each.engagement.branch == change]
+    found = [each for each in state.engagements.values() if each.engagement.branch == change_of(entry)]
     return found[-1] if found else None
