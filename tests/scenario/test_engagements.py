@@ -113,6 +113,17 @@ def test_an_agent_whose_tests_fail_is_told_which_and_may_repair_it(scene: Scene)
     assert "1 of 1 tests fail" in scene.told("asked")[1]["prompt"]
 
 
+def test_marks_of_a_merge_are_no_work_that_lands_also_where_no_test_looks(scene: Scene) -> None:
+    marked = "One\n<<<<<<< ours\nTwo\n=======\nThree\n>>>>>>> theirs\n"
+    plan(scene, [FIX, ["write", "README.md", marked]], [["write", "README.md", "One\nTwo\nThree\n"]])
+
+    done = scene.drive(rules=Rules(stuck_s=5.0))
+
+    assert (done.stage, done.repairs) == (Stage.DONE, 1)
+    assert "marks of a merge stand in README.md:2" in scene.told("asked")[1]["prompt"]
+    assert scene.files_of(scene.tray.changes[-1])["README.md"] == b"One\nTwo\nThree\n"
+
+
 def test_tests_that_cannot_be_run_are_no_pass(scene: Scene) -> None:
     plan(scene, [["write", "test_prices.py", "import os\nos._exit(0)\n"], FIX])
 

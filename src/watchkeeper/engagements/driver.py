@@ -19,7 +19,7 @@ from watchkeeper.engagements.book import Book
 from watchkeeper.engagements.escaping import Fence
 from watchkeeper.engagements.holding import MARK, end_marked, is_alive, my_mark
 from watchkeeper.engagements.life import Agent, Do, Holder, Rules, Seen, Step, Told, come_back, decide, find_news
-from watchkeeper.engagements.ports import Checks, Clock, Desk, Hold, MakeAgent
+from watchkeeper.engagements.ports import Checked, Checks, Clock, Desk, Hold, MakeAgent, Outcome
 from watchkeeper.engagements.sealing import (
     find_nothing,
     read_sealed,
@@ -327,7 +327,13 @@ class Driver:
         work = self._seen.work
         assert work is not None
         assert work.tree is not None
-        tested = await self._unless_stopped(self._parts.checks.test(work.tree))
+        assert work.head is not None
+        # Tests read no documentation: what was left of a merge there would land.
+        marked = await asyncio.to_thread(self._workplace.find_marks, work.head)
+        if marked:
+            tested: Checked | None = Checked(Outcome.FAILED, f"marks of a merge stand in {', '.join(marked[:20])}")
+        else:
+            tested = await self._unless_stopped(self._parts.checks.test(work.tree))
         self._seen = msgspec.structs.replace(self._seen, tested=tested)
 
     async def _unless_stopped(self, doing: Coroutine[Any, Any, T]) -> T | None:

@@ -377,7 +377,7 @@ def _without_change(standing: EngagementStanding, seen: Seen) -> EngagementMoved
 def _repair(standing: EngagementStanding, seen: Seen, rules: Rules, tested: Checked) -> Step:
     if standing.repairs >= rules.repairs:
         return _end(standing, seen, _failed(standing, Fault.TESTS_FAIL, tested.said or "its tests fail"))
-    notice = f"The tests fail with your change: {tested.said}\n{tested.details}".strip()
+    notice = f"Your change does not pass: {tested.said}\n{tested.details}".strip()
     back = EngagementMoved(_id(standing), Stage.RUNNING, f"its tests fail: {tested.said}", by=seen.me, notice=notice)
     return Step(tell=(back,))
 

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import msgspec
 
+from watchkeeper.code.checks.parse import find_marks
 from watchkeeper.engagements.life import Work
 from watchkeeper.model.fleet import Engagement
 from watchkeeper.model.ids import Sha
+from watchkeeper.repos.hub import Hub
 from watchkeeper.repos.hubworktrees import HubWorktree, branch_name
+from watchkeeper.repos.trees import SUBMODULE, TreeEntry
 from watchkeeper.repos.worksnaps import Snapshots, WorkSnapshot, trailed
 
 
@@ -92,6 +95,16 @@ class Workplace:
             f"stands between the marks <<<<<<< and >>>>>>>, and keep what both sides meant, in {paths}"
         )
 
+    def find_marks(self, head: Sha) -> tuple[str, ...]:
+        """The files, with the line, in which a commit has marks of a merge that its base has not. Raises: GitError."""
+        hub = self._snapshots.hub
+        found = []
+        for each in hub.repository.diff(self._engagement.seal.base, head):
+            line = find_marks(_text_of(hub, each.new))
+            if line and not find_marks(_text_of(hub, each.old)):
+                found.append(f"{each.new_path}:{line}")
+        return tuple(found)
+
     def remove(self, at_s: int) -> None:
         """Delete the worktree; what stands in it is pinned first. Raises: GitError where not all of it can be."""
         self._snapshots.remove(self._tree, at_s)
@@ -101,3 +114,8 @@ class Workplace:
             snapshot=taken.commit, head=taken.head, tree=taken.tree, files=taken.files, is_rewritten=is_rewritten,
             why=why, left_out=taken.left_out,
         )  # fmt: skip
+
+
+def _text_of(hub: Hub, entry: TreeEntry | None) -> bytes:
+    """What a file says; nothing of a submodule."""
+    return (hub.objects.read(entry.sha) or b"") if entry is not None and entry.mode != SUBMODULE else b""

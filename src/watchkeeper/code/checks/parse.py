@@ -32,12 +32,17 @@ class Parse:
 CHECK = Parse()
 
 
+def find_marks(source: bytes) -> int:
+    """The line in which marks of a merge that nobody resolved begin; 0 where there are none."""
+    marker = _MARKERS.search(source) if b"<<<<<<< " in source else None
+    return source.count(b"\n", 0, marker.start()) + 1 if marker is not None else 0
+
+
 def _find_in(path: str, tree: SourceTree) -> tuple[Finding, ...]:
     source = tree.source(path)
     if source is None:
         return ()
-    if b"<<<<<<< " in source and (marker := _MARKERS.search(source)) is not None:
-        line = source.count(b"\n", 0, marker.start()) + 1
+    if line := find_marks(source):
         key = FindingKey(Parse.name, "conflict-marker", path, "")
         return (make_finding(tree, key, f"{path} holds conflict markers", line),)
     problem = _problem(tree, path, source)
