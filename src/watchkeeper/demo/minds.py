@@ -94,12 +94,14 @@ def _run(folder: Path, words: str) -> Step:
 
 
 def apply(folder: Path, edits: Sequence[Edit]) -> None:
-    """The same edits without a model."""
+    """The same edits without a model. What stands there already is left: a script may be asked for its task again."""
     for edit in edits:
         place = folder / edit.path
+        before = place.read_text(encoding="utf-8") if place.exists() else ""
+        if edit.text in before:
+            continue
         text = edit.text
         if edit.after:
-            before = place.read_text(encoding="utf-8")
             text = before.replace(f"\n{edit.after}\n", f"\n{edit.after}\n{edit.text}", 1)
         place.write_text(text, encoding="utf-8")
 
