@@ -78,6 +78,25 @@ from watchkeeper.model.fleet import (
 from watchkeeper.model.footprint import Confidence
 from watchkeeper.model.hosts import Host, HostJoined, HostLeft, HostLost, HostToken, LeaderChosen
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis, ProjectId, Seq, Sha, SymbolKey
+from watchkeeper.model.incidents import (
+    Attribution,
+    DatabaseSeen,
+    DatabaseUnseen,
+    Edge,
+    EndReason,
+    Incident,
+    IncidentChanged,
+    IncidentEnded,
+    IncidentId,
+    IncidentKind,
+    IncidentOpened,
+    Origin,
+    Party,
+    RevisionDeployed,
+    Role,
+    Tag,
+    Tier,
+)
 from watchkeeper.model.landing import (
     Bounce,
     Candidate,
@@ -199,6 +218,21 @@ SEAL = Seal(Sha("a" * 40), (Document("issue", "shop#12", "d" * 64, Sha("c" * 40)
 ENGAGEMENT = Engagement(EngagementId("e-12345678"), RESOLVES_ISSUE, ISSUE.id, "codex", SEAL, branch="agent/shop-12")
 HOST = Host(HostToken("a/1"), "a", 7, NOON, "boot", "/run/a.sock")
 
+HANG = Incident(
+    id=IncidentId("i-0badcafe"),
+    fingerprint="0badcafe" * 8,
+    kind=IncidentKind.SELF_DEADLOCK,
+    database="production",
+    summary="update_stage_field waits for itself",
+    since=NOON,
+    seen=NOON,
+    parties=(
+        Party(21741, Role.HOLDER, "idle in transaction", attribution=Attribution(Tier.TAG, (Origin("a.py", 3),))),
+        Party(21742, Role.WAITER, "active", tag=Tag(symbol="update_stage_field", process=7)),
+    ),
+    edges=(Edge(21742, 21741, "content"), Edge(21741, 21742, in_application=True)),
+    advice=("set lock_timeout",),
+)
 EVERY_KIND: tuple[Event, ...] = (
     ChangeAppeared(A),
     ChangeMoved(A),
@@ -242,6 +276,12 @@ EVERY_KIND: tuple[Event, ...] = (
     HostLeft(HOST.token),
     HostLost(HOST.token, HostToken("b/2"), False, "its counter stood still"),
     LeaderChosen(HOST.token, 3),
+    IncidentOpened(HANG),
+    IncidentChanged(HANG),
+    IncidentEnded(HANG.id, EndReason.BROKEN, 1_000, "deadlock detected"),
+    RevisionDeployed("production", Sha("c" * 40), "ada"),
+    DatabaseUnseen("production", "connection refused"),
+    DatabaseSeen("production", "PostgreSQL 18.6"),
 )
 
 

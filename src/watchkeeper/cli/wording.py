@@ -8,6 +8,7 @@ from typing import assert_never
 
 from watchkeeper.cli.fleet_words import describe_fleet
 from watchkeeper.cli.host_words import describe_hosts
+from watchkeeper.cli.incident_words import describe_incidents
 from watchkeeper.cli.landing_words import describe_landing
 from watchkeeper.cli.output import Terminal, printable
 from watchkeeper.conflicts.standing import ConflictState, Status
@@ -48,6 +49,7 @@ from watchkeeper.model.events import (
 from watchkeeper.model.fleet import FleetEvent
 from watchkeeper.model.hosts import HostEvent
 from watchkeeper.model.ids import Millis
+from watchkeeper.model.incidents import IncidentEvent
 from watchkeeper.model.landing import LandingEvent
 from watchkeeper.model.probing import Outcome, Proof
 
@@ -260,9 +262,11 @@ def describe(event: Event, terminal: Terminal) -> str:
             return _describe_fleets_and_queues(event)
 
 
-def _describe_fleets_and_queues(event: FleetEvent | HostEvent | LandingEvent) -> str:
+def _describe_fleets_and_queues(event: FleetEvent | HostEvent | IncidentEvent | LandingEvent) -> str:
     if isinstance(event, HostEvent):
         return describe_hosts(event)
+    if isinstance(event, IncidentEvent):
+        return describe_incidents(event)
     return describe_fleet(event) if isinstance(event, FleetEvent) else describe_landing(event)
 
 

@@ -54,6 +54,7 @@ from watchkeeper.model.events import (
 from watchkeeper.model.fleet import FleetEvent
 from watchkeeper.model.hosts import HostEvent
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis
+from watchkeeper.model.incidents import IncidentEvent
 from watchkeeper.model.landing import LandingEvent
 from watchkeeper.model.probing import Outcome, Proof
 
@@ -140,8 +141,8 @@ def _apply(recorded: Recorded, draft: _Draft) -> None:
             pass
         case _ if isinstance(event, LandingEvent):
             draft.landing[0] = hear_landing(draft.landing[0], event)
-        case _:  # what the fleet is folded from, and its hosts
-            _: FleetEvent | HostEvent = event
+        case _:  # what the fleet, its hosts and incidents are folded from
+            _: FleetEvent | HostEvent | IncidentEvent = event
 
 
 def _apply_lease(event: LeaseTaken | LeaseReleased, leases: dict[str, Lease]) -> None:

@@ -12,6 +12,7 @@ from watchkeeper.model.conflicts import Conflict, Severity
 from watchkeeper.model.fleet import FleetEvent
 from watchkeeper.model.hosts import HostEvent
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis, ProjectId, Seq
+from watchkeeper.model.incidents import IncidentEvent
 from watchkeeper.model.landing import LandingEvent
 from watchkeeper.model.probing import Proof
 
@@ -238,6 +239,7 @@ Event = (
     | LandingEvent
     | FleetEvent
     | HostEvent
+    | IncidentEvent
     | WatchStarted
     | WatchStopped
     | Opaque

@@ -36,6 +36,7 @@ from watchkeeper.model.fleet import (
     IssueFiled,
 )
 from watchkeeper.model.hosts import HostJoined, HostLeft, HostLost, LeaderChosen
+from watchkeeper.model.incidents import IncidentChanged, IncidentEnded, IncidentEvent, IncidentOpened
 from watchkeeper.model.landing import (
     CulpritFound,
     EntryBounced,
@@ -57,6 +58,9 @@ LANDING_KINDS: tuple[str, ...] = tuple(str(event.__struct_config__.tag) for even
 
 FLEET_KINDS: tuple[str, ...] = tuple(str(event.__struct_config__.tag) for event in get_args(FleetEvent))
 """The tags of the events that issues and engagements are folded from."""
+
+INCIDENT_KINDS: tuple[str, ...] = tuple(str(event.__struct_config__.tag) for event in get_args(IncidentEvent))
+"""The tags of the events that incidents and what is deployed are folded from."""
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
@@ -89,6 +93,10 @@ def subject_of(event: Event) -> str:
         case SessionEnded() | SessionForged() | NoticeDelivered() | NoticeSettled():
             return event.id
         case EntryWithdrawn() | EntryHeld() | EntryReleased() | EntryMoved() | EntryBounced():
+            return event.id
+        case IncidentOpened() | IncidentChanged():
+            return event.incident.id
+        case IncidentEnded():
             return event.id
         case CulpritFound() | RevertPrepared() | RevertFailed():
             return event.entry
