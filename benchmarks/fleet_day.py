@@ -4,9 +4,9 @@
 
 The fleet is the real one: ``watchkeeper up --fleet`` with a watch daemon for each project, worktrees, tests, probes and
 the landing queue. Agents are programs that really edit files (``day_agent.py``): some slow, one in some that crashes,
-breaks its own test once, or finds nothing to do. Issues are filed in waves while others are resolved. A person, who is
-scripted too, closes what agents found nothing to do in, and duplicates. ``day_account`` says what became of each issue
-and of each planted pair, and runs every tree that any main ever had against what is true.
+breaks its own test once, or finds nothing to do. All issues of a project are filed at once, with one import. A person,
+who is scripted too, closes what agents found nothing to do in, and duplicates. ``day_account`` says what became of each
+issue and of each planted pair, and runs every tree that any main ever had against what is true.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from day_account import Reader, Story, account
+from day_account import account
 from day_measure import Sampler, wait_until
 from day_plans import Work, base_files, plan_day
+from day_story import Reader, Story
 from figures import record_figures
 from landing_project import RUNNER, write
 from scratch import ROOT, commit_all, create_repository
@@ -80,10 +80,7 @@ class Day:
             "GIT_CONFIG_GLOBAL": os.devnull, "GIT_AUTHOR_NAME": "day", "GIT_AUTHOR_EMAIL": "day@invalid",
             "GIT_COMMITTER_NAME": "day", "GIT_COMMITTER_EMAIL": "day@invalid",
         }  # fmt: skip
-        self.issues: dict[str, str] = {}
-        """The issue of each key."""
         self._reader: Reader | None = None
-        self._guard = threading.Lock()
 
     def repo(self, project: int) -> Path:
         return self.root / f"project-{project:02}"
@@ -120,17 +117,13 @@ class Day:
             stderr=subprocess.STDOUT, start_new_session=True, cwd=self.root,
         )  # fmt: skip
         sampler = Sampler(process.pid)
-        stop = threading.Event()
-        filing = threading.Thread(target=self._file_all, args=(stop,))
         try:
-            filing.start()
-            is_over = wait_until(lambda: not filing.is_alive() and self._is_over(), most_s, 2.0)
+            self._file_all()
+            is_over = wait_until(self._is_over, most_s, 2.0)
             ended = time.time()
             time.sleep(_CLOSED_S)
         finally:
             output.close()
-            stop.set()
-            filing.join()
             sampler.end()
             process.terminate()
             try:
@@ -148,29 +141,23 @@ class Day:
 
     def story(self) -> Story:
         """What is recorded until now."""
-        with self._guard:
-            self._reader = self._reader or Reader([self.repo(n) for n in range(self.projects)], self.works, self.env)
-            return self._reader.look()
+        self._reader = self._reader or Reader([self.repo(n) for n in range(self.projects)], self.works, self.env)
+        return self._reader.look()
 
-    def _file_all(self, stop: threading.Event) -> None:
-        """Issue after issue, a wave ahead of those that are resolved; pairs follow each other closely."""
+    def _file_all(self) -> None:
+        """The whole backlog of each project at once, as it lies there in the evening."""
         with ThreadPoolExecutor(2) as threads:
-            for at in range(0, len(self.works), 2):
-                while len(self.issues) - self._count_over() > 4 * self.slots and not stop.wait(1.0):
-                    pass
-                if stop.is_set():
-                    return
-                list(threads.map(self._file, self.works[at : at + 2]))
+            list(threads.map(self._file, range(self.projects)))
 
-    def _file(self, work: Work) -> None:
-        words = ["issue", "new", work.title, "--body", f"See the plan of {work.key}.", "--label", work.label]
-        if work.after:
-            words += ["--depends", self.issues[work.after]]
-        said = json.loads(self._verb(*words, "--repo", str(self.repo(work.project)), "--json"))
-        self.issues[work.key] = said["issue"]["id"] if isinstance(said.get("issue"), dict) else said["id"]
-
-    def _count_over(self) -> int:
-        return self.story().count_settled()
+    def _file(self, project: int) -> None:
+        mine = [each for each in self.works if each.project == project]
+        lines = [
+            {"id": each.key, "title": each.title, "body": f"See the plan of {each.key}.", "labels": [each.label],
+             "depends_on": [each.after] if each.after else []}
+            for each in mine
+        ]  # fmt: skip
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        self._verb("issue", "import", "-", "--repo", str(self.repo(project)), given=text)
 
     def _is_over(self) -> bool:
         """No issue may still come to something by itself. The person does what is his meanwhile."""
@@ -179,10 +166,10 @@ class Day:
             self._verb("issue", "close", identity, "--why", why, "--reason", reason, "--repo", str(self.repo(project)))
         return story.count_settled() == len(self.works)
 
-    def _verb(self, *words: str) -> str:
+    def _verb(self, *words: str, given: str = "") -> str:
         done = subprocess.run(
             [sys.executable, "-m", "watchkeeper", *words],
-            env=self.env, capture_output=True, text=True, check=False, timeout=120, cwd=self.root,
+            env=self.env, capture_output=True, text=True, check=False, timeout=120, cwd=self.root, input=given,
         )  # fmt: skip
         if done.returncode != 0:
             raise RuntimeError(f"{' '.join(words)}: {done.stdout} {done.stderr}")

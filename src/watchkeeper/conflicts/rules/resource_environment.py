@@ -12,6 +12,7 @@ from watchkeeper.model.resources import ResourceKind, ResourceTouch
 
 RULE = "environment"
 _KIND = ResourceKind.ENVIRONMENT
+_NOTHING = frozenset({"", "none", "null", "undefined"})
 
 
 def find_environment_conflicts(pair: Pair) -> Iterator[Conflict]:
@@ -38,13 +39,18 @@ def _differ(pair: Pair, name: str, one: ResourceTouch, two: ResourceTouch, what:
     return meeting(
         pair,
         f"{RULE}-{what}",
-        Severity.MAJOR if what == "value" else Severity.MINOR,
+        Severity.MAJOR if what == "value" or (_says(one) and _says(two)) else Severity.MINOR,
         name,
         [(pair.first, one, f"its {what}"), (pair.second, two, f"its {what}")],
         summary=f"{pair.first.label} and {pair.second.label} give the environment variable {name} different {what}s",
         why=f"the {what} that holds depends on which place is looked at",
         next_step=f"agree on one {what} of {name} and state it in one place",
     )
+
+
+def _says(touch: ResourceTouch) -> bool:
+    """Whether a default is a value, and not a word for there being none."""
+    return touch.access.value.strip("\"'").lower() not in _NOTHING
 
 
 def _gone(pair: Pair, goer: Party, reader: Party) -> Iterator[Conflict]:
