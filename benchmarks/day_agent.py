@@ -58,7 +58,7 @@ def _is_told(prompt: str) -> bool:
 
 def _act(work: Work, turn: int, day: Path) -> int:
     dice = random.Random(f"{work.key} {turn}")
-    lasts = dice.uniform(2.0, 5.0) * (2.5 if work.manner == "slow" else 1.0)
+    lasts = dice.uniform(5.0, 12.0) * (2.0 if work.manner == "slow" else 1.0)
     if work.manner == "crashes" and turn == 0:
         print("the model went away")
         return 1
@@ -88,6 +88,8 @@ def _sees_other(work: Work) -> bool:
 
 def _is_done(work: Work) -> bool:
     """Its first turn was before this one."""
+    if work.kind == "text":  # the other side takes the place of what was there as well
+        return f"what {work.side} means" in Path("NOTES.md").read_text()
     for path, edit in edits_of(work).items():
         place = Path(path)
         if isinstance(edit, str) and not place.exists():

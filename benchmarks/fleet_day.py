@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--issues", type=int, default=135)
     parser.add_argument("--pairs", type=int, default=24)
     parser.add_argument("--minutes", type=float, default=25, help="the most that it may last")
-    parser.add_argument("--slots", type=int, default=8, help="engagements at once")
+    parser.add_argument("--slots", type=int, default=12, help="engagements at once")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="an empty folder for all that is made, to look at")
     options = parser.parse_args(arguments)
@@ -102,7 +102,7 @@ class Day:
         command = json.dumps([sys.executable, str(_AGENT), str(self.root)])
         fleet += f'[agent.script]\nprotocol = "plain"\nmemory_mb = 60\ncommand = {command}\n'
         fleet += "".join(
-            f'[[project]]\nname = "p{n:02}"\npath = "project-{n:02}"\nconcurrency = 2\n' for n in range(self.projects)
+            f'[[project]]\nname = "p{n:02}"\npath = "project-{n:02}"\nconcurrency = 3\n' for n in range(self.projects)
         )
         (self.root / "fleet.toml").write_text(fleet)
 

@@ -23,6 +23,9 @@ from watchkeeper.record.store import open_url_store
 AGENT = r"""
 import os, pathlib, re, sys, time
 prompt = sys.stdin.read()
+if prompt.startswith("Watchkeeper: "):
+    pathlib.Path(os.environ["TALLY"] + ".told").open("a").write(f"{os.environ['WHERE']}: {prompt}\n\n")
+    sys.exit()
 number = re.search(r"make file (\w+)", prompt)[1]
 if number == "rename":
     pathlib.Path("prices.py").write_text("def cost(n):\n    return n\n")
@@ -158,6 +161,11 @@ class World:
     def runs(self) -> list[tuple[str, str]]:
         """Which issue's agent was started where, in order."""
         return [(row.split()[0], row.split()[1]) for row in self.tally.read_text().splitlines()]
+
+    def heard(self) -> str:
+        """What agents were told, each after the host where it works."""
+        told = self.tally.with_name(f"{self.tally.name}.told")
+        return told.read_text() if told.exists() else ""
 
     def events(self) -> list[Recorded]:
         """All that is recorded of the shared project."""

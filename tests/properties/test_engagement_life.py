@@ -22,6 +22,7 @@ from watchkeeper.engagements.life import (
     over_budget,
 )
 from watchkeeper.engagements.ports import Checked, Outcome
+from watchkeeper.model.agents import Channel, NoticeId
 from watchkeeper.model.events import Recorded
 from watchkeeper.model.fleet import (
     OVER,
@@ -29,10 +30,12 @@ from watchkeeper.model.fleet import (
     Budget,
     Effect,
     Engagement,
+    EngagementHeard,
     EngagementId,
     EngagementMoved,
     EngagementNudged,
     EngagementSealed,
+    EngagementWarned,
     Fault,
     IssueId,
     Push,
@@ -48,6 +51,7 @@ IDENTITY = EngagementId("e-00000001")
 A, B = Sha("a" * 40), Sha("b" * 40)
 RULES = Rules()
 BUDGET = Budget(money=5.0, tokens=1_000, minutes=60.0)
+NOTICE = NoticeId("n-00000001")
 TEXTS = st.sampled_from(["", "why"])
 WORKS = st.builds(
     Work,
@@ -82,6 +86,8 @@ SEEN = st.builds(
     submitted=st.sampled_from([None, "x/1"]),
     trouble=TEXTS,
     stop=TEXTS,
+    heard=st.sampled_from([(), ((NOTICE, Channel.STEER),)]),
+    is_deaf=st.booleans(),
 )
 
 
@@ -318,3 +324,26 @@ def test_the_record_tells_how_often_it_was_pushed_repaired_and_sent_back() -> No
     assert (restarted.spoken, restarted.restarts, restarted.session) == (0, 1, "")
     assert (last.repairs, last.returns, last.takeovers, last.restarts, last.nudges) == (1, 1, 1, 1, 3)
     assert last.notice == "clashes"
+
+
+def test_what_another_host_has_to_say_is_told_within_the_turn_or_after_it_and_once() -> None:
+    warned = [EngagementMoved(IDENTITY, Stage.RUNNING, "so", by=ME), EngagementWarned(IDENTITY, NOTICE, "you clash")]
+    told = standing_after(warned)
+    deaf = mine(agent=Agent.WORKING, is_deaf=True)
+
+    assert decide(told, mine(agent=Agent.WORKING), RULES).do == (Do.WARN,)
+    assert decide(told, deaf, RULES).do == ()
+    assert decide(told, msgspec.structs.replace(deaf, agent=Agent.IDLE), RULES).do == (Do.WARN,)
+    heard = decide(told, mine(agent=Agent.WORKING, heard=((NOTICE, Channel.STEER),)), RULES).tell
+    assert heard == (EngagementHeard(IDENTITY, NOTICE, Channel.STEER),)
+    after = standing_after([*warned, *heard, EngagementWarned(IDENTITY, NOTICE, "you clash")])
+    assert after.untold == {}
+    assert decide(after, mine(agent=Agent.WORKING), RULES).do == ()
+
+
+def test_what_is_over_before_it_was_told_is_told_to_nobody() -> None:
+    over = [EngagementWarned(IDENTITY, NOTICE, "you clash"), EngagementHeard(IDENTITY, NOTICE)]
+
+    told = standing_after([EngagementMoved(IDENTITY, Stage.RUNNING, "so", by=ME), *over])
+
+    assert decide(told, mine(agent=Agent.WORKING), RULES).do == ()

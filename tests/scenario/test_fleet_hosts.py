@@ -13,7 +13,7 @@ import pytest
 
 from gitrepo import GitRepo
 from twohosts import World, world
-from watchkeeper.model.fleet import EngagementSealed, EngagementSnapped, IssueState
+from watchkeeper.model.fleet import EngagementHeard, EngagementSealed, EngagementSnapped, EngagementWarned, IssueState
 
 pytestmark = [pytest.mark.xdist_group("postgresql"), pytest.mark.timeout(400)]
 
@@ -140,3 +140,11 @@ def test_a_pair_on_two_hosts_is_found_and_proved_on_one(tmp_path: Path, new_data
         assert len(conflicts("ada")) == 1
         assert "there/e-" in json.dumps(conflicts("ada")), "one side is the other host's"
         assert conflicts("bob") == [], "it is recorded once"
+
+        made.wait("bob is to tell", lambda: any(isinstance(e.event, EngagementWarned) for e in made.events()))
+        made.open("bob")
+        made.wait("bob's agent is told at the end of its turn", lambda: "bob: Watchkeeper: " in made.heard())
+        assert "blocking conflict" in made.heard()
+        assert "Details: on ada: watchkeeper conflicts c-" in made.heard()
+        made.wait("it is recorded", lambda: any(isinstance(e.event, EngagementHeard) for e in made.events()))
+        assert made.heard().count("bob: Watchkeeper: ") == 1

@@ -6,11 +6,13 @@ from watchkeeper.cli.output import printable
 from watchkeeper.model.fleet import (
     DispatchDecided,
     DispatchOverruled,
+    EngagementHeard,
     EngagementMoved,
     EngagementNudged,
     EngagementSealed,
     EngagementSnapped,
     EngagementSpent,
+    EngagementWarned,
     FleetEvent,
     IssueClosed,
     IssueCommented,
@@ -45,7 +47,13 @@ def describe_fleet(event: FleetEvent) -> str:
 
 
 def _describe_engagement(
-    event: EngagementSealed | EngagementMoved | EngagementSnapped | EngagementSpent | EngagementNudged,
+    event: EngagementSealed
+    | EngagementMoved
+    | EngagementSnapped
+    | EngagementSpent
+    | EngagementNudged
+    | EngagementWarned
+    | EngagementHeard,
 ) -> str:
     match event:
         case EngagementSealed(engagement):
@@ -61,6 +69,11 @@ def _describe_engagement(
             return f"{event.id} has spent {spend_words(event.spend)}"
         case EngagementNudged():
             return f"{event.id}: {event.what.value}{_because(event.reason)}"
+        case EngagementWarned():
+            return f"{event.id} is to be told: {_short(' '.join(event.text.split()))}"
+        case EngagementHeard():
+            how = f"told ({event.channel.value})" if event.channel is not None else "over before it was told"
+            return f"{event.id}: {event.notice} {how}"
 
 
 def spend_words(spend: Spend) -> str:

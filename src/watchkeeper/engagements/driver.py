@@ -210,6 +210,8 @@ class Driver:
                 await self._start(standing)
             case Do.NUDGE if self._session is not None:
                 await self._session.nudge(render_nudge(self._seen.quiet_s / 60))
+            case Do.WARN:
+                await self._warn(standing)
             case Do.STOP:
                 await self._stop()
             case Do.SNAP:
@@ -280,6 +282,16 @@ class Driver:
         self._seen = msgspec.structs.replace(self._seen, agent=session.agent, session=session.session)
         return True
 
+    async def _warn(self, standing: EngagementStanding) -> None:
+        """Tell the agent what it has to know: within its turn if it can hear there, else when that is over."""
+        untold = standing.untold
+        if self._session is None or not untold:
+            return
+        channel = await self._session.warn("\n\n".join(untold.values()))
+        heard = tuple((notice, channel) for notice in untold) if channel is not None else ()
+        agent = self._session.agent
+        self._seen = msgspec.structs.replace(self._seen, heard=heard, is_deaf=channel is None, agent=agent)
+
     async def _stop(self) -> None:
         if self._session is not None:
             await self._session.stop()
@@ -296,6 +308,7 @@ class Driver:
             failure="",
             is_changed=False,
             quiet_s=0.0,
+            is_deaf=False,
         )
 
     async def _snap(self) -> None:

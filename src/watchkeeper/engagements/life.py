@@ -11,9 +11,11 @@ from enum import StrEnum
 import msgspec
 
 from watchkeeper.engagements.ports import Checked, Outcome
+from watchkeeper.model.agents import Channel, NoticeId
 from watchkeeper.model.fleet import (
     Budget,
     Effect,
+    EngagementHeard,
     EngagementId,
     EngagementMoved,
     EngagementNudged,
@@ -32,7 +34,7 @@ _SELDOM = 5
 
 _TAKEN, _ON = "taken over: ", "goes on: "
 
-Told = EngagementMoved | EngagementNudged | EngagementSnapped | EngagementSpent
+Told = EngagementHeard | EngagementMoved | EngagementNudged | EngagementSnapped | EngagementSpent
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -95,7 +97,7 @@ class Seen(msgspec.Struct, frozen=True):
     started at all. ``quiet_s``: for how long nothing was seen of it; ``unpinned_s``: since the last snapshot.
     ``is_pinned``: the work was pinned since the agent did anything last. ``nothing``: its reason for doing nothing.
     ``trouble``: what only a person can mend. ``ending``: how it is to end, decided before. ``stop``: a person wants it
-    to end, and says why.
+    to end, and says why. ``heard``: warnings that its agent was told; ``is_deaf``: it hears nothing within its turn.
     """
 
     me: str = ""
@@ -120,6 +122,8 @@ class Seen(msgspec.Struct, frozen=True):
     trouble: str = ""
     ending: EngagementMoved | None = None
     stop: str = ""
+    heard: tuple[tuple[NoticeId, Channel], ...] = ()
+    is_deaf: bool = False
 
 
 class Do(StrEnum):
@@ -129,6 +133,7 @@ class Do(StrEnum):
     PREPARE = "prepare"
     START = "start"  # the agent: it resumes its session where it has one and can
     NUDGE = "nudge"
+    WARN = "warn"  # tell the agent what another host's watch has for it
     STOP = "stop"  # the agent
     SNAP = "snap"
     COMMIT = "commit"
@@ -230,6 +235,7 @@ def find_news(standing: EngagementStanding, seen: Seen, *, is_last: bool) -> tup
         told.append(EngagementSpent(_id(standing), seen.spend))
     if seen.session and seen.session != standing.session and standing.stage is Stage.RUNNING:
         told.append(EngagementMoved(_id(standing), standing.stage, standing.reason, by=seen.me, session=seen.session))
+    told += [EngagementHeard(_id(standing), *each) for each in seen.heard if each[0] in standing.untold]
     return tuple(told)
 
 
@@ -300,6 +306,8 @@ def _run(standing: EngagementStanding, seen: Seen, rules: Rules) -> Step:
             return _end(standing, seen, _failed(standing, Fault.SETUP, seen.prepared))
         case Agent.ABSENT:
             return Step(do=(Do.START,))
+        case Agent.IDLE if standing.untold:
+            return Step(do=(Do.WARN,))
         case Agent.IDLE:
             effect = Effect(reason=seen.nothing) if seen.nothing else None
             done = EngagementMoved(_id(standing), Stage.CHECKING, "its agent is done", by=seen.me, effect=effect)
@@ -313,6 +321,8 @@ def _run(standing: EngagementStanding, seen: Seen, rules: Rules) -> Step:
 
 def _watch(standing: EngagementStanding, seen: Seen, rules: Rules) -> Step:
     """Its agent is at work, or seems to be."""
+    if standing.untold and not seen.is_deaf:
+        return Step(do=(Do.WARN,))
     if seen.quiet_s < rules.stuck_s:
         if seen.is_changed and (seen.quiet_s >= rules.snap_s or seen.unpinned_s >= _SELDOM * rules.snap_s):
             return Step(do=(Do.SNAP,))

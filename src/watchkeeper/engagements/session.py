@@ -15,7 +15,7 @@ from watchkeeper.engagements.escaping import Fence
 from watchkeeper.engagements.life import Agent
 from watchkeeper.engagements.ports import AgentRun, Clock
 from watchkeeper.engagements.spending import Meter
-from watchkeeper.model.agents import Act, AgentEvent, Phase
+from watchkeeper.model.agents import Act, AgentEvent, Channel, Phase
 
 _BROKEN = frozenset({"refusal", "max_tokens", "max_turn_requests", "error"})
 """How a turn can end in order, as the protocol has it, without the agent having come to an end."""
@@ -103,6 +103,19 @@ class Session:
         finally:
             self._is_cancelling = False
             self._active()
+
+    async def warn(self, text: str) -> Channel | None:
+        """Tell it something within its turn; where that is over, another begins with it. None: it cannot hear now."""
+        if self.agent is not Agent.IDLE:
+            return await self._run.advise(text)
+        self.agent = Agent.WORKING
+        self._active()
+        try:
+            await self._run.prompt(text)
+        except AgentError as error:
+            self._fail(error.message)
+            return None
+        return Channel.PROMPT
 
     async def stop(self) -> None:
         """End it, with everything that it started."""

@@ -14,6 +14,9 @@ from watchkeeper.model.fleet_state import EngagementStanding
 from watchkeeper.model.ids import Sha
 from watchkeeper.repos.hubworktrees import HubWorktree
 
+BRANCHES = "there/"
+"""What the branches of mirrors begin with; the engagement's id follows."""
+
 _SUFFIX = "-there"
 
 
@@ -57,4 +60,4 @@ class Mirrors:
             self._project.parts.snapshots.trees.remove(tree, pinned=snapshot)
 
     def _tree(self, identity: EngagementId, base: Sha) -> HubWorktree:
-        return self._project.parts.snapshots.trees.place(f"{identity}{_SUFFIX}", f"there/{identity}", base)
+        return self._project.parts.snapshots.trees.place(f"{identity}{_SUFFIX}", f"{BRANCHES}{identity}", base)

@@ -13,8 +13,9 @@ from watchkeeper.app import now
 from watchkeeper.engagements.working import Workplace
 from watchkeeper.fleetdeck.company import Together
 from watchkeeper.fleetdeck.hosted import Hosted
-from watchkeeper.fleetdeck.mirrors import Mirrors
+from watchkeeper.fleetdeck.mirrors import BRANCHES, Mirrors
 from watchkeeper.fleetdeck.projects import Project
+from watchkeeper.fleetdeck.warning import Warner
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.fleet import Engagement, EngagementId, EngagementSnapped, IssueCommented, IssueState, Stage
 from watchkeeper.model.fleet_state import EngagementStanding, FleetState
@@ -49,6 +50,7 @@ class Sharing:
         self._said: dict[str, str] = {}
         self._taken: set[EngagementId] = set()
         self._mirrors = {each.name: Mirrors(each, partial(self._receive, each)) for each in projects}
+        self._warners = {each.name: Warner(each, fleet.log, now, BRANCHES, company.name) for each in projects}
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -131,7 +133,10 @@ class Sharing:
             each for each in state.engagements.values()
             if _matters(state, each) and not self._company.is_mine(each) and each.engagement.id not in self._taken
         ]  # fmt: skip
-        self._mirrors[project.name].show(others if others and self._company.takes(project.name) else [])
+        is_ours = bool(others) and self._company.takes(project.name)
+        self._mirrors[project.name].show(others if is_ours else [])
+        if is_ours:
+            self._warners[project.name].look(state)
 
     # Work of hosts that are gone
 

@@ -7,6 +7,7 @@ from typing import NewType
 
 import msgspec
 
+from watchkeeper.model.agents import Channel, NoticeId
 from watchkeeper.model.ids import Millis, Sha
 
 IssueId = NewType("IssueId", str)
@@ -263,6 +264,25 @@ class EngagementNudged(msgspec.Struct, frozen=True, tag="engagement-nudged"):
     reason: str
 
 
+class EngagementWarned(msgspec.Struct, frozen=True, tag="engagement-warned"):
+    """Another host's watch has something to tell its agent: it does not go together with work that is done there.
+
+    Says nothing about whether it was told.
+    """
+
+    id: EngagementId
+    notice: NoticeId
+    text: str
+
+
+class EngagementHeard(msgspec.Struct, frozen=True, tag="engagement-heard"):
+    """Its agent was told, by this channel; None: it was over before it could be."""
+
+    id: EngagementId
+    notice: NoticeId
+    channel: Channel | None = None
+
+
 class DispatchDecided(msgspec.Struct, frozen=True, tag="dispatch-decided"):
     """The dispatcher decided something else than the last time it looked."""
 
@@ -287,6 +307,8 @@ FleetEvent = (
     | EngagementSnapped
     | EngagementSpent
     | EngagementNudged
+    | EngagementWarned
+    | EngagementHeard
     | DispatchDecided
     | DispatchOverruled
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
+from watchkeeper.model.agents import NoticeId
 from watchkeeper.model.events import Recorded
 from watchkeeper.model.fleet import (
     OVER,
@@ -15,12 +16,14 @@ from watchkeeper.model.fleet import (
     DispatchOverruled,
     Effect,
     Engagement,
+    EngagementHeard,
     EngagementId,
     EngagementMoved,
     EngagementNudged,
     EngagementSealed,
     EngagementSnapped,
     EngagementSpent,
+    EngagementWarned,
     Fault,
     Issue,
     IssueClosed,
@@ -65,7 +68,8 @@ class EngagementStanding(msgspec.Struct, frozen=True):
     ``session`` is its agent's newest one, ``""`` where it is to begin anew; ``notice`` what its agent was told last
     beyond the seal. ``spoken`` counts how often the agent was spoken to since it was started last, ``nudges`` pushes of
     any kind; ``restarts`` and ``takeovers`` count for good, ``repairs`` how often its tests sent it back to work,
-    ``returns`` how often the queue did.
+    ``returns`` how often the queue did. ``warnings`` is what another host's watch wants its agent to be told: each with
+    its text while it was not told, and ``""`` then.
     """
 
     engagement: Engagement
@@ -86,6 +90,12 @@ class EngagementStanding(msgspec.Struct, frozen=True):
     takeovers: int = 0
     repairs: int = 0
     returns: int = 0
+    warnings: Mapping[NoticeId, str] = {}
+
+    @property
+    def untold(self) -> Mapping[NoticeId, str]:
+        """Warnings that its agent still has to be told."""
+        return {notice: text for notice, text in self.warnings.items() if text}
 
     @property
     def host(self) -> str:
@@ -138,6 +148,9 @@ def fold_fleet(events: Iterable[Recorded], state: FleetState | None = None) -> F
             case EngagementMoved() | EngagementSnapped() | EngagementSpent() | EngagementNudged():
                 if (before := engagements.get(event.id)) is not None:
                     engagements[event.id] = _engagement_after(before, event, recorded.at)
+            case EngagementWarned() | EngagementHeard():
+                if (before := engagements.get(event.id)) is not None:
+                    engagements[event.id] = _warned(before, event)
             case IssueFiled() | IssueEdited():
                 issues[event.issue.id] = _told(issues.get(event.issue.id), event, recorded.at)
             case IssueCommented() | IssueClosed() | IssueReopened() | DispatchOverruled():
@@ -211,6 +224,13 @@ def _engagement_after(
             return replace(before, spend=event.spend)
         case EngagementNudged():
             return _pushed(before, event.what)
+
+
+def _warned(before: EngagementStanding, event: EngagementWarned | EngagementHeard) -> EngagementStanding:
+    """Each is told once: what was told stays so."""
+    if isinstance(event, EngagementHeard):
+        return msgspec.structs.replace(before, warnings={**before.warnings, event.notice: ""})
+    return msgspec.structs.replace(before, warnings={event.notice: event.text, **before.warnings})
 
 
 def _moves(before: EngagementStanding, event: EngagementMoved, back: Stage) -> int:
