@@ -23,8 +23,10 @@ from watchkeeper.record.store import open_url_store
 AGENT = r"""
 import os, pathlib, re, sys, time
 prompt = sys.stdin.read()
-if prompt.startswith("Watchkeeper: "):
-    pathlib.Path(os.environ["TALLY"] + ".told").open("a").write(f"{os.environ['WHERE']}: {prompt}\n\n")
+before, is_again, news = prompt.partition("Now there is this:")
+if is_again:
+    with open(os.environ["TALLY"] + ".told", "a") as told:
+        told.write(f"{os.environ['WHERE']}: {news.strip()}\n\n")
     sys.exit()
 number = re.search(r"make file (\w+)", prompt)[1]
 if number == "rename":
