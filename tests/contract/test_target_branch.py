@@ -337,3 +337,20 @@ def test_landing_commits_of_every_method_can_be_moved_to(target: Target, method:
 
     assert target.branch.move(Sha(target.tip), new, "land") == Moved(new)
     target.holder.git("fsck", "--connectivity-only", "--no-dangling")
+
+
+@pytest.mark.parametrize("target", ["remote"], indirect=True)
+def test_who_looks_while_another_fetches_the_same_is_told_all_the_same(target: Target, tmp_path: Path) -> None:
+    """Both move one remote-tracking branch, and git refuses the one that comes second."""
+    readers = [target.open(tmp_path / f"reader-{number}") for number in range(3)]
+    elsewhere = target.holder.path.parent / "elsewhere"
+    target.holder.git("clone", "-q", str(target.holder.path), str(elsewhere))
+    other = GitRepo(elsewhere)
+    with ThreadPoolExecutor(len(readers)) as pool:
+        for number in range(8):
+            other.git(
+                "-c", "user.name=x", "-c", "user.email=x@invalid", "commit", "-q", "--allow-empty", "-m", f"{number}"
+            )
+            other.git("push", "-q", "origin", "HEAD:main")
+            tips = list(pool.map(lambda reader: reader.read_tip(), readers))
+            assert tips == [target.tip] * len(readers)

@@ -42,6 +42,10 @@ T = TypeVar("T")
 
 _MOST_SWEEPS = 10
 _MOST_FAILURES = 3
+_MOST_REFUSED = 30
+_LONGEST_PAUSE_S = 60.0
+_PASSES = frozenset({"remote-unreachable", "host-in-doubt", "record-busy"})
+"""Why a change cannot be queued now and may be soon: half an hour of a night without a network needs no person."""
 
 
 def no_target() -> Sha | None:
@@ -90,6 +94,7 @@ class Driver:
         self._session: Session | None = None
         self._meter: Meter | None = None
         self._failures = 0
+        self._refused = 0
         self._taken_up = ""
         self._snapped_ms = parts.clock()
         self._seen = Seen(me=self._me, is_swept=False)
@@ -149,9 +154,9 @@ class Driver:
     async def _tell(self, standing: EngagementStanding, told: Sequence[Told]) -> bool:
         return await asyncio.to_thread(self._parts.book.tell_if, standing, list[FleetEvent](told))
 
-    async def _wait(self) -> None:
+    async def _wait(self, seconds: float | None = None) -> None:
         try:
-            async with asyncio.timeout(self._parts.look_s):
+            async with asyncio.timeout(seconds or self._parts.look_s):
                 await self._wake.wait()
         except TimeoutError:
             pass
@@ -370,7 +375,12 @@ class Driver:
         try:
             entry = await self._parts.desk.submit(standing.engagement, work.head)
             self._seen = msgspec.structs.replace(self._seen, submitted=entry)
+            self._refused = 0
         except WatchkeeperError as error:
+            if error.slug in _PASSES and self._refused < _MOST_REFUSED:
+                self._refused += 1
+                await self._wait(min(_LONGEST_PAUSE_S, 2.0**self._refused))
+                return
             self._seen = msgspec.structs.replace(self._seen, trouble=f"its change cannot be queued: {error.message}")
 
     async def _let_go(self) -> None:

@@ -84,19 +84,8 @@ class Follower:
 
     def close(self, landed: Landed) -> bool:
         """Close the issue of what landed; whether it was open."""
-        book, project = self._project.parts.book, self._project.place.shared
-        for _ in range(_MOST_TRIES):
-            state = book.state()
-            standing = _engagement_of(state, landed.entry)
-            if standing is None:
-                return False
-            issue = state.issues.get(standing.engagement.issue)
-            if issue is None or issue.state is IssueState.CLOSED:
-                return False
-            event = IssueClosed(issue.issue.id, Closing.LANDED, f"landed as {landed.commit[:10]}", "watchkeeper")
-            if self._log.append_if(project, [event], self._clock(), kinds=FLEET_KINDS, last=state.seq) is not None:
-                return True
-        return False
+        standing = _engagement_of(self._project.parts.book.state(), landed.entry)
+        return standing is not None and close_landed(self._project, self._log, self._clock(), standing, landed.commit)
 
     async def _return(self, bounce: EntryBounced) -> None:
         identity = await asyncio.to_thread(self._send_back, bounce)
@@ -124,6 +113,19 @@ class Follower:
             case _:
                 pass
         return []
+
+
+def close_landed(project: Project, log: Log, at: Millis, standing: EngagementStanding, commit: Sha) -> bool:
+    """Close the issue of an engagement, whose change the target branch has since ``commit``; whether it was open."""
+    for _ in range(_MOST_TRIES):
+        state = project.parts.book.state()
+        issue = state.issues.get(standing.engagement.issue)
+        if issue is None or issue.state is IssueState.CLOSED:
+            return False
+        event = IssueClosed(issue.issue.id, Closing.LANDED, f"landed as {commit[:10]}", "watchkeeper")
+        if log.append_if(project.place.shared, [event], at, kinds=FLEET_KINDS, last=state.seq) is not None:
+            return True
+    return False
 
 
 def _engagement_of(state: FleetState, entry: EntryId) -> EngagementStanding | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from watchkeeper.app import now
 from watchkeeper.engagements.working import Workplace
 from watchkeeper.fleetdeck.company import Together
+from watchkeeper.fleetdeck.following import close_landed
 from watchkeeper.fleetdeck.hosted import Hosted
 from watchkeeper.fleetdeck.mirrors import BRANCHES, Mirrors
 from watchkeeper.fleetdeck.projects import Project
@@ -154,18 +155,32 @@ class Sharing:
     async def _take_over(self, project: Project, standing: EngagementStanding) -> None:
         engagement = standing.engagement
         said = await asyncio.to_thread(self._bring, project, standing)
-        self._taken.add(engagement.id)
-        if standing.stage is Stage.DONE:
-            change = standing.effect.change if standing.effect is not None else None
-            if change is None or project.place.repository.find_commit(change) is not None:
-                return  # there is nothing to land, or it has been landed
-            self._hosted.answer_for(engagement.id)
-            if project.hub.repository.find_commit(change) is not None:
-                await project.parts.desk.submit(engagement, change)
-        else:
+        if standing.stage is not Stage.DONE:
             await self._hosted.adopt(project.place.shared, engagement.id)
+        elif not await self._hand_in(project, standing):
+            return
+        self._taken.add(engagement.id)
         self._tell(said)
         await asyncio.to_thread(self._comment, project, engagement, said)
+
+    async def _hand_in(self, project: Project, standing: EngagementStanding) -> bool:
+        """Queue the change of one that is done; where it has landed, and its host died before it could say so, say so.
+
+        False where it did not come here yet.
+        """
+        change = standing.effect.change if standing.effect is not None else None
+        if change is None:
+            return True
+        if project.hub.repository.find_commit(change) is None:
+            return False
+        self._hosted.answer_for(standing.engagement.id)
+        try:
+            await project.parts.desk.submit(standing.engagement, change)
+        except WatchkeeperError as error:
+            if error.slug != "nothing-to-land":
+                raise
+            await asyncio.to_thread(close_landed, project, self._fleet.log, now(), standing, change)
+        return True
 
     def _comment(self, project: Project, engagement: Engagement, said: str) -> None:
         known = project.parts.book.state().issues.get(engagement.issue)

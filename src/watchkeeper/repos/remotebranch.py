@@ -13,6 +13,8 @@ from watchkeeper.repos.messages import one_line
 from watchkeeper.repos.moving import Outcome, Refused, Unknown, deliver, lost_or_moved, refuse_rewriting
 from watchkeeper.repos.repository import Repository
 
+_MOST_FETCHES = 5
+_LOCKED = "cannot lock ref"
 _NOISE = ("To ", "hint:", "error: failed to push some refs")
 
 
@@ -45,8 +47,8 @@ class RemoteBranch:
         try:
             now = self._ask()
             # His store and not only the hub: what is pushed from there has to be complete there.
-            if now is not None and self._repository.find_commit(now) is None:
-                self._fetch()
+            if now is not None:
+                self._bring(now)
         except GitError as error:
             if error.slug == "git-missing":
                 raise
@@ -92,6 +94,17 @@ class RemoteBranch:
         output = self._speak("ls-remote", "--refs", "--", self._remote, self._ref).output
         lines = (line.partition("\t") for line in decode_path(output).splitlines())
         return next((Sha(sha) for sha, _, ref in lines if ref == self._ref), None)
+
+    def _bring(self, commit: Sha) -> None:
+        """Fetch until it is there. Of two who fetch at once one is refused the lock of the branch that both move."""
+        for tried in range(_MOST_FETCHES):
+            if self._repository.find_commit(commit) is not None:
+                return
+            try:
+                self._fetch()
+            except GitError as error:
+                if tried + 1 == _MOST_FETCHES or _LOCKED not in error.message:
+                    raise
 
     def _fetch(self) -> None:
         self._speak(
