@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,18 @@ def test_a_named_file_that_is_of_no_environment_stays_hidden(tmp_path: Path) -> 
     secret.touch()
 
     assert find_environments(f"cat {secret}", str(tmp_path / "keys")) == ()
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may look everywhere")
+def test_a_folder_on_the_search_path_that_is_anothers_is_passed_over(environment: Path, tmp_path: Path) -> None:
+    (tmp_path / "theirs" / "bin").mkdir(parents=True)
+    (tmp_path / "theirs").chmod(0)
+
+    found = find_environments("pytest -q", f"{tmp_path / 'theirs' / 'bin'}:{environment / 'bin'}")
+
+    (tmp_path / "theirs").chmod(0o700)
+    assert found == (environment,)
+
+
+def test_a_name_that_no_system_takes_is_passed_over() -> None:
+    assert find_environments("pytest -q", f"/{'x' * 5_000}/bin") == ()

@@ -22,5 +22,12 @@ def find_environments(command: str, search_path: str) -> tuple[Path, ...]:
 
 def _environments(programs: list[Path]) -> Iterator[Path]:
     for folder in programs:
-        if (folder.parent / "pyvenv.cfg").is_file():
+        if _is_environment(folder.parent):
             yield folder.parent
+
+
+def _is_environment(folder: Path) -> bool:
+    try:
+        return (folder / "pyvenv.cfg").is_file()
+    except OSError:  # of somebody else: it could not be used either
+        return False
