@@ -13,7 +13,14 @@ import pytest
 
 from gitrepo import GitRepo
 from twohosts import World, world
-from watchkeeper.model.fleet import EngagementHeard, EngagementSealed, EngagementSnapped, EngagementWarned, IssueState
+from watchkeeper.model.fleet import (
+    EngagementHeard,
+    EngagementSealed,
+    EngagementSnapped,
+    EngagementWarned,
+    IssueState,
+    Stage,
+)
 
 pytestmark = [pytest.mark.xdist_group("postgresql"), pytest.mark.timeout(400)]
 
@@ -148,3 +155,37 @@ def test_a_pair_on_two_hosts_is_found_and_proved_on_one(tmp_path: Path, new_data
         assert "Details: on ada: watchkeeper conflicts c-" in made.heard()
         made.wait("it is recorded", lambda: any(isinstance(e.event, EngagementHeard) for e in made.events()))
         assert made.heard().count("bob: Watchkeeper: ") == 1
+
+
+def test_what_a_killed_host_had_done_and_could_not_send_is_not_taken_for_empty(
+    tmp_path: Path, new_database: str
+) -> None:
+    """It was done and pinned, there alone: the worktree that is made of nothing here is no result of it."""
+    with world(tmp_path, new_database, hubs(tmp_path)) as made:
+        file = made.hosts["ada"].home.parent / "fleet.toml"
+        file.write_text(file.read_text().replace("-c pass", "-c 'import time; time.sleep(600)'"))
+        made.shut("ada")
+        made.hosts["ada"].up()
+        made.wait("ada is up", lambda: made.hosts["ada"].is_up)
+        file_issues(made, "ada", range(1))
+        made.wait("its agent is at work", lambda: made.runs() == [("0", "ada")])
+        made.hosts["bob"].up()
+        made.wait("bob is up", lambda: made.hosts["bob"].is_up)
+        inbox = GitRepo(made.hosts["bob"].home / "inbox" / "shop.git")
+        (identity,) = made.state().engagements
+        made.wait("what it was given has arrived", lambda: identity in inbox.git("for-each-ref"))
+        refuses = inbox.path / "hooks" / "pre-receive"
+        refuses.parent.mkdir(exist_ok=True)
+        refuses.write_text("#!/bin/sh\nexit 1\n")
+        refuses.chmod(0o755)
+        before = len(snapshots(made))
+
+        made.open("ada")
+        made.wait("its work is pinned", lambda: len(snapshots(made)) > before)
+        made.wait("it is checked", lambda: made.state().engagements[identity].stage is Stage.CHECKING)
+        made.hosts["ada"].kill()
+        made.wait("bob has done it", lambda: all_closed(made), 120)
+
+        assert made.state().engagements[identity].fault is None
+        assert made.runs() == [("0", "ada"), ("0", "bob")]
+        assert landed(made) == {"done0.py"}

@@ -59,8 +59,12 @@ def _checked(ran: Ran, tests: CommandCheck) -> Checked:
     if failing:
         told = "\n".join(f"{test.name}: {test.message[:_MOST_SAID]}" for test in failing[:_MOST_FAILING])
         return Checked(Outcome.FAILED, f"{len(failing)} of {len(ran.tests)} tests fail", told)
-    count = f"{len(ran.tests)} tests pass" if ran.tests else "they pass"
+    count = _counted(len(ran.tests)) if ran.tests else "they pass"
     return Checked(Outcome.PASSED, f"{tests.command}: {count}")
+
+
+def _counted(passing: int) -> str:
+    return "1 test passes" if passing == 1 else f"{passing} tests pass"
 
 
 async def _cancellable(call: Callable[[threading.Event], _T]) -> _T:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watchkeeper.app import now
+from watchkeeper.engagements.sealing import read_sealed
 from watchkeeper.engagements.working import Workplace
 from watchkeeper.fleetdeck.company import Together
 from watchkeeper.fleetdeck.following import close_landed
@@ -18,7 +19,15 @@ from watchkeeper.fleetdeck.mirrors import BRANCHES, Mirrors
 from watchkeeper.fleetdeck.projects import Project
 from watchkeeper.fleetdeck.warning import Warner
 from watchkeeper.model.errors import WatchkeeperError
-from watchkeeper.model.fleet import Engagement, EngagementId, EngagementSnapped, IssueCommented, IssueState, Stage
+from watchkeeper.model.fleet import (
+    Engagement,
+    EngagementId,
+    EngagementMoved,
+    EngagementSnapped,
+    IssueCommented,
+    IssueState,
+    Stage,
+)
 from watchkeeper.model.fleet_state import EngagementStanding, FleetState
 from watchkeeper.model.ids import Millis, Sha
 from watchkeeper.repos.exchange import make_inbox, send, take_in
@@ -156,12 +165,34 @@ class Sharing:
         engagement = standing.engagement
         said = await asyncio.to_thread(self._bring, project, standing)
         if standing.stage is not Stage.DONE:
+            if await asyncio.to_thread(self._is_lost, project, standing):
+                return
+            await asyncio.to_thread(self._begin_anew, project, standing)
             await self._hosted.adopt(project.place.shared, engagement.id)
         elif not await self._hand_in(project, standing):
             return
         self._taken.add(engagement.id)
         self._tell(said)
         await asyncio.to_thread(self._comment, project, engagement, said)
+
+    def _is_lost(self, project: Project, standing: EngagementStanding) -> bool:
+        """Whether nobody can go on with it, as not even what its agent was given is here. It is said to be over."""
+        engagement = standing.engagement
+        try:
+            read_sealed(project.hub, engagement.seal)
+        except WatchkeeperError:
+            why = f"nothing of it reached {self._company.name}, and {standing.host} is gone: its issue is begun anew"
+            return project.parts.book.tell_if(standing, [EngagementMoved(engagement.id, Stage.INTERRUPTED, why)])
+        return False
+
+    def _begin_anew(self, project: Project, standing: EngagementStanding) -> None:
+        """Where what its agent did is not here, nothing is there to check: its agent has to do it again."""
+        last, _ = self._last_snapshot(project, standing.engagement.id)
+        newest = project.parts.snapshots.newest(Workplace(project.parts.snapshots, standing.engagement).tree)
+        if standing.stage is Stage.CHECKING and last != newest:
+            why = f"what {standing.host} pinned last is not here"
+            again = EngagementMoved(standing.engagement.id, Stage.RUNNING, why, by=standing.by)
+            project.parts.book.tell_if(standing, [again])
 
     async def _hand_in(self, project: Project, standing: EngagementStanding) -> bool:
         """Queue the change of one that is done; where it has landed, and its host died before it could say so, say so.
