@@ -1,0 +1,153 @@
+"""The journal for others: one socket a process, one line of JSON asked, one answered."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import stat
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from watchkeeper_tag.guard import Write
+from watchkeeper_tag.journal import Journal, Link, Pool, now_ms
+
+if TYPE_CHECKING:
+    from watchkeeper_tag.tagging import Tagging
+
+VERSION = 1
+_LOG = logging.getLogger("watchkeeper_tag")
+_MOST_ASKED = 65_536
+_MOST_LINKS = 500
+_MOST_STACK = 12
+_PATIENCE_S = 2.0
+
+
+def find_folder() -> Path:
+    """Where the sockets are: ``WATCHKEEPER_TAG_DIR``, else a folder of the user alone."""
+    if told := os.environ.get("WATCHKEEPER_TAG_DIR"):
+        return Path(told)
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    return Path(runtime, "watchkeeper-tag") if runtime else Path(f"/tmp/watchkeeper-tag-{os.getuid()}")  # noqa: S108
+
+
+def publish(tagging: Tagging) -> None:
+    """Answer from now on, in a thread that ends with the process. Where that cannot be, a debug line says so."""
+    try:
+        folder = find_folder()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+            raise PermissionError(f"{folder} belongs to somebody else")
+        _sweep(folder)
+        path = folder / f"{os.getpid()}.sock"
+        path.unlink(missing_ok=True)
+        server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        server.bind(str(path))
+        path.chmod(0o600)
+        server.listen(8)
+    except OSError:
+        _LOG.debug("the journal cannot be asked for", exc_info=True)
+        return
+    threading.Thread(target=_serve, args=(server, tagging), name="watchkeeper-tag", daemon=True).start()
+
+
+def _sweep(folder: Path) -> None:
+    """Sockets of processes that are gone."""
+    for each in folder.glob("*.sock"):
+        if each.stem.isdigit() and not Path(f"/proc/{each.stem}").exists() and Path("/proc/self").exists():
+            each.unlink(missing_ok=True)
+
+
+def _serve(server: socket.socket, tagging: Tagging) -> None:
+    while True:
+        try:
+            asking, _ = server.accept()
+        except OSError:
+            return
+        try:
+            with asking:
+                asking.settimeout(_PATIENCE_S)
+                asking.sendall(answer(tagging, _read_line(asking)))
+        except Exception:  # noqa: BLE001 - whoever asks wrongly must not end the answering
+            _LOG.debug("a question was not answered", exc_info=True)
+
+
+def _read_line(asking: socket.socket) -> bytes:
+    read = b""
+    while not read.endswith(b"\n") and len(read) < _MOST_ASKED:
+        part = asking.recv(4096)
+        if not part:
+            break
+        read += part
+    return read
+
+
+def answer(tagging: Tagging, question: bytes) -> bytes:
+    """The state as one line; an error in its place where the question is none."""
+    try:
+        asked = json.loads(question)
+        wanted = {int(each) for each in asked.get("backends", ())} if asked["ask"] == "state" else None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        wanted = None
+    if wanted is None:
+        return json.dumps({"v": VERSION, "error": 'ask {"v":1,"ask":"state","backends":[]}'}).encode() + b"\n"
+    return json.dumps(_state(tagging, wanted)).encode() + b"\n"
+
+
+def _state(tagging: Tagging, wanted: set[int]) -> dict[str, Any]:
+    journal = tagging.journal
+    links = [each for each in journal.links() if not wanted or each.backend in wanted][:_MOST_LINKS]
+    frames = sys._current_frames() if wanted else {}  # noqa: SLF001 - 36 us; who waits in which call
+    stacks = {thread.native_id: frames.get(thread.ident or 0) for thread in threading.enumerate()}
+    return {
+        "v": VERSION,
+        "process": os.getpid(),
+        "revision": tagging.revision,
+        "root": str(tagging.root),
+        "connections": [_link(each, _stack(stacks.get(each.thread))) for each in links],
+        "pools": [_pool(each, journal) for each in journal.pools],
+        "events": list(journal.events),
+    }
+
+
+def _link(link: Link, stack: list[str]) -> dict[str, Any]:
+    link.refresh()
+    site, at = link.last
+    return {
+        "backend": link.backend, "task": str(link.slot), "thread": link.thread, "since": link.since,
+        "writes": [_write(each) for each in list(link.held)],
+        "last": {"symbol": site.symbol, "site": site.shown, "at": at}, "stack": stack,
+    }  # fmt: skip
+
+
+def _write(write: Write) -> dict[str, Any]:
+    return {
+        "table": write.claim.table, "columns": list(write.claim.columns), "lock": write.claim.lock.value,
+        "symbol": write.site.symbol, "site": write.site.shown, "set": write.set, "at": write.at,
+        "statement": write.statement,
+    }  # fmt: skip
+
+
+def _pool(pool: Pool, journal: Journal) -> dict[str, Any]:
+    links = journal.links()
+    waiters = [
+        {"task": str(slot), "symbol": site.symbol, "site": site.shown, "since": since,
+         "holds": [link.backend for link in links if link.slot == slot and (link.held or link.reads)]}
+        for slot, site, since in list(pool.waiting.values())
+    ]  # fmt: skip
+    return {"name": pool.name, "limit": pool.limit, "out": pool.out(), "waiters": waiters, "at": now_ms()}
+
+
+def _stack(frame: FrameType | None) -> list[str]:
+    """The innermost calls of a thread: whether it waits in a future shows here."""
+    found: list[str] = []
+    while frame is not None and len(found) < _MOST_STACK:
+        code = frame.f_code
+        found.append(f"{'/'.join(code.co_filename.split('/')[-2:])}:{code.co_name}")
+        frame = frame.f_back
+    return found

@@ -1,0 +1,59 @@
+"""A driver's connection as a link: the server's process, and whether a transaction is open."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from watchkeeper_tag.journal import Link
+
+_PSYCOPG_IDLE = 0
+
+
+def make_link(connection: Any, database: str) -> Link:
+    """Of any driver: what it cannot tell is 0, and the framework's hooks say when a transaction is over."""
+    raw = _unwrapped(connection)
+    return Link(_backend(raw), _database(raw) or database, lambda: _is_open(raw))
+
+
+def _unwrapped(connection: Any) -> Any:
+    """SQLAlchemy wraps asyncio drivers so that they look like sync ones."""
+    return getattr(connection, "_connection", connection)
+
+
+def _backend(raw: Any) -> int:
+    info = getattr(raw, "info", None)
+    found = getattr(info, "backend_pid", None)
+    if found is None:
+        ask = (
+            getattr(raw, "get_server_pid", None)
+            or getattr(raw, "get_backend_pid", None)
+            or getattr(raw, "thread_id", None)
+        )
+        found = ask() if callable(ask) else 0
+    return found if isinstance(found, int) else 0
+
+
+def _database(raw: Any) -> str:
+    info = getattr(raw, "info", None)
+    if info is not None and hasattr(info, "dbname"):
+        return f"{getattr(info, 'host', '')}:{getattr(info, 'port', '')}/{info.dbname}"
+    return ""
+
+
+def _is_open(raw: Any) -> bool | None:
+    info = getattr(raw, "info", None)
+    status = getattr(info, "transaction_status", None)
+    if status is not None:
+        return int(status) != _PSYCOPG_IDLE
+    told = getattr(raw, "in_transaction", None)  # sqlite3
+    if isinstance(told, bool):
+        return told
+    asked = getattr(raw, "is_in_transaction", None)  # asyncpg
+    return bool(asked()) if callable(asked) else None
+
+
+def database_of_file(path: object) -> str:
+    """One name for a SQLite file, however it was spelled."""
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else str(path)
+    return f"file:{os.path.realpath(text)}"

@@ -1,0 +1,44 @@
+"""The guard of ``watchkeeper-tag`` over twenty real arrangements of two connections, on a real server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import postgres
+from lock_variants import VARIANTS, Variant
+from tagged import run_tagged
+
+pytestmark = pytest.mark.postgresql
+SEEN_BY_NO_TASK = {"V12"}
+"""It waits in another thread: two tasks, of which the guard cannot know that one waits for the other."""
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    programs = postgres.find_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed")
+    with postgres.running_server(programs) as folder:
+        name = postgres.create_database(folder)
+        yield f"postgresql+psycopg://test@/{name}?host={folder}"
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda each: each.name)
+def test_what_would_wait_for_itself_is_refused_before_it_is_sent_and_nothing_else(
+    variant: Variant, url: str, tmp_path: Path
+) -> None:
+    found = run_tagged(variant, tmp_path, url, "raise")
+
+    if variant.name in SEEN_BY_NO_TASK:
+        assert found["end"] == "hangs"
+    elif variant.hangs:
+        assert found["end"] == "refused"
+        (told,) = (each for each in found["events"] if each["kind"] == "nested-write")
+        assert len(told["sites"]) == 2
+        assert all(each.startswith("engine/stages.py:") for each in told["sites"])
+    else:
+        assert found["end"] == "ends"
+        assert [each["kind"] for each in found["events"]] == (["lost-update"] if variant.name == "V7" else [])
