@@ -63,7 +63,7 @@ _DDL = re.compile(
 )
 _WEAK_LOCK = re.compile(r"\bin\s+(?:access\s+share|row\s+share|row\s+exclusive)\s+mode", _I)
 _COPY = re.compile(rf"\bcopy\s+{_TABLE}\s*(?:\([^()]*\))?\s+from\b", _I)
-_ADVISORY = re.compile(r"\bpg_(try_)?advisory_(?:xact_)?lock(?:_shared)?\s*\(([^()]*)\)", _I)
+_ADVISORY = re.compile(r"\bpg_(try_)?advisory_(?:xact_)?lock(?:_shared)?\s*\(((?:[^()]|%\(\w+\)s)*)\)", _I)
 _WHERE = re.compile(r"\bwhere\b(.*?)(?:\breturning\b|\border\s+by\b|\blimit\b|\bfor\s+\w|$)", _I | re.DOTALL)
 _PLACEHOLDER = r"%\((\w+)\)s|:(\w+)|\$(\d+)|(%s|\?)"
 _EQUALS = re.compile(rf"(?:{_NAME}\.)?({_NAME})\s*=\s*(?:{_PLACEHOLDER}|'((?:[^']|'')*)'|(-?\d+))", _I)
