@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 from watchkeeper_tag.journal import Link
@@ -13,7 +15,16 @@ _PSYCOPG_IDLE = 0
 def make_link(connection: Any, database: str) -> Link:
     """Of any driver: what it cannot tell is 0, and the framework's hooks say when a transaction is over."""
     raw = _unwrapped(connection)
-    return Link(_backend(raw), _database(raw) or database, lambda: _is_open(raw))
+    return Link(_backend(raw), _database(raw) or database, ask_weakly(raw, _is_open))
+
+
+def ask_weakly(raw: Any, ask: Callable[[Any], bool | None]) -> Callable[[], bool | None]:
+    """``ask(raw)`` for as long as somebody else holds ``raw``; what is gone has nothing open."""
+    try:
+        reference = weakref.ref(raw)
+    except TypeError:
+        return lambda: None
+    return lambda: ask(found) if (found := reference()) is not None else False
 
 
 def _unwrapped(connection: Any) -> Any:

@@ -1,0 +1,102 @@
+"""Django with tags, in a process of its own: its settings are global."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+import postgres
+from tagged import PACKAGE
+
+pytestmark = pytest.mark.postgresql
+APPLICATION = """
+import json, os, sys
+import django
+from django.conf import settings
+from django.db import connections, models, transaction
+from watchkeeper_tag import NestedWriteError, Tagging
+from watchkeeper_tag.django import install
+
+database = {"ENGINE": "django.db.backends.postgresql", "HOST": sys.argv[1], "USER": "test", "NAME": sys.argv[2],
+            "OPTIONS": {"options": "-c lock_timeout=1000"}}
+settings.configure(DATABASES={"default": database, "second": dict(database)}, INSTALLED_APPS=[], USE_TZ=True)
+django.setup()
+tagging = install(Tagging(os.getcwd(), "feed", mode=sys.argv[3], publish=False))
+
+
+class Content(models.Model):
+    title = models.TextField()
+
+    class Meta:
+        app_label = "app"
+        db_table = "content"
+
+
+def rename(alias, row):
+    with transaction.atomic():
+        content = Content.objects.get(pk=1)
+        content.title = "a"
+        content.save()
+        Content.objects.using(alias).filter(pk=row).update(title="b")
+
+
+def shown():
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid()")
+        return cursor.fetchone()[0]
+
+
+try:
+    rename(sys.argv[4], int(sys.argv[5]))
+    end = "ends"
+except NestedWriteError as error:
+    end = str(error)
+print(json.dumps({"end": end, "shown": shown()}))
+"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[tuple[str, str]]:
+    programs = postgres.find_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed")
+    with postgres.running_server(programs) as folder:
+        name = postgres.create_database(folder)
+        with psycopg.connect(f"host={folder} user=test dbname={name}", autocommit=True) as made:
+            made.execute("CREATE TABLE content (id serial PRIMARY KEY, title text NOT NULL)")
+            made.execute("INSERT INTO content (title) VALUES ('x'), ('y')")
+        yield folder, name
+
+
+def run(server: tuple[str, str], folder: Path, *words: str) -> dict[str, Any]:
+    (folder / "app.py").write_text(APPLICATION)
+    done = subprocess.run(
+        [sys.executable, "app.py", *server, *words], cwd=folder, env={**os.environ, "PYTHONPATH": str(PACKAGE)},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_a_second_alias_of_the_same_database_is_refused_and_statements_are_tagged(
+    server: tuple[str, str], tmp_path: Path
+) -> None:
+    found = run(server, tmp_path, "raise", "second", "1")
+
+    assert "app.py:" in found["end"]
+    assert "holds it uncommitted" in found["end"]
+    assert found["shown"].startswith("/*wk:rev=feed,sym=shown,at=app.py:")
+
+
+@pytest.mark.parametrize("words", [("default", "1"), ("second", "2")])
+def test_the_same_alias_and_another_row_go_on(server: tuple[str, str], tmp_path: Path, words: tuple[str, str]) -> None:
+    assert run(server, tmp_path, "raise", *words)["end"] == "ends"

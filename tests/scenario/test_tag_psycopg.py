@@ -1,0 +1,153 @@
+"""Plain psycopg and asyncio with tags: slots, prepared statements, the socket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+import postgres
+from watchkeeper_tag import NestedWriteError, Tagging
+from watchkeeper_tag.psycopg import install
+
+pytestmark = pytest.mark.postgresql
+UPDATE = "UPDATE content SET a = a + 1 WHERE id = %s"
+
+
+@pytest.fixture(scope="module")
+def dsn() -> Iterator[str]:
+    programs = postgres.find_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed")
+    with postgres.running_server(programs) as folder:
+        told = f"host={folder} user=test dbname={postgres.create_database(folder)}"
+        with psycopg.connect(told, autocommit=True) as made:
+            made.execute("CREATE TABLE content (id int PRIMARY KEY, a int)")
+            made.execute("INSERT INTO content VALUES (1, 0), (2, 0)")
+        yield told
+
+
+def tagging(**more: object) -> Tagging:
+    return Tagging(Path(__file__).parent, "abcdef0123456789", **{"publish": False, **more})  # type: ignore[arg-type]
+
+
+def test_the_server_shows_where_a_statement_comes_from(dsn: str) -> None:
+    with psycopg.connect(dsn) as one, psycopg.connect(dsn) as looks:
+        install(one, tagging())
+        one.execute(UPDATE, (1,))
+
+        shown = looks.execute("SELECT query FROM pg_stat_activity WHERE pid = %s", (one.info.backend_pid,)).fetchone()
+
+    assert shown is not None
+    assert shown[0].startswith(
+        "/*wk:rev=abcdef012345,sym=test_the_server_shows_where_a_statement_comes_from,at=test_tag"
+    )
+    assert ",task=" in shown[0]
+
+
+def test_two_tasks_of_one_thread_are_two_and_one_task_over_two_connections_is_one(dsn: str) -> None:
+    told = tagging(mode="raise")
+
+    async def write(row: int, ready: asyncio.Event, go: asyncio.Event) -> int:
+        async with await psycopg.AsyncConnection.connect(dsn) as one:
+            install(one, told)
+            await one.execute(UPDATE, (row,))
+            ready.set()
+            await go.wait()
+            found = told.journal.find(one)
+            assert found is not None
+            return found.slot
+
+    async def innocent() -> list[int]:
+        go, ready = asyncio.Event(), [asyncio.Event(), asyncio.Event()]
+        tasks = [asyncio.create_task(write(row, ready[row - 1], go)) for row in (1, 2)]
+        for each in ready:
+            await each.wait()
+        go.set()
+        return list(await asyncio.gather(*tasks))
+
+    async def nested() -> None:
+        async with (
+            await psycopg.AsyncConnection.connect(dsn) as one,
+            await psycopg.AsyncConnection.connect(dsn) as two,
+        ):
+            install(one, told)
+            install(two, told)
+            await one.execute(UPDATE, (1,))
+            with pytest.raises(NestedWriteError):
+                await two.execute(UPDATE, (1,))
+
+    assert len(set(asyncio.run(innocent()))) == 2
+    asyncio.run(nested())
+
+
+def test_statements_stay_prepared_over_many_tasks(dsn: str) -> None:
+    """A tag that named its task would be another statement each time, and none would be prepared."""
+    told = tagging()
+
+    async def run() -> int:
+        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as one:
+            install(one, told)
+
+            async def write() -> None:
+                await one.execute(UPDATE, (1,))
+
+            for _ in range(40):
+                await asyncio.create_task(write())
+            rows = await (await one.execute("SELECT count(*) FROM pg_prepared_statements")).fetchone()
+            assert rows is not None
+            return int(rows[0])
+
+    assert asyncio.run(run()) == 1
+
+
+def test_a_committed_write_is_forgotten_and_a_savepoints_rollback_gives_back(dsn: str) -> None:
+    told = tagging(mode="raise")
+    with psycopg.connect(dsn) as one, psycopg.connect(dsn) as two:
+        install(one, told)
+        install(two, told)
+        one.execute(UPDATE, (1,))
+        one.commit()
+
+        two.execute(UPDATE, (1,))
+
+
+def test_others_may_ask_what_a_backend_has_written(dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHKEEPER_TAG_DIR", str(tmp_path / "tags"))
+    told = tagging(publish=True)
+    with psycopg.connect(dsn) as one:
+        install(one, told)
+        one.execute(UPDATE, (1,))
+        one.execute("SELECT count(*) FROM content")
+        (path,) = (tmp_path / "tags").glob("*.sock")
+        assert path.stat().st_mode & 0o077 == 0
+
+        state = ask(path, {"v": 1, "ask": "state", "backends": [one.info.backend_pid]})
+        nothing = ask(path, {"v": 1, "ask": "state", "backends": [1]})
+        wrong = ask(path, ["what"])
+
+    (connection,) = state["connections"]
+    (write,) = connection["writes"]
+    assert (write["table"], write["columns"], write["lock"]) == ("content", ["a"], "no key update")
+    assert write["symbol"] == "test_others_may_ask_what_a_backend_has_written"
+    assert write["site"].startswith("test_tag_psycopg.py:")
+    assert connection["last"]["site"] != write["site"], "the last statement is another, and innocent"
+    assert connection["thread"] == threading.get_native_id()
+    assert nothing["connections"] == []
+    assert "error" in wrong
+
+
+def ask(path: Path, question: object):  # type: ignore[no-untyped-def]
+    with socket.socket(socket.AF_UNIX) as asking:
+        asking.connect(str(path))
+        asking.sendall(json.dumps(question).encode() + b"\n")
+        read = b""
+        while part := asking.recv(65536):
+            read += part
+    return json.loads(read)

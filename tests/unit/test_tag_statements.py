@@ -1,0 +1,93 @@
+"""What the tag's reader sees in statements, and which of them would wait for which."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from watchkeeper_tag.guard import resolve, would_wait
+from watchkeeper_tag.statements import Lock, read_statement
+
+LOCKED = [
+    ("INSERT INTO content_stage (content_id, stage) VALUES ($1, $2)", "content_stage", Lock.INSERT),
+    ('insert into "Content" values (1)', "Content", Lock.INSERT),
+    ("UPDATE content SET a = 1 WHERE id = 3", "content", Lock.NO_KEY_UPDATE),
+    ("update only public.content c set a = lower(b, c), d = 2 where c.id = %(id)s", "content", Lock.NO_KEY_UPDATE),
+    ("DELETE FROM content WHERE id = ?", "content", Lock.UPDATE),
+    ("SELECT id FROM content WHERE id = :id FOR UPDATE", "content", Lock.UPDATE),
+    ("SELECT id FROM content JOIN x ON true FOR NO KEY UPDATE OF content", "content", Lock.NO_KEY_UPDATE),
+    ("SELECT 1 FROM content FOR KEY SHARE", "content", Lock.KEY_SHARE),
+    ("WITH a AS (SELECT 1) UPDATE content SET a = 1", "content", Lock.NO_KEY_UPDATE),
+    ("WITH a AS (DELETE FROM content RETURNING id) SELECT * FROM a", "content", Lock.UPDATE),
+    ("/* by x */ -- y\n MERGE INTO content USING y ON true WHEN MATCHED THEN DELETE", "content", Lock.NO_KEY_UPDATE),
+    ("ALTER TABLE IF EXISTS content ADD COLUMN x int", "content", Lock.TABLE),
+    ("TRUNCATE content", "content", Lock.TABLE),
+    ("LOCK TABLE content IN ACCESS EXCLUSIVE MODE", "content", Lock.TABLE),
+    ("COPY content (a, b) FROM STDIN", "content", Lock.INSERT),
+    ("SELECT pg_advisory_xact_lock(%(k)s::INTEGER)", "", Lock.ADVISORY),
+]
+HARMLESS = [
+    "SELECT * FROM content WHERE a = 'update content set b = 1'",
+    "SELECT 'x' -- for update",
+    "LOCK TABLE content IN ROW SHARE MODE",
+    "COPY content TO STDOUT",
+    "BEGIN",
+    "",
+]
+
+
+@pytest.mark.parametrize(("text", "table", "lock"), LOCKED)
+def test_the_first_table_that_is_locked_is_named_with_its_lock(text: str, table: str, lock: Lock) -> None:
+    first = read_statement(text)[0]
+
+    assert (first.table, first.lock) == (table, lock)
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_what_only_reads_locks_nothing(text: str) -> None:
+    assert all(each.lock is Lock.READ for each in read_statement(text))
+
+
+WORDS = st.sampled_from("update set where ( ) ' \" , = %s $1 a insert into values for".split())
+
+
+@given(st.text(max_size=300) | st.lists(WORDS).map(" ".join))
+def test_no_text_makes_it_fail(text: str) -> None:
+    read_statement(text)
+
+
+def claim(text: str, *values: object):  # type: ignore[no-untyped-def]
+    return resolve(read_statement(text)[0], values)
+
+
+WAITS = [
+    ("UPDATE a SET x = 1 WHERE id = $1", (1,), "UPDATE a SET y = 2 WHERE id = $1", (1,)),
+    ("UPDATE a SET x = 1", (), "UPDATE a SET y = 2 WHERE id = %s", (1,)),
+    ("SELECT 1 FROM a WHERE id = %s FOR UPDATE", (1,), "SELECT 1 FROM a WHERE id = 1 FOR KEY SHARE", ()),
+    ("UPDATE a SET x = %s WHERE id = %s", (5, 7), "DELETE FROM a WHERE id = '7'", ()),
+    ("INSERT INTO a (n) VALUES (%s)", ("x",), "INSERT INTO a (n) VALUES ('x')", ()),
+    ("ALTER TABLE a ADD b int", (), "UPDATE a SET x = 1", ()),
+    ("SELECT pg_advisory_lock(%s)", (3,), "SELECT pg_advisory_xact_lock(3)", ()),
+]
+GOES_ON = [
+    ("UPDATE a SET x = 1 WHERE id = $1", (1,), "UPDATE a SET y = 2 WHERE id = $1", (2,)),
+    ("UPDATE a SET x = 1", (), "UPDATE b SET x = 1", ()),
+    ("SELECT 1 FROM a FOR UPDATE SKIP LOCKED", (), "UPDATE a SET x = 1", ()),
+    ("SELECT 1 FROM a FOR UPDATE NOWAIT", (), "UPDATE a SET x = 1", ()),
+    ("UPDATE a SET x = 1", (), "SELECT 1 FROM a FOR KEY SHARE", ()),
+    ("INSERT INTO a (n) VALUES (%s)", ("x",), "INSERT INTO a (n) VALUES ('y')", ()),
+    ("UPDATE a SET x = 1 WHERE id = %s", (1,), "INSERT INTO a (id) VALUES (1)", ()),
+    ("SELECT pg_advisory_lock(%s)", (3,), "SELECT pg_advisory_lock(4)", ()),
+    ("SELECT pg_try_advisory_lock(3)", (), "SELECT pg_advisory_lock(3)", ()),
+]
+
+
+@pytest.mark.parametrize(("wanted", "given", "held", "values"), WAITS)
+def test_it_waits(wanted: str, given: tuple[object, ...], held: str, values: tuple[object, ...]) -> None:
+    assert would_wait(claim(wanted, *given), claim(held, *values))
+
+
+@pytest.mark.parametrize(("wanted", "given", "held", "values"), GOES_ON)
+def test_it_goes_on(wanted: str, given: tuple[object, ...], held: str, values: tuple[object, ...]) -> None:
+    assert not would_wait(claim(wanted, *given), claim(held, *values))
