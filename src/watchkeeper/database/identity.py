@@ -1,0 +1,57 @@
+"""Which task of which process is behind a connection: from journals, tags and ports. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from watchkeeper.database.ports import JournalEntry
+from watchkeeper.database.sighting import Backend, Sighting
+from watchkeeper.database.tags import split_tag
+from watchkeeper.model.incidents import Tag
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Who a connection belongs to; 0 and ``""`` where nobody says.
+
+    ``is_sure``: the process is one of this machine, as its kernel or the process itself says. A tag alone is not: in
+    containers many processes have the same number.
+    """
+
+    process: int = 0
+    task: str = ""
+    is_sure: bool = False
+    tag: Tag | None = None
+    statement: str = ""  # without its tag
+    entry: JournalEntry | None = None
+
+    def is_same_task(self, other: Identity) -> bool:
+        return bool(self.process and self.process == other.process and self.task and self.task == other.task)
+
+
+def identify(
+    sighting: Sighting, journals: Mapping[int, JournalEntry], processes: Mapping[tuple[str, int], int]
+) -> dict[int, Identity]:
+    """Every backend of the sighting. A journal counts for more than a tag, the kernel for more than both.
+
+    A journal that contradicts is not believed: behind a pooler processes do not know the server's numbers.
+    """
+    return {each.pid: _identify(each, journals.get(each.pid), processes) for each in sighting.backends}
+
+
+def _identify(backend: Backend, entry: JournalEntry | None, processes: Mapping[tuple[str, int], int]) -> Identity:
+    tag, statement = split_tag(backend.statement)
+    kernel = processes.get((backend.client, backend.port), 0)
+    told = tag.process if tag else 0
+    if entry is not None and (kernel or told or entry.process) != entry.process:
+        entry = None
+    process = kernel or (entry.process if entry else 0) or told
+    task = entry.task if entry and entry.task else tag.task if tag and (not kernel or kernel == told) else ""
+    is_sure = bool(kernel or entry)
+    return Identity(process, task, is_sure, tag, statement[:2_000], entry)
+
+
+def same_place(one: Backend, other: Backend) -> bool:
+    """Whether two connections come from one address: the same process number elsewhere is another process."""
+    return one.client == other.client
