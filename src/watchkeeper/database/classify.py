@@ -38,8 +38,8 @@ class Stall(msgspec.Struct, frozen=True):
     """Something that stands still now.
 
     ``anchor`` are the backends with the beginnings of their transactions that it depends on: as long as one of them is
-    the same, it is the same stall. ``core`` are the waits that make it what it is, with their beginnings: two looks that
-    see the same ones have seen one thing that lasted. ``marks`` make its fingerprint.
+    the same, it is the same stall. ``core`` are the waits that make it what it is, with their beginnings: two looks
+    that see the same ones have seen one thing that lasted. ``marks`` make its fingerprint.
     """
 
     kind: IncidentKind

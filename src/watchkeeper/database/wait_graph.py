@@ -24,11 +24,11 @@ def render_svg(incident: Incident) -> str:
     height = 2 * _MARGIN + rows * _HEIGHT + (rows - 1) * _GAP_Y
     mark = f"wk-arrow-{escape(incident.id, quote=True)}"
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'role="img" font-family="sans-serif" font-size="12" fill="none" stroke="currentColor">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}"',
+        ' role="img" font-family="sans-serif" font-size="12" fill="none" stroke="currentColor">',
         f"<title>{_text(incident.summary)}</title>",
-        f'<defs><marker id="{mark}" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" '
-        'orient="auto"><path d="M0 0 8 4 0 8z" fill="currentColor" stroke="none"/></marker></defs>',
+        f'<defs><marker id="{mark}" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7"',
+        ' orient="auto"><path d="M0 0 8 4 0 8z" fill="currentColor" stroke="none"/></marker></defs>',
     ]
     parts += [_arrow(each, places, mark) for each in incident.edges if {each.waiter, each.holder} <= places.keys()]
     parts += [_box(each, *places[each.backend]) for each in incident.parties if each.backend in places]

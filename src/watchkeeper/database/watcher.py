@@ -42,6 +42,7 @@ Sink = Callable[[Sequence[IncidentEvent]], None]
 _MOST_PAUSE_S = 15.0
 _RIGHTS_S = 30.0
 _JOURNAL_S = 0.5
+_HEALTHY_MS = 30
 _TRACE_S = 10.0
 _CANCELLED = frozenset({IncidentKind.SELF_DEADLOCK, IncidentKind.IDLE_HOLDER, IncidentKind.DDL_QUEUE})
 
@@ -122,7 +123,7 @@ class Watcher:
         self._log, self._kept, self._clock = log, kept or Kept(), clock
         self._facts: ServerFacts | None = None
         self._asked_rights = 0.0
-        self._asked_journals = -1.0
+        self._asked_journals = float("-inf")
         self._journal = Journal()
         self._is_unseen = self._is_partial = False
         self._failures = 0
@@ -161,7 +162,11 @@ class Watcher:
                 self._count(worst_poll_ms=spent * 1000, worst_lateness_ms=(spent - every) * 1000)
                 await self._pause(self._backoff() if self._failures else max(every - spent, 0.001))
         finally:
-            await self._server.close()
+            await self.close()
+
+    async def close(self) -> None:
+        """Leave the server."""
+        await self._server.close()
 
     async def step(self) -> None:
         """One look. What goes wrong with the server is told as an event, once."""
@@ -253,20 +258,25 @@ class Watcher:
         also = {party.backend for each in self._kept.open for party in each.incident.parties}
         sighting = await self._server.look(self._settings.ages, also)
         self._count(graphs=1)
-        pids = {each.pid for each in sighting.backends if each.pid}
-        if pids and (glance.resting or glance.waiting):
-            await self._read_journals(is_urgent=bool(glance.waiting))
-        clients = {(each.client, each.port) for each in sighting.backends if each.client and each.wants or each.state}
-        processes = await self._processes.find(clients) if glance.waiting else {}
+        processes = await self._ask_around(sighting, glance)
         database = "" if self._settings.every_database or self._facts is None else self._facts.database
         scope = Scope(database, self._settings.ages, self._settings.silent_sessions)
         return sighting, classify(sighting, self._journal, processes, scope)
 
-    async def _read_journals(self, *, is_urgent: bool) -> None:
-        if not is_urgent and 0 <= self._asked_journals > self._clock() - _JOURNAL_S:
-            return
-        self._asked_journals = self._clock()
-        self._journal = await self._journals.ask()
+    async def _ask_around(self, sighting: Sighting, glance: Glance) -> Mapping[tuple[str, int], int]:
+        """Which process is whose, and what processes say: asked only where a wait is older than a healthy one.
+
+        Of pools that are exhausted no wait tells, only that clients are silent in their transactions.
+        """
+        waits = [each.wants.since for each in sighting.backends if each.wants and each.wants.since is not None]
+        is_stuck = any(each <= sighting.at - _HEALTHY_MS for each in waits)
+        if is_stuck or (glance.resting and self._clock() - self._asked_journals > _JOURNAL_S):
+            self._asked_journals = self._clock()
+            self._journal = await self._journals.ask()
+        elif not glance.resting:
+            self._journal = Journal()
+        clients = {(each.client, each.port) for each in sighting.backends if each.client}
+        return await self._processes.find(clients) if is_stuck else {}
 
     def _is_open(self, stall: Stall) -> bool:
         return any(each.anchor & stall.anchor for each in self._kept.open)
