@@ -155,7 +155,11 @@ def _find_open(kept: Iterable[Open], stall: Stall, mark: str) -> Open | None:
     """The incident that a stall is: it hangs on the same transactions, or has the same fingerprint."""
     found = list(kept)
     by_print = next((each for each in found if each.incident.fingerprint == mark), None)
-    return by_print or next((each for each in found if each.anchor & stall.anchor), None)
+    if by_print is not None:
+        return by_print
+    # A holder that nobody waits for any more is no longer the incident that it was.
+    same = (each for each in found if each.anchor & stall.anchor and (stall.stuck or not each.incident.stuck))
+    return next(same, None)
 
 
 def _make_incident(stall: Stall, mark: str, database: str, at: Millis) -> Incident:
