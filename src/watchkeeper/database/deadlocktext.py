@@ -80,7 +80,7 @@ def _read_detail(detail: str, database: str) -> Deadlock | None:
     ends = [each.start() for each in begins[1:]] + [len(detail)]
     statements = tuple(
         (int(begin[1]), detail[begin.end() : end].replace("\n\t", "\n").strip()[:6_000])
-        for begin, end in zip(begins, ends, strict=True)
+        for begin, end in zip(begins, ends, strict=False)  # without any there is one end too many
     )
     is_ring = len(waits) > 1 and {waiter for waiter, _, _ in waits} == {holder for _, _, holder in waits}
     return Deadlock(waits, statements, database) if is_ring else None

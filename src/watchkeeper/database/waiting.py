@@ -49,8 +49,8 @@ class Waiting(msgspec.Struct, frozen=True):
 
 def wait_graph(sighting: Sighting) -> Waiting:
     """The graph. A parallel worker is its leader, which does not wait for its own workers."""
-    leader = {each.pid: each.leader for each in sighting.backends if each.leader is not None}
     named = {each.pid: each for each in sorted(sighting.backends, key=lambda each: each.pid)}
+    leader = {each.pid: each.leader for each in named.values() if each.leader is not None}
     edges = dict[int, set[int]]()
     direct = dict[int, set[int]]()
     for each in named.values():
