@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from msgspec.structs import replace
 
 from watchkeeper.database.classify import Pace, Scope, Stall, classify
@@ -116,6 +118,16 @@ def test_the_root_is_found_through_those_who_only_stand_in_the_queue() -> None:
     assert [each.backend for each in found.parties if each.role is Role.HOLDER] == [1]
     assert sum(each.role is Role.QUEUED for each in found.parties) == 10
     assert found.stuck == 18
+
+
+def test_a_long_queue_is_understood_in_no_time() -> None:
+    turn = Wants("tuple", "ExclusiveLock", "a row of content", "content", Millis(AT - 200))
+    queue = [waiting(pid, *range(2, pid), ahead=tuple(range(3, pid)), wants=turn) for pid in range(3, 300)]
+    began = time.process_time()
+    found = the(idle(1), waiting(2, 1), *queue)
+
+    assert time.process_time() - began < 1
+    assert found.stuck == 298
 
 
 def test_a_ring_is_a_cycle_with_all_its_members_and_who_queues_behind() -> None:

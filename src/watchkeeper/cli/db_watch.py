@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from watchkeeper.lockwatch import Recording
 
 _ENVIRONMENT = "WATCHKEEPER_DSN"
+_PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]+@|password\s*=")
 
 
 @verb(
@@ -78,6 +80,8 @@ def command(
         log_path,
         all_databases,
     )
+    if dsn and _PASSWORD.search(dsn):
+        say(f"lists of processes show this password; put the address into {_ENVIRONMENT}")
     view = _View(find_terminal(sys.stdout, os.environ), as_json=as_json)
     with ExitStack() as stack:
         try:
@@ -138,10 +142,11 @@ def _address(dsn: str | None, variable: str | None) -> str:
 async def _look_once(watcher: Watcher, view: _View, *, as_json: bool) -> int:
     await watcher.step()
     await watcher.close()
+    if not as_json:
+        is_quiet = not (watcher.open or view.unseen)
+        show(["nothing stands still"] if is_quiet else [], "watchkeeper db watch")
     if view.unseen:
         return Exit.UNREACHABLE
-    if not as_json and not watcher.open:
-        show(["nothing stands still"], "watchkeeper db watch")
     return Exit.FOUND if watcher.open else Exit.NOTHING
 
 

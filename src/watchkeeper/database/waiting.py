@@ -23,20 +23,13 @@ class Waiting(msgspec.Struct, frozen=True):
     def is_waiting(self, pid: int) -> bool:
         return pid in self.edges
 
-    def reach(self, pid: int) -> frozenset[int]:
-        """Everybody whom it waits for, over any number of steps; itself only if it is in a ring."""
-        found = set[int]()
-        left = list(self.edges.get(pid, ()))
-        while left:
-            at = left.pop()
-            if at not in found:
-                found.add(at)
-                left.extend(self.edges.get(at, ()))
-        return frozenset(found)
-
     def roots(self, pid: int) -> frozenset[int]:
-        """Those at the ends of its ways who wait for nobody."""
-        return frozenset(each for each in self.reach(pid) if each not in self.edges)
+        """Those at the ends of its ways who wait for nobody.
+
+        The ways lead over who has what is wanted: of everybody who stands ahead there are as many as the square of the
+        queue's length, and they end at the same roots.
+        """
+        return frozenset(each for each in _reach(self.direct, pid) if each not in self.edges)
 
     def components(self) -> tuple[frozenset[int], ...]:
         """What hangs together, in any direction, in the order of their smallest numbers."""

@@ -44,6 +44,7 @@ _RIGHTS_S = 30.0
 _JOURNAL_S = 0.5
 _HEALTHY_MS = 30
 _TRACE_S = 10.0
+_BY_DETECTOR = "by the deadlock detector, as the server's log says"
 _CANCELLED = frozenset({IncidentKind.SELF_DEADLOCK, IncidentKind.IDLE_HOLDER, IncidentKind.DDL_QUEUE})
 
 
@@ -302,10 +303,12 @@ class Watcher:
         told = list[IncidentEvent]()
         found = await asyncio.to_thread(self._log.read_deadlocks, self._settings.name, at)
         for incident in found:
-            if any(_same_ring(each, incident) for each in self._kept.open):
-                continue  # it was seen while it lasted
+            seen = next((each for each in self._kept.open if _same_ring(each, incident)), None)
+            if seen is not None:  # it was seen while it lasted
+                self._kept = note(self._kept, seen.incident.fingerprint, _BY_DETECTOR, was_cancelled=False)
+                continue
             traced = await self._traced(IncidentOpened(incident))
-            told += [traced, IncidentEnded(incident.id, EndReason.BROKEN, 0, "by the deadlock detector, says its log")]
+            told += [traced, IncidentEnded(incident.id, EndReason.BROKEN, 0, _BY_DETECTOR)]
         return told
 
     async def _cancel_waiters(self, at: Millis) -> None:
@@ -353,6 +356,8 @@ def _confirmed(first: tuple[Stall, ...], second: tuple[Stall, ...]) -> tuple[Sta
 
 
 def _same_ring(one: Open, other: Incident) -> bool:
-    """Whether a deadlock of the log is an incident that is open: the same backends are its parties."""
+    """Whether a deadlock of the log is an incident that is open: it has the same backends, or the same code."""
     backends = {each.backend for each in other.parties}
+    if one.incident.fingerprint == other.fingerprint:
+        return True
     return one.incident.kind is IncidentKind.CYCLE and backends <= {each.backend for each in one.incident.parties}
