@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from watchkeeper.database.classify import Pace, Stall
-from watchkeeper.database.keeping import Ending, Kept, Limits, end_all, keep, note, resume
+from watchkeeper.database.keeping import Ending, Kept, Limits, end_all, keep, note, resume, with_slack
 from watchkeeper.model.ids import Millis
 from watchkeeper.model.incidents import (
     EndReason,
@@ -103,3 +103,9 @@ def test_what_an_earlier_watch_left_open_goes_on_or_is_over_for_an_unknown_reaso
     assert kept_after((9_000, (WAIT,)), kept=resume([opened.incident]))[1] == []
     (ended,) = kept_after((9_000, ()), kept=resume([opened.incident]))[1]
     assert ended.reason is EndReason.UNKNOWN
+
+
+def test_on_a_machine_that_keeps_the_watch_waiting_waits_get_more_time_and_never_more_than_half_a_second() -> None:
+    assert with_slack(LIMITS, 1).wait_ms == 205
+    assert with_slack(LIMITS, 5_000).wait_ms == 500
+    assert with_slack(LIMITS, -3).wait_ms == 200

@@ -25,6 +25,10 @@ Told = IncidentOpened | IncidentChanged | IncidentEnded
 Anchor = frozenset[tuple[int, Millis]]
 
 
+_SLOWER = 5  # a transaction asks the server for so many things
+_MOST_SLACK_MS = 300
+
+
 class Limits(msgspec.Struct, frozen=True):
     """How long something must last before it is told, in milliseconds. Waits below are healthy contention.
 
@@ -38,6 +42,17 @@ class Limits(msgspec.Struct, frozen=True):
     autovacuum_ms: int = 2_000
     gone_ms: int = 1_000
     change_ms: int = 1_000
+
+
+def with_slack(limits: Limits, slow_ms: float) -> Limits:
+    """The limits on a machine on which the cheap question, or waking up, has lately taken ``slow_ms``.
+
+    Where the watch itself is kept waiting, healthy transactions are too, and with them those behind them. At most
+    300 ms more: what hangs is told within a second all the same.
+    """
+    return msgspec.structs.replace(
+        limits, wait_ms=limits.wait_ms + min(int(_SLOWER * max(0.0, slow_ms)), _MOST_SLACK_MS)
+    )
 
 
 class Open(msgspec.Struct, frozen=True):

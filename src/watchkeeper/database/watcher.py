@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
 from watchkeeper.database.classify import Scope, Stall, classify
-from watchkeeper.database.keeping import Ending, Kept, Limits, Open, end_all, keep, note, replace_incident
+from watchkeeper.database.keeping import Ending, Kept, Limits, Open, end_all, keep, note, replace_incident, with_slack
 from watchkeeper.database.ports import (
     Ages,
     Journal,
@@ -43,6 +44,7 @@ _MOST_PAUSE_S = 15.0
 _RIGHTS_S = 30.0
 _JOURNAL_S = 0.5
 _HEALTHY_MS = 30
+_REMEMBERED = 20  # ten polls and the pauses after them
 _TRACE_S = 10.0
 _BY_DETECTOR = "by the deadlock detector, as the server's log says"
 _CANCELLED = frozenset({IncidentKind.SELF_DEADLOCK, IncidentKind.IDLE_HOLDER, IncidentKind.DDL_QUEUE})
@@ -128,6 +130,7 @@ class Watcher:
         self._journal = Journal()
         self._is_unseen = self._is_partial = False
         self._failures = 0
+        self._slowness = deque[float](maxlen=_REMEMBERED)
         self._statistics = Statistics()
         self._stop = asyncio.Event()
 
@@ -161,7 +164,11 @@ class Watcher:
                 spent = self._clock() - began
                 every = self._settings.poll_ms / 1000
                 self._count(worst_poll_ms=spent * 1000, worst_lateness_ms=(spent - every) * 1000)
-                await self._pause(self._backoff() if self._failures else max(every - spent, 0.001))
+                pause = self._backoff() if self._failures else max(every - spent, 0.001)
+                due = self._clock() + pause
+                await self._pause(pause)
+                # Woken late, by a machine that is short of time: everybody else there waits as well.
+                self._slowness.append((self._clock() - due) * 1000)
         finally:
             await self.close()
 
@@ -183,7 +190,9 @@ class Watcher:
 
     async def _look(self) -> None:
         facts = await self._known_facts()
+        began = self._clock()
         glance = await self._server.glance(self._settings.ages)
+        self._slowness.append((self._clock() - began) * 1000)
         self._count(polls=1)
         self._failures = 0
         if glance.started != facts.started:
@@ -193,7 +202,8 @@ class Watcher:
             stalls, at = await self._stalls(glance)
         else:
             stalls, at = (), glance.at
-        self._kept, changes = keep(self._kept, stalls, at, self._settings.name, self._settings.limits)
+        limits = with_slack(self._settings.limits, max(self._slowness, default=0.0))
+        self._kept, changes = keep(self._kept, stalls, at, self._settings.name, limits)
         told += [await self._traced(each) for each in changes]
         told += await self._from_log(at)
         if told:
