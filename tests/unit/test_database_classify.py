@@ -81,6 +81,28 @@ def test_by_tags_alone_from_another_host_it_is_not_certain() -> None:
     assert (the(*far).kind, the(*far).pace) == (IncidentKind.SELF_DEADLOCK, Pace.WAIT)
 
 
+def with_kernel(first: int, second: int) -> Stall:
+    here = (
+        idle(1, tagged(7, "0"), client="10.0.0.1", port=1),
+        waiting(2, 1, statement=tagged(7, "0"), client="10.0.0.1", port=2),
+    )
+    numbers = {("10.0.0.1", 1): first, ("10.0.0.1", 2): second}
+    (found,) = classify(Sighting(AT, Millis(1), here), NOTHING, numbers)
+    return found
+
+
+def test_where_the_kernel_says_the_same_as_the_tags_it_is_certain() -> None:
+    assert (with_kernel(7, 7).kind, with_kernel(7, 7).pace) == (IncidentKind.SELF_DEADLOCK, Pace.AT_ONCE)
+
+
+def test_in_a_container_or_behind_a_proxy_the_kernel_has_another_number_and_it_is_not_certain() -> None:
+    assert (with_kernel(812, 812).kind, with_kernel(812, 812).pace) == (IncidentKind.SELF_DEADLOCK, Pace.WAIT)
+
+
+def test_two_processes_of_the_kernel_are_two_whatever_their_tags_say() -> None:
+    assert with_kernel(812, 813).kind is IncidentKind.IDLE_HOLDER
+
+
 def test_a_holder_that_ran_something_after_the_waiter_began_is_another_task() -> None:
     assert (
         the(idle(1, tagged(7, "0"), ago=100), waiting(2, 1, statement=tagged(7, "0"))).kind is IncidentKind.IDLE_HOLDER

@@ -16,7 +16,8 @@ class Identity(msgspec.Struct, frozen=True):
     """Who a connection belongs to; 0 and ``""`` where nobody says.
 
     ``is_sure``: the process is one of this machine, as its kernel or the process itself says. A tag alone is not: in
-    containers many processes have the same number.
+    containers many processes have the same number. ``kernel`` is the number that the kernel gives, which in a container
+    is another than the process's own, or that of a proxy.
     """
 
     process: int = 0
@@ -25,15 +26,17 @@ class Identity(msgspec.Struct, frozen=True):
     tag: Tag | None = None
     statement: str = ""  # without its tag
     entry: JournalEntry | None = None
+    kernel: int = 0
 
     def is_same_task(self, other: Identity) -> bool:
-        return bool(self.process and self.process == other.process and self.task and self.task == other.task)
+        is_one_process = self.process == other.process and self.kernel == other.kernel
+        return bool(self.process and is_one_process and self.task and self.task == other.task)
 
 
 def identify(
     sighting: Sighting, journals: Mapping[int, JournalEntry], processes: Mapping[tuple[str, int], int]
 ) -> dict[int, Identity]:
-    """Every backend of the sighting. A journal counts for more than a tag, the kernel for more than both.
+    """Every backend of the sighting. A journal counts for more than a tag.
 
     A journal that contradicts is not believed: behind a pooler processes do not know the server's numbers.
     """
@@ -44,12 +47,12 @@ def _identify(backend: Backend, entry: JournalEntry | None, processes: Mapping[t
     tag, statement = split_tag(backend.statement)
     kernel = processes.get((backend.client, backend.port), 0)
     told = tag.process if tag else 0
-    if entry is not None and (kernel or told or entry.process) != entry.process:
+    if entry is not None and (told or kernel or entry.process) != entry.process:
         entry = None
-    process = kernel or (entry.process if entry else 0) or told
-    task = entry.task if entry and entry.task else tag.task if tag and (not kernel or kernel == told) else ""
-    is_sure = bool(kernel or entry)
-    return Identity(process, task, is_sure, tag, statement[:2_000], entry)
+    process = (entry.process if entry else 0) or told or kernel
+    task = entry.task if entry and entry.task else tag.task if tag else ""
+    is_sure = entry is not None or (kernel != 0 and kernel == process)
+    return Identity(process, task, is_sure, tag, statement[:2_000], entry, kernel)
 
 
 def same_place(one: Backend, other: Backend) -> bool:
