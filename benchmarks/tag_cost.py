@@ -22,12 +22,13 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "packages" / "watchkeeper-tag" / "src"), str(ROOT / "tests"), str(ROOT / "benchmarks")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "packages" / "watchkeeper-tag" / "src"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from watchkeeper_tag import Tagging
 from watchkeeper_tag.journal import Link
 from watchkeeper_tag.sqlalchemy import install
 
+ROOT = Path(__file__).parents[1]
 _STATEMENTS = 200
 _SELECT = sa.text("SELECT a FROM content WHERE id = :id")
 _UPDATE = "UPDATE content SET a = %(a)s WHERE id = %(id)s"

@@ -34,8 +34,8 @@ class Finder:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._prefix = f"{root}/"
-        # By the address of the code, which is kept so that no other can have it: to hash a code object takes longer than
-        # all the rest.
+        # By the address of the code, which is kept so that no other can have it: hashing a code object takes longer
+        # than all the rest.
         self._known: dict[int, tuple[str, str] | None] = {}
         self._sites: dict[tuple[int, int], Site] = {}
         self._kept: list[CodeType] = []
