@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from watchkeeper.code.database.claims import Claim
 from watchkeeper.database.codeindex import CodeIndex, Made
-from watchkeeper.database.journal import JournalEntry, JournalWrite
+from watchkeeper.database.ports import JournalEntry, JournalWrite
 from watchkeeper.database.ranking import (
     Candidate,
     Line,

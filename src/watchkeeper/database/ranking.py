@@ -1,7 +1,7 @@
 """Which lines of a revision fit what two parties of an incident do: candidates with shares, the likeliest first. Pure.
 
-Nothing here knows what a party's last statement has to do with its lock: the statement says which function it is in, the
-tables that are held say which of its statements locked, and the lines are those of these statements alone.
+Nothing here knows what a party's last statement has to do with its lock: the statement says which function it is in,
+the tables that are held say which of its statements locked, and the lines are those of these statements alone.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ def _is_at(seen: Seen, made: Made) -> bool:
 
 
 def short_symbol(name: str) -> str:
-    """``module:Class.method`` and ``Class.method``, as runtime and source call it, without what only one of them says."""
+    """``module:Class.method`` and ``Class.method``, as runtime and source call it, without what only one says."""
     return name.rpartition(":")[2].replace(".<locals>", "").removeprefix("<module>")
 
 

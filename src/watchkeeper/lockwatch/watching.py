@@ -40,16 +40,17 @@ class Recording:
     """Records what a watch tells, in the log of a project. Kept when ``append`` returns."""
 
     def __init__(self, log: Log, place: Place) -> None:
-        self._log, self._project = log, place.project
+        self.log = log
+        self._project = place.project
 
     def append(self, events: Sequence[IncidentEvent]) -> None:
         """Raises WatchkeeperError."""
-        self._log.append(self._project, events, now())
+        self.log.append(self._project, events, now())
 
     def find_open(self, database: str) -> tuple[Incident, ...]:
         """The incidents of a database that were told, and not that they are over."""
         found = dict[str, Incident]()
-        for recorded in self._log.read(self._project, kinds=_KINDS):
+        for recorded in self.log.read(self._project, kinds=_KINDS):
             match recorded.event:
                 case IncidentOpened(incident) | IncidentChanged(incident) if incident.database == database:
                     found[incident.id] = incident
