@@ -201,7 +201,7 @@ def _counterpart(case: Case, party: Party, *, waits: bool) -> Party | None:
 
 
 def _wanted(case: Case, waiter: Party) -> tuple[Claim, ...]:
-    relation = next(iter(tables_in([waiter.wants])), "") or case.incident.relation
+    relation = case.incident.relation or next(iter(tables_in([waiter.wants])), "")
     return wanted_claims(read_statement(waiter.statement), relation.removeprefix("public."))
 
 

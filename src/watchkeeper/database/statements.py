@@ -22,7 +22,21 @@ _DELETE = re.compile(r"\A\s*delete\s+from\s+(?:only\s+)?([\w.\"]+)", re.IGNORECA
 _FROM = re.compile(r"\bfrom\s+(?:only\s+)?([\w.\"]+)", re.IGNORECASE)
 _ASSIGNED = re.compile(r"(?:\A|,)\s*\"?(\w+)\"?\s*=")
 _RELATION = re.compile(r"[\w.$]+")
-_NO_TABLES = frozenset({"transactionid", "virtualxid", "tuple", "advisory", "object", "page", "extend", "relation"})
+_NO_TABLES = frozenset(
+    {
+        "transaction",
+        "transactionid",
+        "virtualxid",
+        "row",
+        "unknown",
+        "tuple",
+        "advisory",
+        "object",
+        "page",
+        "extend",
+        "relation",
+    }
+)
 
 
 def read_statement(text: str) -> tuple[Claim, ...]:
