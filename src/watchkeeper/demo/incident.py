@@ -1,4 +1,4 @@
-"""The incident, as it happens: two right changes, a clean merge, a deployment, a hang that no server breaks, the names."""
+"""The incident, as it happens: two right changes, a clean merge, a deployment, a hang, and the names behind it."""
 
 from __future__ import annotations
 
@@ -153,10 +153,8 @@ class Newsroom:
         waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'newsroom' AND state <> 'idle'"
         while self._ask(waiting) and time.monotonic() < ends:
             time.sleep(0.05)
-        half = self._ask(
-            "SELECT count(*) FROM content WHERE current_stage IS NOT NULL OR pipeline_status = 'published'"
-        )
-        self._say(f"advice taken (pg_cancel_backend of the waiter): it goes on, and {half} rows are half written")
+        half = self._ask("SELECT count(*) FROM content WHERE 'published' IN (current_stage, pipeline_status)")
+        self._say(f"its first advice is taken: the waiter ends with an error, and {half} rows are half written")
 
     def _ask(self, question: str) -> Any:
         import psycopg

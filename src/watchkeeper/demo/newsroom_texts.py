@@ -80,16 +80,18 @@ TITLES = {
 EDITS = {
     "agent-a": (
         "        session.add(ContentStage(content_id=content_id, stage=value))\n",
-        "        content = session.get(Content, content_id)\n"
-        "        content.current_stage = value\n"
-        "        session.add(ContentStage(content_id=content_id, stage=value))\n",
+        """        content = session.get(Content, content_id)
+        content.current_stage = value
+        session.add(ContentStage(content_id=content_id, stage=value))
+""",
     ),
     "agent-b": (
         "        session.commit()\n    return",
-        "        with engine.begin() as pipeline:\n"
-        '            mirror = text("UPDATE content SET pipeline_status = :status WHERE id = :id")\n'
-        '            pipeline.execute(mirror, {"status": value, "id": content_id})\n'
-        "        session.commit()\n    return",
+        """        with engine.begin() as pipeline:
+            mirror = text("UPDATE content SET pipeline_status = :status WHERE id = :id")
+            pipeline.execute(mirror, {"status": value, "id": content_id})
+        session.commit()
+    return""",
     ),
 }
 """What each agent replaces by what, in ``engine/stages.py``."""
