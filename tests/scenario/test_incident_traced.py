@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,9 @@ def test_it_is_recorded_and_shown_with_the_code_of_both_sides(scene: Scene, tmp_
     assert "issue 101" in shown
     assert "issue 102" in shown
     assert (tmp_path / "waits.svg").read_text().startswith("<svg")
+    (conflict,) = json.loads(scene.verb("conflicts", "--json"))["conflicts"]
+    assert (conflict["rule"], conflict["severity"]) == ("run-time", "blocking")
+    assert set(conflict["changes"]) == {commit[:10] for commit in scene.commits.values()}
 
 
 def test_a_revision_that_the_repository_does_not_have_is_refused(scene: Scene) -> None:

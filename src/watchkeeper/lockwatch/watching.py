@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from watchkeeper.app import Place, now, open_log
+from watchkeeper.conflicts.lifecycle import fold_all
+from watchkeeper.conflicts.standing import State
 from watchkeeper.database.journals import VARIABLE, SocketJournals, find_folder
 from watchkeeper.database.keeping import resume
 from watchkeeper.database.ports import Tracer
 from watchkeeper.database.postgres import PostgresServer
 from watchkeeper.database.processes import LocalProcesses
 from watchkeeper.database.serverlog import ServerLog
+from watchkeeper.database.verdict import judge
 from watchkeeper.database.watcher import Settings, Sink, Watcher
 from watchkeeper.model.incidents import Incident, IncidentChanged, IncidentEnded, IncidentEvent, IncidentOpened
 
@@ -42,10 +45,21 @@ class Recording:
     def __init__(self, log: Log, place: Place) -> None:
         self.log = log
         self._project = place.project
+        self._state = State()
 
     def append(self, events: Sequence[IncidentEvent]) -> None:
-        """Raises WatchkeeperError."""
-        self.log.append(self._project, events, now())
+        """With what they say of two changes. Raises WatchkeeperError."""
+        for event in events:
+            if isinstance(event, IncidentOpened | IncidentChanged):
+                self._judge(event)
+            else:
+                self.log.append(self._project, [event], now())
+
+    def _judge(self, event: IncidentOpened | IncidentChanged) -> None:
+        self._state = fold_all(self.log.read(self._project, after=self._state.seq), self._state)
+        verdict = judge(event.incident, self._state)
+        incident = msgspec.structs.replace(event.incident, conflict=verdict.conflict, missed=verdict.missed)
+        self.log.append(self._project, [type(event)(incident), *verdict.events], now())
 
     def find_open(self, database: str) -> tuple[Incident, ...]:
         """The incidents of a database that were told, and not that they are over."""
