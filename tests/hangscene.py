@@ -7,7 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,13 @@ class Scene:
             finally:
                 watch.terminate()
         raise AssertionError("the watch ended without an incident")
+
+    def wait_for(self, is_so: Callable[[], bool], seconds: float = 40.0) -> None:
+        """Until it is so."""
+        ends = time.monotonic() + seconds
+        while not is_so():
+            assert time.monotonic() < ends, f"not within {seconds:.0f} s"
+            time.sleep(0.2)
 
     def deadlocks(self) -> int:
         """What the server has counted."""

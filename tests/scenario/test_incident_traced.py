@@ -91,3 +91,18 @@ def test_it_is_recorded_and_shown_with_the_code_of_both_sides(scene: Scene, tmp_
 def test_a_revision_that_the_repository_does_not_have_is_refused(scene: Scene) -> None:
     assert scene.verb("deployed", "f" * 40, "--env", "production", codes=frozenset({2})) == ""
     assert "nobody said what runs" in scene.verb("deployed")
+
+
+def test_the_daemon_watches_the_database_that_the_project_names(scene: Scene) -> None:
+    """Nobody starts a watch: the incident is in the record all the same, with both sides."""
+    scene.repo.commit("watched", {"watchkeeper.toml": '[database]\ndsn_env = "WATCHKEEPER_DSN"\nname = "shop"\n'})
+    scene.verb("up")
+    try:
+        with scene.hanging():
+            scene.wait_for(lambda: "self-deadlock in shop  open since" in scene.verb("incidents"))
+            listed = scene.verb("incidents")
+    finally:
+        scene.verb("down")
+
+    assert "agent-a, issue 101" in listed
+    assert "agent-b, issue 102" in listed
