@@ -49,18 +49,24 @@ def stages(*statements: str) -> str:
 
 BASE = stages("# begin", INSERT, "session.flush()", COUNT, "# end")
 IN_SESSION = stages(ASSIGNMENTS, "# begin", INSERT, "session.flush()", COUNT, "# end")
-SECOND_CONNECTION = stages("# begin", INSERT, "session.flush()", COUNT, "# end", SECOND)
+THREAD = "future = pool.submit(set_status, content_id, value)\n        future.result()"
+"""The second write in a thread that the function waits for."""
+
+
+def with_second(statement: str) -> str:
+    """The other agent's text, with its write over a second connection."""
+    return stages("# begin", INSERT, "session.flush()", COUNT, "# end", statement)
 
 
 class Scene:
     """A repository whose main has both changes; what is deployed of it runs against a server."""
 
-    def __init__(self, root: Path, server: str, database: str) -> None:
+    def __init__(self, root: Path, server: str, database: str, second: str = SECOND) -> None:
         self.root, self.server, self.database = root, server, database
         self.repo = GitRepo.create(root / "shop")
         self.repo.commit("a newsroom's stages", {**application(BASE), "run.py": RUN})
         self.commits: dict[str, str] = {}
-        for agent, issue, text in (("agent-a", "101", IN_SESSION), ("agent-b", "102", SECOND_CONNECTION)):
+        for agent, issue, text in (("agent-a", "101", IN_SESSION), ("agent-b", "102", with_second(second))):
             self.repo.git("checkout", "-q", "-b", agent, "main")
             self.repo.write(STAGES, text)
             message = f"mirror a stage, {agent}\n\nAgent: {agent}\nIssue: {issue}\n"

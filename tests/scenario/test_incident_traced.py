@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import postgres
-from hangscene import STAGES, Scene, origins
+from hangscene import STAGES, THREAD, Scene, origins
 
 pytestmark = pytest.mark.postgresql
 
@@ -49,6 +49,18 @@ def test_both_sides_are_named_with_line_commit_agent_and_issue(scene: Scene, jou
     assert {holder["revision"], waiter["revision"]} == {scene.deployed}, "what runs, not what main has by now"
     assert "agent-a" in incident["summary"]
     assert "agent-b" in incident["summary"]
+
+
+def test_a_write_in_a_thread_that_its_caller_waits_for_is_a_self_deadlock_too(tmp_path: Path, server: str) -> None:
+    """The two are two tasks; that one waits for the other shows in its stack, which its process tells."""
+    scene = Scene(tmp_path, server, postgres.create_database(server), THREAD)
+    with scene.hanging():
+        incident = scene.watched()
+
+    assert incident["kind"] == "self-deadlock"
+    assert not incident["is_certain"]
+    assert "a thread that it waits for" in [each["what"] for each in incident["edges"]]
+    assert who(origins(incident, "holder")[0]) == ("agent-a", "101", scene.commits["agent-a"])
 
 
 def test_without_tags_code_that_fits_is_found_in_what_was_deployed(scene: Scene) -> None:

@@ -8,7 +8,7 @@ from watchkeeper.model.incidents import Attribution, Incident, IncidentKind, Ori
 
 _MOST_LINES = 3
 _ENDS = {
-    IncidentKind.SELF_DEADLOCK: "one task does both, so nobody will end this",
+    IncidentKind.SELF_DEADLOCK: "one program does both and waits for itself, so nobody will end this",
     IncidentKind.IDLE_HOLDER: "the holder does nothing meanwhile: it may wait for the same task",
     IncidentKind.CYCLE: "each waits for the other",
     IncidentKind.DDL_QUEUE: "everybody behind the schema change waits as well",
