@@ -114,10 +114,10 @@ class Scene:
         assert done.returncode in codes, done.stderr
         return done.stdout
 
-    def watched(self, *words: str) -> dict[str, Any]:
-        """The first incident that a watch tells."""
+    def watched(self, is_enough: Callable[[dict[str, Any]], bool] = lambda _: True) -> dict[str, Any]:
+        """The first incident that a watch tells, or as it is told later, when more is known."""
         with subprocess.Popen(
-            [sys.executable, "-m", "watchkeeper", "db", "watch", "--json", "--name", "shop", *words],
+            [sys.executable, "-m", "watchkeeper", "db", "watch", "--json", "--name", "shop"],
             cwd=self.repo.path,
             env=self.env,
             stdout=subprocess.PIPE,
@@ -127,9 +127,10 @@ class Scene:
             try:
                 for line in watch.stdout:
                     told = json.loads(line)
-                    if told["kind"] == "incident-opened":
+                    if told["kind"] in ("incident-opened", "incident-changed"):
                         found: dict[str, Any] = told["event"]["incident"]
-                        return found
+                        if is_enough(found):
+                            return found
             finally:
                 watch.terminate()
         raise AssertionError("the watch ended without an incident")

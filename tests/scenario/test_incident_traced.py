@@ -37,7 +37,7 @@ def who(origin: dict[str, Any]) -> tuple[str, str, str]:
 def test_both_sides_are_named_with_line_commit_agent_and_issue(scene: Scene, journal: bool) -> None:
     scene.move_on()
     with scene.hanging(journal=journal):
-        incident = scene.watched()
+        incident = scene.watched(lambda found: all(each["attribution"]["origins"] for each in found["parties"]))
         assert scene.deadlocks() == 0
 
     assert incident["kind"] == "self-deadlock"
@@ -67,7 +67,7 @@ def test_without_tags_code_that_fits_is_found_in_what_was_deployed(scene: Scene)
     scene.verb("deployed", scene.deployed, "--env", "production")
     scene.move_on()
     with scene.hanging(tagged=False):
-        incident = scene.watched()
+        incident = scene.watched(lambda found: all(each["attribution"]["origins"] for each in found["parties"]))
 
     assert who(origins(incident, "holder")[0]) == ("agent-a", "101", scene.commits["agent-a"])
     assert who(origins(incident, "waiter")[0]) == ("agent-b", "102", scene.commits["agent-b"])

@@ -36,6 +36,7 @@ from watchkeeper.model.incidents import (
     IncidentKind,
     IncidentOpened,
     Role,
+    Tier,
 )
 
 Sink = Callable[[Sequence[IncidentEvent]], None]
@@ -45,6 +46,7 @@ _RIGHTS_S = 30.0
 _JOURNAL_S = 0.5
 _HEALTHY_MS = 30
 _REMEMBERED = 20  # ten polls and the pauses after them
+_AGAIN_S = 2.0
 _TRACE_S = 10.0
 _BY_DETECTOR = "by the deadlock detector, as the server's log says"
 _CANCELLED = frozenset({IncidentKind.SELF_DEADLOCK, IncidentKind.IDLE_HOLDER, IncidentKind.DDL_QUEUE})
@@ -126,6 +128,7 @@ class Watcher:
         self._log, self._kept, self._clock = log, kept or Kept(), clock
         self._facts: ServerFacts | None = None
         self._asked_rights = 0.0
+        self._tried_again = 0.0
         self._asked_journals = float("-inf")
         self._journal = Journal()
         self._is_unseen = self._is_partial = False
@@ -206,6 +209,7 @@ class Watcher:
         self._kept, changes = keep(self._kept, stalls, at, self._settings.name, limits)
         told += [await self._traced(each) for each in changes]
         told += await self._from_log(at)
+        told += await self._traced_again()
         if told:
             self._count(incidents=sum(isinstance(each, IncidentOpened) for each in told))
             self._sink(told)
@@ -305,6 +309,19 @@ class Watcher:
         traced = msgspec.structs.replace(traced, id=incident.id, fingerprint=incident.fingerprint, kind=incident.kind)
         self._kept = replace_incident(self._kept, traced)
         return type(told)(traced)
+
+    async def _traced_again(self) -> Sequence[IncidentEvent]:
+        """What could not be traced at once is tried again while it lasts: code may have to be read first."""
+        if self._clock() - self._tried_again < _AGAIN_S:
+            return ()
+        self._tried_again = self._clock()
+        told = list[IncidentEvent]()
+        for each in self._kept.open:
+            if any(party.attribution.tier is Tier.UNATTRIBUTED for party in each.incident.parties):
+                traced = await self._traced(IncidentChanged(each.incident))
+                if isinstance(traced, IncidentChanged) and traced.incident.parties != each.incident.parties:
+                    told.append(traced)
+        return told
 
     async def _from_log(self, at: Millis) -> Sequence[IncidentEvent]:
         """Deadlocks that the server broke between two looks, as its log tells them."""

@@ -21,4 +21,7 @@ def open_tracing(
     with open_analysis(place) as analysis:
         code = ProjectCode(analysis, place.home / "projects" / place.project / "codeindex")
         ledger = Ledger(analysis, log, place.project, place.shared)
-        yield Tracing(code, ledger, Deployments(log, place, environment, ask))
+        deployed = Deployments(log, place, environment, ask)
+        if (revision := deployed.find("")) is not None:
+            code.index(revision)  # so that it is there when something hangs
+        yield Tracing(code, ledger, deployed)
