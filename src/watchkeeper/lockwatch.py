@@ -1,1 +1,100 @@
 """Composition root of the database watch: joins what is seen in a database with record, hub and code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from watchkeeper.app import Place, now, open_log
+from watchkeeper.database.journals import VARIABLE, SocketJournals, find_folder
+from watchkeeper.database.keeping import resume
+from watchkeeper.database.ports import Tracer
+from watchkeeper.database.postgres import PostgresServer
+from watchkeeper.database.processes import LocalProcesses
+from watchkeeper.database.serverlog import ServerLog
+from watchkeeper.database.watcher import Settings, Sink, Watcher
+from watchkeeper.model.incidents import Incident, IncidentChanged, IncidentEnded, IncidentEvent, IncidentOpened
+
+if TYPE_CHECKING:
+    from watchkeeper.record.log import Log
+
+_KINDS = ("incident-opened", "incident-changed", "incident-ended")
+
+
+class WatchOptions(msgspec.Struct, frozen=True):
+    """What a person may say about a watch. ``name`` is what the database is called; ``""``: after its address."""
+
+    dsn: str
+    name: str = ""
+    poll_ms: int = 200
+    cancel_waiter_ms: int | None = None
+    log: Path | None = None
+    every_database: bool = False
+
+
+class Recording:
+    """Records what a watch tells, in the log of a project. Kept when ``append`` returns."""
+
+    def __init__(self, log: Log, place: Place) -> None:
+        self._log, self._project = log, place.project
+
+    def append(self, events: Sequence[IncidentEvent]) -> None:
+        """Raises WatchkeeperError."""
+        self._log.append(self._project, events, now())
+
+    def find_open(self, database: str) -> tuple[Incident, ...]:
+        """The incidents of a database that were told, and not that they are over."""
+        found = dict[str, Incident]()
+        for recorded in self._log.read(self._project, kinds=_KINDS):
+            match recorded.event:
+                case IncidentOpened(incident) | IncidentChanged(incident) if incident.database == database:
+                    found[incident.id] = incident
+                case IncidentEnded(id=ended):
+                    found.pop(ended, None)
+                case _:
+                    continue
+        return tuple(found.values())
+
+
+@contextmanager
+def open_recording(place: Place) -> Iterator[Recording]:
+    """The log of the project, closed at the end. Raises WatchkeeperError."""
+    with open_log(place.home) as log:
+        yield Recording(log, place)
+
+
+def make_watcher(
+    options: WatchOptions,
+    environ: Mapping[str, str],
+    sink: Sink,
+    *,
+    tracer: Tracer | None = None,
+    find_open: Callable[[str], tuple[Incident, ...]] = lambda _name: (),
+) -> Watcher:
+    """A watch of one PostgreSQL database, wired; nothing is connected yet.
+
+    ``find_open`` gives what an earlier watch of the database left open. Raises UsageError for an address that cannot be
+    understood, WatchkeeperError where the driver is missing.
+    """
+    server = PostgresServer(options.dsn)
+    name = options.name or server.name
+    settings = Settings(
+        name=name,
+        poll_ms=options.poll_ms,
+        every_database=options.every_database,
+        cancel_waiter_ms=options.cancel_waiter_ms,
+    )
+    return Watcher(
+        server,
+        settings,
+        sink,
+        journals=SocketJournals(find_folder(environ), is_named=bool(environ.get(VARIABLE))),
+        processes=LocalProcesses(),
+        tracer=tracer,
+        log=ServerLog(options.log) if options.log else None,
+        kept=resume(find_open(name)),
+    )

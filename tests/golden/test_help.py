@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from watchkeeper.cli.db import VERBS as DB_VERBS
 from watchkeeper.cli.issue import VERBS as ISSUE_VERBS
 from watchkeeper.cli.main import VERBS, run
 
 FOLDER = Path(__file__).parent / "help"
-NAMES = ["watchkeeper", *VERBS, *(f"issue {name}" for name in ISSUE_VERBS)]
+NAMES = ["watchkeeper", *VERBS, *(f"issue {name}" for name in ISSUE_VERBS), *(f"db {name}" for name in DB_VERBS)]
 
 
 @pytest.mark.parametrize("name", NAMES)

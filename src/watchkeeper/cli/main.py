@@ -37,6 +37,7 @@ VERBS: Mapping[str, str] = {
     "dispatch": "Decide which issues are worked on next, and say why.",
     "overrule": "Let an issue go on that was held back.",
     "service": "Keep the fleet running: systemd or launchd.",
+    "db": "Watch running databases for what stands still.",
     "log": "Replay what was recorded.",
     "hooks": "Let agents that people start take part.",
     "mcp": "Answer what agents ask by themselves.",

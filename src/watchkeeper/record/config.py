@@ -22,7 +22,9 @@ _PREFIX = "WATCHKEEPER_"
 _WITNESS = frozenset(
     f"WATCHKEEPER_WITNESS{name}" for name in ("", "_FILES", "_FIRST", "_ONLY", "_OUTER", "_ROOT", "_WHOLE")
 )
-_OTHER_VARIABLES = frozenset({"WATCHKEEPER_HOME", "WATCHKEEPER_FLEET", "WATCHKEEPER_HOST", *_WITNESS})
+_OTHER_VARIABLES = frozenset(
+    {"WATCHKEEPER_HOME", "WATCHKEEPER_FLEET", "WATCHKEEPER_HOST", "WATCHKEEPER_DSN", "WATCHKEEPER_TAG_DIR", *_WITNESS}
+)
 """No keys: where the state and the fleet's file are, this host's name, and what tests on a merge get."""
 
 
