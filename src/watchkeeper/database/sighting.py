@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import msgspec
 
 from watchkeeper.model.ids import Millis
@@ -10,6 +12,13 @@ PREPARED = 0
 """The backend of a prepared transaction: it has no connection, and ``pg_blocking_pids`` says 0."""
 
 CLIENT = "client backend"
+
+
+class Engine(StrEnum):
+    """What kind of server it is."""
+
+    POSTGRESQL = "PostgreSQL"
+    MARIADB = "MariaDB"
 
 
 class Glance(msgspec.Struct, frozen=True):
@@ -87,6 +96,7 @@ class ServerFacts(msgspec.Struct, frozen=True):
     """What stays the same while a server runs.
 
     ``sees_all``: the role may see what others do; without it states, ages and statements of other roles are hidden.
+    ``hidden`` says what is, and what shows it, where that is not a matter of one right.
     """
 
     version: str
@@ -97,3 +107,5 @@ class ServerFacts(msgspec.Struct, frozen=True):
     deadlock_timeout_ms: int = 1000
     statement_size: int = 1024
     log: str = ""  # path of the server's log, as far as the role may ask
+    engine: Engine = Engine.POSTGRESQL
+    hidden: str = ""
