@@ -97,6 +97,13 @@ class Server:
             for each in statements:
                 cursor.execute(each)
 
+    def uptime(self) -> int:
+        """Whole seconds since it was started."""
+        connection = self.connect()
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SHOW GLOBAL STATUS LIKE 'Uptime'")
+            return int(cursor.fetchone()[1])
+
     def start(self) -> None:
         log = (self.folder / "log").open("wb")
         self._process = subprocess.Popen(

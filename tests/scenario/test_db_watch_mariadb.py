@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("pymysql", reason="pymysql is not installed: watching MariaDB was NOT checked")
 
 import mariadb
-from dbwatching import Watched, roles, tag, watching
+from dbwatching import Watched, roles, tag, wait_until, watching
 from watchkeeper.database.keeping import Limits
 from watchkeeper.database.mariadb import MariaDbServer
 from watchkeeper.database.watcher import Settings
@@ -270,6 +270,7 @@ def test_a_server_that_was_started_anew_ends_what_was_open_and_is_watched_on() -
             app.run(one, FOR_ONE)
             app.send(other, FOR_OTHER)
             found = watched.until_opened(IncidentKind.IDLE_HOLDER)
+            wait_until(own.uptime, "a whole second: the server tells no shorter ones")
             own.stop()
             app.join()
             own.start()

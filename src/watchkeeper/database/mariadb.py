@@ -149,7 +149,7 @@ class MariaDbServer:
             parts.append(history)
         if self._sees_all and not self._has_plugin:
             parts.append(missing_metadata_locks())
-        self._hidden = "; ".join(parts)
+        self._hidden = " And ".join(parts)
         return ServerFacts(
             version=version,
             started=self._started,
