@@ -87,8 +87,8 @@ class Storm:
         bases = {name: repo.head for name, repo in self._scene.repos.items()}
         self._scene.up()
         began = time.monotonic()
-        for number in range(kills):
-            while sum(map(len, self._filed.values())) < issues * (number + 2) / kills:
+        while sum(self._killed.values()) < kills:
+            while sum(map(len, self._filed.values())) < issues * (sum(self._killed.values()) + 2) / kills:
                 self._file()
             self._kill_one()
             self._overrule()

@@ -98,7 +98,7 @@ def test_a_dismissed_suspicion_comes_back_when_it_is_proved() -> None:
     assert state.severity is Severity.BLOCKING
 
 
-@pytest.mark.parametrize("outcome", [each for each in Outcome if each is not Outcome.PROVED])
+@pytest.mark.parametrize("outcome", [each for each in Outcome if not each.is_proof])
 def test_a_dismissed_suspicion_stays_away_after_any_other_outcome(outcome: Outcome) -> None:
     assert after(OPENED, ConflictDismissed(C, Severity.MAJOR, 1), probed(outcome)).status is Status.DISMISSED
 

@@ -55,13 +55,17 @@ _PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]+@|password\s*=")
 @click.option(
     "--log", "log_path", type=click.Path(path_type=Path), metavar="PATH", help="Follow the server's log, or its folder."
 )
+@click.option(
+    "--env", "environment", metavar="NAME", default="",
+    help="The environment that it serves, as `watchkeeper deployed` calls it. Default: the only one there is.",
+)  # fmt: skip
 @click.option("--all-databases", is_flag=True, help="Report the other databases of the server too.")
 @click.option("--once", is_flag=True, help="Look once and end: exit code 1 when something stands still.")
 @repo_option
 @json_lines_option
 def command(
     *, dsn: str | None, dsn_env: str | None, name: str, poll: int, cancel_waiter: float | None, log_path: Path | None,
-    all_databases: bool, once: bool, folder: Path, as_json: bool,
+    environment: str, all_databases: bool, once: bool, folder: Path, as_json: bool,
 ) -> int:  # fmt: skip
     """Say what stands still in a database, and because of whom.
 
@@ -71,6 +75,7 @@ def command(
     Exit code 0, with --once 1 when something stands still, 4 when the server cannot be reached.
     """
     from watchkeeper.lockwatch import WatchOptions, make_watcher, open_recording
+    from watchkeeper.lockwatch.tracing import open_tracing
 
     options = WatchOptions(
         _address(dsn, dsn_env),
@@ -91,7 +96,9 @@ def command(
             watcher = make_watcher(options, os.environ, view.take)
         else:
             view.recording = stack.enter_context(open_recording(place))
-            watcher = make_watcher(options, os.environ, view.take, find_open=view.recording.find_open)
+            tracer = stack.enter_context(open_tracing(place, view.recording.log, environment))
+            find_open = view.recording.find_open
+            watcher = make_watcher(options, os.environ, view.take, tracer=tracer, find_open=find_open)
         return asyncio.run(_look_once(watcher, view, as_json=as_json) if once else _follow(watcher))
 
 

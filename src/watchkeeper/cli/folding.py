@@ -12,7 +12,6 @@ from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.events import ConflictChanged, ConflictClosed, ConflictDismissed, ConflictOpened, ConflictProbed
 from watchkeeper.model.events import Event as AnyEvent
 from watchkeeper.model.ids import ConflictId
-from watchkeeper.model.probing import Outcome
 from watchkeeper.record.config import Settings
 
 _INTERRUPTS = Severity.MAJOR
@@ -66,7 +65,7 @@ class Telling:
             case ConflictOpened(conflict=conflict) | ConflictChanged(conflict=conflict):
                 return self._note(conflict.id, conflict.severity.rank >= self._levels.full.rank)
             case ConflictProbed(id=identity, proof=proof):
-                return self._note(identity, proof.outcome is Outcome.PROVED)
+                return self._note(identity, proof.outcome.is_proof)
             case ConflictClosed(id=identity) | ConflictDismissed(id=identity):
                 return identity in self._told
             case _:

@@ -61,6 +61,7 @@ _MARKS = {
 }
 _OUTCOMES = {
     Outcome.PROVED: "proved",
+    Outcome.PROVED_AT_RUN_TIME: "proved at run time",
     Outcome.CLEARED: "cleared",
     Outcome.NOT_DISPROVED: "not disproved",
     Outcome.FLAKY: "flaky",
@@ -158,7 +159,7 @@ def proof_line(proof: Proof, terminal: Terminal) -> str:
     took = f"{proof.wall_ms / 1000:.1f} s" if proof.wall_ms >= 1000 else f"{proof.wall_ms} ms"
     past = "saved since, being run again" if proof.is_past else ""
     detail = ", ".join(part for part in (by, took, past) if part)
-    colour = {Outcome.PROVED: "red", Outcome.CLEARED: "green"}.get(proof.outcome, "dim")
+    colour = "red" if proof.outcome.is_proof else "green" if proof.outcome is Outcome.CLEARED else "dim"
     return terminal.paint(
         colour, f"{_OUTCOMES[proof.outcome]}: {said} ({detail})" if said else _OUTCOMES[proof.outcome]
     )

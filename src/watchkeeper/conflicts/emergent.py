@@ -18,6 +18,8 @@ from watchkeeper.model.probing import Outcome, Proof
 _WORD = re.compile(r"[A-Za-z_$][\w$]*")
 _QUOTED = re.compile(r"`[^`]+`|\"[^\"]+\"|(?<!\w)'[^']+'(?!\w)|“[^”]+”|‘[^’]+’")
 _TESTS = "tests"
+RUN_TIME = "run-time"
+"""The rule of a conflict that nobody suspected until it hurt where the code runs. No run of a merge takes it back."""
 
 
 def attach_proof(conflict: Conflict, proof: Proof) -> Proof:

@@ -284,10 +284,15 @@ def _take_back(past: ConflictState, notices: dict[NoticeId, NoticeState]) -> Non
 
 
 def _probed(before: ConflictState, proof: Proof, recorded: Recorded) -> ConflictState:
-    """A proof is worse than the suspicion that a person dismissed, unless he dismissed it as proved."""
+    """A proof is worse than the suspicion that a person dismissed, unless he dismissed it as proved.
+
+    What happened stays proved: that a run of the merge did not meet it says nothing against it.
+    """
+    if before.proof is not None and before.proof.outcome is Outcome.PROVED_AT_RUN_TIME and not proof.outcome.is_proof:
+        return msgspec.structs.replace(before, changed_at=recorded.at, seq=recorded.seq)
     back = (
         before.status is Status.DISMISSED
-        and proof.outcome is Outcome.PROVED
+        and proof.outcome.is_proof
         and before.dismissal is not None
         and before.dismissal.severity is not Severity.BLOCKING
     )

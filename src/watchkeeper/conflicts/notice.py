@@ -171,6 +171,8 @@ def _proof(proof: Proof) -> str:
         case Outcome.PROVED:
             found = "; ".join(quote(each.message, _MOST_FOUND) for each in proof.findings[:1])
             return f"Proved on the merge of both: {found or quote(proof.reason, _MOST_FOUND)}"
+        case Outcome.PROVED_AT_RUN_TIME:
+            return f"It has happened where the code runs: {quote(proof.reason, _MOST_FOUND)}"
         case Outcome.CLEARED:
             return "Tests that run both changes pass on the merge."
         case _:
@@ -179,7 +181,7 @@ def _proof(proof: Proof) -> str:
 
 def _next_step(conflict: Conflict, proof: Proof | None) -> str:
     """In our own words alone: the conflict's own step is for people, and quotes names."""
-    if proof is not None and proof.outcome is Outcome.PROVED:
+    if proof is not None and proof.outcome.is_proof:
         return "change your side so that the merge is right, or leave this to the other; do not ignore it."
     if conflict.rule == LANDED:
         return "take up the target branch in yours, then adapt your code to it."

@@ -142,6 +142,7 @@ def _end(told: _Told, event: ConflictProbed | ConflictDismissed | ConflictClosed
 
 _ENDINGS = {
     Outcome.PROVED: Ending.PROVED,
+    Outcome.PROVED_AT_RUN_TIME: Ending.PROVED,
     Outcome.CLEARED: Ending.CLEARED,
     Outcome.NOT_DISPROVED: Ending.NOT_DISPROVED,
 }

@@ -53,7 +53,7 @@ class ConflictState(msgspec.Struct, frozen=True):
         """As it is shown: a proof is blocking, a cleared suspicion and one of a demoted rule step down."""
         outcome = self.proof.outcome if self.proof is not None else None
         after = severity_after(self.conflict.severity, outcome)
-        is_settled = outcome in (Outcome.PROVED, Outcome.CLEARED)
+        is_settled = outcome is not None and outcome.is_conclusive
         return after.lowered() if self.is_demoted and not is_settled else after
 
 
@@ -120,7 +120,7 @@ def find_living(conflicts: Mapping[ConflictId, ConflictState], identity: Conflic
 
 def severity_after(suspected: Severity, outcome: Outcome | None) -> Severity:
     """A proof is blocking; what was cleared steps down, and so out of the way."""
-    if outcome is Outcome.PROVED:
+    if outcome is not None and outcome.is_proof:
         return Severity.BLOCKING
     return suspected.lowered(2) if outcome is Outcome.CLEARED else suspected
 

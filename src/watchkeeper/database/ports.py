@@ -36,6 +36,16 @@ class JournalWrite(msgspec.Struct, frozen=True):
     statement: str = ""
 
 
+class PoolWaiter(msgspec.Struct, frozen=True):
+    """A task that waits for a connection, and the backends that it holds meanwhile."""
+
+    task: str = ""
+    symbol: str = ""
+    site: str = ""
+    since: Millis = Millis(0)
+    holds: tuple[int, ...] = ()
+
+
 class JournalEntry(msgspec.Struct, frozen=True):
     """What the process behind one backend says about it. Untrusted: any process of the machine's user can say so."""
 
@@ -48,16 +58,8 @@ class JournalEntry(msgspec.Struct, frozen=True):
     since: Millis = Millis(0)
     writes: tuple[JournalWrite, ...] = ()
     last: JournalWrite | None = None  # symbol, site and time of its last statement
-
-
-class PoolWaiter(msgspec.Struct, frozen=True):
-    """A task that waits for a connection, and the backends that it holds meanwhile."""
-
-    task: str = ""
-    symbol: str = ""
-    site: str = ""
-    since: Millis = Millis(0)
-    holds: tuple[int, ...] = ()
+    stack: tuple[str, ...] = ()  # what its thread does at the moment, the innermost call first
+    waits: tuple[PoolWaiter, ...] = ()  # what its task asks a pool for while it has this one
 
 
 class Pool(msgspec.Struct, frozen=True):

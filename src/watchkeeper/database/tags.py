@@ -49,7 +49,7 @@ def _read(text: str) -> Tag:
 
 
 def _decode(value: str) -> str:
-    text = unquote(value[: 3 * _MAX_VALUE], errors="replace")[:_MAX_VALUE].strip()
+    text = unquote(value[: 3 * _MAX_VALUE].replace("~", "%"), errors="replace")[:_MAX_VALUE].strip()
     return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 

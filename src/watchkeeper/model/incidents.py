@@ -9,7 +9,7 @@ from typing import NewType
 
 import msgspec
 
-from watchkeeper.model.ids import ConflictId, Millis, Sha
+from watchkeeper.model.ids import ChangeId, ConflictId, Millis, Sha
 
 IncidentId = NewType("IncidentId", str)
 """An incident, short enough to type: ``i-`` and eight hexadecimal digits of its fingerprint."""
@@ -79,6 +79,7 @@ class Origin(msgspec.Struct, frozen=True):
     agent: str = ""
     issue: str = ""
     engagement: str = ""
+    change: ChangeId = ChangeId("")  # by which conflicts know it; "": nobody knows
     confidence: float = 1.0
 
 

@@ -11,9 +11,10 @@ from watchkeeper.model.ids import ChangeId, ConflictId, Sha
 
 
 class Outcome(StrEnum):
-    """What running the virtual merge said of a suspicion."""
+    """What running the virtual merge, or the world, said of a suspicion."""
 
     PROVED = "proved"  # a finding of the merge that neither side has alone
+    PROVED_AT_RUN_TIME = "proved-at-run-time"  # it happened: an incident was traced to both sides
     CLEARED = "cleared"  # tests that cover both sides' changed lines on the merge passed
     NOT_DISPROVED = "not-disproved"  # nothing was found, but what ran does not cover both sides
     FLAKY = "flaky"  # a new failure that did not repeat on the same tree
@@ -21,7 +22,12 @@ class Outcome(StrEnum):
 
     @property
     def is_conclusive(self) -> bool:
-        return self in (Outcome.PROVED, Outcome.CLEARED)
+        return self.is_proof or self is Outcome.CLEARED
+
+    @property
+    def is_proof(self) -> bool:
+        """The conflict is real: on a merge that was run, or where it hurt."""
+        return self in (Outcome.PROVED, Outcome.PROVED_AT_RUN_TIME)
 
 
 class LiveTree(msgspec.Struct, frozen=True):

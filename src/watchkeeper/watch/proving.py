@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from watchkeeper.conflicts.emergent import attach_proof, make_emergent
+from watchkeeper.conflicts.emergent import RUN_TIME, attach_proof, make_emergent
 from watchkeeper.conflicts.standing import ConflictState, State, Status
 from watchkeeper.model.changes import Change
 from watchkeeper.model.conflicts import Conflict, Kind
@@ -176,7 +176,7 @@ class Proving:
             return events  # a newer union will say what is over
         members = frozenset(union.changes)
         for identity, each in known.conflicts.items():
-            is_open = each.conflict.kind is Kind.EMERGENT and each.status is not Status.CLOSED
+            is_open = _is_emergent(each)
             if is_open and len(each.conflict.changes) > 2 and identity not in kept:
                 reason = CloseReason.RESOLVED if members >= set(each.conflict.changes) else CloseReason.GONE
                 events.append(ConflictClosed(identity, reason))
@@ -247,7 +247,7 @@ def emergent_pairs(state: State) -> set[PairKey]:
     return {
         frozenset(each.conflict.changes)
         for each in state.conflicts.values()
-        if each.conflict.kind is Kind.EMERGENT and each.status is not Status.CLOSED and len(each.conflict.changes) == 2
+        if _is_emergent(each) and len(each.conflict.changes) == 2
     }
 
 
@@ -256,16 +256,22 @@ def open_emergent(state: State, pair: PairKey) -> tuple[Conflict, ...]:
     return tuple(
         each.conflict
         for each in state.conflicts.values()
-        if each.conflict.kind is Kind.EMERGENT
-        and each.status is not Status.CLOSED
-        and frozenset(each.conflict.changes) == pair
+        if _is_emergent(each) and frozenset(each.conflict.changes) == pair
     )
+
+
+def _is_emergent(state: ConflictState) -> bool:
+    """Open since the merge was run: what was seen at run time is no finding of a merge, and does not go with one."""
+    conflict = state.conflict
+    return conflict.kind is Kind.EMERGENT and state.status is not Status.CLOSED and conflict.rule != RUN_TIME
 
 
 def _is_news(before: ConflictState | None, proof: Proof) -> bool:
     """Whether a person would notice: the outcome or what was found differs, not how long it took."""
     if before is None or before.proof is None:
         return True
+    if before.proof.outcome is Outcome.PROVED_AT_RUN_TIME and not proof.outcome.is_proof:
+        return False  # it happened, whatever a run says
     return _gist(before.proof) != _gist(proof)
 
 

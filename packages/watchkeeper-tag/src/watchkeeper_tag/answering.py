@@ -134,11 +134,10 @@ def _write(write: Write) -> dict[str, Any]:
 
 
 def _pool(pool: Pool, journal: Journal) -> dict[str, Any]:
-    links = journal.links()
     waiters = [
         {"task": str(slot), "symbol": site.symbol, "site": site.shown, "since": since,
-         "holds": [link.backend for link in links if link.slot == slot and (link.held or link.reads)]}
-        for slot, site, since in list(pool.waiting.values())
+         "holds": [link.backend for link in journal.held_by(slot)]}
+        for slot, (site, since) in list(pool.waiting.items())
     ]  # fmt: skip
     return {"name": pool.name, "limit": pool.limit, "out": pool.out(), "waiters": waiters, "at": now_ms()}
 

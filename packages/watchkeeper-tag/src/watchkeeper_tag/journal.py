@@ -75,11 +75,12 @@ class Link:
 
 
 class Pool:
-    """A pool as it is now; ``waiting``: who asks for a connection, and since when (a monotonic time)."""
+    """A pool as it is now. ``limit`` 0: none. ``waiting``: which slot asks for a connection, where, since when."""
 
     def __init__(self, name: str, limit: int, out: Callable[[], int]) -> None:
         self.name, self.limit, self.out = name, limit, out
-        self.waiting: dict[int, tuple[int, Site, int]] = {}  # thread -> slot, where, since
+        self.waiting: dict[int, tuple[Site, int]] = {}
+        self.told: set[Site] = set()
 
 
 class Journal:
@@ -126,13 +127,16 @@ class Journal:
                 if other.database == link.database:
                     yield other
 
+    def held_by(self, slot: int) -> list[Link]:
+        """The connections whose transaction this slot has open."""
+        found = [each for each in self.links() if each.slot == slot and (each.held or each.reads)]
+        for each in found:
+            each.refresh()
+        return [each for each in found if each.held or each.reads]
+
     def is_busy(self, slot: int) -> bool:
         """A transaction of this slot is still open."""
-        for link in self.links():
-            link.refresh()
-            if link.slot == slot and (link.held or link.reads):
-                return True
-        return False
+        return bool(self.held_by(slot))
 
     def tell(self, kind: str, text: str, *, backend: int, sites: Iterable[str], symbol: str, table: str) -> None:
         """Something was seen that no server shows: ``nested-write``, ``lock-timeout``, ``deadlock``, ``lost-update``,

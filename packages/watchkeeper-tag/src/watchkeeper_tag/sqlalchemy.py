@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Mapping
 from typing import Any
@@ -93,23 +92,22 @@ class _Listener:
     # Its pool
 
     def _watch_pool(self, pool: QueuePool, name: str) -> None:
-        limit = pool.size() + max(0, pool._max_overflow)  # noqa: SLF001 - it has no public name
+        """Who asks for a connection while he holds one, and who has to wait: of that the server sees nothing."""
+        limit = pool.size() + pool._max_overflow if pool._max_overflow >= 0 else 0  # noqa: SLF001 - no public name
         told = Pool(name, limit, pool.checkedout)
         self._tagging.journal.pools.append(told)
-        get = pool._do_get  # noqa: SLF001 - nothing tells that somebody begins to wait
+        get = pool._do_get  # noqa: SLF001 - nothing else tells that somebody begins to wait
 
-        def waiting_get() -> Any:
-            if pool.checkedout() < limit:
-                return get()
-            me = threading.get_ident()
+        def watched_get() -> Any:
             slot = self._tagging.slots.current()
-            told.waiting[me] = (slot, self._tagging.finder.find(1), now_ms())
+            told.waiting[slot] = (self._tagging.finder.find(1), now_ms())
+            self._tagging.nested(told, slot)
             try:
                 return get()
             finally:
-                told.waiting.pop(me, None)
+                told.waiting.pop(slot, None)
 
-        pool._do_get = waiting_get  # type: ignore[method-assign] # noqa: SLF001
+        pool._do_get = watched_get  # type: ignore[method-assign] # noqa: SLF001
 
 
 class _Assignments:

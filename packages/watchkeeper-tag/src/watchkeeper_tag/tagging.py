@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from watchkeeper_tag.guard import Claim, NestedWriteError, Write, is_same_rows, nested_words, resolve, would_wait
-from watchkeeper_tag.journal import Journal, Link, now_ms
+from watchkeeper_tag.journal import Journal, Link, Pool, now_ms
 from watchkeeper_tag.revision import find_revision, find_root
 from watchkeeper_tag.slots import Slots
 from watchkeeper_tag.statements import Lock, read_statement
@@ -92,6 +92,23 @@ class Tagging:
                 kind, f"{code} in {site.symbol}", backend=link.backend, sites=sites, symbol=site.symbol, table=table
             )
         link.sent = []
+
+    def nested(self, pool: Pool, slot: int) -> None:
+        """Called when a task asks a pool for a connection: one that has one already is told of, once for each place.
+
+        As many of them as the pool has connections wait for each other, on different rows, without any lock.
+        """
+        holds = self.journal.held_by(slot)
+        site, _ = pool.waiting[slot]
+        if not holds or site in pool.told:
+            return
+        pool.told.add(site)
+        there = holds[0].held[0].site if holds[0].held else holds[0].last[0]
+        words = f"{site.shown} asks for a second connection of {pool.name} while its task has one, since {there.shown}"
+        self.journal.tell(
+            "nested-checkout", words, backend=holds[0].backend, sites=[site.shown, there.shown],
+            symbol=site.symbol, table="",
+        )  # fmt: skip
 
     def _enter(self, link: Link, site: Site) -> None:
         link.refresh()

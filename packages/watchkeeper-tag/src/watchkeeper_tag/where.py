@@ -34,8 +34,11 @@ class Finder:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._prefix = f"{root}/"
-        self._known: dict[CodeType, tuple[str, str] | None] = {}
-        self._sites: dict[tuple[CodeType, int], Site] = {}
+        # By the address of the code, which is kept so that no other can have it: hashing a code object takes longer
+        # than all the rest.
+        self._known: dict[int, tuple[str, str] | None] = {}
+        self._sites: dict[tuple[int, int], Site] = {}
+        self._kept: list[CodeType] = []
 
     def find(self, depth: int = 1) -> Site:
         """The nearest line of the application above the caller; ``NOWHERE``: none is. Never raises."""
@@ -46,7 +49,7 @@ class Finder:
                 return NOWHERE
             code = frame.f_code
             try:
-                mine = known[code]
+                mine = known[id(code)]
             except KeyError:
                 mine = self._judge(code)
             if mine is not None:
@@ -55,7 +58,7 @@ class Finder:
         return NOWHERE
 
     def _site(self, code: CodeType, line: int, mine: tuple[str, str]) -> Site:
-        key = (code, line)
+        key = (id(code), line)
         found = self._sites.get(key)
         if found is None:
             if len(self._sites) >= _MOST_KEPT:
@@ -65,7 +68,7 @@ class Finder:
 
     def _judge(self, code: CodeType) -> tuple[str, str] | None:
         if len(self._known) >= _MOST_KEPT:
-            self._known.clear()
+            self._known, self._sites, self._kept = {}, {}, []
         name = code.co_filename
         is_mine = name.startswith(self._prefix) and not name.startswith(_HERE)
         relative = name[len(self._prefix) :]
@@ -73,5 +76,6 @@ class Finder:
             found = None
         else:
             found = relative, code.co_qualname.replace(".<locals>", "")
-        self._known[code] = found
+        self._kept.append(code)
+        self._known[id(code)] = found
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import groupby
 from typing import NamedTuple
 
 import msgspec
@@ -82,21 +83,35 @@ class Order(NamedTuple):
     then: Held
 
 
+class Sent(NamedTuple):
+    """One statement as it is sent over ``link``: its claims, each with the line that made it.
+
+    Of changed objects that are flushed together each table is a statement, with all assignments that it has in it.
+    """
+
+    link: Link
+    claims: tuple[Held, ...]
+
+
 class Outcome(msgspec.Struct):
-    """What a replay has met. ``cut``: the function was too long to be replayed whole."""
+    """What a replay has met. ``cut``: the function was too long to be replayed whole. ``sent``: where it was asked."""
 
     hangs: list[Hang] = []
     seconds: list[Second] = []
     orders: list[Order] = []
+    sent: list[Sent] = []
     cut: bool = False
 
 
 _State = dict[str, Link]
 
 
-def replay(key: SymbolKey, procedure: Procedure, lookup: Lookup) -> Outcome:
-    """Replay a function, the functions it calls placed where they are called, three calls deep."""
-    player = _Player(lookup)
+def replay(key: SymbolKey, procedure: Procedure, lookup: Lookup, *, listening: bool = False) -> Outcome:
+    """Replay a function, the functions it calls placed where they are called, three calls deep.
+
+    ``listening``: every statement is noted as it is sent.
+    """
+    player = _Player(lookup, listening=listening)
     player.run(procedure.steps, {}, _Frame(key, "", {}, {}, ()))
     return player.outcome
 
@@ -132,8 +147,9 @@ class _Frame(NamedTuple):
 
 
 class _Player:
-    def __init__(self, lookup: Lookup) -> None:
+    def __init__(self, lookup: Lookup, *, listening: bool) -> None:
         self.outcome = Outcome()
+        self._listening = listening
         self._lookup = lookup
         self._left = _MOST_STEPS
 
@@ -198,8 +214,13 @@ class _Player:
         self._take(name, place, state)
         if step.flushes and state[name].autoflush:
             self._flush(name, state)
+        self._note(state[name], made)
         for held in made:
             self._claim(name, held, state)
+
+    def _note(self, link: Link, made: tuple[Held, ...]) -> None:
+        if self._listening and made and len(self.outcome.sent) < _MOST_STEPS:
+            self.outcome.sent.append(Sent(link, made))
 
     def _claim(self, name: str, wanted: Held, state: _State) -> None:
         link, claim = state[name], wanted.claim
@@ -221,7 +242,10 @@ class _Player:
             return
         state[name] = link._replace(pending=())
         self._take(name, link.pending[0].place, state)
-        for held in sorted(link.pending, key=lambda h: (h.claim.lock is Lock.INSERT, h.claim.table)):
+        ordered = sorted(link.pending, key=lambda h: (h.claim.lock is Lock.INSERT, h.claim.table))
+        for _, together in groupby(ordered, key=lambda h: (h.claim.lock is Lock.INSERT, h.claim.table)):
+            self._note(state[name], tuple(together))
+        for held in ordered:
             self._claim(name, held, state)
 
     def _release(self, step: Release, state: _State, frame: _Frame) -> None:

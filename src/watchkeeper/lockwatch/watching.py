@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from watchkeeper.app import Place, now, open_log
+from watchkeeper.conflicts.lifecycle import fold_all
+from watchkeeper.conflicts.standing import State
 from watchkeeper.database.journals import VARIABLE, SocketJournals, find_folder
 from watchkeeper.database.keeping import resume
 from watchkeeper.database.mariadb import SCHEMES, MariaDbServer
@@ -17,6 +19,7 @@ from watchkeeper.database.ports import Deadlocks, Tracer
 from watchkeeper.database.postgres import PostgresServer
 from watchkeeper.database.processes import LocalProcesses
 from watchkeeper.database.serverlog import ServerLog
+from watchkeeper.database.verdict import judge
 from watchkeeper.database.watcher import Settings, Sink, Watcher
 from watchkeeper.model.incidents import Incident, IncidentChanged, IncidentEnded, IncidentEvent, IncidentOpened
 
@@ -41,16 +44,28 @@ class Recording:
     """Records what a watch tells, in the log of a project. Kept when ``append`` returns."""
 
     def __init__(self, log: Log, place: Place) -> None:
-        self._log, self._project = log, place.project
+        self.log = log
+        self._project = place.project
+        self._state = State()
 
     def append(self, events: Sequence[IncidentEvent]) -> None:
-        """Raises WatchkeeperError."""
-        self._log.append(self._project, events, now())
+        """With what they say of two changes. Raises WatchkeeperError."""
+        for event in events:
+            if isinstance(event, IncidentOpened | IncidentChanged):
+                self._judge(event)
+            else:
+                self.log.append(self._project, [event], now())
+
+    def _judge(self, event: IncidentOpened | IncidentChanged) -> None:
+        self._state = fold_all(self.log.read(self._project, after=self._state.seq), self._state)
+        verdict = judge(event.incident, self._state)
+        incident = msgspec.structs.replace(event.incident, conflict=verdict.conflict, missed=verdict.missed)
+        self.log.append(self._project, [type(event)(incident), *verdict.events], now())
 
     def find_open(self, database: str) -> tuple[Incident, ...]:
         """The incidents of a database that were told, and not that they are over."""
         found = dict[str, Incident]()
-        for recorded in self._log.read(self._project, kinds=_KINDS):
+        for recorded in self.log.read(self._project, kinds=_KINDS):
             match recorded.event:
                 case IncidentOpened(incident) | IncidentChanged(incident) if incident.database == database:
                     found[incident.id] = incident
