@@ -53,6 +53,7 @@ def test_an_idle_holder_is_told_with_the_update_that_took_the_lock_and_not_its_l
     holder, waiter = found.parties
     assert roles(found) == [(one.thread_id(), "holder"), (other.thread_id(), "waiter")]
     assert (holder.statement, holder.tag and holder.tag.symbol) == (FOR_ONE, "stage")
+    assert holder.is_taking
     assert (waiter.statement, waiter.tag and waiter.tag.symbol) == (FOR_OTHER, "status")
     assert (found.relation, waiter.wants) == ("content", "a row of content X")
     assert found.seen - found.since < 1_000

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from watchkeeper.database.holder_history import Past, find_taking, names_table
+from watchkeeper.database.holder_history import Past, find_taking, is_write, names_table
 from watchkeeper.database.innodb_status import schema_and_table
 from watchkeeper.database.ports import Ages
 from watchkeeper.database.sighting import CLIENT, PREPARED, Backend, Sighting, Wants
@@ -245,6 +245,7 @@ def _backend(
     contested = next((each.wants.relation for each in waits.values() if pid in each.blockers), "")
     past = rows.history.get(pid, ())
     statement = find_taking(past, process.statement, contested) if contested else process.statement
+    is_taking = bool(past) and is_write(statement) and names_table(statement, contested)
     return Backend(
         pid=pid,
         database=process.database or (wait.schema if wait else ""),
@@ -258,6 +259,7 @@ def _backend(
         statement_since=process.since,
         state_since=process.since,
         statement=statement,
+        is_taking=is_taking,
         blockers=tuple(sorted(wait.blockers)) if wait else (),
         ahead=tuple(sorted(wait.ahead)) if wait else (),
         wants=wait.wants if wait else None,

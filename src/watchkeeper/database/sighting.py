@@ -55,7 +55,8 @@ class Backend(msgspec.Struct, frozen=True):
 
     ``blockers`` are all that the server names, ``ahead`` those of them that only stand before it in the queue.
     ``leader`` is the backend that a parallel worker works for. ``is_hidden``: the role may not see what it does.
-    ``statement`` is as the server has it: with its tag, and cut.
+    ``statement`` is as the server has it: with its tag, and cut. ``is_taking``: it is not the last one, but the one of
+    its transaction that took the lock that others wait for, as far as the server remembers.
     """
 
     pid: int
@@ -73,6 +74,7 @@ class Backend(msgspec.Struct, frozen=True):
     statement_since: Millis | None = None
     state_since: Millis | None = None
     statement: str = ""
+    is_taking: bool = False
     is_hidden: bool = False
     blockers: tuple[int, ...] = ()
     ahead: tuple[int, ...] = ()
