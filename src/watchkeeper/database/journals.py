@@ -153,7 +153,7 @@ def read_answer(line: bytes, process: int) -> Journal:
             _entry(each, answer, pools) for each in answer.connections[:_MOST_ITEMS] if _is_number(each.backend)
         ),
         pools=pools,
-        happenings=tuple(_happening(each, answer) for each in answer.events[:_MOST_ITEMS]),
+        happenings=tuple(_happening(each, answer) for each in answer.events[-_MOST_ITEMS:]),
     )
 
 

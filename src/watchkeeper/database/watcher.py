@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import msgspec
 
 from watchkeeper.database.classify import Scope, Stall, classify
+from watchkeeper.database.client_events import Heard, client_end, hear
 from watchkeeper.database.keeping import Ending, Kept, Limits, Open, end_all, keep, note, replace_incident, with_slack
 from watchkeeper.database.ports import (
     Ages,
@@ -43,6 +44,8 @@ Sink = Callable[[Sequence[IncidentEvent]], None]
 _MOST_PAUSE_S = 15.0
 _RIGHTS_S = 30.0
 _JOURNAL_S = 0.5
+_EVENTS_S = 1.0
+_NOBODY = (0,)  # no backend has this number: only what happened is asked for
 _HEALTHY_MS = 30
 _REMEMBERED = 20  # ten polls and the pauses after them
 _TRACE_S = 10.0
@@ -129,6 +132,7 @@ class Watcher:
         self._asked_rights = 0.0
         self._asked_journals = float("-inf")
         self._journal = Journal()
+        self._heard, self._asked_events = Heard(), float("-inf")
         self._is_unseen = False
         self._hidden = ""  # what was said to be hidden
         self._failures = 0
@@ -208,6 +212,7 @@ class Watcher:
         self._kept, changes = keep(self._kept, stalls, at, self._settings.name, limits, engine=facts.engine)
         told += [await self._traced(each) for each in changes]
         told += await self._from_log(at)
+        told += await self._from_clients(at)
         if told:
             self._count(incidents=sum(isinstance(each, IncidentOpened) for each in told))
             self._sink(told)
@@ -322,6 +327,19 @@ class Watcher:
                 continue
             traced = await self._traced(IncidentOpened(incident))
             told += [traced, IncidentEnded(incident.id, EndReason.BROKEN, 0, _BY_DETECTOR)]
+        return told
+
+    async def _from_clients(self, at: Millis) -> Sequence[IncidentEvent]:
+        """What processes noticed themselves and no look has seen."""
+        if self._clock() - self._asked_events < _EVENTS_S:
+            return ()
+        self._asked_events = self._clock()
+        said = await self._journals.ask(_NOBODY)
+        seen = {party.backend for each in self._kept.open for party in each.incident.parties}
+        self._heard, found = hear(self._heard, said.happenings, seen, self._settings.name, at)
+        told = list[IncidentEvent]()
+        for incident in found:
+            told += [await self._traced(IncidentOpened(incident)), client_end(incident)]
         return told
 
     async def _cancel_waiters(self, at: Millis) -> None:
