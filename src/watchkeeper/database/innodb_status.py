@@ -55,7 +55,10 @@ def read_latest_deadlock(status: str) -> BrokenRing | None:
         return None
     # Statements may hold anything, also what looks like a party: of one thread the first counts.
     read = [_read_party(part) for part in _PARTY.split(section["text"])[1 : _MOST_PARTIES + 1]]
-    waiters = {each.thread: each for each in reversed(read) if each is not None}
+    waiters = dict[int, _Waiter]()
+    for each in read:
+        if each is not None:
+            waiters.setdefault(each.thread, each)
     threads = {each.transaction: each.thread for each in waiters.values()}
     waits = tuple(
         (each.thread, f"a row of {each.table} {each.mode}".strip() if each.table else "a lock", threads[conflict])
