@@ -104,6 +104,17 @@ class Server:
             cursor.execute("SHOW GLOBAL STATUS LIKE 'Uptime'")
             return int(cursor.fetchone()[1])
 
+    def has_waited_for(self, seconds: float) -> bool:
+        """Whether anybody waits for a row since then, as far as the server tells: in whole seconds."""
+        connection = self.connect()
+        with connection, connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM information_schema.innodb_trx"
+                " WHERE trx_wait_started < now(6) - INTERVAL %s SECOND",
+                (seconds,),
+            )
+            return bool(cursor.fetchone()[0])
+
     def start(self) -> None:
         log = (self.folder / "log").open("wb")
         self._process = subprocess.Popen(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import pytest
 
@@ -58,6 +62,34 @@ def test_an_idle_holder_is_told_with_the_update_that_took_the_lock_and_not_its_l
     assert (found.relation, waiter.wants) == ("content", "a row of content X")
     assert found.seen - found.since < 1_000
     assert found.advice[0].startswith(f"KILL {one.thread_id()};")
+
+
+def test_the_verb_takes_the_server_from_the_scheme_and_no_password_is_shown(
+    server: mariadb.Server, app: mariadb.Clients, tmp_path: Path
+) -> None:
+    server.execute("CREATE OR REPLACE USER watch@localhost IDENTIFIED BY 'sesame'")
+    server.execute("GRANT PROCESS ON *.* TO watch@localhost", "GRANT SELECT ON shop.* TO watch@localhost")
+    one, other = app.open(), app.open()
+    app.run(one, FOR_ONE)
+    address = server.address("shop", user="watch:sesame")
+    quiet = look_once(address, tmp_path)
+    app.send(other, FOR_OTHER)
+    wait_until(lambda: server.has_waited_for(1.5), "a wait")
+    found = look_once(address, tmp_path)
+    refused = look_once(address.replace("sesame", "sesam_"), tmp_path)
+
+    assert (quiet.returncode, found.returncode, refused.returncode) == (0, 1, 4)
+    assert "idle-holder i-" in found.stdout
+    assert f"do: KILL {one.thread_id()};" in found.stdout
+    assert "sesam" not in "".join(each.stdout + each.stderr for each in (quiet, found, refused))
+
+
+def look_once(address: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "watchkeeper", "db", "watch", "--once"],
+        cwd=folder, env={**os.environ, "WATCHKEEPER_DSN": address}, capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
 
 
 def test_what_was_written_before_the_transaction_took_no_lock_of_it(
