@@ -22,6 +22,7 @@ import pytest
 
 import postgres
 from watchkeeper.database.keeping import Limits
+from watchkeeper.database.ports import Server
 from watchkeeper.database.postgres import PostgresServer
 from watchkeeper.database.watcher import Settings, Watcher
 from watchkeeper.model.incidents import Incident, IncidentChanged, IncidentEnded, IncidentKind, IncidentOpened
@@ -76,8 +77,10 @@ class Watched:
 
 
 @contextmanager
-def watching(dsn: str, *, settings: Settings | None = None, **parts: Any) -> Iterator[Watched]:
-    """A watch that runs until the end of the block."""
+def watching(
+    dsn: str, *, settings: Settings | None = None, server: Server | None = None, **parts: Any
+) -> Iterator[Watched]:
+    """A watch that runs until the end of the block; of ``server``, else of the PostgreSQL server at ``dsn``."""
     events: list[object] = []
     chosen = settings or Settings("shop", poll_ms=50, limits=LIMITS)
     ready = threading.Event()
@@ -85,7 +88,7 @@ def watching(dsn: str, *, settings: Settings | None = None, **parts: Any) -> Ite
     loops: list[asyncio.AbstractEventLoop] = []
 
     async def main() -> None:
-        watcher = Watcher(PostgresServer(dsn), chosen, events.extend, **parts)
+        watcher = Watcher(server or PostgresServer(dsn), chosen, events.extend, **parts)
         made.append(watcher)
         loops.append(asyncio.get_running_loop())
         ready.set()

@@ -70,10 +70,10 @@ def command(
 ) -> int:  # fmt: skip
     """Say what stands still in a database, and because of whom.
 
-    PostgreSQL 13 and later, also through a pooler; DSN is its address. An address with a password belongs into a
-    variable, where no list of processes shows it. The role needs no rights of a superuser; without `pg_monitor` it is
-    said what is hidden. In a repository what is seen is recorded, and `[database]` of its watchkeeper.toml says what is
-    not given here. Takes no locks, ends nothing unless told to.
+    PostgreSQL 13 and later, also through a pooler, or MariaDB (mysql://...); DSN is its address. An address with a
+    password belongs into a variable, where no list of processes shows it. The role needs no rights of a superuser;
+    without `pg_monitor` (MariaDB: `PROCESS`) it is said what is hidden. In a repository what is seen is recorded, and
+    `[database]` of its watchkeeper.toml says what is not given here. Takes no locks, ends nothing unless told to.
     Exit code 0, with --once 1 when something stands still, 4 when the server cannot be reached.
     """
     from watchkeeper.lockwatch import WatchOptions, make_watcher, open_recording

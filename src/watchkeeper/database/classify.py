@@ -20,7 +20,7 @@ from watchkeeper.database.waiting import Waiting, wait_graph
 from watchkeeper.model.ids import Millis
 from watchkeeper.model.incidents import Edge, IncidentKind, Party
 
-_STRONG = frozenset({"ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock"})
+_STRONG = frozenset({"ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock", "MDL_EXCLUSIVE"})
 _AUTOVACUUM = "autovacuum worker"
 
 
@@ -313,7 +313,7 @@ def _old_stall(backend: Backend, graph: Waiting, known: Mapping[int, Identity]) 
     return Stall(
         kind=IncidentKind.LONG_TRANSACTION,
         pace=Pace.FORGOTTEN,
-        summary=f"{name_of(backend, known.get(backend.pid), backend.pid)} {does}, which vacuum cannot pass",
+        summary=f"{name_of(backend, known.get(backend.pid), backend.pid)} {does}, whose old rows cannot be cleaned up",
         since=backend.transaction_since or Millis(0),
         parties=parties,
         marks=("old", *make_marks(parties, known, "")),

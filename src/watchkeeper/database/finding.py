@@ -90,6 +90,10 @@ def _find_holder(case: Case, party: Party) -> Found:
     entry = case.journals.get(party.backend)
     if entry is not None and (found := _of_journal(case, entry, {each.table for each in wanted}, wanted)) is not None:
         return found
+    if (tag := party.tag) is not None and party.is_taking:
+        line = parse_site(tag.set, tag.symbol) or parse_site(tag.site, tag.symbol)
+        if line is not None:
+            return Found(Tier.TAG, (_only(line),), "the server remembers the statement of it that took the lock")
     if case.code is None:
         return Found(Tier.UNATTRIBUTED, (), _without_code(case, party))
     seen = _seen(case, party)

@@ -136,4 +136,5 @@ def _party(pid: int, role: Role, backend: Backend | None, identity: Identity | N
         holds=backend.holds,
         wants=f"{wants.what} {wants.mode}".strip() if wants else "",
         tag=known.tag,
+        is_taking=backend.is_taking,
     )

@@ -75,7 +75,8 @@ class Pool(msgspec.Struct, frozen=True):
 class Happening(msgspec.Struct, frozen=True):
     """Something that a process noticed itself.
 
-    ``kind`` is ``nested-write``, ``lock-timeout``, ``lost-update`` or ``busy``.
+    ``kind`` is ``nested-write``, ``lock-timeout``, ``deadlock``, ``lost-update``, ``busy`` or ``nested-checkout``.
+    ``sites`` has first where it was noticed, then where the other side is. ``revision`` is the process's.
     """
 
     process: int
@@ -86,6 +87,7 @@ class Happening(msgspec.Struct, frozen=True):
     sites: tuple[str, ...] = ()
     symbol: str = ""
     table: str = ""
+    revision: str = ""
 
 
 class Journal(msgspec.Struct, frozen=True):
@@ -97,6 +99,13 @@ class Journal(msgspec.Struct, frozen=True):
 
     def by_backend(self) -> Mapping[int, JournalEntry]:
         return {each.backend: each for each in self.entries}
+
+
+class Deadlocks(Protocol):
+    """What tells of deadlocks that the server broke between two looks: its log, or itself."""
+
+    def read_deadlocks(self, name: str, at: Millis) -> tuple[Incident, ...]:
+        """Those since it was last asked, as incidents of the database ``name``. May block. Never raises."""
 
 
 class Server(Protocol):

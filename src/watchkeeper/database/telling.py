@@ -25,6 +25,9 @@ def render_summary(incident: Incident) -> str:
         sentence = f"{' and '.join(held or waiting)} wait for each other"
     elif incident.kind is IncidentKind.POOL:
         sentence = f"{' and '.join(held or waiting)} asks for another connection while it holds one"
+    elif incident.kind is IncidentKind.LOST_UPDATE:
+        lost = f"{' and '.join(waiting)} wrote no row of {what}" if waiting else incident.summary
+        sentence = f"{lost}: {' and '.join(held)} has it uncommitted" if waiting and held else lost
     else:
         parts = [f"{' and '.join(held)} holds {what}"] if held else []
         parts += [f"{' and '.join(waiting)} waits for it"] if waiting else []

@@ -14,7 +14,8 @@ from watchkeeper.conflicts.lifecycle import fold_all
 from watchkeeper.conflicts.standing import State
 from watchkeeper.database.journals import VARIABLE, SocketJournals, find_folder
 from watchkeeper.database.keeping import resume
-from watchkeeper.database.ports import Tracer
+from watchkeeper.database.mariadb import SCHEMES, MariaDbServer
+from watchkeeper.database.ports import Deadlocks, Tracer
 from watchkeeper.database.postgres import PostgresServer
 from watchkeeper.database.processes import LocalProcesses
 from watchkeeper.database.serverlog import ServerLog
@@ -90,12 +91,17 @@ def make_watcher(
     tracer: Tracer | None = None,
     find_open: Callable[[str], tuple[Incident, ...]] = lambda _name: (),
 ) -> Watcher:
-    """A watch of one PostgreSQL database, wired; nothing is connected yet.
+    """A watch of one database, wired; nothing is connected yet. Its address says whether it is MariaDB's.
 
     ``find_open`` gives what an earlier watch of the database left open. Raises UsageError for an address that cannot be
     understood, WatchkeeperError where the driver is missing.
     """
-    server = PostgresServer(options.dsn)
+    server: PostgresServer | MariaDbServer
+    log: Deadlocks | None = ServerLog(options.log) if options.log else None
+    if options.dsn.partition(":")[0].partition("+")[0].lower() in SCHEMES:
+        server = log = MariaDbServer(options.dsn)
+    else:
+        server = PostgresServer(options.dsn)
     name = options.name or server.name
     settings = Settings(
         name=name,
@@ -110,6 +116,6 @@ def make_watcher(
         journals=SocketJournals(find_folder(environ), is_named=bool(environ.get(VARIABLE))),
         processes=LocalProcesses(),
         tracer=tracer,
-        log=ServerLog(options.log) if options.log else None,
+        log=log,
         kept=resume(find_open(name)),
     )

@@ -98,7 +98,8 @@ class Party(msgspec.Struct, frozen=True):
     """One connection of an incident as it was seen.
 
     ``statement`` is the last that the server knows of, without its tag, cut at 2,000 characters: for a holder it need
-    not be the one that took the lock. ``holds`` and ``wants`` name tables with modes (``content RowExclusiveLock``).
+    not be the one that took the lock, unless it ``is_taking`` (MariaDB remembers more than the last one). ``holds`` and
+    ``wants`` name tables with modes (``content RowExclusiveLock``).
     ``process`` is the operating system's, where it is known, and ``task`` tells tasks of a process apart.
     """
 
@@ -117,6 +118,7 @@ class Party(msgspec.Struct, frozen=True):
     wants: str = ""
     tag: Tag | None = None
     attribution: Attribution = Attribution()
+    is_taking: bool = False
 
 
 class Edge(msgspec.Struct, frozen=True):
