@@ -193,7 +193,7 @@ def _django_added(walker: Walker, node: ast.Call) -> tuple[Alteration, list[Clai
     kind = last_name(field.func) if field is not None else ""
     if field is None or kind == "ManyToManyField":  # a table of its own
         return Alteration.ADD_COLUMN if field is None else Alteration.LIGHT, []
-    if not _is(field, "null", True) and any(k.arg in _FILLS for k in field.keywords):
+    if not _is(field, "null", True) and not any(k.arg in _FILLS for k in field.keywords):
         return Alteration.ADD_REQUIRED, []
     if kind in _FOREIGN:
         targets = [*(k.value for k in field.keywords if k.arg == "to"), *field.args[:1]]
