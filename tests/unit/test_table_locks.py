@@ -58,6 +58,7 @@ MIGRATION = "db/migrations/0002_next.sql"
         ("LOCK TABLE t IN SHARE ROW EXCLUSIVE MODE", ["LOCK t()"]),
         ("LOCK TABLE t IN EXCLUSIVE MODE NOWAIT", ["- t()"]),
         ("LOCK TABLE t IN ROW EXCLUSIVE MODE", ["- t()"]),
+        ("LOCK TABLE t IN SHARE UPDATE EXCLUSIVE MODE", ["- t()"]),
         ("UPDATE t SET c = 1", ["- t(c)"]),
     ],
 )  # fmt: skip

@@ -48,7 +48,7 @@ _MODES = {
     "share": Lock.SHARE,
     "key share": Lock.KEY_SHARE,
 }
-_WEAK_TABLE_MODES = frozenset({"access share", "row share", "row exclusive"})
+_WEAK_TABLE_MODES = frozenset({"access share", "row share", "row exclusive", "share update exclusive"})
 
 
 class Statement(msgspec.Struct, frozen=True):
