@@ -124,7 +124,7 @@ def _added(table: str, action: str, column: str) -> Altered:
     if _REWRITES.search(action):
         return Altered(table, Alteration.VALIDATE, (column,))
     if refers is not None:
-        return Altered(table, Alteration.FOREIGN_KEY, (column,), folded(refers[1]))
+        return Altered(table, Alteration.VALIDATE, (column,), folded(refers[1]))  # the lock is the new column's
     if _CHECKED.search(action):
         return Altered(table, Alteration.VALIDATE, (column,))
     return Altered(table, Alteration.ADD_COLUMN, (column,))

@@ -74,7 +74,7 @@ def _alembic(node: ast.Call, called: str) -> list[Claim]:
     if called == "create_table":
         columns = tuple(_columns(node.args[position + 1 :]))
     own = Claim(table, Lock.EXCLUSIVE, mode, columns, form=form)
-    if form is Alteration.FOREIGN_KEY:
+    if called in ("add_column", "create_foreign_key") and form is not Alteration.NOT_VALID:
         return [own, *_parent(_alembic_parent(node, called, texts, named))]
     return [own]
 
@@ -100,9 +100,7 @@ def _added_form(column: ast.Call | None) -> Alteration:
         return Alteration.ADD_COLUMN
     if _is(column, "nullable", False) and not _has(column, "server_default"):
         return Alteration.ADD_REQUIRED
-    if _foreign_key(column) is not None:
-        return Alteration.FOREIGN_KEY
-    is_checked = _is(column, "unique", True) or _is(column, "primary_key", True)
+    is_checked = _foreign_key(column) is not None or _is(column, "unique", True) or _is(column, "primary_key", True)
     return Alteration.VALIDATE if is_checked else Alteration.ADD_COLUMN
 
 
@@ -200,7 +198,7 @@ def _django_added(walker: Walker, node: ast.Call) -> tuple[Alteration, list[Clai
         label = _text(targets[0]) if targets else ""
         app, dot, model = label.rpartition(".")
         parent = f"{app if dot else application_of(walker.scope.path)}_{model.lower()}" if model else ""
-        return Alteration.FOREIGN_KEY, _parent(parent)
+        return Alteration.VALIDATE, _parent(parent)
     return Alteration.VALIDATE if _is(field, "unique", True) else Alteration.ADD_COLUMN, []
 
 

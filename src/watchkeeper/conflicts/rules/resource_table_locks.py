@@ -118,6 +118,12 @@ def find_table_lock_conflicts(pair: Pair) -> Iterator[Conflict]:
         yield _conflict(pair, name, worst[name])
 
 
+def lock_of(form: str) -> str:
+    """The lock that is told of an `Alteration`, as PostgreSQL calls it; ``""`` where none is that matters."""
+    known = {each.value: lock.name for each, lock in _LOCKS.items()}
+    return known.get(form, "")
+
+
 def is_about_locks(one: ResourceTouch, two: ResourceTouch) -> bool:
     """Whether what there is to say of the two is said here, be it nothing."""
     for lock, use in ((one, two), (two, one)):
