@@ -179,7 +179,9 @@ class OwnServer:
         self._settings = {"listen_addresses": "127.0.0.1", "port": str(self.port), "fsync": "off", **settings}
         self._settings["unix_socket_directories"] = str(folder)
         args = ["-D", str(folder / "data"), "-U", "test", "-A", "trust", "-N", "-E", "UTF8"]
-        postgres._run(programs / "initdb", args, self._user)
+        subprocess.run(
+            [str(programs / "initdb"), *args], **self._as_user(), cwd="/", check=True, capture_output=True, timeout=60
+        )
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
@@ -191,7 +193,7 @@ class OwnServer:
         options = [part for key, value in self._settings.items() for part in ("-c", f"{key}={value}")]
         self._process = subprocess.Popen(
             [str(self._programs / "postgres"), "-D", str(self.folder / "data"), *options],
-            **postgres._as_user(self._user), cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            **self._as_user(), cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         wait_until(self._answers, "the server")
 
@@ -201,6 +203,9 @@ class OwnServer:
             self._process.send_signal(signal.SIGQUIT)
             self._process.wait(TIMEOUT_S)
             self._process = None
+
+    def _as_user(self) -> dict[str, Any]:
+        return {"user": self._user, "extra_groups": []} if os.getuid() == 0 else {}
 
     def _answers(self) -> bool:
         try:
