@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gitrepo import GitRepo
+from landingscene import Verbs, begin, finish
 from proving import Prove, configured, only, prover_of
 
 QUIET = "SET lock_timeout = '1s';\nSET statement_timeout = '5s';\n"
@@ -90,6 +91,33 @@ def test_squawk_runs_where_it_is_installed_though_nobody_asked_for_it(git_repo: 
     scene.write({PLACE: LATER + ALTER}, ANOTHER)
 
     assert "squawk" in only(prove(scene))["by"]
+
+
+@pytest.mark.usefixtures("with_squawk")
+def test_what_two_make_of_a_migration_together_keeps_the_later_one_from_landing(
+    git_repo: GitRepo, capfd: pytest.CaptureFixture[str]
+) -> None:
+    test = {"test_shop.py": "def test_shop():\n    assert True\n"}
+    begin(git_repo, {PLACE: QUIET + LATER, **test})
+    finish(git_repo, "tidy", {PLACE: QUIET.partition("\n")[2] + LATER})
+    finish(git_repo, "locale", {PLACE: QUIET + LATER + ALTER})
+
+    landed = Verbs(git_repo, capfd).land("tidy", "locale")
+
+    assert landed["tidy/1"]["state"] == "landed"
+    assert landed["locale/1"]["state"] == "bounced"
+    assert landed["locale/1"]["partners"] == ["tidy/1"]
+    (evidence,) = landed["locale/1"]["evidence"]
+    assert evidence.startswith(f"[squawk] {PLACE}: require-lock-timeout: ")
+
+
+@pytest.mark.usefixtures("with_squawk")
+def test_what_one_change_alone_makes_of_a_migration_lands(git_repo: GitRepo, capfd: pytest.CaptureFixture[str]) -> None:
+    test = {"test_shop.py": "def test_shop():\n    assert True\n"}
+    begin(git_repo, {PLACE: QUIET + LATER, **test})
+    finish(git_repo, "locale", {PLACE: LATER + ALTER})
+
+    assert Verbs(git_repo, capfd).land("locale")["locale/1"]["state"] == "landed"
 
 
 def test_squawk_that_is_not_there_is_told_and_is_never_green(git_repo: GitRepo, prove: Prove) -> None:
