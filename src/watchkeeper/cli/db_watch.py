@@ -70,12 +70,14 @@ def command(
 ) -> int:  # fmt: skip
     """Say what stands still in a database, and because of whom.
 
-    PostgreSQL 13 and later, also through a pooler, or MariaDB (mysql://...); DSN is its address. An address with a
-    password belongs into a variable, where no list of processes shows it. The role needs no rights of a superuser;
-    without `pg_monitor` (MariaDB: `PROCESS`) it is said what is hidden. In a repository what is seen is recorded, and
-    `[database]` of its watchkeeper.toml says what is not given here. Takes no locks, ends nothing unless told to.
+    PostgreSQL 13 and later, also through a pooler, MariaDB (mysql://...), or a SQLite file (sqlite:///PATH), of which
+    its applications tell, with watchkeeper-tag inside; DSN is its address. An address with a password belongs into a
+    variable, where no list of processes shows it. The role needs no rights of a superuser; without `pg_monitor`
+    (MariaDB: `PROCESS`) it is said what is hidden. In a repository what is seen is recorded, and `[database]` of its
+    watchkeeper.toml says what is not given here. Takes no locks, ends nothing unless told to.
     Exit code 0, with --once 1 when something stands still, 4 when the server cannot be reached.
     """
+    from watchkeeper.database.sqlite import is_address
     from watchkeeper.lockwatch import WatchOptions, make_watcher, open_recording
     from watchkeeper.lockwatch.deploying import ask_command
     from watchkeeper.lockwatch.tracing import open_tracing
@@ -91,6 +93,12 @@ def command(
         log_path or (Path(configured.log) if configured.log else None),
         all_databases,
     )
+    if once and is_address(options.dsn):
+        raise UsageError(
+            "A SQLite file cannot be looked at once: its applications tell what happens from now on",
+            slug="database-once",
+            hint="watchkeeper db watch sqlite:///PATH, and let it run",
+        )
     if dsn and _PASSWORD.search(dsn):
         say(f"lists of processes show this password; put the address into {_ENVIRONMENT}")
     view = _View(find_terminal(sys.stdout, os.environ), as_json=as_json)

@@ -57,6 +57,20 @@ class SocketJournals:
             happenings=tuple(each for answer in answers for each in answer.happenings),
         )
 
+    async def count(self) -> int:
+        """How many processes can be asked at the moment."""
+        answers = await asyncio.gather(*(self._listens(path) for _, path in self._sockets()))
+        return sum(answers)
+
+    async def _listens(self, path: Path) -> bool:
+        try:
+            async with asyncio.timeout(self._answer_s):
+                _, writer = await asyncio.open_unix_connection(str(path))
+                writer.close()
+        except (OSError, ValueError, TimeoutError):
+            return False
+        return True
+
     def _sockets(self) -> list[tuple[int, Path]]:
         try:
             if not self._is_named and not _is_own(self._folder):

@@ -49,6 +49,12 @@ def missing_metadata_locks() -> str:
     return "for whom a schema change waits is hidden: run as root INSTALL SONAME 'metadata_lock_info';"
 
 
+def missing_inside(folder: str) -> str:
+    """What nobody outside sees of a SQLite file; with the ``folder`` in which no process can be asked about it."""
+    text = "SQLite shows nobody outside who has its lock and who waits: what applications say that have it open is told"
+    return f"{text}, and none of them can be asked: no process with watchkeeper-tag in {folder}" if folder else text
+
+
 def mariadb_account(user: str) -> str:
     """``watch@%`` as a GRANT takes it."""
     name, _, host = user.rpartition("@")

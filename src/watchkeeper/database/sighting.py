@@ -19,6 +19,7 @@ class Engine(StrEnum):
 
     POSTGRESQL = "PostgreSQL"
     MARIADB = "MariaDB"
+    SQLITE = "SQLite"  # which shows nothing: what is told of it comes from processes
 
 
 class Glance(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ from watchkeeper.database.ports import Deadlocks, Tracer
 from watchkeeper.database.postgres import PostgresServer
 from watchkeeper.database.processes import LocalProcesses
 from watchkeeper.database.serverlog import ServerLog
+from watchkeeper.database.sqlite import SqliteFile, is_address
 from watchkeeper.database.verdict import judge
 from watchkeeper.database.watcher import Settings, Sink, Watcher
 from watchkeeper.model.incidents import Incident, IncidentChanged, IncidentEnded, IncidentEvent, IncidentOpened
@@ -91,15 +92,19 @@ def make_watcher(
     tracer: Tracer | None = None,
     find_open: Callable[[str], tuple[Incident, ...]] = lambda _name: (),
 ) -> Watcher:
-    """A watch of one database, wired; nothing is connected yet. Its address says whether it is MariaDB's.
+    """A watch of one database, wired; nothing is connected yet. Its address says what kind of database it is.
 
     ``find_open`` gives what an earlier watch of the database left open. Raises UsageError for an address that cannot be
     understood, WatchkeeperError where the driver is missing.
     """
-    server: PostgresServer | MariaDbServer
+    server: PostgresServer | MariaDbServer | SqliteFile
+    folder = find_folder(environ)
+    journals = SocketJournals(folder, is_named=bool(environ.get(VARIABLE)))
     log: Deadlocks | None = ServerLog(options.log) if options.log else None
     if options.dsn.partition(":")[0].partition("+")[0].lower() in SCHEMES:
         server = log = MariaDbServer(options.dsn)
+    elif is_address(options.dsn):
+        server, log = SqliteFile(options.dsn, folder, journals.count, now), None
     else:
         server = PostgresServer(options.dsn)
     name = options.name or server.name
@@ -113,7 +118,7 @@ def make_watcher(
         server,
         settings,
         sink,
-        journals=SocketJournals(find_folder(environ), is_named=bool(environ.get(VARIABLE))),
+        journals=journals,
         processes=LocalProcesses(),
         tracer=tracer,
         log=log,
