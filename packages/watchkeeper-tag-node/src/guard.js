@@ -27,14 +27,17 @@ function resolve(access, values) {
 
 /** Whether PostgreSQL lets `wanted` wait for `held`, in another transaction, as far as texts can tell. */
 function wouldWait(wanted, held) {
-  if (!wanted.waits || wanted.table !== held.table || wanted.lock === "read") return false;
   const locks = [wanted.lock, held.lock];
+  if (wanted.table !== held.table) return false;
+  // Tables are waited for all the same.
+  if (!wanted.waits && !(ROWS.includes(wanted.lock) && ["table", "exclusive", "writers"].includes(held.lock))) return false;
+  if (locks.includes("read")) return locks.includes("table");
   if (locks.includes("advisory")) {
     return wanted.lock === held.lock && wanted.row.get("key") === held.row.get("key");
   }
-  if (locks.includes("table")) return true;
-  if (held.lock === "read") return false;
-  if (locks.includes("writers")) return wanted.writes || held.writes;
+  if (locks.includes("table") || locks.includes("exclusive")) return true;
+  if (locks.every((each) => each === "writers")) return wanted.writes || held.writes;
+  if (locks.includes("writers")) return wanted.lock === "writers" ? held.writes : wanted.writes;
   if (wanted.lock === "insert") return held.writes && hasSameKey(wanted, held);
   if (!locks.every((each) => ROWS.includes(each)) || areDistinct(wanted.row, held.row)) return false;
   return CONFLICTS.has(locks.join("+")) || CONFLICTS.has(locks.reverse().join("+"));

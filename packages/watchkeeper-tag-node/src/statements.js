@@ -27,7 +27,7 @@ const DDL = re(
 );
 const INDEX = re(String.raw`\bcreate\s+(?:unique\s+)?index\b[^()]*?\son\s+(?:only\s+)?${TABLE}`);
 const WEAK_LOCK = /\bin\s+(?:access\s+share|row\s+share|row\s+exclusive)\s+mode/i;
-const WRITERS_LOCK = /\bin\s+(?:share(?:\s+update\s+exclusive|\s+row\s+exclusive)?|exclusive)\s+mode/i;
+const WRITERS_LOCK = /\bin\s+(?:share(\s+update\s+exclusive|\s+row\s+exclusive)?|(exclusive))\s+mode/i;
 const COPY = re(String.raw`\bcopy\s+${TABLE}\s*(?:\([^()]*\))?\s+from\b`);
 const ADVISORY = /\bpg_(try_)?advisory_(?:xact_)?lock(?:_shared)?\s*\(([^()]*)\)/gi;
 const WHERE = /\bwhere\b(.*?)(?:\breturning\b|\border\s+by\b|\blimit\b|\bfor\s+\w|$)/is;
@@ -70,7 +70,7 @@ function withoutNoise(text) {
 function read(text) {
   const plain = withoutNoise(text);
   const shape = plain.replace(/'(?:[^']|'')*'/g, (found) => `'${"x".repeat(found.length - 2)}'`); // same length
-  const verb = /^\s*\(*\s*([A-Za-z]+)/.exec(shape)?.[1].toLowerCase();
+  const verb = verbOf(shape);
   if (!verb) return [];
   let found = [...written(shape, plain, verb), ...advisory(plain)];
   if (SKIPS.test(shape)) found = found.map((each) => ({ ...each, waits: false }));
@@ -106,8 +106,11 @@ function written(shape, plain, verb) {
     case "select":
       return locking(shape, plain);
     case "with": {
-      const nested = [...shape.matchAll(CTE_WRITE)].map((each) => access(bare(each[2]), ofVerb(each[1]), { writes: true }));
-      return nested.length ? nested : afterCtes(shape, plain);
+      const nested = [...shape.matchAll(CTE_WRITE)].flatMap((each) => {
+        const end = closing(shape, each.index);
+        return part(shape.slice(each.index + 1, end), plain.slice(each.index + 1, end));
+      });
+      return [...nested, ...afterCtes(shape, plain)];
     }
     case "copy":
       return named(COPY, "insert", () => ({ writes: true }));
@@ -119,18 +122,17 @@ function written(shape, plain, verb) {
     case "lock":
     case "cluster":
     case "reindex":
-      if (verb === "lock" && WEAK_LOCK.test(shape)) return [];
-      return named(DDL, verb === "lock" && WRITERS_LOCK.test(shape) ? "writers" : "table", () => ({
-        waits: !/nowait/i.test(shape),
-      }));
+      return locksTable(shape, verb, named);
     default:
       return [];
   }
 }
 
-function ofVerb(verb) {
-  const first = verb.split(/\s/)[0].toLowerCase();
-  return { insert: "insert", delete: "update" }[first] ?? "no key update";
+function locksTable(shape, verb, named) {
+  if (verb === "lock" && WEAK_LOCK.test(shape)) return [];
+  const weaker = verb === "lock" ? WRITERS_LOCK.exec(shape) : null;
+  const more = { waits: !/nowait/i.test(shape), writes: Boolean(weaker?.[1]) };
+  return named(DDL, weaker?.[2] ? "exclusive" : weaker ? "writers" : "table", () => more);
 }
 
 /** The statement that follows the last closing bracket of the WITH. */
@@ -139,13 +141,31 @@ function afterCtes(shape, plain) {
   for (let at = 0; at < shape.length; at++) {
     if (shape[at] === "(") depth++;
     if (shape[at] === ")" && --depth === 0) {
-      const verb = /^\s*\(*\s*([A-Za-z]+)/.exec(shape.slice(at + 1))?.[1].toLowerCase();
+      const verb = verbOf(shape.slice(at + 1));
       if (["insert", "update", "delete", "select", "merge"].includes(verb)) {
-        return written(shape.slice(at + 1), plain.slice(at + 1), verb);
+        return part(shape.slice(at + 1), plain.slice(at + 1));
       }
     }
   }
   return [];
+}
+
+function part(shape, plain) {
+  const verb = verbOf(shape);
+  return verb ? written(shape, plain, verb) : [];
+}
+
+function verbOf(shape) {
+  return /^\s*\(*\s*([A-Za-z]+)/.exec(shape)?.[1].toLowerCase();
+}
+
+function closing(shape, opening) {
+  let depth = 0;
+  for (let at = opening; at < shape.length; at++) {
+    if (shape[at] === "(") depth++;
+    if (shape[at] === ")" && --depth === 0) return at;
+  }
+  return shape.length;
 }
 
 function insert(shape, plain) {
@@ -180,8 +200,10 @@ function locking(shape, plain) {
   if (!clause) return [];
   const depth = (at) => shape.slice(0, at).split("(").length - shape.slice(0, at).split(")").length;
   let tables = [...shape.matchAll(FROM)];
+  if (!tables.length) return [];
   const top = Math.min(...tables.map((each) => depth(each.index)));
   tables = tables.filter((each) => depth(each.index) === top);
+  const isAlone = tables.length === 1;
   if (clause[2]) {
     const of = clause[2].split(",").map((each) => bare(each).split(".").pop());
     tables = tables.filter((each) => of.includes(bare(each[2] ?? each[1])));
@@ -189,7 +211,7 @@ function locking(shape, plain) {
   const lock = clause[1].toLowerCase().split(/\s+/).join(" ");
   return tables.map((each) =>
     access(bare(each[1]), lock, {
-      pins: pins(shape, plain, each.index, tables.length === 1 ? "" : bare(each[2] ?? each[1])), waits: !clause[3],
+      pins: pins(shape, plain, each.index, isAlone ? "" : bare(each[2] ?? each[1])), waits: !clause[3],
     }),
   );
 }

@@ -19,6 +19,7 @@ _ROW_CONFLICTS = frozenset(
         (Lock.UPDATE,),
     )
 )
+_TABLES = frozenset({Lock.TABLE, Lock.EXCLUSIVE, Lock.WRITERS})
 _ROWS = frozenset({Lock.KEY_SHARE, Lock.SHARE, Lock.NO_KEY_UPDATE, Lock.UPDATE})
 
 
@@ -88,15 +89,23 @@ def find_parents(insert: Claim, known: Table) -> list[Claim]:
 
 def would_wait(wanted: Claim, held: Claim) -> bool:
     """Whether PostgreSQL lets ``wanted`` wait for ``held``, in another transaction, as far as texts can tell."""
-    if not wanted.waits or wanted.table != held.table:
-        return False
     one, other = wanted.lock, held.lock
+    if wanted.table != held.table:
+        return False
+    if not wanted.waits and (one not in _ROWS or other not in _TABLES):  # tables are waited for all the same
+        return False
+    if Lock.READ in (one, other):
+        return Lock.TABLE in (one, other)
     if Lock.ADVISORY in (one, other):
         return one is other and wanted.row == held.row
     if Lock.TABLE in (one, other):
         return True
-    if one is Lock.WRITERS or other is Lock.WRITERS:
+    if Lock.EXCLUSIVE in (one, other):
+        return True
+    if one is other is Lock.WRITERS:
         return wanted.writes or held.writes
+    if Lock.WRITERS in (one, other):
+        return held.writes if one is Lock.WRITERS else wanted.writes
     if one is Lock.INSERT:  # of a key that another transaction has just taken, given up, or is about to change
         return held.writes and _has_same_key(wanted, held)
     if one not in _ROWS or other not in _ROWS or _are_distinct(wanted.row, held.row):

@@ -120,6 +120,7 @@ class Journal:
         self._links: dict[int, tuple[weakref.ref[Any] | None, Link]] = {}
         self._events: OrderedDict[tuple[object, ...], dict[str, object]] = OrderedDict()
         self.newest: dict[str, Write] = {}  # the last write into each database that is locked as one
+        self.is_any_table_held = False  # since some time: only then readers have anything to wait for
         for pool in self.pools:
             pool.waiting.clear()
 

@@ -20,6 +20,7 @@ class Lock(StrEnum):
     UPDATE = "update"
     INSERT = "insert"
     TABLE = "table"  # all of it, against readers as well
+    EXCLUSIVE = "exclusive"  # all of it, against all but plain readers
     WRITERS = "writers"  # all of it, against who writes
     ADVISORY = "advisory"
 
@@ -83,7 +84,7 @@ _DDL = re.compile(
 )
 _INDEX = re.compile(rf"\bcreate\s+(?:unique\s+)?index\b[^()]*?\son\s+(?:only\s+)?{_TABLE}", _I)
 _WEAK_LOCK = re.compile(r"\bin\s+(?:access\s+share|row\s+share|row\s+exclusive)\s+mode", _I)
-_WRITERS_LOCK = re.compile(r"\bin\s+(?:share(?:\s+update\s+exclusive|\s+row\s+exclusive)?|exclusive)\s+mode", _I)
+_WRITERS_LOCK = re.compile(r"\bin\s+(?:share(\s+update\s+exclusive|\s+row\s+exclusive)?|(exclusive))\s+mode", _I)
 _COPY = re.compile(rf"\bcopy\s+{_TABLE}\s*(?:\([^()]*\))?\s+from\b", _I)
 _ADVISORY = re.compile(r"\bpg_(try_)?advisory_(?:xact_)?lock(?:_shared)?\s*\(((?:[^()]|%\(\w+\)s)*)\)", _I)
 _WHERE = re.compile(r"\bwhere\b(.*?)(?:\breturning\b|\border\s+by\b|\blimit\b|\bfor\s+\w|$)", _I | re.DOTALL)
@@ -159,8 +160,12 @@ def _written(shape: str, plain: str, verb: str) -> list[Access]:
         case "select":
             return _locking(shape, plain)
         case "with":
-            nested = [Access(_bare(each[2]), _of_verb(each[1]), writes=True) for each in _CTE_WRITE.finditer(shape)]
-            return nested or _after_ctes(shape, plain)
+            nested = [
+                access
+                for each in _CTE_WRITE.finditer(shape)
+                for access in _part(shape, plain, each.start() + 1, _closing(shape, each.start()))
+            ]
+            return [*nested, *_after_ctes(shape, plain)]
         case "copy":
             found = _COPY.search(shape)
             return [Access(_bare(found[1]), Lock.INSERT, writes=True)] if found else []
@@ -171,15 +176,12 @@ def _written(shape: str, plain: str, verb: str) -> list[Access]:
             found = _DDL.search(shape)
             if found is None or (verb == "lock" and _WEAK_LOCK.search(shape)):
                 return []
-            lock = Lock.WRITERS if verb == "lock" and _WRITERS_LOCK.search(shape) else Lock.TABLE
-            return [Access(_bare(found[1]), lock, waits="nowait" not in shape.lower())]
+            weaker = _WRITERS_LOCK.search(shape) if verb == "lock" else None
+            lock = Lock.TABLE if weaker is None else Lock.EXCLUSIVE if weaker[2] else Lock.WRITERS
+            waits = "nowait" not in shape.lower()
+            return [Access(_bare(found[1]), lock, waits=waits, writes=weaker is not None and bool(weaker[1]))]
         case _:
             return []
-
-
-def _of_verb(verb: str) -> Lock:
-    first = verb.split(maxsplit=1)[0].lower()
-    return {"insert": Lock.INSERT, "delete": Lock.UPDATE}.get(first, Lock.NO_KEY_UPDATE)
 
 
 def _after_ctes(shape: str, plain: str) -> list[Access]:
@@ -190,8 +192,24 @@ def _after_ctes(shape: str, plain: str) -> list[Access]:
         if sign == ")" and depth == 0:
             verb = _VERB.match(shape, at + 1)
             if verb and verb[1].lower() in ("insert", "update", "delete", "select", "merge"):
-                return _written(shape[at + 1 :], plain[at + 1 :], verb[1].lower())
+                return _part(shape, plain, at + 1, len(shape))
     return []
+
+
+def _part(shape: str, plain: str, start: int, end: int) -> list[Access]:
+    """A statement within another; placeholders without a name keep their place."""
+    before = "%s " * len(_POSITIONAL.findall(shape[:start]))
+    verb = _VERB.match(shape, start)
+    return _written(before + shape[start:end], before + plain[start:end], verb[1].lower()) if verb else []
+
+
+def _closing(shape: str, opening: int) -> int:
+    depth = 0
+    for at in range(opening, len(shape)):
+        depth += (shape[at] == "(") - (shape[at] == ")")
+        if depth == 0:
+            return at
+    return len(shape)
 
 
 def _insert(shape: str, plain: str) -> list[Access]:
@@ -257,12 +275,12 @@ def _locking(shape: str, plain: str) -> list[Access]:
     tables = list(_FROM.finditer(shape))
     top = min((_depth(shape, each.start()) for each in tables), default=0)
     tables = [each for each in tables if _depth(shape, each.start()) == top]
+    alone = len(tables) == 1
     if clause[2]:
         of = {_bare(each).rpartition(".")[2] for each in clause[2].split(",")}
         tables = [each for each in tables if _bare(each[2] or each[1]) in of]
     lock = _LOCKS[" ".join(clause[1].lower().split())]
     waits = clause[3] is None
-    alone = len(tables) == 1
     return [
         Access(_bare(each[1]), lock, (), _pins(shape, plain, each.start(1), "" if alone else each[2] or each[1]), waits)
         for each in tables

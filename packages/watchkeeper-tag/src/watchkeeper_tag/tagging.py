@@ -115,9 +115,7 @@ class Tagging:
         if kind is None:
             return
         site, _ = link.last
-        blocking = [
-            held for other in self.journal.others(link) for claim in sent if (held := _find_blocking(claim, other))
-        ]
+        blocking = [found[1] for other in self.journal.others(link) if (found := _find_blocking(sent, other))]
         if code == "57014" and not blocking:
             return  # a statement may be cancelled, or be too slow, for other reasons
         own = next((link.assigned[each.table] for each in sent if each.table in link.assigned), site.shown)
@@ -189,7 +187,7 @@ class Tagging:
     def _look(self, link: Link, statement: str, parameters: object, site: Site) -> str:
         """Note what it takes, and judge it; where its value was assigned, if that is known."""
         accesses = read_statement(statement)
-        if not accesses or accesses[0].lock is Lock.READ:
+        if not accesses or (accesses[0].lock is Lock.READ and not self.journal.is_any_table_held):
             link.sent = [Claim(each.table, each.lock) for each in accesses]
             return ""
         link.sent = [resolve(each, parameters, self._tables.get(each.table, NOTHING)) for each in accesses]
@@ -202,18 +200,18 @@ class Tagging:
         return assigned
 
     def _guard(self, link: Link, site: Site, assigned: str) -> None:
-        strangers: list[tuple[Link, Write]] = []
+        strangers: list[tuple[Link, Claim, Write]] = []
         for other in self.journal.others(link):
-            held = next((found for claim in link.sent if (found := _find_blocking(claim, other))), None)
-            if held is None:
+            found = _find_blocking(link.sent, other)
+            if found is None:
                 continue
             if other.slot != link.slot:
-                strangers.append((other, held))
+                strangers.append((other, *found))
             else:
-                self._object(link, site, held, assigned, awaited=False)
-        for other, held in strangers:
+                self._object(link, site, *found, assigned, awaited=False)
+        for other, claim, held in strangers:
             if self._is_awaited_by(other):
-                self._object(link, site, held, assigned, awaited=True)
+                self._object(link, site, claim, held, assigned, awaited=True)
 
     def _is_awaited_by(self, other: Link) -> bool:
         """Whether the task that has ``other`` waits for the running one: what stands still then is one program."""
@@ -226,8 +224,7 @@ class Tagging:
             time.sleep(0.002)  # the statement would wait here as well, for the same transaction
         return True
 
-    def _object(self, link: Link, site: Site, held: Write, assigned: str, *, awaited: bool) -> None:
-        claim = next(each for each in link.sent if each.lock is not Lock.READ)
+    def _object(self, link: Link, site: Site, claim: Claim, held: Write, assigned: str, *, awaited: bool) -> None:
         words = nested_words(claim, site, held, whole=link.whole, awaited=awaited)
         sites = [assigned or site.shown, held.set or held.site.shown]
         is_new = self.journal.tell(
@@ -272,6 +269,8 @@ class Tagging:
             writes = []
         elif link.whole:
             self.journal.note_newest(link.database, writes[0])
+        elif any(each.claim.lock is Lock.TABLE for each in writes):
+            self.journal.is_any_table_held = True
         link.keep(writes, reads)
 
     def _find_lost(self, link: Link, write: Write) -> None:
@@ -291,13 +290,15 @@ class Tagging:
             )  # fmt: skip
 
 
-def _find_blocking(claim: Claim, other: Link) -> Write | None:
-    """What another connection's transaction holds that this claim waits for."""
-    if claim.lock is Lock.READ:
-        return None
-    if other.whole:
-        return next((each for each in other.held if each.claim.writes or each.claim.lock is Lock.TABLE), None)
-    held = next((each for each in other.held if would_wait(claim, each.claim)), None)
-    if held is None and claim.lock is Lock.TABLE and claim.waits and claim.table in other.reads:
-        return Write(Claim(claim.table, Lock.READ), other.last[0], "", other.since, "")
-    return held
+def _find_blocking(sent: list[Claim], other: Link) -> tuple[Claim, Write] | None:
+    """Which claim waits for what another connection's transaction holds."""
+    for claim in sent:
+        if other.whole:
+            held = next((each for each in other.held if claim.lock is not Lock.READ), None)
+        else:
+            held = next((each for each in other.held if would_wait(claim, each.claim)), None)
+            if held is None and claim.lock is Lock.TABLE and claim.waits and claim.table in other.reads:
+                held = Write(Claim(claim.table, Lock.READ), other.last[0], "", other.since, "")
+        if held is not None:
+            return claim, held
+    return None
