@@ -139,7 +139,9 @@ def test_a_nested_write_to_another_row_is_told_with_both_lines(file: Path) -> No
     with calling(NESTED, file) as watched:
         found = watched.until_opened(IncidentKind.SELF_DEADLOCK)
         ended = watched.until_ended()
+        watched.looks(50)
 
+    assert [each.kind for each in watched.opened] == [IncidentKind.SELF_DEADLOCK], "the timeout is no second fault"
     assert (found.by, found.relation, found.is_certain) == ("client", "content", True)
     assert sites(found) == [(Role.HOLDER, line(NESTED, "stage =")), (Role.WAITER, line(NESTED, "status ="))]
     assert (ended.id, ended.reason) == (found.id, EndReason.UNKNOWN)

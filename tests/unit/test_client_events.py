@@ -113,6 +113,31 @@ def test_what_happens_is_told_with_the_next_answer_and_once() -> None:
     assert (at_once, len(told), again) == ((), 1, ())
 
 
+def kinds_told(before: list[Happening], now: list[Happening]) -> list[IncidentKind]:
+    heard, _ = hear(Heard(), before, (), "shop", AT)
+    heard, _ = hear(heard, now, (), "shop", AT)
+    return [each.kind for each in hear(heard, now, (), "shop", AT)[1]]
+
+
+@pytest.mark.parametrize("kind", ["busy", "lock-timeout"])
+@pytest.mark.parametrize("warned_before", [True, False], ids=["warned before the watch", "warned during the watch"])
+def test_a_wait_that_was_foretold_is_one_fault_with_its_timeout(kind: str, warned_before: bool) -> None:
+    warning, end = happening(), happening(kind, at=AT + 9)
+
+    assert kinds_told([warning] if warned_before else [], [warning, end]) == [IncidentKind.SELF_DEADLOCK]
+    assert kinds_told([warning] if warned_before else [], [end, warning]) == [IncidentKind.SELF_DEADLOCK]
+
+
+@pytest.mark.parametrize(
+    "other", [{"process": 4}, {"sites": (SITES[0], "jobs.py:9")}, {"sites": SITES[:1]}],
+    ids=["of another process", "of another holder", "of a holder that nobody knows"],
+)  # fmt: skip
+def test_a_timeout_that_nobody_foretold_is_a_fault_of_its_own(other: dict[str, object]) -> None:
+    warning, end = happening(), happening("busy", at=AT + 9, **other)
+
+    assert kinds_told([warning], [warning, end]) == [IncidentKind.LOCK_WAIT]
+
+
 @pytest.mark.parametrize("when", [1, 2])
 def test_what_a_look_has_seen_is_not_told_twice(when: int) -> None:
     heard, _ = hear(Heard(), [], (), "shop", AT)

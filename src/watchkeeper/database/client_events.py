@@ -43,6 +43,7 @@ _KINDS: Mapping[str, IncidentKind] = {
     "lost-update": IncidentKind.LOST_UPDATE,
     "nested-checkout": IncidentKind.POOL,
 }
+_TIMEOUTS = frozenset({"lock-timeout", "busy"})
 _ONE_CONNECTION = "do both over one connection: hand the session on instead of opening a second one"
 _ADVICE: Mapping[IncidentKind, tuple[str, ...]] = {
     IncidentKind.SELF_DEADLOCK: (_ONE_CONNECTION, "let tests run with the tag's mode raise: it refuses to send this"),
@@ -102,7 +103,22 @@ def hear(
     known = frozenset(happenings)
     if len(heard.known) < _MOST_KNOWN:
         known |= heard.known
-    return Heard(known, tuple(fresh), told), tuple(incidents)
+    foretold = [_foretold(each, happenings) for each in fresh]
+    return Heard(known, tuple(foretold), told), tuple(incidents)
+
+
+def _foretold(happening: Happening, happenings: Sequence[Happening]) -> Happening:
+    """What a wait was that a timeout ended: where its process had said at the same two places that a task waits for
+    itself, it is that, and no second fault. The warning itself may be from before the watch began."""
+    if happening.kind not in _TIMEOUTS or len(happening.sites) < 2:
+        return happening
+    same = (
+        each
+        for each in happenings
+        if (each.kind, each.process, each.sites[:2]) == ("nested-write", happening.process, happening.sites[:2])
+    )
+    warned = next(same, None)
+    return happening if warned is None else msgspec.structs.replace(warned, at=happening.at)
 
 
 def client_incident(happening: Happening, database: str, at: Millis) -> Incident | None:
