@@ -123,6 +123,106 @@ def test_alembic_s_operations_are_told_by_their_lock(call: str, expected: list[s
 @pytest.mark.parametrize(
     ("call", "expected"),
     [
+        ('add_column(sa.Column("c", sa.Integer(), nullable=False))', ["ADD_REQUIRED t(c)"]),
+        ('drop_column("c")', ["DROP_COLUMN t(c)"]),
+        ('alter_column("c", nullable=False)', ["VALIDATE t(c)"]),
+        ('create_index("i", ["c"], unique=False)', ["INDEX t(c)"]),
+        ('create_index(batch_op.f("i"), ["c"])', ["INDEX t(c)"]),
+        ('create_index(index_name="i", columns=["c"])', ["INDEX t()"]),
+        ('create_index("i", ["c"], postgresql_concurrently=True)', ["CONCURRENT t(c)"]),
+        ('create_foreign_key("f", "parent", ["p"], ["id"])', ["FOREIGN_KEY t()", "REFERENCE parent()"]),
+        ('create_unique_constraint("u", ["c"])', ["VALIDATE t()"]),
+        ('drop_constraint("u", type_="unique")', ["BRIEF t()"]),
+    ],
+)
+@pytest.mark.parametrize("table", ['"t"', '"t", schema=None', 'table_name="t"'])
+def test_what_a_batch_of_alembic_s_does_is_told_as_without_one(table: str, call: str, expected: list[str]) -> None:
+    batch = f"with op.batch_alter_table({table}) as batch_op:\n        batch_op.{call}"
+
+    assert extracted("db/versions/b1.py", ALEMBIC.format(batch)) == expected
+
+
+@pytest.mark.parametrize("name", ['table = "t"', "table = TABLE", 'table: str = "t"'])
+def test_a_table_that_a_constant_names_is_known(name: str) -> None:
+    source = 'TABLE = "t"\n' + ALEMBIC.format(f'{name}\n    op.drop_column(table, "c")')
+
+    assert extracted("db/versions/b1.py", source) == ["DROP_COLUMN t(c)"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        'for each in ("t", "u"):\n        op.drop_column(each, "c")',
+        'op.drop_column(f"{prefix}_t", "c")',
+        'with op.batch_alter_table(find()) as batch_op:\n        batch_op.drop_column("c")',
+    ],
+)
+def test_a_table_that_is_named_when_it_runs_is_said_to_be_unknown(call: str) -> None:
+    assert unknown("db/versions/b1.py", ALEMBIC.format(call)) == ["a migration whose table is named when it runs"]
+
+
+def test_an_operation_that_has_no_table_is_not_said_to_hide_one() -> None:
+    known = 'op.drop_index("i")\n    other.drop_column(name, "c")\n    op.drop_column("t", name)'
+
+    assert unknown("db/versions/b1.py", ALEMBIC.format(known)) == []
+
+
+@pytest.mark.parametrize(
+    "sql", ["DO $$ BEGIN ALTER TABLE t DROP c; END $$;", "do language plpgsql 'begin drop table t; end';"]
+)
+def test_a_block_that_runs_in_the_database_is_said_to_be_unknown(sql: str) -> None:
+    assert unknown(MIGRATION, sql) == ["a DO block, whose statements run in the database"]
+
+
+UP, DOWN = "ALTER TABLE t DROP COLUMN c;\n", "ALTER TABLE t ADD COLUMN c int NOT NULL;\n"
+
+
+@pytest.mark.parametrize(
+    ("up", "down"),
+    [
+        ("-- +goose Up\n-- +goose StatementBegin", "-- +goose StatementEnd\n-- +goose Down"),
+        ("-- +migrate Up", "-- +migrate Down notransaction"),
+        ("-- migrate:up transaction:false", "-- migrate:down transaction:false"),
+        ("-- Up Migration", "-- Down Migration"),
+        ("-- Up", "-- Down"),
+    ],
+)
+def test_of_a_file_with_both_ways_only_the_way_up_meets_others(up: str, down: str) -> None:
+    both = [*file(f"{up}\n{UP}\n{down}\n{DOWN}")]
+    only_back = [*file(f"{up}\nSELECT 1;\n{down}\n{DOWN}")]
+    turned = [*file(f"{down}\n{DOWN}\n{up}\n{UP}")]
+
+    assert [each.summary for each in conflicts(both, [use(READ, "c")])] == [DROPS]
+    assert conflicts(only_back, [use(WRITE, "a")]) == []
+    assert [each.summary for each in conflicts(turned, [use(READ, "c")])] == [DROPS]
+
+
+@pytest.mark.parametrize("comment", ["-- takes the servers down", "-- down payment", "-- goose Down", "-- downs the t"])
+def test_a_comment_that_speaks_of_down_marks_nothing(comment: str) -> None:
+    assert [each.summary for each in conflicts(file(f"{comment}\n{UP}"), [use(READ, "c")])] == [DROPS]
+
+
+def test_outside_of_migrations_nothing_is_taken_back() -> None:
+    found = file(f"-- Down\n{UP}", "db/structure.sql")
+
+    assert [each.rule for each in conflicts(found, [use(READ, "c")])] == ["tables"]
+
+
+def test_what_is_said_of_a_table_by_its_lock_is_said_once() -> None:
+    found = conflicts(migration("ALTER TABLE t ADD a int, DROP COLUMN c"), [use(READ, "c", "b")])
+
+    assert [each.rule for each in found] == ["table-locks"]
+
+
+def test_what_is_worse_than_the_lock_is_still_said() -> None:
+    found = conflicts(migration("CREATE INDEX i ON t (b); ALTER TABLE t ADD c int"), [use(WRITE, "b"), use(READ, "c")])
+
+    assert [(each.rule, each.severity.value) for each in found] == [("table-locks", "minor"), ("tables", "major")]
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
         ('migrations.AddField("post", "c", models.TextField(null=True))', ["ADD_COLUMN blog_post(c)"]),
         ('migrations.AddField("post", "c", models.TextField())', ["ADD_REQUIRED blog_post(c)"]),
         ('migrations.AddField("post", "c", models.TextField(default=""))', ["ADD_COLUMN blog_post(c)"]),
@@ -249,6 +349,19 @@ def told(form: str, table: str, columns: tuple[str, ...]) -> str:
     return f"{getattr(form, 'name', '-')} {table}({','.join(columns)})"
 
 
+DROPS = "a migration of a drops a column of the table t, which b reads"
+
+
+def unknown(path: str, text: str) -> list[str]:
+    source = text.encode()
+    return [each.reason for each in EXTRACTOR.extract(path, source, MemoryTree({path: source})).not_analysed]
+
+
+def file(text: str, path: str = MIGRATION) -> list[ResourceTouch]:
+    source = text.encode()
+    return [ResourceTouch(path, each) for each in EXTRACTOR.extract(path, source, MemoryTree({path: source})).accesses]
+
+
 def extracted(path: str, text: str) -> list[str]:
     source = text.encode()
     accesses = EXTRACTOR.extract(path, source, MemoryTree({path: source})).accesses
@@ -256,8 +369,7 @@ def extracted(path: str, text: str) -> list[str]:
 
 
 def migration(sql: str, path: str = MIGRATION) -> list[ResourceTouch]:
-    source = f"{sql};\n".encode()
-    return [ResourceTouch(path, each) for each in EXTRACTOR.extract(path, source, MemoryTree({path: source})).accesses]
+    return file(f"{sql};\n", path)
 
 
 def use(mode: AccessMode, *columns: str) -> ResourceTouch:

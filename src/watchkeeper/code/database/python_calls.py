@@ -10,7 +10,7 @@ import msgspec
 
 from watchkeeper.code.database.claims import Claim
 from watchkeeper.code.database.python_django import Unrecognised, evaluate_django
-from watchkeeper.code.database.python_migrations import migration_claims
+from watchkeeper.code.database.python_migrations import find_batch, migration_claims
 from watchkeeper.code.database.python_models import (
     ENGINES,
     POOLS,
@@ -61,6 +61,9 @@ def evaluate_call(walker: Walker, node: ast.Call) -> Value:
     special = evaluate_django(walker, node)
     if not isinstance(special, type):
         return special
+    batch = find_batch(walker, node)
+    if batch is not None:
+        return batch
     defined = migration_claims(walker, node)
     if defined:
         walker.use(node.lineno, "", defined)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from watchkeeper.code.database.claims import Claim, Lock
 from watchkeeper.code.database.python_models import last_name
 from watchkeeper.code.database.python_scope import application_of
+from watchkeeper.code.database.python_values import Batch, Text
 from watchkeeper.model.confidence import Confidence
 from watchkeeper.model.resources import AccessMode, Alteration
 
@@ -42,6 +43,7 @@ _DJANGO_FORMS = {
     "AddIndex": Alteration.INDEX,
     "AddConstraint": Alteration.VALIDATE,
 }
+_UNNAMED = "a migration whose table is named when it runs"
 _FILLS = frozenset({"default", "db_default", "blank", "auto_now", "auto_now_add", "primary_key"})
 _FOREIGN = frozenset({"ForeignKey", "OneToOneField"})
 
@@ -52,18 +54,59 @@ def migration_claims(walker: Walker, node: ast.Call) -> list[Claim]:
         return []
     owner, called = last_name(node.func.value), node.func.attr
     if owner == "op" and called in _ALTERS:
-        return _alembic(node, called)
+        return _alembic(walker, node, called)
+    batch = _batch_of(walker, node.func.value) if called in _ALTERS else None
+    if batch is not None:
+        return _alembic(walker, _in_full(node, called, batch.table), called)
     if owner == "migrations" and called in _FIELDS | _MODELS | _PARTS:
         return _django(walker, node, called)
     return []
 
 
-def _alembic(node: ast.Call, called: str) -> list[Claim]:
+def find_batch(walker: Walker, node: ast.Call) -> Batch | None:
+    """The table that ``op.batch_alter_table`` is about to alter; None for any other call, or where nobody knows."""
+    if not isinstance(node.func, ast.Attribute) or node.func.attr != "batch_alter_table":
+        return None
+    given = [*(k.value for k in node.keywords if k.arg == "table_name"), *node.args[:1]]
+    table = _named(walker, given[0]) if given else ""
+    if not table:
+        walker.not_analysed(node.lineno, _UNNAMED)
+    return Batch(table) if table else None
+
+
+def _batch_of(walker: Walker, owner: ast.expr) -> Batch | None:
+    found = walker.names.get(owner.id) if isinstance(owner, ast.Name) else None
+    return found if isinstance(found, Batch) else None
+
+
+def _in_full(node: ast.Call, called: str, table: str) -> ast.Call:
+    """An operation of a batch as ``op`` has it: with the table among its arguments."""
+    before = [*node.args[: _position(called)]]
+    before += [ast.Constant("")] * (_position(called) - len(before))
+    arguments = [*before, ast.Constant(table), *node.args[_position(called) :]]
+    return ast.copy_location(ast.Call(node.func, arguments, node.keywords), node)
+
+
+def _position(called: str) -> int:
+    """Where the table stands among the arguments of ``op``."""
+    return 1 if called.endswith(("_index", "_constraint", "_key")) else 0
+
+
+def _named(walker: Walker, node: ast.expr) -> str:
+    """A name that is written there, or in a constant; ``""`` where it is known only when it runs."""
+    found = walker.evaluate(node) if isinstance(node, ast.Name | ast.Attribute) else None
+    return found.sql if isinstance(found, Text) else _text(node)
+
+
+def _alembic(walker: Walker, node: ast.Call, called: str) -> list[Claim]:
     texts = [_text(each) for each in node.args]
     named = {k.arg: _text(k.value) for k in node.keywords if k.arg}
-    position = 1 if called.endswith(("_index", "_constraint", "_key")) else 0
-    table = named.get("table_name") or named.get("source_table") or (texts[position] if len(texts) > position else "")
+    position = _position(called)
+    given = [k.value for k in node.keywords if k.arg in ("table_name", "source_table")] or node.args[position:][:1]
+    table = _named(walker, given[0]) if given else ""
     if not table:
+        if given:
+            walker.not_analysed(node.lineno, _UNNAMED)
         return []
     columns = tuple(_columns(node.args[position + 1 :])) if called.endswith("_column") else ()
     form = _alembic_form(node, called)

@@ -75,13 +75,19 @@ class Executor(NamedTuple):
     handed: list[Call]
 
 
+class Batch(NamedTuple):
+    """What alters one table in parts: Alembic's ``batch_alter_table``."""
+
+    table: str
+
+
 class Imported(NamedTuple):
     """A name of the project or of an outside package, not followed further."""
 
     dotted: str
 
 
-Value = Connection | Text | ModelClass | Row | Query | Pending | Executor | Maker | Imported | None
+Value = Connection | Text | ModelClass | Row | Query | Pending | Executor | Maker | Batch | Imported | None
 
 
 def select_claims(query: Query) -> list[Claim]:

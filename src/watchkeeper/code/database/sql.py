@@ -48,6 +48,7 @@ _MODES = {
     "share": Lock.SHARE,
     "key share": Lock.KEY_SHARE,
 }
+_BLOCK = re.compile(r"\s*do\s+(?:language\s+\w+\s+)?(?:\$|')", re.IGNORECASE)
 _WEAK_TABLE_MODES = frozenset({"access share", "row share", "row exclusive", "share update exclusive"})
 
 
@@ -80,6 +81,8 @@ def read_sql(text: str) -> Statement:
         reason = "SQL that does not parse"
     if not claims and not reason and HOLE in text:
         reason = "SQL with a part that is put in when it runs"
+    if not claims and not reason and _BLOCK.match(text):
+        reason = "a DO block, whose statements run in the database"
     sure = [claim for claim in claims if HOLE not in claim.table]
     if len(sure) < len(claims):
         reason = "SQL whose table is named when it runs"

@@ -8,6 +8,7 @@ from watchkeeper.code.database.claims import Claim
 from watchkeeper.code.database.files import SQL_HINT, read_database, read_sql_file
 from watchkeeper.code.database.steps import FileSteps, Fork, Open, Procedure, Release, Step, Use
 from watchkeeper.code.tree import SourceTree
+from watchkeeper.model.migration_files import TAKEN_BACK, is_migration_file, lines_taken_back
 from watchkeeper.model.resources import Access, NotAnalysed, Resource, ResourceKind, ResourceReading
 
 _LONGEST_TEXT = 160
@@ -27,7 +28,7 @@ class _Tables:
         """What one file does with tables. Never raises; what it cannot see is told in ``not_analysed``."""
         try:
             if path.endswith(".sql"):
-                return _of_sql(source) if SQL_HINT.search(source) else ResourceReading()
+                return _of_sql(path, source) if SQL_HINT.search(source) else ResourceReading()
             return _of_steps(source, read_database(path, source, tree))
         except RecursionError:
             reason = NotAnalysed(ResourceKind.TABLE, 1, "nested too deeply to be followed")
@@ -97,13 +98,15 @@ def _access(
     )
 
 
-def _of_sql(source: bytes) -> ResourceReading:
+def _of_sql(path: str, source: bytes) -> ResourceReading:
     text = source.decode("utf-8", "replace").replace("\r\n", "\n")
     lines = text.split("\n")
     accesses: list[Access] = []
     unknown: list[NotAnalysed] = []
+    backward = lines_taken_back(lines) if is_migration_file(path) else frozenset[int]()
     for line, statement in read_sql_file(text):
+        symbol = TAKEN_BACK if line in backward else ""
         if statement.reason:
             unknown.append(NotAnalysed(ResourceKind.TABLE, line, statement.reason))
-        accesses += [_access(claim, line, lines, "") for claim in statement.claims if _is_told(claim)]
+        accesses += [_access(claim, line, lines, symbol) for claim in statement.claims if _is_told(claim)]
     return ResourceReading(tuple(dict.fromkeys(accesses)), tuple(unknown))

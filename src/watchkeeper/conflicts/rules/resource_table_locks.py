@@ -6,7 +6,7 @@ the one is deployed while the other runs. What both migrate is no matter of lock
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import NamedTuple
 
@@ -100,6 +100,17 @@ class _Judgement(NamedTuple):
 
 def find_table_lock_conflicts(pair: Pair) -> Iterator[Conflict]:
     """At most one conflict for each table: the worst of what either side's migrations do to the other."""
+    worst = _worst(pair)
+    for name in sorted(worst):
+        yield _conflict(pair, name, worst[name])
+
+
+def severities_told(pair: Pair) -> Mapping[str, Severity]:
+    """The tables of which something is said here, and how loudly."""
+    return {name: judged.severity for name, judged in _worst(pair).items()}
+
+
+def _worst(pair: Pair) -> dict[str, _Judgement]:
     worst: dict[str, _Judgement] = {}
     for migrator, user in pair.directions():
         made = {t.access.resource.name for t in _touches(migrator) if t.access.value == Alteration.CREATE}
@@ -114,8 +125,7 @@ def find_table_lock_conflicts(pair: Pair) -> Iterator[Conflict]:
             judged = _judge(migrator, user, lock, use)
             if judged is not None and (name not in worst or judged.rank > worst[name].rank):
                 worst[name] = judged
-    for name in sorted(worst):
-        yield _conflict(pair, name, worst[name])
+    return worst
 
 
 def lock_of(form: str) -> str:

@@ -11,7 +11,7 @@ from itertools import product
 from typing import NamedTuple
 
 from watchkeeper.conflicts.pair import Pair, Party, make_conflict
-from watchkeeper.conflicts.rules.resource_table_locks import is_about_locks
+from watchkeeper.conflicts.rules.resource_table_locks import is_about_locks, severities_told
 from watchkeeper.model.confidence import Confidence
 from watchkeeper.model.conflicts import Conflict, Evidence, Kind, Severity
 from watchkeeper.model.migration_files import is_taken_back
@@ -48,6 +48,7 @@ class _Judgement(NamedTuple):
 def find_table_conflicts(pair: Pair) -> Iterator[Conflict]:
     """At most one conflict for each table that both changes touch: the worst."""
     ours, theirs = _by_table(pair.first), _by_table(pair.second)
+    told = severities_told(pair) if ours.keys() & theirs.keys() else {}
     for table in sorted(ours.keys() & theirs.keys()):
         if _said(ours[table]) == _said(theirs[table]):
             continue  # the same edit on both sides
@@ -55,9 +56,16 @@ def find_table_conflicts(pair: Pair) -> Iterator[Conflict]:
             judgement
             for one, two in product(ours[table], theirs[table])
             if (judgement := _judge(pair, table, one, two)) is not None
+            and not (table in told and _is_told_by(told[table], judgement))
         ]
         if judged:
             yield _conflict(pair, table, max(judged, key=lambda judgement: judgement.rank))
+
+
+def _is_told_by(severity: Severity, judgement: _Judgement) -> bool:
+    """Whether what a migration takes from code is said already by its lock, no less loudly."""
+    modes = {judgement.ours.access.mode, judgement.theirs.access.mode}
+    return bool(modes & _DEFINES) and not modes <= _DEFINES and judgement.severity.rank <= severity.rank
 
 
 def _by_table(party: Party) -> dict[str, list[ResourceTouch]]:
