@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from watchkeeper.code.database.claims import Claim
 from watchkeeper.database.codeindex import CodeIndex, Made
-from watchkeeper.database.journal import JournalEntry, JournalWrite
+from watchkeeper.database.ports import JournalEntry, JournalWrite
 from watchkeeper.database.ranking import (
     Candidate,
     Line,
@@ -88,6 +88,8 @@ def _find_holder(case: Case, party: Party) -> Found:
     waiter = _counterpart(case, party, waits=False)
     wanted = _wanted(case, waiter) if waiter is not None else ()
     entry = case.journals.get(party.backend)
+    if case.incident.kind is IncidentKind.POOL:
+        entry = None  # what it wrote is no cause: where it asks for more is
     if entry is not None and (found := _of_journal(case, entry, {each.table for each in wanted}, wanted)) is not None:
         return found
     if case.code is None:
@@ -105,11 +107,6 @@ def _find_holder(case: Case, party: Party) -> Found:
 
 def _of_journal(case: Case, entry: JournalEntry, tables: set[str], wanted: Sequence[Claim]) -> Found | None:
     """The writes of a transaction that others wait for; None where it wrote nothing."""
-    if case.incident.kind is IncidentKind.POOL:
-        waits = [line for wait in entry.waits if (line := parse_site(wait.site, wait.symbol)) is not None]
-        if waits:
-            candidate = Candidate(tuple(dict.fromkeys(waits)), 1.0)
-            return Found(Tier.JOURNAL, (candidate,), "its process says where it asks the pool for another connection")
     if not entry.writes:
         return None
     own = [write for write in entry.writes if write.table in tables]
@@ -201,8 +198,8 @@ def _counterpart(case: Case, party: Party, *, waits: bool) -> Party | None:
 
 
 def _wanted(case: Case, waiter: Party) -> tuple[Claim, ...]:
-    relation = next(iter(tables_in([waiter.wants])), "") or case.incident.relation
-    return wanted_claims(read_statement(waiter.statement), relation.removeprefix("public."))
+    relation = next(iter(tables_in([waiter.wants])), "") or next(iter(tables_in([case.incident.relation])), "")
+    return wanted_claims(read_statement(waiter.statement), relation)
 
 
 def _seen(case: Case, party: Party) -> Seen:

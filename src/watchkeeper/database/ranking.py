@@ -1,12 +1,12 @@
 """Which lines of a revision fit what two parties of an incident do: candidates with shares, the likeliest first. Pure.
 
-Nothing here knows what a party's last statement has to do with its lock: the statement says which function it is in, the
-tables that are held say which of its statements locked, and the lines are those of these statements alone.
+A party's last statement need not be what locked: it says which function the party is in, the tables that are held say
+which statements of that function locked, and the lines are those of these statements alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from watchkeeper.code.database.claims import Claim, Lock
@@ -20,6 +20,7 @@ _LEAST_SHARE = 0.04
 _STRUCTURE = 8.0
 """How much more a pair weighs of which the code says that one waits for the other."""
 _OFF_TAG = 0.02
+_MOST_CALLERS = 12
 _UNSEEN = 0.08
 
 
@@ -110,6 +111,22 @@ def rank_seconds(index: CodeIndex, seen: Seen) -> tuple[Candidate, ...]:
     return _ranked(weights)
 
 
+def callers_of(index: CodeIndex, lines: Collection[tuple[str, int]], beside: Collection[tuple[str, int]]) -> list[Line]:
+    """The lines that call the functions in which ``lines`` stand, the nearest first.
+
+    Of functions that also have a line of the other side (``beside``) alone, where there are such: what is called from
+    everywhere is called here.
+    """
+    ways: dict[bool, dict[Line, None]] = {True: {}, False: {}}
+    for routine in index.routines:
+        made = [each for sent in routine.sent for each in sent.made]
+        is_both = any(each.place in beside for each in made)
+        for each in made:
+            if each.via and each.place in lines:
+                ways[is_both].update(dict.fromkeys(Line(s.path, s.line, s.symbol) for s in reversed(each.via)))
+    return list(ways[True] or ways[False])[:_MOST_CALLERS]
+
+
 def _couple(
     routine: Routine,
     fitting: Mapping[int, float],
@@ -180,7 +197,7 @@ def _is_at(seen: Seen, made: Made) -> bool:
 
 
 def short_symbol(name: str) -> str:
-    """``module:Class.method`` and ``Class.method``, as runtime and source call it, without what only one of them says."""
+    """``module:Class.method`` and ``Class.method`` alike, without what only a runtime says of a name."""
     return name.rpartition(":")[2].replace(".<locals>", "").removeprefix("<module>")
 
 

@@ -12,23 +12,19 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from watchkeeper.database.finding import Case, Found, find_all
-from watchkeeper.database.journal import JournalEntry
+from watchkeeper.database.ports import JournalEntry
 from watchkeeper.database.ranking import Candidate, Line
 from watchkeeper.database.sources import Blame, Code, Deployed, Work, Written
-from watchkeeper.database.statements import read_statement
 from watchkeeper.database.telling import render_summary
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.ids import Sha
 from watchkeeper.model.incidents import (
     Attribution,
     Incident,
-    IncidentKind,
     Origin,
     Party,
     Role,
     Tier,
-    fingerprint,
-    incident_id,
 )
 
 _MOST_ORIGINS = 12
@@ -43,7 +39,7 @@ class Tracing:
         self._deployed = deployed
 
     async def trace(self, incident: Incident, journals: Mapping[int, JournalEntry]) -> Incident:
-        """The incident with each party's attribution, its summary, and the fingerprint that follows from both.
+        """The incident with each party's attribution and a sentence of both sides; its identity stays.
 
         Does not block the loop, and never raises: what cannot be told says why.
         """
@@ -59,7 +55,8 @@ class Tracing:
         found = find_all(Case(incident, journals, index, lack))
         told = {backend: self._attribution(revision, each, lack) for backend, each in found.items()}
         parties = tuple(msgspec.structs.replace(each, attribution=told[each.backend]) for each in incident.parties)
-        return _concluded(msgspec.structs.replace(incident, parties=self._weighed(parties)))
+        traced = msgspec.structs.replace(incident, parties=self._weighed(parties))
+        return msgspec.structs.replace(traced, summary=render_summary(traced))
 
     def _revision(self, incident: Incident, journals: Mapping[int, JournalEntry]) -> tuple[Sha | None, str]:
         """What runs, and why that is not known."""
@@ -195,23 +192,3 @@ def _told(revision: Sha, path: str, line: Line, share: float, written: Written |
         )
         for work in works
     ]
-
-
-def _concluded(incident: Incident) -> Incident:
-    """With its sentence, and an identity made of code where that is known: the same fault tomorrow is the same."""
-    marks = {mark for party in incident.parties if party.role is not Role.QUEUED for mark in _marks(party)}
-    if incident.kind is IncidentKind.POOL or any(party.attribution.origins for party in incident.parties):
-        mark = fingerprint(incident.kind, incident.database, marks) if marks else incident.fingerprint
-        incident = msgspec.structs.replace(incident, fingerprint=mark, id=incident_id(mark))
-    return msgspec.structs.replace(incident, summary=render_summary(incident))
-
-
-def _marks(party: Party) -> Iterable[str]:
-    """The function and the text of its line, which survive edits above it; the statement's tables for who has none."""
-    role = party.role.value
-    if party.attribution.origins:
-        best = party.attribution.origins[0]
-        yield f"{role} {best.path} {best.symbol} {best.code}"
-    else:
-        claims = sorted(f"{each.mode.value} {each.table}" for each in read_statement(party.statement))
-        yield f"{role} {' '.join(claims) or party.application}"
