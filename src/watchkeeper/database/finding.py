@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from watchkeeper.code.database.claims import Claim
@@ -30,13 +31,22 @@ class Found(NamedTuple):
     reason: str = ""
 
 
-class Case(NamedTuple):
-    """An incident and what is known beside it. ``code`` None: the code that runs is not known, for ``lack``."""
+class Case:
+    """An incident and what is known beside it. ``code`` is asked for only where nothing better says who is where."""
 
-    incident: Incident
-    journals: Mapping[int, JournalEntry]
-    code: CodeIndex | None = None
-    lack: str = ""
+    def __init__(
+        self,
+        incident: Incident,
+        journals: Mapping[int, JournalEntry],
+        load: Callable[[], CodeIndex | None] = lambda: None,
+        lack: str = "",
+    ) -> None:
+        self.incident, self.journals, self.lack, self._load = incident, journals, lack, load
+
+    @cached_property
+    def code(self) -> CodeIndex | None:
+        """The index of what runs; None where that is not known, for the reason ``lack``."""
+        return self._load()
 
 
 def find_all(case: Case) -> dict[int, Found]:
@@ -209,9 +219,10 @@ def _seen(case: Case, party: Party) -> Seen:
     if (tag is None or not tag.symbol) and entry is not None and entry.last is not None:
         tag = Tag(symbol=entry.last.symbol, site=entry.last.site)
     site = parse_site(tag.site) if tag is not None else None
+    locking = tables_in(each for each in party.holds if not each.endswith(" AccessShareLock"))
     return Seen(
         claims=read_statement(party.statement),
-        held=tables_in(party.holds) if party.holds or party.statement else None,
+        held=locking if party.holds or party.statement else None,
         symbol=tag.symbol if tag is not None else "",
         path=site.path if site is not None else "",
         line=site.line if site is not None else 0,
