@@ -15,7 +15,8 @@ from watchkeeper.probes.projectfiles import find_commands
 from watchkeeper.probes.reports import Form
 from watchkeeper.probes.runs import Selection
 from watchkeeper.probes.witness import witness_environment
-from watchkeeper.record.config import ProjectConfig, load_settings, render_template
+from watchkeeper.record.config import ProjectConfig, load_settings
+from watchkeeper.record.template import render_template
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))

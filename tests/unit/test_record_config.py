@@ -16,8 +16,8 @@ from watchkeeper.record.config import (
     ProjectConfig,
     find_user_file,
     load_settings,
-    render_template,
 )
+from watchkeeper.record.template import render_template
 
 
 def write(path: Path, text: str) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import msgspec
 
@@ -33,15 +33,21 @@ class Concluding:
         self._place, self._tracing, self._blame = place, tracing, blame
 
     async def trace(self, incident: Incident, journals: Mapping[int, JournalEntry]) -> Incident:
-        """The incident with attributions, the conflict of its pair, and the rules that missed it.
+        """The incident with attributions, the conflict of its pair, and the rules that missed it. Never raises.
 
-        What follows for the conflict is recorded before this returns. Raises WatchkeeperError where that fails.
+        What follows for the conflict is recorded before this returns; where it cannot be, the incident names none.
         """
         return await asyncio.to_thread(self.trace_now, incident, journals)
 
     def trace_now(self, incident: Incident, journals: Mapping[int, JournalEntry]) -> Incident:
         """The same, at once. Blocks."""
         traced = self._tracing.trace_now(incident, journals)
+        try:
+            return self._concluded(traced)
+        except WatchkeeperError:
+            return traced
+
+    def _concluded(self, traced: Incident) -> Incident:
         pair = pair_of(traced)
         if len(pair) < 2:
             return traced
@@ -139,3 +145,26 @@ def read_place_ledger(place: Place) -> Ledger:
         own = list(log.read(place.project, kinds=KINDS))
         shared = list(log.read(place.shared, kinds=KINDS)) if place.shared != place.project else []
         return read_ledger(sorted([*own, *shared], key=lambda each: each.seq))
+
+
+def read_code_around(place: Place, origins: Sequence[Origin], context: int) -> Mapping[str, list[tuple[int, str]]]:
+    """Lines around each origin as the commit that runs has them, by ``path:line``; what is gone is left out.
+
+    Reads the hub only where there is one. Raises WatchkeeperError.
+    """
+    from watchkeeper.repos.hub import open_hub
+
+    found: dict[str, list[tuple[int, str]]] = {}
+    if not origins:
+        return found
+    with open_hub(place.repository, place.home / "projects" / place.project) as hub:
+        for origin in origins:
+            with suppress(WatchkeeperError):
+                entry = hub.objects.find_entry(origin.revision or Sha(""), origin.path)
+                content = hub.objects.read(entry.sha) if entry is not None and entry.is_text_file else None
+                lines = (content or b"").decode("utf-8", "replace").splitlines()
+                first = max(0, origin.line - 1 - context)
+                shown = [(first + n + 1, text[:200]) for n, text in enumerate(lines[first : origin.line + context])]
+                if shown:
+                    found[f"{origin.path}:{origin.line}"] = shown
+    return found

@@ -67,7 +67,11 @@ class Tracing:
                 return found, ""
         if named:
             return None, f"{next(iter(named))[:40]} runs, which is no commit of this repository: fetch it"
-        if (said := self._deployed.find(incident.database)) is not None:
+        try:
+            said = self._deployed.find(incident.database)
+        except WatchkeeperError as error:
+            return None, f"which revision runs cannot be told: {error.message}"
+        if said is not None:
             return said, ""
         return None, "nobody said which revision runs: watchkeeper deployed REV --env NAME"
 
