@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 import msgspec
 
 from watchkeeper.app import Place, find_log, now, open_analysis, open_cache, open_log, read_state
+from watchkeeper.blaming.asking import AskedCommand
 from watchkeeper.blaming.code import HubCode
 from watchkeeper.blaming.credit import HubBlame
 from watchkeeper.conflicts.standing import State
@@ -21,6 +22,7 @@ from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.ids import ChangeId, Sha
 from watchkeeper.model.incident_state import IncidentState, fold_incidents
 from watchkeeper.model.incidents import Incident, Origin
+from watchkeeper.record.config import DatabaseConfig
 
 _MOST_CHANGES = 100
 _INCIDENT_KINDS = ("incident-opened", "incident-changed", "incident-ended", "revision-deployed")
@@ -109,19 +111,19 @@ class RecordedDeployments:
 
 
 @contextmanager
-def open_tracing(
-    place: Place, environment: str = "", *, ask: Callable[[], Sha | None] = lambda: None
-) -> Iterator[Concluding]:
-    """What traces incidents of the place's databases, closed at the end.
+def open_tracing(place: Place, database: str = "") -> Iterator[Concluding]:
+    """What traces incidents of one of the place's databases, closed at the end.
 
-    ``environment`` is where the databases are; ``ask`` is asked what runs where no tag and no record says so. Creates
-    the project's folder in the state folder. Raises WatchkeeperError.
+    ``database`` is its name in the configuration (``[database.NAME]``), which says where it is, and what to ask where
+    nobody says what runs. Creates the project's folder in the state folder. Raises WatchkeeperError.
     """
+    known = place.config.database.get(database, DatabaseConfig())
+    ask = AskedCommand(place, known.revision_command)
     with open_analysis(place) as analysis, open_cache(place.home) as cache:
         code = HubCode(place, analysis, cache)
         try:
             blame = HubBlame(analysis.hub, lambda: read_place_ledger(place))
-            tracing = Tracing(code, blame, RecordedDeployments(place, environment, ask=ask))
+            tracing = Tracing(code, blame, RecordedDeployments(place, known.environment, ask=ask))
             yield Concluding(place, tracing, blame)
         finally:
             code.close()

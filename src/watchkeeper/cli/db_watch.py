@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from watchkeeper.app import Place, find_place, now
+from watchkeeper.app import find_place, now
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.incident_lines import incident_block
 from watchkeeper.cli.incident_words import describe_incidents
@@ -92,15 +92,9 @@ def command(
             watcher = make_watcher(options, os.environ, view.take)
         else:
             view.recording = stack.enter_context(open_recording(place))
-            tracer = stack.enter_context(open_tracing(place, _environment(place, name)))
+            tracer = stack.enter_context(open_tracing(place, name))
             watcher = make_watcher(options, os.environ, view.take, tracer=tracer, find_open=view.recording.find_open)
         return asyncio.run(_look_once(watcher, view, as_json=as_json) if once else _follow(watcher))
-
-
-def _environment(place: Place, name: str) -> str:
-    """Where the database is, as the project's configuration says of that name; ``""``: it does not."""
-    known = place.config.database.get(name)
-    return known.environment if known is not None else ""
 
 
 class _View:
