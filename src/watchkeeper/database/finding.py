@@ -222,6 +222,7 @@ def _join(waiting: Found, holding: Found) -> Found:
     tiers = list(Tier)
     best = min((waiting, holding), key=lambda each: tiers.index(each.tier))
     candidates = (*waiting.candidates, *(each for each in holding.candidates if each not in waiting.candidates))
+    candidates = tuple(sorted(candidates, key=lambda each: -each.share))
     reasons = [each.reason for each in (waiting, holding) if each.reason]
     return Found(best.tier, candidates, "; and ".join(dict.fromkeys(reasons)))
 

@@ -20,6 +20,7 @@ _LEAST_SHARE = 0.04
 _STRUCTURE = 8.0
 """How much more a pair weighs of which the code says that one waits for the other."""
 _OFF_TAG = 0.02
+_EARLIER = 0.3
 _MOST_CALLERS = 12
 _UNSEEN = 0.08
 
@@ -70,7 +71,7 @@ def rank_pair(index: CodeIndex, waiter: Seen, holder: Seen, wanted: Sequence[Cla
     holds: _Weights = {}
     for routine in index.of_tables(_tables(waiter.claims, wanted, holder.claims)):
         fitting = {number: fit(waiter.claims, sent) for number, sent in enumerate(routine.sent)}
-        fitting = {number: _tagged(waiter, routine.sent[number], found) for number, found in fitting.items() if found}
+        fitting = {number: _sent_by(routine, number, waiter, found) for number, found in fitting.items() if found}
         links = {link: _held_on(routine, link, holder, wanted) for link in _links(routine)}
         for number, weight in fitting.items():
             _add(waits, _lines(main_claims(routine.sent[number].made)), weight, routine)
@@ -85,9 +86,9 @@ def rank_statement(index: CodeIndex, seen: Seen) -> tuple[Candidate, ...]:
     """The lines that send a statement."""
     weights: _Weights = {}
     for routine in index.of_tables(_tables(seen.claims)):
-        for sent in routine.sent:
+        for number, sent in enumerate(routine.sent):
             if found := fit(seen.claims, sent):
-                _add(weights, _lines(main_claims(sent.made)), _tagged(seen, sent, found), routine)
+                _add(weights, _lines(main_claims(sent.made)), _sent_by(routine, number, seen, found), routine)
     return _ranked(weights)
 
 
@@ -158,7 +159,7 @@ def _held_on(
     if not blocking:
         return 0.0, (), frozenset()
     gravest = _gravest(made for found in blocking.values() for made in found)
-    return _weight(routine, link, holder), _lines(gravest), frozenset(blocking)
+    return _weight(routine, link, holder, since=min(blocking)), _lines(gravest), frozenset(blocking)
 
 
 def _gravest(found: Iterable[Made]) -> list[Made]:
@@ -170,18 +171,40 @@ def _gravest(found: Iterable[Made]) -> list[Made]:
     return made
 
 
-def _weight(routine: Routine, link: str, seen: Seen) -> float:
-    """How well what was seen of a party fits a connection: its newest statement, its tag, and the tables it locks."""
+def _weight(routine: Routine, link: str, seen: Seen, *, since: int = 0) -> float:
+    """How well what was seen of a party fits a connection: its newest statement, its tag, and the tables it locks.
+
+    What is before the statement ``since`` can only be the newest if that is sent again, in a loop.
+    """
     sent = list(_over(routine, link))
-    newest = max((_tagged(seen, each, fit(seen.claims, each)) for each in sent), default=0.0)
+    newest = max(
+        (
+            _tagged(seen, each, fit(seen.claims, each)) * (1.0 if number >= since else _EARLIER)
+            for number, each in enumerate(routine.sent)
+            if each.link == link
+        ),
+        default=0.0,
+    )
     weight = _UNSEEN + (1 - _UNSEEN) * newest
     if seen.symbol and not any(_is_at(seen, made) for each in sent for made in each.made):
         weight *= _OFF_TAG
-    if seen.held is not None:
-        locked = {table_of(made) for each in sent for made in each.made if made.lock is not Lock.READ}
-        locked.discard("")
-        weight *= 0.1 + 0.9 * _share(locked, set(seen.held))
-    return weight
+    return weight * _as_held(sent, seen)
+
+
+def _sent_by(routine: Routine, number: int, seen: Seen, found: float) -> float:
+    """How likely a statement that fits is the party's: what else its connection has locked by then tells too."""
+    sent = routine.sent[number]
+    before = [each for each in routine.sent[: number + 1] if each.link == sent.link]
+    return _tagged(seen, sent, found) * _as_held(before, seen)
+
+
+def _as_held(sent: Iterable[Statement], seen: Seen) -> float:
+    """How well the tables that statements lock are those that a party holds."""
+    if seen.held is None:
+        return 1.0
+    locked = {table_of(made) for each in sent for made in each.made if made.lock is not Lock.READ}
+    locked.discard("")
+    return 0.1 + 0.9 * _share(locked, set(seen.held))
 
 
 def _tagged(seen: Seen, sent: Statement, found: float) -> float:
