@@ -105,7 +105,7 @@ NAMED_KEYS: tuple[str, ...] = tuple(f"{_NAMED}.NAME.{key}" for key in DatabaseCo
 PERSONAL_KEYS = frozenset({"store"})
 """Keys that no project may set: whoever wrote its files would say where a person's record goes."""
 
-_SECRET = frozenset({"store"})  # never shown: an address may have a password
+_SECRET = frozenset({"store", f"{_NAMED}.NAME.dsn_env"})  # never shown: an address may have a password
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -331,12 +331,12 @@ def _unknown_key(key: str, known: Sequence[str], origin: str) -> UsageError:
 
 
 def _bad_value(key: str, value: object, origin: str) -> UsageError:
-    shown = "what it is (not shown: it may have a password)" if key in _SECRET else repr(value)
+    shown = "what it is (not shown: it may have a password)" if _generic(key) in _SECRET else repr(value)
     return UsageError(
         f"{origin}: {key} cannot be {shown}",
         slug="config-bad-value",
         hint=f"set {key} to {_EXPECTED[_generic(key)]}",
-        facts={"key": key, "value": "" if key in _SECRET else str(value), "origin": origin},
+        facts={"key": key, "value": "" if _generic(key) in _SECRET else str(value), "origin": origin},
     )
 
 
