@@ -86,14 +86,16 @@ def stages(variant: Variant, *, a: bool, b: bool, above: str = "") -> str:
     return f"{above}{HEAD}{head}{body}        session.commit()\n"
 
 
-def deploy(folder: Path, variant: Variant, *, squash: bool = False, trailers: bool = True) -> Deployed:
-    """Base, two branches from it, both merged, deployed; then lines are put above everything."""
+def deploy(
+    folder: Path, variant: Variant, *, squash: bool = False, trailers: bool = True, beside: Mapping[str, str] = {}
+) -> Deployed:
+    """Base with the files ``beside``, two branches from it, both merged, deployed; then lines are put on top of all."""
     repo = GitRepo.create(folder)
 
     def files(**parts: bool) -> dict[str, str | bytes]:
         return dict(application(stages(variant, **parts)))
 
-    base = repo.commit("engine: stages of content", files(a=False, b=False))
+    base = repo.commit("engine: stages of content", {**files(a=False, b=False), **beside})
     said = {name: _message(name, trailers=trailers) for name in "ab"}
     repo.switch("agent-a")
     a = repo.commit(said["a"], files(a=True, b=False))

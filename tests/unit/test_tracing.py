@@ -291,3 +291,14 @@ def test_identity_kind_and_edges_stay_as_they_were() -> None:
 
     assert (after.id, after.fingerprint, after.kind, after.edges) == (before.id, "f", before.kind, before.edges)
     assert [each.backend for each in after.parties] == [1, 2]
+
+
+def test_among_many_that_fit_alike_none_is_called_certain_and_the_newer_one_comes_first() -> None:
+    """Twenty functions with the same statements: without tags nobody can tell, and a cut list must not hide that."""
+    twins = {f"a{n}": SEED.replace("update_stage_field", f"field_{n}") for n in range(19)}
+    told = traced(Repository({SECOND_LINE: ("new", "agent-b")}, index(SEED, **twins)), hang())
+
+    for party in told.parties:
+        assert party.attribution.origins[0].confidence == 0.05
+        assert "20 places fit" in party.attribution.reason
+    assert "perhaps" in told.summary

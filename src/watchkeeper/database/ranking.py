@@ -13,10 +13,11 @@ from watchkeeper.code.database.claims import Claim, Lock
 from watchkeeper.database.codeindex import CodeIndex, Made, Routine, Statement, table_of
 from watchkeeper.database.statements import fit, main_claims, may_block
 
-MOST = 5
-"""So many candidates are told."""
+MOST = 24
+"""So many candidates are looked at for who wrote them: of those that fit alike the newer ones come first then."""
 
-_LEAST_SHARE = 0.04
+_LEAST = 0.15
+"""Of the likeliest one's share: what fits so much worse is no candidate."""
 _STRUCTURE = 8.0
 """How much more a pair weighs of which the code says that one waits for the other."""
 _OFF_TAG = 0.02
@@ -248,12 +249,12 @@ def _add(weights: _Weights, lines: tuple[Line, ...], weight: float, routine: Rou
 
 def _ranked(weights: _Weights) -> tuple[Candidate, ...]:
     """Shares are of squares: a fit that is half as good is much less than half as likely."""
-    total = sum(weight**2 for weight, _ in weights.values())
-    found = [Candidate(lines, weight**2 / total, route) for lines, (weight, route) in weights.items() if total]
-    found.sort(key=lambda each: (-each.share, each.lines))
-    told = [each for each in found if each.share >= _LEAST_SHARE][:MOST] or found[:1]
-    scale = sum(each.share for each in told)
-    return tuple(each._replace(share=round(each.share / scale, 3)) for each in told)
+    squares = {lines: weight**2 for lines, (weight, _) in weights.items()}
+    best = max(squares.values(), default=0.0)
+    likely = {lines: square for lines, square in squares.items() if square >= _LEAST * best > 0}
+    total = sum(likely.values())
+    found = [Candidate(lines, round(square / total, 3), weights[lines][1]) for lines, square in likely.items()]
+    return tuple(sorted(found, key=lambda each: (-each.share, each.lines))[:MOST])
 
 
 def _share(ours: set[str], theirs: set[str]) -> float:

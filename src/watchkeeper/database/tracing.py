@@ -83,7 +83,7 @@ class Tracing:
             return Attribution(found.tier if flat else Tier.UNATTRIBUTED, flat, reason)
         blamed = self._ask_blame(revision, found.candidates)
         origins = tuple(self._origins(revision, each, blamed) for each in found.candidates)
-        flat = tuple(origin for group in origins for origin in group)[:_MOST_ORIGINS]
+        flat = tuple(origin for group in origins for origin in group)
         reason = found.reason
         if flat and not any(origin.commit for origin in flat):
             reason += f"; {revision[:12]} does not have that line, so nobody is named"
