@@ -76,16 +76,8 @@ def main(arguments: list[str]) -> int:
         for way in WAYS:
             cells = [sums[way][side][what] for side in ("holder", "waiter") for what in ("first", "told", "sure")]
             table.append((scene, way, *map(shown, cells)))
-    print(
-        render_table(
-            (
-                "scene",
-                "known by",
-                *(f"{side} {what}" for side in ("holder", "waiter") for what in ("first", "told", "sure")),
-            ),
-            table,
-        )
-    )
+    said = [f"{side} {what}" for side in ("holder", "waiter") for what in ("first", "told", "sure")]
+    print(render_table(("scene", "known by", *said), table))
     for row in rows:
         if not row.first:
             print(f"not first: {row.scene} {row.way} {row.variant} {row.side}" + ("" if row.told else ", and not told"))

@@ -21,7 +21,7 @@ from dbwatching import LIMITS, OwnServer, Watched, wait_until, watching
 from gitrepo import GitRepo
 from lock_variants import HEAD, Variant, application
 from watchkeeper.database.journals import SocketJournals
-from watchkeeper.database.ports import JournalEntry
+from watchkeeper.database.ports import JournalEntry, Tracer
 from watchkeeper.database.processes import LocalProcesses
 from watchkeeper.database.watcher import Settings
 from watchkeeper.model.incidents import Incident, Origin
@@ -122,7 +122,9 @@ def _message(name: str, *, trailers: bool) -> str:
 
 
 @contextmanager
-def hanging(server: OwnServer, deployed: Deployed, folder: Path, how: str) -> Iterator[Watched]:
+def hanging(
+    server: OwnServer, deployed: Deployed, folder: Path, how: str, tracer: Tracer | None = None
+) -> Iterator[Watched]:
     """The deployed application hangs while the block runs. ``how``: ``untagged``, ``tag`` or ``journal``."""
     name = f"db_{folder.name[-40:].lower().replace('-', '_')}_{os.getpid()}"
     with psycopg.connect(server.dsn, autocommit=True) as connection:
@@ -140,7 +142,7 @@ def hanging(server: OwnServer, deployed: Deployed, folder: Path, how: str) -> It
         "WATCHKEEPER_TAG_DIR": str(sockets),
     }
     dsn = server.dsn.replace("dbname=postgres", f"dbname={name}")
-    parts = {"processes": LocalProcesses(), "journals": SocketJournals(sockets)}
+    parts = {"processes": LocalProcesses(), "journals": SocketJournals(sockets), "tracer": tracer}
     with watching(dsn, settings=Settings("shop", 50, LIMITS), **parts) as watched:
         program = subprocess.Popen(
             [sys.executable, "-c", CALL, how], cwd=checkout, env=environment,

@@ -11,12 +11,12 @@ import pytest
 
 from dbwatching import OwnServer, own_server
 from lock_variants import VARIANTS, Variant
-from tracingscene import STAGES, Deployed, Seen, deploy, record, split
+from tracingscene import STAGES, Deployed, Seen, deploy, hanging, record, split
 from watchkeeper.app import Place, find_place, now, open_log, read_state
-from watchkeeper.blaming.record import Concluding, open_tracing, read_incidents
+from watchkeeper.blaming.record import open_tracing, read_incidents
 from watchkeeper.model.events import Event
 from watchkeeper.model.ids import Sha
-from watchkeeper.model.incidents import Attribution, Incident, Party, RevisionDeployed, Role, Tier
+from watchkeeper.model.incidents import Attribution, Incident, IncidentKind, Party, RevisionDeployed, Role, Tier
 from watchkeeper.model.probing import Outcome
 
 pytestmark = pytest.mark.postgresql
@@ -222,9 +222,17 @@ def test_with_tags_the_function_that_runs_is_known_among_those_that_fit_alike(
     assert [(each.path, each.agent) for each in side(traced, Role.HOLDER).attribution.origins] == [(STAGES, "agent-a")]
 
 
-def test_tracing_speaks_the_watchs_port(tmp_path: Path) -> None:
-    from watchkeeper.database.ports import Tracer
+def test_the_watch_names_both_agents_with_its_first_word(server: OwnServer, tmp_path: Path) -> None:
+    deployed = deploy(tmp_path / "repo", INCIDENT)
+    place = say_deployed(deployed)
 
-    with open_tracing(place_of(deploy(tmp_path / "repo", INCIDENT))) as tracing:
-        port: Tracer = tracing
-        assert isinstance(port, Concluding)
+    with (
+        open_tracing(place) as tracing,
+        hanging(server, deployed, tmp_path, "tag", tracing) as watched,
+    ):
+        told = watched.until_opened(IncidentKind.SELF_DEADLOCK)
+
+    assert [side(told, role).attribution.origins[0].agent for role in (Role.HOLDER, Role.WAITER)] == [
+        "agent-a", "agent-b",
+    ]  # fmt: skip
+    assert told.conflict is not None
