@@ -27,7 +27,7 @@ from dbwatching import OwnServer, own_server
 from lock_variants import VARIANTS, Variant
 from tracingscene import STAGES, Deployed, deploy, record, stages
 from watchkeeper.app import find_place, now, open_log
-from watchkeeper.blaming.record import open_tracing
+from watchkeeper.lockwatch.tracing import open_tracing
 from watchkeeper.model.ids import Sha
 from watchkeeper.model.incidents import Incident, Origin, RevisionDeployed, Role
 
@@ -92,18 +92,18 @@ def measure(server: OwnServer, folder: Path, variant: Variant, scene: str) -> li
     """Both sides of one arrangement, by each way."""
     deployed = deploy(folder / "repo", variant, beside=crowd(variant) if scene == "crowd" else {})
     place = find_place(folder / "repo", os.environ)
+    rows: list[Row] = []
     with open_log(place.home) as log:
         log.append(place.project, [RevisionDeployed("production", Sha(deployed.revision), "bench")], now())
-    rows = []
-    with open_tracing(place) as tracing:
-        for way in WAYS:
-            (folder / way).mkdir()
-            seen = record(server, deployed, folder / way, way)
-            began = perf_counter()
-            traced = tracing.trace_now(seen.incident, seen.journals)
-            ms = (perf_counter() - began) * 1000
-            sides = [Row(scene, way, variant.name, side, ms) for side in ("holder", "waiter")]
-            rows += [judge(deployed, traced, each) for each in sides]
+        with open_tracing(place, log) as tracing:
+            for way in WAYS:
+                (folder / way).mkdir()
+                seen = record(server, deployed, folder / way, way)
+                began = perf_counter()
+                traced = tracing.trace_now(seen.incident, seen.journals)
+                ms = (perf_counter() - began) * 1000
+                sides = [Row(scene, way, variant.name, side, ms) for side in ("holder", "waiter")]
+                rows += [judge(deployed, traced, each) for each in sides]
     return rows
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from watchkeeper.conflicts.lifecycle import fold_all
 from watchkeeper.conflicts.scoring import Ending, count_rules
-from watchkeeper.database.ledger import read_ledger
+from watchkeeper.database.books import read_books
 from watchkeeper.model.conflicts import Conflict, Kind, Severity
 from watchkeeper.model.events import ConflictOpened, ConflictProbed, Event, Recorded
 from watchkeeper.model.footprint import Confidence
@@ -91,13 +91,13 @@ def test_what_is_open_was_opened_and_has_not_ended(found: list[Event]) -> None:
 
 
 @given(events)
-def test_a_ledger_is_total_and_knows_only_landings_that_were_done(found: list[Event]) -> None:
-    ledger = read_ledger(numbered(found))
+def test_books_are_total_and_knows_only_landings_that_were_done(found: list[Event]) -> None:
+    books = read_books(numbered(found))
 
     done = {event.new for event in found if isinstance(event, LandingDone)}
-    assert {each.new for each in ledger.landings} <= done
-    for landing in ledger.landings:
-        assert all(ledger.work_of(entry).change for entry in landing.entries)
+    assert {each.new for each in books.landings} <= done
+    for landing in books.landings:
+        assert all(books.work_of(entry).change for entry in landing.entries)
 
 
 CONFLICT = Conflict(

@@ -9,16 +9,19 @@ import pytest
 
 from gitrepo import GitRepo
 from landingrepo import LandingRepo, changed
-from watchkeeper.blaming.credit import HubBlame
-from watchkeeper.database.ledger import Landing, Ledger
+from watchkeeper.app import now, open_log
+from watchkeeper.lockwatch.ledger import Ledger
 from watchkeeper.model.errors import GitError
-from watchkeeper.model.fleet import Budget, Engagement, EngagementId, IssueId, Seal
-from watchkeeper.model.ids import Sha
-from watchkeeper.model.landing import Entry
+from watchkeeper.model.fleet import Budget, Engagement, EngagementId, EngagementSealed, IssueId, Seal
+from watchkeeper.model.ids import ProjectId, Sha
+from watchkeeper.model.landing import Entry, EntryQueued, LandingDone, LandingIntended
+from watchkeeper.record.log import Log
 from watchkeeper.repos.blame import IGNORED, Credit, blame_lines, parse_credits, read_said
 from watchkeeper.repos.hub import Hub, open_hub
 from watchkeeper.repos.landingcommits import Method
 from watchkeeper.repos.repository import find_repository
+
+P = ProjectId("p")
 
 
 @pytest.fixture
@@ -98,30 +101,42 @@ def landings(git_repo: GitRepo, tmp_path: Path) -> Iterator[LandingRepo]:
     made.hub.close()
 
 
-def ledger_of(landings: LandingRepo, new: Sha, *entries: Entry) -> Ledger:
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[Log]:
+    with open_log(tmp_path / "home", {}) as made:
+        yield made
+
+
+def land(log: Log, landings: LandingRepo, new: Sha, *entries: Entry) -> None:
+    """What the record says after two engagements' changes landed at once."""
     seal = Seal(landings.base, (), Budget(), "d")
-    engagements = {
-        f"e-{each.change}": Engagement(
+    sealed = [
+        Engagement(
             EngagementId(f"e-{each.change}"), "engineer-resolves-issue", IssueId(f"issue-{each.change}"),
             f"agent-{each.change}", seal, branch=each.change,
         )
         for each in entries
-    }  # fmt: skip
-    return Ledger(
-        {each.id: each for each in entries},
-        (Landing(landings.base, new, tuple(each.id for each in entries)),),
-        engagements,
-    )
+    ]  # fmt: skip
+    names = tuple(each.id for each in entries)
+    events = [
+        *map(EngagementSealed, sealed), *map(EntryQueued, entries),
+        LandingIntended(names, landings.base, new, new, "gate"), LandingDone(new),
+    ]  # fmt: skip
+    log.append(P, events, now())
 
 
 @pytest.mark.parametrize("method", list(Method))
-def test_of_a_landed_batch_each_line_is_its_own_entrys_by_the_ledger(landings: LandingRepo, method: Method) -> None:
+def test_of_a_landed_batch_each_line_is_its_own_entrys_by_the_ledger(
+    landings: LandingRepo, log: Log, method: Method
+) -> None:
     """No commit has a trailer of an agent; squashed or replayed ones are no longer those that the agents made."""
     ours = landings.branch("ours", {"a.py": changed(5, "ours = 1")})
     theirs = landings.branch("theirs", {"a.py": changed(20, "theirs = 2"), "b.py": changed(3, "theirs = 3")})
     entries = [Entry(e.id, e.change, e.head, landings.base, e.title) for e in (ours, theirs)]
     new = landings.make(method, *entries)
-    blame = HubBlame(landings.hub, lambda: ledger_of(landings, new, *entries))
+    blame = Ledger(landings.hub, log, P, P)
+    assert blame.written(new, "a.py", [5])[5].works == (), "nothing was recorded yet"
+    land(log, landings, new, *entries)
 
     found = blame.written(new, "a.py", [5, 20, 1])
 
@@ -132,18 +147,19 @@ def test_of_a_landed_batch_each_line_is_its_own_entrys_by_the_ledger(landings: L
     ]
 
 
-def test_a_squash_of_two_whose_trailers_say_no_line_gives_two_candidates(git_repo: GitRepo, hub: Hub) -> None:
+def test_a_squash_of_two_whose_trailers_say_no_line_gives_two_candidates(git_repo: GitRepo, hub: Hub, log: Log) -> None:
     git_repo.commit("two at once\n\nAgent: a\nIssue: 1\n\nAgent: b\nIssue: 2\n", {"a.py": "one\nTWO\nthree\n"})
-    blame = HubBlame(hub, Ledger)
+    blame = Ledger(hub, log, P, P)
 
     found = blame.written(Sha(git_repo.head), "a.py", [2])
 
     assert [(work.agent, work.issue) for work in found[2].works] == [("a", "1"), ("b", "2")]
 
 
-def test_a_trailer_of_ours_outside_a_landing_of_ours_is_not_believed(git_repo: GitRepo, hub: Hub) -> None:
+def test_a_trailer_of_ours_outside_a_landing_of_ours_is_not_believed(git_repo: GitRepo, hub: Hub, log: Log) -> None:
     git_repo.commit("mine\n\nWatchkeeper-Change: ours/1\n", {"a.py": "one\nTWO\nthree\n"})
     entry = Entry("ours/1", "ours", Sha(git_repo.head))  # type: ignore[arg-type]
-    blame = HubBlame(hub, lambda: Ledger({entry.id: entry}))
+    log.append(P, [EntryQueued(entry)], now())
+    blame = Ledger(hub, log, P, P)
 
     assert blame.written(Sha(git_repo.head), "a.py", [2])[2].works == ()

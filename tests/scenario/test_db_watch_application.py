@@ -54,7 +54,7 @@ def test_what_hangs_is_told_and_what_does_not_is_not(server: OwnServer, variant:
     for path, content in variant.files.items():
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_bytes(content)
-    address = f"postgresql+psycopg://test@127.0.0.1:{server.port}/{name}?options=-clock_timeout%3D800ms"
+    address = f"postgresql+psycopg://test@127.0.0.1:{server.port}/{name}?options=-clock_timeout%3D1500ms"
     dsn = server.dsn.replace("dbname=postgres", f"dbname={name}")
 
     with watching(dsn, settings=Settings("shop", 50, LIMITS), processes=LocalProcesses()) as watched:

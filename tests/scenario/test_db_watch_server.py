@@ -151,7 +151,7 @@ def test_the_waiter_is_ended_only_where_that_was_asked_for(server: OwnServer, ap
 
 
 def test_a_lock_timeout_ends_the_incident(server: OwnServer) -> None:
-    with clients(server.dsn, lock_timeout="700ms") as app, watching(server.dsn) as watched:
+    with clients(server.dsn, lock_timeout="2s") as app, watching(server.dsn) as watched:
         hang(app)
         watched.until_opened(IncidentKind.IDLE_HOLDER)
         watched.until_ended()

@@ -13,12 +13,11 @@ from watchkeeper.record.config import (
     KEYS,
     PERSONAL_KEYS,
     Config,
-    DatabaseConfig,
     ProjectConfig,
     find_user_file,
     load_settings,
+    render_template,
 )
-from watchkeeper.record.template import render_template
 
 
 def write(path: Path, text: str) -> Path:
@@ -204,56 +203,3 @@ def test_the_users_file_is_in_the_systems_place_for_configuration(tmp_path: Path
 
     assert find_user_file({"XDG_CONFIG_HOME": str(tmp_path)}) == expected
     assert find_user_file({}).name == "watchkeeper.toml"
-
-
-def test_each_watched_database_has_a_table_of_its_own_name(tmp_path: Path) -> None:
-    text = """
-[database.shop]
-dsn_env = "SHOP_DSN"
-environment = "production"
-revision_command = "kubectl get deploy"
-poll_ms = 100
-log = "/var/log/postgresql"
-cancel_waiter_s = 30
-
-[database.crm-2]
-dsn_env = "CRM_DSN"
-"""
-    settings = load_settings([write(tmp_path / "watchkeeper.toml", text)], {})
-
-    assert settings.config.database == {
-        "shop": DatabaseConfig("SHOP_DSN", "production", "kubectl get deploy", 100, "/var/log/postgresql", 30.0),
-        "crm-2": DatabaseConfig("CRM_DSN"),
-    }
-    assert settings.origins["database.shop.poll_ms"].endswith("watchkeeper.toml")
-    assert settings.config.project.database == ""
-
-
-@pytest.mark.parametrize(
-    ("text", "slug", "part"),
-    [
-        ("[database.shop]\npol_ms = 1", "config-unknown-key", "did you mean 'database.shop.poll_ms'?"),
-        ("[database.shop]\npoll_ms = 5", "config-bad-value", "database.shop.poll_ms cannot be 5"),
-        ("[database.shop]\ncancel_waiter_s = 0.1", "config-bad-value", "database.shop.cancel_waiter_s"),
-        ("[database.shop]\ndsn_env = 'postgresql://x:secret@h/d'", "config-bad-value", "database.shop.dsn_env"),
-        ("[database.shop]\nenvironment = 'a b'", "config-bad-value", "database.shop.environment"),
-        ("[database.'a b']\nlog = 'x'", "config-bad-value", "database cannot be 'a b'"),
-        ("database = 'x'", "config-bad-value", "database cannot be 'x'"),
-        ("[database]\nshop = 3", "config-bad-value", "database cannot be 3"),
-    ],
-)
-def test_mistakes_in_a_database_are_named(tmp_path: Path, text: str, slug: str, part: str) -> None:
-    with pytest.raises(UsageError) as told:
-        load_settings([write(tmp_path / "watchkeeper.toml", text)], {})
-
-    assert told.value.slug == slug
-    assert part in told.value.message
-
-
-def test_an_address_in_place_of_a_variables_name_is_not_repeated(tmp_path: Path) -> None:
-    """It may have a password in it."""
-    text = "[database.shop]\ndsn_env = 'postgresql://x:secret@h/d'"
-    with pytest.raises(UsageError) as told:
-        load_settings([write(tmp_path / "watchkeeper.toml", text)], {})
-
-    assert "secret" not in f"{told.value.message} {told.value.hint} {told.value.facts}"

@@ -1,91 +1,77 @@
-"""``watchkeeper incidents``: what stands still in the databases that are watched, and what did."""
+"""``watchkeeper incidents``: what stood still in databases, and because of which changes."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import msgspec
 
-from watchkeeper.app import find_place, now
-from watchkeeper.blaming.record import read_incidents
+from watchkeeper.app import find_log, find_place, now
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option
 from watchkeeper.cli.output import Terminal, find_terminal, printable, show, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.cli.wording import render_ago
-from watchkeeper.model.ids import Millis
-from watchkeeper.model.incident_state import DatabaseStanding, IncidentStanding
+from watchkeeper.model.incident_state import DatabaseStanding, IncidentStanding, IncidentState
 
 
 @verb(
-    examples=(
-        "watchkeeper incidents",
-        "watchkeeper incidents --all",
-        "watchkeeper incidents --json",
-    ),
+    examples=("watchkeeper incidents", "watchkeeper incidents --all", "watchkeeper incidents --json"),
     then="watchkeeper incident ID",
 )
-@click.option("--all", "everything", is_flag=True, help="Those that are over too.")
+@click.option("--all", "show_all", is_flag=True, help="Those that are over, too.")
 @repo_option
 @json_option
-def command(*, everything: bool, folder: Path, as_json: bool) -> int:
-    """List what stands still in databases, and the changes behind it; the newest first.
+def command(*, show_all: bool, folder: Path, as_json: bool) -> int:
+    """List the incidents that `watchkeeper db watch` has recorded here, the newest first.
 
-    What is listed was recorded by `watchkeeper db watch` or the daemon. Exit code 1 when an open incident is listed,
-    else 0.
+    Without `--all` those that are open, and those of the last day. Exit code 1 where one is open, else 0.
     """
+    from watchkeeper.lockwatch.deploying import read_incidents
+
     place = find_place(folder, os.environ)
-    state = read_incidents(place)
-    known = sorted(state.incidents.values(), key=lambda each: (not each.is_open, -each.opened_at))
-    listed = [each for each in known if everything or each.is_open]
+    log = find_log(place.home)
+    state = IncidentState()
+    if log is not None:
+        with log:
+            state = read_incidents(log, place)
+    found = [each for each in state.incidents.values() if show_all or each.is_open or _is_new(each)]
+    found.sort(key=lambda each: (each.is_open, each.opened_at), reverse=True)
     if as_json:
-        document = {"incidents": [standing_document(each) for each in listed]}
-        databases = [msgspec.to_builtins(each) for each in state.databases.values()]
-        show_document({"project": place.project, **document, "databases": databases})
+        show_document(
+            {
+                "incidents": [msgspec.to_builtins(each) for each in found],
+                "databases": [msgspec.to_builtins(each) for each in state.databases.values()],
+            }
+        )
     else:
-        terminal, moment = find_terminal(sys.stdout, os.environ), now()
-        lines = [line for each in listed for line in _lines(each, moment, terminal)]
+        terminal = find_terminal(sys.stdout, os.environ)
+        lines = [line for each in found for line in _lines(each, terminal)]
         lines += [_unseen(each) for each in state.databases.values() if each.reason]
-        over = sum(not each.is_open for each in known)
-        hidden = f" ({over} over: --all lists them)" if over and not everything else ""
-        lines.append(f"open incidents: {sum(each.is_open for each in listed)}{hidden}")
-        show(lines, f"watchkeeper incident {listed[0].incident.id}" if listed else "watchkeeper db watch")
-    return Exit.FOUND if any(each.is_open for each in listed) else Exit.NOTHING
+        show(lines or ["no incident is recorded"], f"watchkeeper incident {found[0].incident.id}" if found else "")
+    return Exit.FOUND if any(each.is_open for each in found) else Exit.NOTHING
 
 
-def standing_document(standing: IncidentStanding) -> dict[str, object]:
-    """An incident for programs: the incident's own fields, and where it stands."""
-    incident = msgspec.to_builtins(standing.incident)
-    return {
-        **incident,
-        "is_open": standing.is_open,
-        "first_at": standing.first_at,
-        "opened_at": standing.opened_at,
-        "occurrences": standing.occurrences,
-        "ended": standing.ended.value if standing.ended is not None else None,
-        "ended_at": standing.ended_at,
-        "lasted_ms": standing.lasted_ms,
-        "detail": standing.detail,
-    }
+def _is_new(standing: IncidentStanding) -> bool:
+    return now() - standing.changed_at < 24 * 3_600_000
 
 
-def _lines(standing: IncidentStanding, moment: Millis, terminal: Terminal) -> Iterator[str]:
+def _lines(standing: IncidentStanding, terminal: Terminal) -> list[str]:
     incident = standing.incident
-    times = f", {standing.occurrences} times" if standing.occurrences > 1 else ""
-    if standing.ended is not None:
-        stood = f"over ({standing.ended.value}), stood {standing.lasted_ms / 1000:.1f} s"
+    often = f", {standing.occurrences} times" if standing.occurrences > 1 else ""
+    if standing.is_open:
+        how = f"open since {render_ago(incident.since, now())}{often}"
     else:
-        stood = "open"
-    head = f"{incident.kind.value} {incident.id} in {printable(incident.database)}"
-    yield terminal.paint("red" if standing.is_open else "dim", head)
-    yield f"  {stood}, since {render_ago(standing.opened_at, moment)}{times}"
-    yield f"  {printable(incident.summary)}"
+        ended = standing.ended.value if standing.ended is not None else ""
+        lasted = f"lasted {standing.lasted_ms / 1000:.1f} s"
+        how = f"{ended}, {lasted}, {render_ago(standing.ended_at or incident.seen, now())}{often}"
+    head = f"{incident.id}  {incident.kind.value} in {printable(incident.database)}  {how}"
+    return [terminal.paint("red", head) if standing.is_open else head, f"    {printable(incident.summary)}"]
 
 
-def _unseen(each: DatabaseStanding) -> str:
-    how = "is seen in part" if each.is_partial else "cannot be seen"
-    return f"{printable(each.database)} {how}: {printable(each.reason)}"
+def _unseen(standing: DatabaseStanding) -> str:
+    how = "is seen in part" if standing.is_partial else "cannot be seen"
+    return f"{printable(standing.database)} {how}: {printable(standing.reason)}"

@@ -15,8 +15,7 @@ from watchkeeper.cli.output import printable, show, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.model.errors import NotARepositoryError, WatchkeeperError
 from watchkeeper.probes.projectfiles import find_commands
-from watchkeeper.record.config import PROJECT_FILE, ProjectConfig
-from watchkeeper.record.template import render_template
+from watchkeeper.record.config import PROJECT_FILE, ProjectConfig, render_template
 
 
 @verb(

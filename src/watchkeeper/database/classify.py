@@ -20,7 +20,7 @@ from watchkeeper.database.waiting import Waiting, wait_graph
 from watchkeeper.model.ids import Millis
 from watchkeeper.model.incidents import Edge, IncidentKind, Party
 
-_STRONG = frozenset({"ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock"})
+_STRONG = frozenset({"ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock", "MDL_EXCLUSIVE"})
 _AUTOVACUUM = "autovacuum worker"
 
 
@@ -117,15 +117,17 @@ def _component_stall(
     roots = frozenset(each for each in component if not graph.is_waiting(each))
     waiters = component - roots
     nested = () if ring else _find_nested(roots, waiters, graph, known)
+    is_one_task = all(known[holder].is_same_task(known[waiter]) for holder, waiter in nested)
+    how = "the same task" if is_one_task else "a thread that it waits for"
     relation = _relation_of(ring or waiters, graph)
     schema_change = _find_schema_change(waiters, graph)
     if ring:
         kind, pace = IncidentKind.CYCLE, Pace.AT_ONCE
     elif nested:
         holder, waiter = nested[0]
-        sure = known[holder].is_sure and known[waiter].is_sure
+        sure = is_one_task and known[holder].is_sure and known[waiter].is_sure
         is_local = not graph.backends[holder].client
-        kind, pace = IncidentKind.SELF_DEADLOCK, Pace.AT_ONCE if sure or is_local else Pace.WAIT
+        kind, pace = IncidentKind.SELF_DEADLOCK, Pace.AT_ONCE if sure or (is_local and is_one_task) else Pace.WAIT
     elif schema_change is not None:
         kind, pace = IncidentKind.DDL_QUEUE, Pace.WAIT
         relation = _relation_of({schema_change}, graph) or relation
@@ -145,7 +147,7 @@ def _component_stall(
         summary=summary,
         since=_since(ring or waiters, graph, sighting.at),
         parties=parties,
-        edges=make_edges(parties, graph, nested),
+        edges=make_edges(parties, graph, nested, how),
         relation=relation,
         stuck=len(waiters),
         marks=make_marks(parties, known, relation),
@@ -167,7 +169,7 @@ def _find_nested(
             one, other = graph.backends[holder], graph.backends.get(waiter)
             if (
                 other is not None
-                and known[holder].is_same_task(known[waiter])
+                and (known[holder].is_same_task(known[waiter]) or known[holder].awaits(known[waiter]))
                 and same_place(one, other)
                 and (one.is_idle_in_transaction or one.is_hidden)
                 and (one.state_since or 0) <= (other.statement_since or one.state_since or 0)
@@ -250,7 +252,7 @@ def _summary(
             text = f"{len(focus)} transactions wait for each other{at}: {', '.join(names[:4])}"
         case IncidentKind.SELF_DEADLOCK:
             waiter = name_of(graph.backends.get(nested[0][1]), known.get(nested[0][1]), nested[0][1])
-            text = f"{waiter} waits for a lock{at} that its own task holds over another connection ({first})"
+            text = f"{waiter} waits for a lock{at} that its own program holds over another connection ({first})"
         case IncidentKind.DDL_QUEUE:
             change = schema_change or 0
             changer = name_of(graph.backends.get(change), known.get(change), change)
@@ -311,7 +313,7 @@ def _old_stall(backend: Backend, graph: Waiting, known: Mapping[int, Identity]) 
     return Stall(
         kind=IncidentKind.LONG_TRANSACTION,
         pace=Pace.FORGOTTEN,
-        summary=f"{name_of(backend, known.get(backend.pid), backend.pid)} {does}, which vacuum cannot pass",
+        summary=f"{name_of(backend, known.get(backend.pid), backend.pid)} {does}, whose old rows cannot be cleaned up",
         since=backend.transaction_since or Millis(0),
         parties=parties,
         marks=("old", *make_marks(parties, known, "")),

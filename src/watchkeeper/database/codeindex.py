@@ -15,7 +15,7 @@ from watchkeeper.code.tree import SourceTree
 from watchkeeper.model.ids import SymbolKey
 from watchkeeper.model.resources import AccessMode
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the same code gives another index: kept ones of before are no longer asked."""
 
 _SUFFIXES = (".py", ".ts", ".tsx", ".js", ".jsx", ".mjs", ".cjs", ".mts", ".cts")

@@ -111,6 +111,10 @@ def _find_holder(case: Case, party: Party) -> Found:
 
 def _of_code(case: Case, party: Party, waiter: Party | None, wanted: Sequence[Claim]) -> Found:
     """The holder's place by what it ran last and what it holds."""
+    if (tag := party.tag) is not None and party.is_taking:
+        line = parse_site(tag.set, tag.symbol) or parse_site(tag.site, tag.symbol)
+        if line is not None:
+            return Found(Tier.TAG, (_only(line),), "the server remembers the statement of it that took the lock")
     if case.code is None:
         return Found(Tier.UNATTRIBUTED, (), _without_code(case, party))
     seen = _seen(case, party)
@@ -243,7 +247,8 @@ def _counterpart(case: Case, party: Party, *, waits: bool) -> Party | None:
 
 
 def _wanted(case: Case, waiter: Party) -> tuple[Claim, ...]:
-    relation = next(iter(tables_in([waiter.wants])), "") or next(iter(tables_in([case.incident.relation])), "")
+    told = (tables_in([each]) for each in (case.incident.relation, waiter.wants))
+    relation = next((table for tables in told for table in tables), "")
     return wanted_claims(read_statement(waiter.statement), relation)
 
 

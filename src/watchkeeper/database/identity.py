@@ -11,6 +11,9 @@ from watchkeeper.database.sighting import Backend, Sighting
 from watchkeeper.database.tags import split_tag
 from watchkeeper.model.incidents import Tag
 
+_AWAITING = ("futures/_base.py:result", "futures/_base.py:exception", "threading.py:join", "queue.py:get")
+"""How calls end, in a thread's stack, that wait for another thread."""
+
 
 class Identity(msgspec.Struct, frozen=True):
     """Who a connection belongs to; 0 and ``""`` where nobody says.
@@ -31,6 +34,15 @@ class Identity(msgspec.Struct, frozen=True):
     def is_same_task(self, other: Identity) -> bool:
         is_one_process = self.process == other.process and self.kernel == other.kernel
         return bool(self.process and is_one_process and self.task and self.task == other.task)
+
+    def awaits(self, other: Identity) -> bool:
+        """Its thread waits for another one of the same process, as that says itself: for a future, or to join it.
+
+        For which one nobody knows: it may be another than ``other``'s.
+        """
+        if self.entry is None or other.entry is None or self.entry.process != other.entry.process:
+            return False
+        return self.entry.thread != other.entry.thread and any(each.endswith(_AWAITING) for each in self.entry.stack)
 
 
 def identify(

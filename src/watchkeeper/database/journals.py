@@ -10,7 +10,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -98,6 +98,7 @@ class _Connection(msgspec.Struct):
     since: float = 0
     writes: list[_Write] = []
     last: _Write | None = None
+    stack: list[str] = []
 
 
 class _Waiter(msgspec.Struct):
@@ -146,14 +147,17 @@ def read_answer(line: bytes, process: int) -> Journal:
         return Journal()
     if answer.v != 1 or answer.process != process:
         return Journal()
+    pools = tuple(_pool(each, process) for each in answer.pools[:_MOST_ITEMS])
     return Journal(
-        entries=tuple(_entry(each, answer) for each in answer.connections[:_MOST_ITEMS] if _is_number(each.backend)),
-        pools=tuple(_pool(each, process) for each in answer.pools[:_MOST_ITEMS]),
-        happenings=tuple(_happening(each, process) for each in answer.events[:_MOST_ITEMS]),
+        entries=tuple(
+            _entry(each, answer, pools) for each in answer.connections[:_MOST_ITEMS] if _is_number(each.backend)
+        ),
+        pools=pools,
+        happenings=tuple(_happening(each, answer) for each in answer.events[-_MOST_ITEMS:]),
     )
 
 
-def _entry(given: _Connection, answer: _Answer) -> JournalEntry:
+def _entry(given: _Connection, answer: _Answer, pools: Sequence[Pool]) -> JournalEntry:
     return JournalEntry(
         backend=given.backend,
         process=answer.process,
@@ -164,6 +168,8 @@ def _entry(given: _Connection, answer: _Answer) -> JournalEntry:
         since=_moment(given.since),
         writes=tuple(_write(each) for each in given.writes[-_MOST_ITEMS:]),
         last=_write(given.last) if given.last else None,
+        stack=tuple(_text(each, 400) for each in given.stack[:20]),
+        waits=tuple(each for pool in pools for each in pool.waiters if given.backend in each.holds),
     )
 
 
@@ -198,9 +204,9 @@ def _pool(given: _Pool, process: int) -> Pool:
     )
 
 
-def _happening(given: _Event, process: int) -> Happening:
+def _happening(given: _Event, answer: _Answer) -> Happening:
     return Happening(
-        process=process,
+        process=answer.process,
         kind=_text(given.kind, 40),
         at=_moment(given.at),
         backend=given.backend if given.backend is not None and _is_number(given.backend) else 0,
@@ -208,6 +214,7 @@ def _happening(given: _Event, process: int) -> Happening:
         sites=tuple(_text(each, 400) for each in given.sites[:10]),
         symbol=_text(given.symbol, 400),
         table=_text(given.table, 200),
+        revision=_text(answer.revision, 64),
     )
 
 

@@ -36,6 +36,16 @@ class JournalWrite(msgspec.Struct, frozen=True):
     statement: str = ""
 
 
+class PoolWaiter(msgspec.Struct, frozen=True):
+    """A task that waits for a connection, and the backends that it holds meanwhile."""
+
+    task: str = ""
+    symbol: str = ""
+    site: str = ""
+    since: Millis = Millis(0)
+    holds: tuple[int, ...] = ()
+
+
 class JournalEntry(msgspec.Struct, frozen=True):
     """What the process behind one backend says about it. Untrusted: any process of the machine's user can say so."""
 
@@ -48,16 +58,8 @@ class JournalEntry(msgspec.Struct, frozen=True):
     since: Millis = Millis(0)
     writes: tuple[JournalWrite, ...] = ()
     last: JournalWrite | None = None  # symbol, site and time of its last statement
-
-
-class PoolWaiter(msgspec.Struct, frozen=True):
-    """A task that waits for a connection, and the backends that it holds meanwhile."""
-
-    task: str = ""
-    symbol: str = ""
-    site: str = ""
-    since: Millis = Millis(0)
-    holds: tuple[int, ...] = ()
+    stack: tuple[str, ...] = ()  # what its thread does at the moment, the innermost call first
+    waits: tuple[PoolWaiter, ...] = ()  # what its task asks a pool for while it has this one
 
 
 class Pool(msgspec.Struct, frozen=True):
@@ -73,7 +75,8 @@ class Pool(msgspec.Struct, frozen=True):
 class Happening(msgspec.Struct, frozen=True):
     """Something that a process noticed itself.
 
-    ``kind`` is ``nested-write``, ``lock-timeout``, ``lost-update`` or ``busy``.
+    ``kind`` is ``nested-write``, ``lock-timeout``, ``deadlock``, ``lost-update``, ``busy`` or ``nested-checkout``.
+    ``sites`` has first where it was noticed, then where the other side is. ``revision`` is the process's.
     """
 
     process: int
@@ -84,6 +87,7 @@ class Happening(msgspec.Struct, frozen=True):
     sites: tuple[str, ...] = ()
     symbol: str = ""
     table: str = ""
+    revision: str = ""
 
 
 class Journal(msgspec.Struct, frozen=True):
@@ -95,6 +99,13 @@ class Journal(msgspec.Struct, frozen=True):
 
     def by_backend(self) -> Mapping[int, JournalEntry]:
         return {each.backend: each for each in self.entries}
+
+
+class Deadlocks(Protocol):
+    """What tells of deadlocks that the server broke between two looks: its log, or itself."""
+
+    def read_deadlocks(self, name: str, at: Millis) -> tuple[Incident, ...]:
+        """Those since it was last asked, as incidents of the database ``name``. May block. Never raises."""
 
 
 class Server(Protocol):

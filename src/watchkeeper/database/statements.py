@@ -23,7 +23,7 @@ _FROM = re.compile(r"\bfrom\s+(?:only\s+)?([\w.\"]+)", re.IGNORECASE)
 _ASSIGNED = re.compile(r"(?:\A|,)\s*\"?(\w+)\"?\s*=")
 _RELATION = re.compile(r"[\w.$]+")
 _NO_TABLES = frozenset(
-    {"transaction", "transactionid", "virtualxid", "tuple", "advisory", "object", "page", "extend", "relation"}
+    "transaction transactionid virtualxid row unknown tuple advisory object page extend relation".split()
 )
 
 

@@ -9,7 +9,7 @@ from watchkeeper.model.incidents import Attribution, Incident, IncidentKind, Ori
 _MOST_LINES = 3
 _LIKELY = 0.5
 _ENDS = {
-    IncidentKind.SELF_DEADLOCK: "one task does both, so nobody will end this",
+    IncidentKind.SELF_DEADLOCK: "one program does both and waits for itself, so nobody will end this",
     IncidentKind.IDLE_HOLDER: "the holder does nothing meanwhile: it may wait for the same task",
     IncidentKind.CYCLE: "each waits for the other",
     IncidentKind.DDL_QUEUE: "everybody behind the schema change waits as well",
@@ -26,6 +26,9 @@ def render_summary(incident: Incident) -> str:
         sentence = f"{' and '.join(held or waiting)} wait for each other"
     elif incident.kind is IncidentKind.POOL:
         sentence = f"{' and '.join(held or waiting)} asks for another connection while it holds one"
+    elif incident.kind is IncidentKind.LOST_UPDATE:
+        lost = f"{' and '.join(waiting)} wrote no row of {what}" if waiting else incident.summary
+        sentence = f"{lost}: {' and '.join(held)} has it uncommitted" if waiting and held else lost
     else:
         parts = [f"{' and '.join(held)} holds {what}"] if held else []
         parts += [f"{' and '.join(waiting)} waits for it"] if waiting else []

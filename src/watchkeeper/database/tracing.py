@@ -205,6 +205,7 @@ def _told(revision: Sha, path: str, line: Line, share: float, written: Written |
             agent=work.agent,
             issue=work.issue,
             engagement=work.engagement,
+            change=work.change,
             confidence=round(share / len(works), 3),
         )
         for work in works

@@ -60,14 +60,15 @@ class TrackerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DatabaseConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One database that is watched; in the file the table ``[database.NAME]``."""
+    """The database that the project's code runs against, for the database watch."""
 
-    dsn_env: str = ""  # the variable that holds its address, which stands nowhere else
-    environment: str = ""  # where it is, as in `watchkeeper deployed REV --env NAME`
-    revision_command: str = ""  # prints the commit that runs there, where nobody says so
+    dsn_env: str = ""  # the variable that holds its address; "": the daemon watches none
+    name: str = ""  # what it is called; "": after its address
+    environment: str = ""  # as `watchkeeper deployed` calls it; "": the only one that was ever named
+    revision: str = ""  # a shell line that prints the commit that runs there, where nobody says it
     poll_ms: int = 200  # how often it is looked at
-    log: str = ""  # the server's log, or its folder
-    cancel_waiter_s: float = 0.0  # the statement of who has waited so long for an idle holder is ended; 0: never
+    log: str = ""  # the server's log, or its folder, to be followed
+    cancel_waiter_s: float = 0.0  # end the statement of who has waited so long for an idle holder; 0: never
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -85,27 +86,21 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     project: ProjectConfig = ProjectConfig()
     landing: LandingConfig = LandingConfig()
     tracker: TrackerConfig = TrackerConfig()
-    database: Mapping[str, DatabaseConfig] = {}
+    database: DatabaseConfig = DatabaseConfig()
 
 
-_TABLES = {"project": ProjectConfig, "landing": LandingConfig, "tracker": TrackerConfig}
-_NAMED = "database"
-"""The table whose tables have names of the user's own: ``[database.shop]``."""
-
+_TABLES = {"project": ProjectConfig, "landing": LandingConfig, "tracker": TrackerConfig, "database": DatabaseConfig}
 KEYS: tuple[str, ...] = (
-    *(key for key in Config.__struct_fields__ if key not in _TABLES and key != _NAMED),
+    *(key for key in Config.__struct_fields__ if key not in _TABLES),
     *(f"{table}.{key}" for table, kind in _TABLES.items() for key in kind.__struct_fields__),
 )
 """All keys; those of a table with a dot: ``project.test``."""
 
 
-NAMED_KEYS: tuple[str, ...] = tuple(f"{_NAMED}.NAME.{key}" for key in DatabaseConfig.__struct_fields__)
-"""Keys of each database; they stand in files alone, no variable sets them."""
-
 PERSONAL_KEYS = frozenset({"store"})
 """Keys that no project may set: whoever wrote its files would say where a person's record goes."""
 
-_SECRET = frozenset({"store", f"{_NAMED}.NAME.dsn_env"})  # never shown: an address may have a password
+_SECRET = frozenset({"store"})  # never shown: an address may have a password
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -159,6 +154,51 @@ def parse_project_file(content: bytes) -> Settings:
     return Settings(config, origins)
 
 
+def render_template(target: str, commands: ProjectConfig) -> str:
+    """A ``watchkeeper.toml`` in which everything is explained; set are the target and the commands that were found."""
+    return f"""\
+# Watchkeeper works without this file; every line is optional. `watchkeeper doctor` shows what is in force.
+target = {_toml_string(target)}  # the branch that changes land in
+# ignore = ["docs/**", "*.lock"]  # paths whose conflicts are not reported
+# branches = ["origin/feature/*"]  # branches followed beside the worktrees
+# clones = ["../other-clone"]  # other clones of this project, followed too
+# min_severity = "minor"  # show from: info, minor, major, blocking
+# notice_severity = "major"  # tell agents of conflicts from: info, minor, major, blocking
+# landed_hours = 48  # how long a landed change stays compared with live ones
+# owners = ["CODEOWNERS", "docs/** ada claude"]  # which agents may write where; a person's files are kept from all
+# landing = {_LANDING}
+# tracker = {{ github = "owner/name" }}  # its issues are taken in, and closed there
+# database = {_DATABASE}
+
+[project]
+{_setting("setup", commands.setup, ".venv/bin/pip install -e .")}  # what the tests need; with network, seldom
+{_setting("test", commands.test, "python -m pytest -q")}  # run on merges that do not exist yet, without network
+{_setting("checks", commands.checks, ("ty",))}  # analysers: ty, pyrefly, mypy, pyright, tsc, eslint, or "name: command"
+# database = "./make-test-database"  # makes a database for one run, prints its address last
+# budget = 0.5  # processor seconds a second that proving may take on the average
+# test_timeout = 600  # seconds that one run of the tests may take
+"""
+
+
+_LANDING = (
+    '{ method = "merge", slots = 1, batch = 0, lanes = false, remote = "", wait_risk = 70, '
+    'wait_paths = ["migrations/**"] }  # how finished changes get to the target branch'
+)
+
+
+_DATABASE = (
+    '{ dsn_env = "DATABASE_URL", name = "shop", environment = "production", revision = "./what-is-deployed", '
+    'poll_ms = 200, log = "/var/log/postgresql", cancel_waiter_s = 0.0 }  # a running database that is watched'
+)
+
+
+def _setting(key: str, value: str | tuple[str, ...], example: str | tuple[str, ...]) -> str:
+    """The line of a key that was found out, or a comment that shows one."""
+    shown = value or example
+    text = _toml_string(shown) if isinstance(shown, str) else f"[{', '.join(map(_toml_string, shown))}]"
+    return f"{'' if value else '# '}{key} = {text}"
+
+
 def _read_file(path: Path, *, is_own: bool) -> dict[str, object]:
     try:
         content = path.read_bytes()
@@ -174,7 +214,7 @@ def _parse(content: bytes, origin: str, *, is_own: bool) -> dict[str, object]:
         values = tomllib.loads(content.decode("utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise _unreadable(origin, str(error)) from error
-    flat = {key: value for key, value in values.items() if key not in _TABLES and key != _NAMED}
+    flat = {key: value for key, value in values.items() if key not in _TABLES}
     for name in _TABLES:
         table = values.get(name, {})
         if not isinstance(table, dict):
@@ -185,22 +225,6 @@ def _parse(content: bytes, origin: str, *, is_own: bool) -> dict[str, object]:
             raise _unknown_key(key, KEYS, origin)
         if key in PERSONAL_KEYS and not is_own:
             raise _personal_key(key, origin)
-    return flat | _parse_named(values.get(_NAMED, {}), origin)
-
-
-def _parse_named(tables: object, origin: str) -> dict[str, object]:
-    if not isinstance(tables, dict):
-        raise _bad_value(_NAMED, tables, origin)
-    flat: dict[str, object] = {}
-    for name, table in tables.items():
-        if not isinstance(table, dict) or not re.fullmatch(r"[A-Za-z0-9_-]{1,60}", name):
-            raise _bad_value(_NAMED, name if isinstance(table, dict) else table, origin)
-        for key, value in table.items():
-            if f"{_NAMED}.NAME.{key}" not in NAMED_KEYS:
-                raise _unknown_key(
-                    f"{_NAMED}.{name}.{key}", [each.replace("NAME", name) for each in NAMED_KEYS], origin
-                )
-            flat[f"{_NAMED}.{name}.{key}"] = value
     return flat
 
 
@@ -249,10 +273,7 @@ def _value_of(config: Config, key: str) -> object:
 def _with_value(config: Config, key: str, value: object, origin: str) -> Config:
     document: dict[str, Any] = msgspec.to_builtins(config)
     owner, _, name = key.rpartition(".")
-    if owner.startswith(f"{_NAMED}."):
-        document[_NAMED].setdefault(owner.partition(".")[2], {})[name] = value
-    else:
-        (document[owner] if owner else document)[name] = value
+    (document[owner] if owner else document)[name] = value
     try:
         changed = msgspec.convert(document, Config)
     except msgspec.ValidationError as error:
@@ -263,7 +284,7 @@ def _with_value(config: Config, key: str, value: object, origin: str) -> Config:
 
 
 def _is_in_range(config: Config) -> bool:
-    project, landing, tracker = config.project, config.landing, config.tracker
+    project, landing, tracker, database = config.project, config.landing, config.tracker, config.database
     return (
         _is_address(config.store)
         and config.landed_hours >= 0
@@ -275,23 +296,11 @@ def _is_in_range(config: Config) -> bool:
         and not landing.remote.startswith("-")
         and re.fullmatch(_GITHUB, tracker.github) is not None
         and re.fullmatch(_API, tracker.api) is not None
-        and re.fullmatch(_VARIABLE, tracker.token_env) is not None
-        and all(map(_is_watchable, config.database.values()))
-    )
-
-
-def _is_watchable(database: DatabaseConfig) -> bool:
-    wait = database.cancel_waiter_s
-    return (
-        re.fullmatch(f"|{_VARIABLE}", database.dsn_env) is not None
+        and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", tracker.token_env) is not None
+        and re.fullmatch(r"|[A-Za-z_][A-Za-z0-9_]*", database.dsn_env) is not None
         and 20 <= database.poll_ms <= 60_000
-        and (wait == 0 or 0.5 <= wait <= 86_400)
-        and re.fullmatch(_ENVIRONMENT, database.environment) is not None
+        and (database.cancel_waiter_s == 0.0 or database.cancel_waiter_s >= 0.5)
     )
-
-
-_VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
-_ENVIRONMENT = r"|[A-Za-z0-9][A-Za-z0-9._-]{0,59}"
 
 
 _GITHUB = r"|[A-Za-z0-9][A-Za-z0-9_-]*/(?!\.\.?$)[A-Za-z0-9._-]+"
@@ -331,18 +340,18 @@ def _unknown_key(key: str, known: Sequence[str], origin: str) -> UsageError:
 
 
 def _bad_value(key: str, value: object, origin: str) -> UsageError:
-    shown = "what it is (not shown: it may have a password)" if _generic(key) in _SECRET else repr(value)
+    shown = "what it is (not shown: it may have a password)" if key in _SECRET else repr(value)
     return UsageError(
         f"{origin}: {key} cannot be {shown}",
         slug="config-bad-value",
-        hint=f"set {key} to {_EXPECTED[_generic(key)]}",
-        facts={"key": key, "value": "" if _generic(key) in _SECRET else str(value), "origin": origin},
+        hint=f"set {key} to {_EXPECTED[key]}",
+        facts={"key": key, "value": "" if key in _SECRET else str(value), "origin": origin},
     )
 
 
-def _generic(key: str) -> str:
-    """``database.NAME.log`` for ``database.shop.log``."""
-    return f"{_NAMED}.NAME.{key.rpartition('.')[2]}" if key.startswith(f"{_NAMED}.") else key
+def _toml_string(text: str) -> str:
+    escaped = "".join(c if c.isprintable() and c not in '"\\' else f"\\U{ord(c):08x}" for c in text)
+    return f'"{escaped}"'
 
 
 _SEVERITIES = ", ".join(severity.value for severity in Severity)
@@ -375,12 +384,13 @@ _EXPECTED = {
     "tracker": "a table, as in [tracker]",
     "tracker.github": 'the owner and name of a repository at GitHub, as in "octo-org/shop"',
     "tracker.api": 'the address of a GitHub API, as in "https://github.example.org/api/v3"',
-    "database": "tables with names of letters and digits, as in [database.shop]",
-    "database.NAME.dsn_env": 'the name of an environment variable, as in "SHOP_DSN"',
-    "database.NAME.environment": 'a name without spaces, as in "production"',
-    "database.NAME.revision_command": "a shell command that prints a commit",
-    "database.NAME.poll_ms": "a whole number of milliseconds, 20 to 60000",
-    "database.NAME.log": "the path of a log file, or of its folder",
-    "database.NAME.cancel_waiter_s": "a number of seconds, 0.5 or more; 0 for never",
     "tracker.token_env": 'the name of an environment variable, as in "GITHUB_TOKEN"',
+    "database": "a table, as in [database]",
+    "database.dsn_env": 'the name of an environment variable, as in "DATABASE_URL"',
+    "database.name": "a name",
+    "database.environment": 'the name of an environment, as in "production"',
+    "database.revision": "a shell command that prints a commit",
+    "database.poll_ms": "a whole number of milliseconds, 20 to 60000",
+    "database.log": "a path",
+    "database.cancel_waiter_s": "a number of seconds, 0 (never) or at least 0.5",
 }

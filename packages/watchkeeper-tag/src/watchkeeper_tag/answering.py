@@ -102,7 +102,7 @@ def answer(tagging: Tagging, question: bytes) -> bytes:
 def _state(tagging: Tagging, wanted: set[int]) -> dict[str, Any]:
     journal = tagging.journal
     links = [each for each in journal.links() if not wanted or each.backend in wanted][:_MOST_LINKS]
-    frames = sys._current_frames() if wanted else {}  # noqa: SLF001 - 36 us; who waits in which call
+    frames = sys._current_frames()  # noqa: SLF001 - takes 36 us: who waits in which call
     stacks = {thread.native_id: frames.get(thread.ident or 0) for thread in threading.enumerate()}
     return {
         "v": VERSION,

@@ -13,7 +13,7 @@ from watchkeeper.model.ids import ChangeId, Sha
 from watchkeeper.model.landing import Entry, EntryId, EntryQueued, LandingDone, LandingIntended
 
 KINDS = ("entry-queued", "landing-intended", "landing-done", "engagement-sealed", "engagement-moved", "session-began")
-"""The events that a ledger is made of."""
+"""The events that books are made of."""
 
 
 class Landing(NamedTuple):
@@ -24,7 +24,7 @@ class Landing(NamedTuple):
     entries: tuple[EntryId, ...]
 
 
-class Ledger(NamedTuple):
+class Books(NamedTuple):
     """What landed, in order, and who worked on it. ``heads`` maps commits that engagements ended with to them."""
 
     entries: Mapping[EntryId, Entry] = {}
@@ -90,8 +90,8 @@ class Ledger(NamedTuple):
         return own[-1] if own else None
 
 
-def read_ledger(events: Iterable[Recorded]) -> Ledger:
-    """The ledger after these events, in their order. Total."""
+def read_books(events: Iterable[Recorded]) -> Books:
+    """The books after these events, in their order. Total."""
     entries: dict[EntryId, Entry] = {}
     intended: dict[Sha, LandingIntended] = {}
     landings: dict[Sha, Landing] = {}
@@ -114,4 +114,4 @@ def read_ledger(events: Iterable[Recorded]) -> Ledger:
                 sessions[session.id] = session
             case _:
                 pass
-    return Ledger(entries, tuple(landings.values()), engagements, heads, sessions)
+    return Books(entries, tuple(landings.values()), engagements, heads, sessions)

@@ -1,18 +1,20 @@
-"""Who wrote a line, and whose work that was: git, trailers, and the record."""
+"""Whose work a line is: what blame, trailers and the record say together."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from watchkeeper.database.ledger import Ledger
+from watchkeeper.database.books import KINDS, Books, read_books
 from watchkeeper.database.sources import Work, Written
-from watchkeeper.model.errors import WatchkeeperError
-from watchkeeper.model.ids import Sha
+from watchkeeper.model.errors import GitError, WatchkeeperError
+from watchkeeper.model.events import Recorded
+from watchkeeper.model.ids import ProjectId, Seq, Sha
 from watchkeeper.model.landing import EntryId
+from watchkeeper.record.log import Log
 from watchkeeper.repos.blame import CommitSaid, added_lines, blame_lines, read_said
 from watchkeeper.repos.hub import Hub
 
@@ -20,22 +22,34 @@ _MOST_SAID = 2_000
 _MOST_LEFT = 4
 
 
-class HubBlame:
-    """Who wrote a line: git's blame at the revision that runs, then trailers, then the record. Safe for threads."""
+class Ledger:
+    """``database.sources.Blame``: git's blame at the revision that runs, then trailers, then the record.
 
-    def __init__(self, hub: Hub, read: Callable[[], Ledger]) -> None:
-        self._hub, self._read = hub, read
+    Of a landing of several entries a line is the entry's whose own commits have it, be they squashed or replayed.
+    Safe for threads.
+    """
+
+    def __init__(self, hub: Hub, log: Log, project: ProjectId, shared: ProjectId) -> None:
+        self._hub, self._log = hub, log
+        self._read: dict[ProjectId, Seq] = dict.fromkeys((project, shared), Seq(0))
+        self._events: list[Recorded] = []
+        self._known = Books()
         self._said: OrderedDict[Sha, CommitSaid] = OrderedDict()
         self._guard = threading.Lock()
 
     def written(self, revision: Sha, path: str, lines: Iterable[int]) -> Mapping[int, Written]:
-        """Who wrote these lines of a file. Raises GitError for a file that the revision does not have."""
-        blamed = blame_lines(self._hub, revision, path, lines)
-        ledger = self._read() if blamed else Ledger()
+        """Who wrote these lines; empty where the revision does not have them. Raises WatchkeeperError."""
+        try:
+            blamed = blame_lines(self._hub, revision, path, lines)
+        except GitError as error:
+            if error.slug == "not-in-revision":
+                return {}
+            raise
+        books = self._books()
         found = {}
         for number, line in blamed.items():
             said = self._say(line.commit)
-            works = self._works(ledger, said, path, line.text)
+            works = self._works(books, said, path, line.text)
             found[number] = Written(number, line.text, line.commit, said.subject, said.author, works)
         return found
 
@@ -43,14 +57,23 @@ class HubBlame:
         """Whether ``new`` has ``old`` in its history, itself included."""
         return self._hub.repository.is_ancestor(old, new)
 
-    def works_of(self, commit: Sha, path: str = "", text: str = "") -> tuple[Work, ...]:
-        """Whose work a commit is; of a landing of several, theirs alone who added that text. Raises GitError."""
-        return self._works(self._read(), self._say(commit), path, text)
+    def _books(self) -> Books:
+        """What the record says until now; of a fleet, what all its hosts do."""
+        with self._guard:
+            fresh: list[Recorded] = []
+            for project, after in self._read.items():
+                found = list(self._log.read(project, kinds=KINDS, after=after))
+                self._read[project] = found[-1].seq if found else after
+                fresh += found
+            if fresh:
+                self._events = sorted([*self._events, *fresh], key=lambda each: each.seq)
+                self._known = read_books(self._events)
+            return self._known
 
-    def _works(self, ledger: Ledger, said: CommitSaid, path: str, text: str) -> tuple[Work, ...]:
-        entries = self._entries(ledger, said, path, text)
-        recorded = tuple(ledger.work_of(each) for each in entries)
-        trailers = tuple(ledger.with_trailers(Work(each.agent, each.issue, each.engagement, by="trailers"))
+    def _works(self, books: Books, said: CommitSaid, path: str, text: str) -> tuple[Work, ...]:
+        entries = self._entries(books, said, path, text)
+        recorded = tuple(books.work_of(each) for each in entries)
+        trailers = tuple(books.with_trailers(Work(each.agent, each.issue, each.engagement, by="trailers"))
                          for each in said.credits)  # fmt: skip
         if not trailers:
             return recorded
@@ -70,10 +93,10 @@ class HubBlame:
             )
         return trailers
 
-    def _entries(self, ledger: Ledger, said: CommitSaid, path: str, text: str) -> Sequence[EntryId]:
+    def _entries(self, books: Books, said: CommitSaid, path: str, text: str) -> Sequence[EntryId]:
         """The entries that may have brought a commit. A trailer is believed within a landing of ours alone."""
         try:
-            landing = ledger.landing_of(said.sha, self.is_before)
+            landing = books.landing_of(said.sha, self.is_before)
         except WatchkeeperError:
             return ()
         if landing is None:
@@ -82,14 +105,14 @@ class HubBlame:
         left = named or list(landing.entries)
         if len(left) == 1:
             return left
-        own = [each for each in left if self._has(ledger, each, said.sha)]
+        own = [each for each in left if self._has(books, each, said.sha)]
         if not own:
-            own = [each for each in left if self._adds(ledger, each, path, text)]
+            own = [each for each in left if self._adds(books, each, path, text)]
         return (own or left)[:_MOST_LEFT]
 
-    def _has(self, ledger: Ledger, entry: EntryId, commit: Sha) -> bool:
+    def _has(self, books: Books, entry: EntryId, commit: Sha) -> bool:
         """Whether the commit is one of the entry's own."""
-        known = ledger.entries.get(entry)
+        known = books.entries.get(entry)
         if known is None:
             return False
         try:
@@ -98,9 +121,9 @@ class HubBlame:
         except WatchkeeperError:  # it landed long ago, and its own commits are no longer kept
             return False
 
-    def _adds(self, ledger: Ledger, entry: EntryId, path: str, text: str) -> bool:
+    def _adds(self, books: Books, entry: EntryId, path: str, text: str) -> bool:
         """Whether the entry's own commits have the line and its base has not: what a squash of several came from."""
-        known = ledger.entries.get(entry)
+        known = books.entries.get(entry)
         if known is None or known.base is None or not text:
             return False
         try:
