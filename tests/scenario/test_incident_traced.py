@@ -58,8 +58,8 @@ def test_a_write_in_a_thread_that_its_caller_waits_for_is_a_self_deadlock_too(tm
         incident = scene.watched()
 
     assert incident["kind"] == "self-deadlock"
-    assert not incident["is_certain"]
-    assert "a thread that it waits for" in [each["what"] for each in incident["edges"]]
+    assert incident["is_certain"]
+    assert "a thread or task that it waits for" in [each["what"] for each in incident["edges"]]
     assert who(origins(incident, "holder")[0]) == ("agent-a", "101", scene.commits["agent-a"])
 
 

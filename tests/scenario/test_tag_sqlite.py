@@ -27,7 +27,7 @@ def test_a_second_connection_that_writes_another_row_is_refused_with_both_places
     one, two = connect(place), connect(str(place), timeout=0.1)
     one.execute("UPDATE content SET a = 'b' WHERE id = ?", (1,))
 
-    with pytest.raises(NestedWriteError, match=r"test_tag_sqlite.py:\d+ writes .* written at test_tag_sqlite.py:\d+"):
+    with pytest.raises(NestedWriteError, match=r"test_tag_sqlite.py:\d+ .* since test_tag_sqlite.py:\d+"):
         two.execute("UPDATE content SET a = 'c' WHERE id = ?", (2,))
 
     one.commit()

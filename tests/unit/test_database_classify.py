@@ -81,6 +81,13 @@ def test_a_thread_that_waits_for_another_of_its_process_may_wait_for_itself_and_
     assert (found.kind, found.pace) == (IncidentKind.SELF_DEADLOCK, Pace.WAIT)
 
 
+def test_a_thread_that_waits_for_just_the_other_one_waits_for_itself_and_that_is_certain() -> None:
+    holder = JournalEntry(1, 70, task="1", thread=11, awaits=(2,))
+    found = the(idle(1), waiting(2, 1), journal=Journal((holder, JournalEntry(2, 70, task="2", thread=12))))
+
+    assert (found.kind, found.pace) == (IncidentKind.SELF_DEADLOCK, Pace.AT_ONCE)
+
+
 def test_a_thread_that_does_something_else_does_not() -> None:
     found = the(idle(1), waiting(2, 1), journal=threads("http/client.py:getresponse", "a.py:result"))
 

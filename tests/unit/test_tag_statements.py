@@ -6,35 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tagstatements import GOES_ON, HARMLESS, LOCKED, WAITS
 from watchkeeper_tag.guard import resolve, would_wait
 from watchkeeper_tag.statements import Lock, read_statement
-
-LOCKED = [
-    ("INSERT INTO content_stage (content_id, stage) VALUES ($1, $2)", "content_stage", Lock.INSERT),
-    ('insert into "Content" values (1)', "Content", Lock.INSERT),
-    ("UPDATE content SET a = 1 WHERE id = 3", "content", Lock.NO_KEY_UPDATE),
-    ("update only public.content c set a = lower(b, c), d = 2 where c.id = %(id)s", "content", Lock.NO_KEY_UPDATE),
-    ("DELETE FROM content WHERE id = ?", "content", Lock.UPDATE),
-    ("SELECT id FROM content WHERE id = :id FOR UPDATE", "content", Lock.UPDATE),
-    ("SELECT id FROM content JOIN x ON true FOR NO KEY UPDATE OF content", "content", Lock.NO_KEY_UPDATE),
-    ("SELECT 1 FROM content FOR KEY SHARE", "content", Lock.KEY_SHARE),
-    ("WITH a AS (SELECT 1) UPDATE content SET a = 1", "content", Lock.NO_KEY_UPDATE),
-    ("WITH a AS (DELETE FROM content RETURNING id) SELECT * FROM a", "content", Lock.UPDATE),
-    ("/* by x */ -- y\n MERGE INTO content USING y ON true WHEN MATCHED THEN DELETE", "content", Lock.NO_KEY_UPDATE),
-    ("ALTER TABLE IF EXISTS content ADD COLUMN x int", "content", Lock.TABLE),
-    ("TRUNCATE content", "content", Lock.TABLE),
-    ("LOCK TABLE content IN ACCESS EXCLUSIVE MODE", "content", Lock.TABLE),
-    ("COPY content (a, b) FROM STDIN", "content", Lock.INSERT),
-    ("SELECT pg_advisory_xact_lock(%(k)s::INTEGER)", "", Lock.ADVISORY),
-]
-HARMLESS = [
-    "SELECT * FROM content WHERE a = 'update content set b = 1'",
-    "SELECT 'x' -- for update",
-    "LOCK TABLE content IN ROW SHARE MODE",
-    "COPY content TO STDOUT",
-    "BEGIN",
-    "",
-]
 
 
 @pytest.mark.parametrize(("text", "table", "lock"), LOCKED)
@@ -59,28 +33,6 @@ def test_no_text_makes_it_fail(text: str) -> None:
 
 def claim(text: str, *values: object):  # type: ignore[no-untyped-def]
     return resolve(read_statement(text)[0], values)
-
-
-WAITS = [
-    ("UPDATE a SET x = 1 WHERE id = $1", (1,), "UPDATE a SET y = 2 WHERE id = $1", (1,)),
-    ("UPDATE a SET x = 1", (), "UPDATE a SET y = 2 WHERE id = %s", (1,)),
-    ("SELECT 1 FROM a WHERE id = %s FOR UPDATE", (1,), "SELECT 1 FROM a WHERE id = 1 FOR KEY SHARE", ()),
-    ("UPDATE a SET x = %s WHERE id = %s", (5, 7), "DELETE FROM a WHERE id = '7'", ()),
-    ("INSERT INTO a (n) VALUES (%s)", ("x",), "INSERT INTO a (n) VALUES ('x')", ()),
-    ("ALTER TABLE a ADD b int", (), "UPDATE a SET x = 1", ()),
-    ("SELECT pg_advisory_lock(%s)", (3,), "SELECT pg_advisory_xact_lock(3)", ()),
-]
-GOES_ON = [
-    ("UPDATE a SET x = 1 WHERE id = $1", (1,), "UPDATE a SET y = 2 WHERE id = $1", (2,)),
-    ("UPDATE a SET x = 1", (), "UPDATE b SET x = 1", ()),
-    ("SELECT 1 FROM a FOR UPDATE SKIP LOCKED", (), "UPDATE a SET x = 1", ()),
-    ("SELECT 1 FROM a FOR UPDATE NOWAIT", (), "UPDATE a SET x = 1", ()),
-    ("UPDATE a SET x = 1", (), "SELECT 1 FROM a FOR KEY SHARE", ()),
-    ("INSERT INTO a (n) VALUES (%s)", ("x",), "INSERT INTO a (n) VALUES ('y')", ()),
-    ("UPDATE a SET x = 1 WHERE id = %s", (1,), "INSERT INTO a (id) VALUES (1)", ()),
-    ("SELECT pg_advisory_lock(%s)", (3,), "SELECT pg_advisory_lock(4)", ()),
-    ("SELECT pg_try_advisory_lock(3)", (), "SELECT pg_advisory_lock(3)", ()),
-]
 
 
 @pytest.mark.parametrize(("wanted", "given", "held", "values"), WAITS)

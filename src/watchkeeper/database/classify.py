@@ -118,16 +118,17 @@ def _component_stall(
     waiters = component - roots
     nested = () if ring else _find_nested(roots, waiters, graph, known)
     is_one_task = all(known[holder].is_same_task(known[waiter]) for holder, waiter in nested)
-    how = "the same task" if is_one_task else "a thread that it waits for"
+    is_sure_to_wait = is_one_task or all(known[holder].awaits_just(known[waiter]) for holder, waiter in nested)
+    how = "the same task" if is_one_task else "a thread or task that it waits for"
     relation = _relation_of(ring or waiters, graph)
     schema_change = _find_schema_change(waiters, graph)
     if ring:
         kind, pace = IncidentKind.CYCLE, Pace.AT_ONCE
     elif nested:
         holder, waiter = nested[0]
-        sure = is_one_task and known[holder].is_sure and known[waiter].is_sure
+        sure = is_sure_to_wait and known[holder].is_sure and known[waiter].is_sure
         is_local = not graph.backends[holder].client
-        kind, pace = IncidentKind.SELF_DEADLOCK, Pace.AT_ONCE if sure or (is_local and is_one_task) else Pace.WAIT
+        kind, pace = IncidentKind.SELF_DEADLOCK, Pace.AT_ONCE if sure or (is_local and is_sure_to_wait) else Pace.WAIT
     elif schema_change is not None:
         kind, pace = IncidentKind.DDL_QUEUE, Pace.WAIT
         relation = _relation_of({schema_change}, graph) or relation

@@ -42,7 +42,13 @@ class Identity(msgspec.Struct, frozen=True):
         """
         if self.entry is None or other.entry is None or self.entry.process != other.entry.process:
             return False
+        if self.awaits_just(other):
+            return True
         return self.entry.thread != other.entry.thread and any(each.endswith(_AWAITING) for each in self.entry.stack)
+
+    def awaits_just(self, other: Identity) -> bool:
+        """It waits for just that one's thread or task, as its process has read off frames and callbacks."""
+        return self.entry is not None and other.entry is not None and other.entry.backend in self.entry.awaits
 
 
 def identify(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import errno
 import json
 import logging
 import os
@@ -9,10 +11,13 @@ import socket
 import stat
 import sys
 import threading
+import time
+import weakref
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from watchkeeper_tag.awaiting import Waits
 from watchkeeper_tag.guard import Write
 from watchkeeper_tag.journal import Journal, Link, Pool, now_ms
 
@@ -24,7 +29,9 @@ _LOG = logging.getLogger("watchkeeper_tag")
 _MOST_ASKED = 65_536
 _MOST_LINKS = 500
 _MOST_STACK = 12
-_PATIENCE_S = 2.0
+_MOST_COMPARED = 20
+_MOST_SOCKETS = 1000
+_PATIENCE_S = 0.5
 
 
 def find_folder() -> Path:
@@ -45,7 +52,8 @@ def publish(tagging: Tagging) -> None:
             raise PermissionError(f"{folder} belongs to somebody else")
         _sweep(folder)
         path = folder / f"{os.getpid()}.sock"
-        path.unlink(missing_ok=True)
+        if path.exists():
+            raise FileExistsError(f"{path} is answered by a process of another namespace")
         server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         server.bind(str(path))
         path.chmod(0o600)
@@ -53,21 +61,40 @@ def publish(tagging: Tagging) -> None:
     except OSError:
         _LOG.debug("the journal cannot be asked for", exc_info=True)
         return
+    _close_in_children(server)
+    atexit.register(_remove, path, os.getpid())
     threading.Thread(target=_serve, args=(server, tagging), name="watchkeeper-tag", daemon=True).start()
 
 
 def _sweep(folder: Path) -> None:
-    """Sockets of processes that are gone."""
-    for each in folder.glob("*.sock"):
-        if each.stem.isdigit() and not Path(f"/proc/{each.stem}").exists() and Path("/proc/self").exists():
-            each.unlink(missing_ok=True)
+    """Sockets that nobody answers. Whether its process is there says nothing: containers share process numbers."""
+    for each in list(folder.glob("*.sock"))[:_MOST_SOCKETS]:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+            asking.setblocking(False)
+            if asking.connect_ex(str(each)) == errno.ECONNREFUSED:
+                each.unlink(missing_ok=True)
+
+
+def _close_in_children(server: socket.socket) -> None:
+    """A child that kept it would let those who ask its parent wait for nothing."""
+    if hasattr(os, "register_at_fork"):
+        kept = weakref.ref(server)
+        os.register_at_fork(after_in_child=lambda: found.close() if (found := kept()) is not None else None)
+
+
+def _remove(path: Path, process: int) -> None:
+    if os.getpid() == process:
+        path.unlink(missing_ok=True)
 
 
 def _serve(server: socket.socket, tagging: Tagging) -> None:
     while True:
         try:
             asking, _ = server.accept()
-        except OSError:
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE, errno.ECONNABORTED):
+                time.sleep(_PATIENCE_S)  # the application has no file left at the moment
+                continue
             return
         try:
             with asking:
@@ -79,7 +106,8 @@ def _serve(server: socket.socket, tagging: Tagging) -> None:
 
 def _read_line(asking: socket.socket) -> bytes:
     read = b""
-    while not read.endswith(b"\n") and len(read) < _MOST_ASKED:
+    ends = time.monotonic() + _PATIENCE_S
+    while not read.endswith(b"\n") and len(read) < _MOST_ASKED and time.monotonic() < ends:
         part = asking.recv(4096)
         if not part:
             break
@@ -103,25 +131,36 @@ def _state(tagging: Tagging, wanted: set[int]) -> dict[str, Any]:
     journal = tagging.journal
     links = [each for each in journal.links() if not wanted or each.backend in wanted][:_MOST_LINKS]
     frames = sys._current_frames()  # noqa: SLF001 - takes 36 us: who waits in which call
-    stacks = {thread.native_id: frames.get(thread.ident or 0) for thread in threading.enumerate()}
+    awaits = _awaits(tagging, links, Waits(frames))
     return {
         "v": VERSION,
         "process": os.getpid(),
         "revision": tagging.revision,
         "root": str(tagging.root),
-        "connections": [_link(each, _stack(stacks.get(each.thread))) for each in links],
+        "connections": [_link(each, _stack(frames.get(each.ident)), awaits.get(each.backend, [])) for each in links],
         "pools": [_pool(each, journal) for each in journal.pools],
-        "events": list(journal.events),
+        "events": journal.events,
     }
 
 
-def _link(link: Link, stack: list[str]) -> dict[str, Any]:
+def _awaits(tagging: Tagging, links: list[Link], waits: Waits) -> dict[int, list[int]]:
+    """Of each connection, the others whose threads or tasks its own waits for to end."""
+    workers = [(each, tagging.worker(each)) for each in links[:_MOST_COMPARED]]
+    return {
+        one.backend: [
+            other.backend for other, work in workers if other.slot != one.slot and waits.waits_for(worker, work)
+        ]
+        for one, worker in workers
+    }
+
+
+def _link(link: Link, stack: list[str], awaits: list[int]) -> dict[str, Any]:
     link.refresh()
     site, at = link.last
     return {
         "backend": link.backend, "task": str(link.slot), "thread": link.thread, "since": link.since,
         "writes": [_write(each) for each in list(link.held)],
-        "last": {"symbol": site.symbol, "site": site.shown, "at": at}, "stack": stack,
+        "last": {"symbol": site.symbol, "site": site.shown, "at": at}, "stack": stack, "awaits": awaits,
     }  # fmt: skip
 
 
@@ -136,7 +175,7 @@ def _write(write: Write) -> dict[str, Any]:
 def _pool(pool: Pool, journal: Journal) -> dict[str, Any]:
     waiters = [
         {"task": str(slot), "symbol": site.symbol, "site": site.shown, "since": since,
-         "holds": [link.backend for link in journal.held_by(slot)]}
+         "holds": [link.backend for link in journal.held_by(slot) if link.pool is pool or link.pool is None]}
         for slot, (site, since) in list(pool.waiting.items())
     ]  # fmt: skip
     return {"name": pool.name, "limit": pool.limit, "out": pool.out(), "waiters": waiters, "at": now_ms()}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import psycopg
@@ -12,18 +14,21 @@ from watchkeeper_tag.drivers import make_link
 from watchkeeper_tag.journal import Link
 from watchkeeper_tag.tagging import Tagging
 
+_NUMBERS = itertools.count(1)
+
 
 def install(connection: Any, tagging: Tagging) -> None:
     """Tag what goes over one connection; its cursors keep their kind. Connections of one application share a tagging.
 
     For a pool: ``ConnectionPool(dsn, configure=lambda connection: install(connection, tagging))``. A class of cursors
-    of your own works as long as its ``execute`` calls the inherited one.
+    of your own works as long as its ``execute`` calls the inherited one. Server-side cursors are left alone.
     """
     link = tagging.journal.add(connection, make_link(connection, ""))
-    if isinstance(connection, psycopg.AsyncConnection):
-        connection.cursor_factory = _asynchronous(connection.cursor_factory, tagging, link)
-    else:
-        connection.cursor_factory = _synchronous(connection.cursor_factory, tagging, link)
+    is_async = isinstance(connection, psycopg.AsyncConnection)
+    make = _asynchronous if is_async else _synchronous
+    connection.cursor_factory = make(connection.cursor_factory, tagging, link)
+    # Its savepoints go past all cursors.
+    connection.transaction = (_transaction_async if is_async else _transaction)(connection.transaction, link)
 
 
 def configure_async(tagging: Tagging) -> Callable[[Any], Any]:
@@ -35,31 +40,42 @@ def configure_async(tagging: Tagging) -> Callable[[Any], Any]:
     return configure
 
 
+@contextmanager
+def _sent(tagging: Tagging, link: Link, query: Any, params: Any, cursor: Any) -> Iterator[Any]:
+    """Gives the statement as it is to be sent; kept when that went well."""
+    text = _text(query, cursor)
+    if text is None:
+        yield query
+        return
+    tagged = tagging.before(link, text, params)
+    try:
+        yield tagged
+    except psycopg.Error as error:
+        tagging.failed(link, error.sqlstate or "")
+        raise
+    tagging.after(link, text, cursor.rowcount)
+
+
 def _synchronous(kind: Any, tagging: Tagging, link: Link) -> Any:
     class Tagged(kind):  # type: ignore[misc]
         """A cursor whose statements are tagged."""
 
         def execute(self, query: Any, params: Any = None, **more: Any) -> Any:
-            text = _text(query, self)
-            if text is None:
-                return super().execute(query, params, **more)
-            tagged = tagging.before(link, text, params)
-            try:
-                done = super().execute(tagged, params, **more)
-            except psycopg.Error as error:
-                tagging.failed(link, error.sqlstate or "")
-                raise
-            tagging.after(link, text, self.rowcount)
-            return done
+            with _sent(tagging, link, query, params, self) as tagged:
+                return super().execute(tagged, params, **more)
 
         def executemany(self, query: Any, params_seq: Iterable[Any], **more: Any) -> Any:
-            text = _text(query, self)
-            if text is None:
-                return super().executemany(query, params_seq, **more)
-            tagged = tagging.before(link, text)
-            done = super().executemany(tagged, params_seq, **more)
-            tagging.after(link, text, self.rowcount)
-            return done
+            with _sent(tagging, link, query, None, self) as tagged:
+                return super().executemany(tagged, params_seq, **more)
+
+        def stream(self, query: Any, params: Any = None, **more: Any) -> Iterator[Any]:
+            with _sent(tagging, link, query, params, self) as tagged:
+                yield from super().stream(tagged, params, **more)
+
+        @contextmanager
+        def copy(self, statement: Any, params: Any = None, **more: Any) -> Iterator[Any]:
+            with _sent(tagging, link, statement, params, self) as tagged, super().copy(tagged, params, **more) as copy:
+                yield copy
 
     return Tagged
 
@@ -69,28 +85,59 @@ def _asynchronous(kind: Any, tagging: Tagging, link: Link) -> Any:
         """A cursor whose statements are tagged."""
 
         async def execute(self, query: Any, params: Any = None, **more: Any) -> Any:
-            text = _text(query, self)
-            if text is None:
-                return await super().execute(query, params, **more)
-            tagged = tagging.before(link, text, params)
-            try:
-                done = await super().execute(tagged, params, **more)
-            except psycopg.Error as error:
-                tagging.failed(link, error.sqlstate or "")
-                raise
-            tagging.after(link, text, self.rowcount)
-            return done
+            with _sent(tagging, link, query, params, self) as tagged:
+                return await super().execute(tagged, params, **more)
 
         async def executemany(self, query: Any, params_seq: Iterable[Any], **more: Any) -> Any:
-            text = _text(query, self)
-            if text is None:
-                return await super().executemany(query, params_seq, **more)
-            tagged = tagging.before(link, text)
-            done = await super().executemany(tagged, params_seq, **more)
-            tagging.after(link, text, self.rowcount)
-            return done
+            with _sent(tagging, link, query, None, self) as tagged:
+                return await super().executemany(tagged, params_seq, **more)
+
+        async def stream(self, query: Any, params: Any = None, **more: Any) -> AsyncIterator[Any]:
+            with _sent(tagging, link, query, params, self) as tagged:
+                async for each in super().stream(tagged, params, **more):
+                    yield each
+
+        @asynccontextmanager
+        async def copy(self, statement: Any, params: Any = None, **more: Any) -> AsyncIterator[Any]:
+            with _sent(tagging, link, statement, params, self) as tagged:
+                async with super().copy(tagged, params, **more) as copy:
+                    yield copy
 
     return Tagged
+
+
+def _transaction(begin: Callable[..., Any], link: Link) -> Callable[..., Any]:
+    @contextmanager
+    def transaction(*args: Any, **more: Any) -> Iterator[Any]:
+        with begin(*args, **more) as inner, _marked(link, inner):
+            yield inner
+
+    return transaction
+
+
+def _transaction_async(begin: Callable[..., Any], link: Link) -> Callable[..., Any]:
+    @asynccontextmanager
+    async def transaction(*args: Any, **more: Any) -> AsyncIterator[Any]:
+        async with begin(*args, **more) as inner:
+            with _marked(link, inner):
+                yield inner
+
+    return transaction
+
+
+@contextmanager
+def _marked(link: Link, inner: Any) -> Iterator[None]:
+    """A block is a savepoint where a transaction is open already; to the journal each is."""
+    name = f"block {next(_NUMBERS)}"
+    link.move("savepoint", name)
+    try:
+        yield
+    except BaseException:
+        link.move("rollback to", name)
+        raise
+    if inner.force_rollback:
+        link.move("rollback to", name)
+    link.move("release", name)
 
 
 def _text(query: Any, cursor: Any) -> str | None:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-MOST_TEXT = 20_000
+_MOST_TEXT = 10_000
 
 
 class Lock(StrEnum):
@@ -20,6 +20,8 @@ class Lock(StrEnum):
     UPDATE = "update"
     INSERT = "insert"
     TABLE = "table"  # all of it, against readers as well
+    EXCLUSIVE = "exclusive"  # all of it, against all but plain readers
+    WRITERS = "writers"  # all of it, against who writes
     ADVISORY = "advisory"
 
 
@@ -32,13 +34,26 @@ class Pin(NamedTuple):
 
 
 class Access(NamedTuple):
-    """One table that a statement touches. ``waits``: False where it would rather fail or skip than wait."""
+    """One table that a statement touches. ``waits``: False where it would rather fail or skip than wait.
+
+    ``writes``: rows are written, and not only locked. ``unique``: sets of columns of which the statement itself says
+    that they are unique.
+    """
 
     table: str
     lock: Lock
     columns: tuple[str, ...] = ()
     pins: tuple[Pin, ...] = ()
     waits: bool = True
+    writes: bool = False
+    unique: tuple[tuple[str, ...], ...] = ()
+
+
+class Control(NamedTuple):
+    """A statement that moves a transaction: ``savepoint``, ``release``, ``rollback to`` with a name, or ``end``."""
+
+    verb: str
+    name: str = ""
 
 
 _NAME = r'(?:"[^"]+"|`[^`]+`|[A-Za-z_][\w$]*)'
@@ -53,22 +68,39 @@ _VALUES = re.compile(r"\bvalues\s*\(([^()]*(?:\([^()]*\)[^()]*)*)\)", _I)
 _UPDATE = re.compile(rf"\bupdate\s+(?:only\s+)?{_TABLE}(?:\s+(?:as\s+)?(?!set\b)\w+)?\s+set\s+(.*)", _I | re.DOTALL)
 _DELETE = re.compile(rf"\bdelete\s+from\s+(?:only\s+)?{_TABLE}", _I)
 _MERGE = re.compile(rf"\bmerge\s+into\s+(?:only\s+)?{_TABLE}", _I)
-_FROM = re.compile(rf"\b(?:from|join)\s+(?:only\s+)?{_TABLE}", _I)
-_FOR = re.compile(r"\bfor\s+(no\s+key\s+update|update|key\s+share|share)\b(?:\s+of\s+[\w\s,\".]+?)?"
-                  r"\s*(nowait|skip\s+locked)?\s*;?\s*$", _I)  # fmt: skip
+_AFTER_FROM = (
+    "where on join left right inner cross full natural using for order group limit set having union returning offset "
+    "window tablesample fetch"
+)
+_ALIAS = rf"(?:\s+(?:as\s+)?(?!(?:{'|'.join(_AFTER_FROM.split())})\b)({_NAME}))?"
+_FROM = re.compile(rf"\b(?:from|join)\s+(?:only\s+)?{_TABLE}{_ALIAS}", _I)
+_FOR = re.compile(r"\bfor\s+(no\s+key\s+update|update|key\s+share|share)\b(?:\s+of\s+([\w\s,\".]+?))?"
+                  r"\s*\b(nowait|skip\s+locked)?\s*(?:limit\s+\S+\s*)?;?\s*\)*\s*$", _I)  # fmt: skip
+_SKIPS = re.compile(r"\bfor\s+(?:no\s+key\s+)?update\b[^()]*\bskip\s+locked\b", _I)
 _DDL = re.compile(
     rf"\b(?:alter\s+table|drop\s+table|truncate(?:\s+table)?|lock(?:\s+table)?|cluster|reindex\s+table)\s+"
     rf"(?:if\s+exists\s+)?(?:only\s+)?{_TABLE}",
     _I,
 )
+_INDEX = re.compile(rf"\bcreate\s+(?:unique\s+)?index\b[^()]*?\son\s+(?:only\s+)?{_TABLE}", _I)
 _WEAK_LOCK = re.compile(r"\bin\s+(?:access\s+share|row\s+share|row\s+exclusive)\s+mode", _I)
+_WRITERS_LOCK = re.compile(r"\bin\s+(?:share(\s+update\s+exclusive|\s+row\s+exclusive)?|(exclusive))\s+mode", _I)
 _COPY = re.compile(rf"\bcopy\s+{_TABLE}\s*(?:\([^()]*\))?\s+from\b", _I)
 _ADVISORY = re.compile(r"\bpg_(try_)?advisory_(?:xact_)?lock(?:_shared)?\s*\(((?:[^()]|%\(\w+\)s)*)\)", _I)
 _WHERE = re.compile(r"\bwhere\b(.*?)(?:\breturning\b|\border\s+by\b|\blimit\b|\bfor\s+\w|$)", _I | re.DOTALL)
 _PLACEHOLDER = r"%\((\w+)\)s|:(\w+)|\$(\d+)|(%s|\?)"
-_EQUALS = re.compile(rf"(?:{_NAME}\.)?({_NAME})\s*=\s*(?:{_PLACEHOLDER}|'((?:[^']|'')*)'|(-?\d+))", _I)
+_EQUALS = re.compile(rf"(?:({_NAME})\.)?({_NAME})\s*=\s*(?:{_PLACEHOLDER}|'((?:[^']|'')*)'|(-?\d+))", _I)
 _SET = re.compile(rf"(?:^|,)\s*(?:{_NAME}\.)?({_NAME})\s*=", _I)
 _POSITIONAL = re.compile(r"%s|\?")
+_CONFLICT = re.compile(r"\bon\s+conflict\b\s*(?:\(([^()]*)\))?|\bon\s+duplicate\s+key\s+(?=update)", _I)
+_DOES_UPDATE = re.compile(r"\b(?:do|key)\s+update\b", _I)
+_NESTED_SELECT = re.compile(r"\(\s*select\b", _I)
+_NOT = re.compile(r"\bor\b|\bnot\s*\(|\bnot\s+[\w\".]+\s*=", _I)
+_CONTROL = re.compile(
+    rf"\s*(savepoint|release(?:\s+savepoint)?|rollback\s+(?:work\s+|transaction\s+)?to(?:\s+savepoint)?|"
+    rf"commit|end|rollback|abort)\b\s*({_NAME})?",
+    _I,
+)
 _LOCKS = {
     "no key update": Lock.NO_KEY_UPDATE,
     "update": Lock.UPDATE,
@@ -77,18 +109,38 @@ _LOCKS = {
 }
 
 
-@lru_cache(maxsize=4096)
 def read_statement(text: str) -> tuple[Access, ...]:
     """The tables that it touches, written ones first; empty where nothing is recognised. Never raises.
 
     Placeholders of a statement with ``%s`` or ``?`` are named by their place, from 0.
     """
-    plain = _NOISE.sub(" ", text[:MOST_TEXT])
+    return _read(text if len(text) <= _MOST_TEXT else text[:_MOST_TEXT])
+
+
+@lru_cache(maxsize=1024)
+def read_control(text: str) -> Control | None:
+    """How it moves the transaction; None for every other statement."""
+    found = _CONTROL.match(_NOISE.sub(" ", text[:500]))
+    if found is None:
+        return None
+    verb = found[1].lower().split()
+    if verb[-1] == "to" or (len(verb) > 1 and "to" in verb):
+        return Control("rollback to", _bare(found[2] or ""))
+    if verb[0] in ("savepoint", "release"):
+        return Control(verb[0], _bare(found[2] or ""))
+    return Control("end")
+
+
+@lru_cache(maxsize=2048)
+def _read(text: str) -> tuple[Access, ...]:
+    plain = _NOISE.sub(" ", text)
     shape = _STRING.sub(lambda found: "'" + "x" * (len(found[0]) - 2) + "'", plain)  # same length, nothing inside
     verb = _VERB.match(shape)
     if verb is None:
         return ()
     found = [*_written(shape, plain, verb[1].lower()), *_advisory(plain)]
+    if _SKIPS.search(shape):  # rows are chosen among those that nobody holds
+        found = [each._replace(waits=False) for each in found]
     reads = [Access(_bare(name[1]), Lock.READ) for name in _FROM.finditer(shape)]
     written = {each.table for each in found}
     return (*found, *(each for each in dict.fromkeys(reads) if each.table not in written))
@@ -104,27 +156,32 @@ def _written(shape: str, plain: str, verb: str) -> list[Access]:
             return [_by_row(_DELETE.search(shape), Lock.UPDATE, shape, plain)] if _DELETE.search(shape) else []
         case "merge":
             found = _MERGE.search(shape)
-            return [Access(_bare(found[1]), Lock.NO_KEY_UPDATE)] if found else []
+            return [Access(_bare(found[1]), Lock.NO_KEY_UPDATE, writes=True)] if found else []
         case "select":
             return _locking(shape, plain)
         case "with":
-            nested = [Access(_bare(each[2]), _of_verb(each[1])) for each in _CTE_WRITE.finditer(shape)]
-            return nested or _after_ctes(shape, plain)
+            nested = [
+                access
+                for each in _CTE_WRITE.finditer(shape)
+                for access in _part(shape, plain, each.start() + 1, _closing(shape, each.start()))
+            ]
+            return [*nested, *_after_ctes(shape, plain)]
         case "copy":
             found = _COPY.search(shape)
-            return [Access(_bare(found[1]), Lock.INSERT)] if found else []
+            return [Access(_bare(found[1]), Lock.INSERT, writes=True)] if found else []
+        case "create":
+            found = _INDEX.search(shape)
+            return [Access(_bare(found[1]), Lock.WRITERS)] if found else []
         case "alter" | "drop" | "truncate" | "lock" | "cluster" | "reindex":
             found = _DDL.search(shape)
             if found is None or (verb == "lock" and _WEAK_LOCK.search(shape)):
                 return []
-            return [Access(_bare(found[1]), Lock.TABLE, waits="nowait" not in shape.lower())]
+            weaker = _WRITERS_LOCK.search(shape) if verb == "lock" else None
+            lock = Lock.TABLE if weaker is None else Lock.EXCLUSIVE if weaker[2] else Lock.WRITERS
+            waits = "nowait" not in shape.lower()
+            return [Access(_bare(found[1]), lock, waits=waits, writes=weaker is not None and bool(weaker[1]))]
         case _:
             return []
-
-
-def _of_verb(verb: str) -> Lock:
-    first = verb.split(maxsplit=1)[0].lower()
-    return {"insert": Lock.INSERT, "delete": Lock.UPDATE}.get(first, Lock.NO_KEY_UPDATE)
 
 
 def _after_ctes(shape: str, plain: str) -> list[Access]:
@@ -135,8 +192,24 @@ def _after_ctes(shape: str, plain: str) -> list[Access]:
         if sign == ")" and depth == 0:
             verb = _VERB.match(shape, at + 1)
             if verb and verb[1].lower() in ("insert", "update", "delete", "select", "merge"):
-                return _written(shape[at + 1 :], plain[at + 1 :], verb[1].lower())
+                return _part(shape, plain, at + 1, len(shape))
     return []
+
+
+def _part(shape: str, plain: str, start: int, end: int) -> list[Access]:
+    """A statement within another; placeholders without a name keep their place."""
+    before = "%s " * len(_POSITIONAL.findall(shape[:start]))
+    verb = _VERB.match(shape, start)
+    return _written(before + shape[start:end], before + plain[start:end], verb[1].lower()) if verb else []
+
+
+def _closing(shape: str, opening: int) -> int:
+    depth = 0
+    for at in range(opening, len(shape)):
+        depth += (shape[at] == "(") - (shape[at] == ")")
+        if depth == 0:
+            return at
+    return len(shape)
 
 
 def _insert(shape: str, plain: str) -> list[Access]:
@@ -153,7 +226,20 @@ def _insert(shape: str, plain: str) -> list[Access]:
             pin = _pin(column, re.match(rf"\s*(?:{_PLACEHOLDER}|'((?:[^']|'')*)'|(-?\d+))", value), before)
             before += len(_POSITIONAL.findall(value))
             pins += [pin] if pin else []
-    return [Access(_bare(found[1]), Lock.INSERT, columns, tuple(pins))]
+    return _with_conflict(Access(_bare(found[1]), Lock.INSERT, columns, tuple(pins), writes=True), shape)
+
+
+def _with_conflict(insert: Access, shape: str) -> list[Access]:
+    """What it does where the row is there already: that row is written then."""
+    clause = _CONFLICT.search(shape)
+    if clause is None:
+        return [insert]
+    key = tuple(_bare(each) for each in clause[1].split(",")) if clause[1] else insert.columns
+    insert = insert._replace(unique=(key,) if key else ())
+    if not _DOES_UPDATE.search(shape, clause.start()):
+        return [insert]
+    row = tuple(pin for pin in insert.pins if clause[1] and pin.column in key)
+    return [insert, Access(insert.table, Lock.NO_KEY_UPDATE, insert.columns, row, writes=True)]
 
 
 def _update(shape: str, plain: str) -> list[Access]:
@@ -175,31 +261,46 @@ def _flat(text: str) -> str:
 
 def _by_row(found: re.Match[str] | None, lock: Lock, shape: str, plain: str, columns: tuple[str, ...] = ()) -> Access:
     assert found is not None
-    return Access(_bare(found[1]), lock, columns, _pins(shape, plain, found.start(1)))
+    return Access(_bare(found[1]), lock, columns, _pins(shape, plain, found.start(1)), writes=True)
+
+
+def _depth(shape: str, at: int) -> int:
+    return shape.count("(", 0, at) - shape.count(")", 0, at)
 
 
 def _locking(shape: str, plain: str) -> list[Access]:
     clause = _FOR.search(shape)
     if clause is None:
         return []
-    table = _FROM.search(shape)
-    if table is None:
-        return []
+    tables = list(_FROM.finditer(shape))
+    top = min((_depth(shape, each.start()) for each in tables), default=0)
+    tables = [each for each in tables if _depth(shape, each.start()) == top]
+    alone = len(tables) == 1
+    if clause[2]:
+        of = {_bare(each).rpartition(".")[2] for each in clause[2].split(",")}
+        tables = [each for each in tables if _bare(each[2] or each[1]) in of]
     lock = _LOCKS[" ".join(clause[1].lower().split())]
-    return [Access(_bare(table[1]), lock, (), _pins(shape, plain, table.start(1)), waits=clause[2] is None)]
+    waits = clause[3] is None
+    return [
+        Access(_bare(each[1]), lock, (), _pins(shape, plain, each.start(1), "" if alone else each[2] or each[1]), waits)
+        for each in tables
+    ]
 
 
-def _pins(shape: str, plain: str, start: int) -> tuple[Pin, ...]:
-    """The equations that all have to hold; none where any of them may not."""
+def _pins(shape: str, plain: str, start: int, of: str = "") -> tuple[Pin, ...]:
+    """The equations that all have to hold; none where any of them may not. ``of``: only those that name this table."""
     where = _WHERE.search(shape, start)
-    if where is None or re.search(r"\bor\b", where[1], _I):
+    if where is None or _NOT.search(where[1]):
         return ()
+    nested = _NESTED_SELECT.search(where[1])
+    end = where.start(1) + nested.start() if nested else where.end(1)
     pins = []
-    for each in _EQUALS.finditer(plain, where.start(1), where.end(1)):
+    for each in _EQUALS.finditer(plain, where.start(1), end):
         before = len(_POSITIONAL.findall(shape[: each.start()]))
         rest = re.match(rf"(?:{_PLACEHOLDER}|'((?:[^']|'')*)'|(-?\d+))", each[0].partition("=")[2].strip())
-        pin = _pin(_bare(each[1]), rest, before)
-        pins += [pin] if pin else []
+        pin = _pin(_bare(each[2]), rest, before)
+        if pin and (not of or _bare(each[1] or "") == _bare(of)):
+            pins.append(pin)
     return tuple(pins)
 
 

@@ -42,7 +42,14 @@ class Finder:
 
     def find(self, depth: int = 1) -> Site:
         """The nearest line of the application above the caller; ``NOWHERE``: none is. Never raises."""
-        frame: FrameType | None = sys._getframe(depth)  # noqa: SLF001 - traceback.walk_stack is ten times slower
+        found = self._find_above(sys._getframe(depth))  # noqa: SLF001 - traceback.walk_stack is ten times slower
+        if found is NOWHERE and "greenlet" in sys.modules:  # SQLAlchemy's asyncio: its stack ends at the greenlet
+            parent = sys.modules["greenlet"].getcurrent().parent
+            while parent is not None and found is NOWHERE:
+                found, parent = self._find_above(parent.gr_frame), parent.parent
+        return found
+
+    def _find_above(self, frame: FrameType | None) -> Site:
         known = self._known
         for _ in range(_MOST_FRAMES):
             if frame is None:
