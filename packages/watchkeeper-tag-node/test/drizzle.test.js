@@ -1,0 +1,48 @@
+/** Drizzle over a tagged pool: its own statements, at the application's lines. */
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { install, NestedWriteError } from '../src/index.js'
+import { HERE, load, makeTable, missing, open, REVISION } from './database.js'
+
+const options = { skip: missing, timeout: 30_000 }
+
+function connect(t) {
+  const { pool, looks } = open(t)
+  const tagging = install(pool, { root: HERE, revision: REVISION, publish: false, mode: 'raise' })
+  const { drizzle } = load('drizzle-orm/node-postgres')
+  const { integer, pgTable } = load('drizzle-orm/pg-core')
+  const { eq, sql } = load('drizzle-orm')
+  const rows = (name) => pgTable(name, { id: integer().primaryKey(), a: integer() })
+  return { looks, tagging, db: drizzle(pool), eq, sql, rows }
+}
+
+test("the line is the application's, not Drizzle's", options, async (t) => {
+  const { db, sql } = connect(t)
+
+  async function readsText() {
+    return await db.execute(sql`SELECT current_query() AS text`)
+  }
+  const { rows } = await readsText()
+
+  assert.match(rows[0].text, /^\/\*wk:rev=abcdef012345,sym=readsText,at=drizzle\.test\.js:\d+,pid=\d+,task=1\*\/ SELECT/)
+})
+
+test('a write past an open transaction of the same task is refused, one to another row is not', options, async (t) => {
+  const { db, looks, eq, rows, tagging } = connect(t)
+  await makeTable(looks, 'drizzled')
+  const table = rows('drizzled')
+  const write = (to, id) => to.update(table).set({ a: 1 }).where(eq(table.id, id))
+
+  await db.transaction(async (tx) => {
+    await write(tx, 1)
+    await write(db, 2)
+    await assert.rejects(write(db, 1), (error) => [error, error.cause].some((each) => each instanceof NestedWriteError))
+  })
+  await write(db, 1)
+
+  const [told] = tagging.events.filter((each) => each.kind === 'nested-write')
+  assert.deepEqual([told.table, told.sites.length], ['drizzled', 2])
+  assert.ok(told.sites.every((each) => each.startsWith('drizzle.test.js:')))
+})
