@@ -120,7 +120,7 @@ class Wrapping {
   #poolQuery(pool, original, given, caller) {
     const bound = given.map((each, at) => (at > 0 && typeof each === 'function' ? AsyncResource.bind(each) : each))
     const task = currentTask()
-    return runFor(task, this.#tagging.finder.find(caller), () => original.apply(pool, bound))
+    return runFor(task, givenSite() ?? this.#tagging.finder.find(caller), () => original.apply(pool, bound))
   }
 
   #connect(pool, original, callback, caller) {

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
+import { withLines } from '../src/drizzle.js'
 import { install, NestedWriteError } from '../src/index.js'
 import { HERE, load, makeTable, missing, open, REVISION } from './database.js'
 
@@ -15,7 +16,7 @@ function connect(t) {
   const { integer, pgTable } = load('drizzle-orm/pg-core')
   const { eq, sql } = load('drizzle-orm')
   const rows = (name) => pgTable(name, { id: integer().primaryKey(), a: integer() })
-  return { looks, tagging, db: drizzle(pool), eq, sql, rows }
+  return { looks, tagging, db: withLines(drizzle(pool), tagging), bare: drizzle(pool), eq, sql, rows }
 }
 
 test("the line is the application's, not Drizzle's", options, async (t) => {
@@ -45,4 +46,38 @@ test('a write past an open transaction of the same task is refused, one to anoth
   const [told] = tagging.events.filter((each) => each.kind === 'nested-write')
   assert.deepEqual([told.table, told.sites.length], ['drizzled', 2])
   assert.ok(told.sites.every((each) => each.startsWith('drizzle.test.js:')))
+})
+
+test('every kind of query knows its line, and gives what it gave', options, async (t) => {
+  const { db, looks, eq, rows, sql, tagging } = connect(t)
+  await makeTable(looks, 'kinds')
+  const table = rows('kinds')
+
+  await db.transaction(async (tx) => {
+    await tx.insert(table).values({ id: 3, a: 9 }).onConflictDoNothing()
+    await tx.delete(table).where(eq(table.id, 2))
+    assert.deepEqual(await tx.select({ a: table.a }).from(table).where(eq(table.id, 3)), [{ a: 9 }])
+    const again = tx.update(table).set({ a: 1 }).where(eq(table.id, 1)).returning({ id: table.id })
+    assert.deepEqual(await again.then((found) => found.map((each) => each.id)), [1])
+    const [link] = [...tagging.journal.links]
+    const symbols = link.held.map((each) => [each.claim.table, each.claim.lock, each.site.path])
+    assert.deepEqual(symbols, [
+      ['kinds', 'insert', 'drizzle.test.js'],
+      ['kinds', 'update', 'drizzle.test.js'],
+      ['kinds', 'no key update', 'drizzle.test.js'],
+    ])
+    assert.equal(new Set(link.held.map((each) => each.site.line)).size, 3)
+    await assert.rejects(tx.execute(sql`SELECT * FROM nowhere`))
+    throw new Error('undone')
+  }).catch((error) => assert.equal(error.message, 'undone'))
+
+  assert.deepEqual((await db.select().from(table)).map((each) => each.id).sort(), [1, 2])
+})
+
+test('without withLines statements are tagged, without a line', options, async (t) => {
+  const { bare, sql } = connect(t)
+
+  const { rows } = await bare.execute(sql`SELECT current_query() AS text`)
+
+  assert.match(rows[0].text, /^\/\*wk:rev=abcdef012345,pid=\d+,task=\d+\*\/ SELECT/)
 })
