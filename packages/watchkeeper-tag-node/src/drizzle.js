@@ -1,6 +1,7 @@
 /**
  * Drizzle: lines of the application for statements that are sent later. A query of Drizzle's is sent when it is awaited,
- * from a microtask that knows neither the application's stack nor its async context; line and task are where it was made.
+ * from a microtask whose stack the application is not on: the line is where it was made. So is the task, since one that
+ * began in that microtask would end with it.
  */
 
 import { AsyncResource } from 'node:async_hooks'
@@ -32,8 +33,9 @@ function relations(query, tagging) {
 /** BEGIN and COMMIT are of the line that asks for the transaction; what is done in it has lines of its own. */
 function transaction(target, value, tagging) {
   return function begin(work, ...more) {
+    const task = currentTask() // before the work is bound: it is of this task
     const inside = AsyncResource.bind((tx) => work(withLines(tx, tagging)))
-    return runFor(currentTask(), tagging.finder.find(begin), () => Reflect.apply(value, target, [inside, ...more]))
+    return runFor(task, tagging.finder.find(begin), () => Reflect.apply(value, target, [inside, ...more]))
   }
 }
 

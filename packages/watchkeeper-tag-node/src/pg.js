@@ -118,8 +118,8 @@ class Wrapping {
 
   /** What a pool does for its `query` is done later and elsewhere: who has asked is known now. */
   #poolQuery(pool, original, given, caller) {
+    const task = currentTask() // before callbacks are bound: they are of this task
     const bound = given.map((each, at) => (at > 0 && typeof each === 'function' ? AsyncResource.bind(each) : each))
-    const task = currentTask()
     return runFor(task, givenSite() ?? this.#tagging.finder.find(caller), () => original.apply(pool, bound))
   }
 

@@ -5,6 +5,7 @@ import { test } from 'node:test'
 
 import { withLines } from '../src/drizzle.js'
 import { install, NestedWriteError } from '../src/index.js'
+import { currentTask } from '../src/tasks.js'
 import { HERE, load, makeTable, missing, open, REVISION } from './database.js'
 
 const options = { skip: missing, timeout: 30_000 }
@@ -67,6 +68,7 @@ test('every kind of query knows its line, and gives what it gave', options, asyn
       ['kinds', 'no key update', 'drizzle.test.js'],
     ])
     assert.equal(new Set(link.held.map((each) => each.site.line)).size, 3)
+    assert.equal(link.task, currentTask(), 'one task from BEGIN on')
     await assert.rejects(tx.execute(sql`SELECT * FROM nowhere`))
     throw new Error('undone')
   }).catch((error) => assert.equal(error.message, 'undone'))

@@ -290,3 +290,29 @@ test('who takes one connection after the other nests nothing, and leaves its slo
   assert.equal(new Set(texts).size, 1)
   assert.deepEqual(tagging.events, [])
 })
+
+test('what follows in a callback is of the task that has called', options, async (t) => {
+  const { pool, looks } = open(t)
+  await makeTable(looks, 'called')
+  install(pool, { ...quiet, mode: 'raise' })
+
+  const refused = await run(
+    () =>
+      new Promise((resolve) =>
+        pool.connect((_, one, back) =>
+          one.query('BEGIN', () =>
+            one.query('UPDATE called SET a = 1 WHERE id = 1', () =>
+              pool.query('UPDATE called SET a = 2 WHERE id = 2', () =>
+                pool.query('UPDATE called SET a = 2 WHERE id = 1', (error) => {
+                  one.query('ROLLBACK', () => back())
+                  resolve(error)
+                }),
+              ),
+            ),
+          ),
+        ),
+      ),
+  )
+
+  assert.ok(refused instanceof NestedWriteError)
+})

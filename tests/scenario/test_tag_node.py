@@ -1,0 +1,148 @@
+"""``watchkeeper-tag`` for Node: its own tests on a real server, and a Node program under the database watch."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+import postgres
+from dbwatching import LIMITS, wait_until, watching
+from nodeprograms import NotThereError, find_node, install_packages
+from watchkeeper.database.journals import SocketJournals
+from watchkeeper.database.tags import split_tag
+from watchkeeper.database.watcher import Settings
+from watchkeeper.model.incidents import IncidentKind
+
+pytestmark = pytest.mark.postgresql
+PACKAGE = Path(__file__).parents[2] / "packages" / "watchkeeper-tag-node"
+FILES = sorted(PACKAGE.glob("test/*.test.js"))
+HOLDERS = (
+    "SELECT pid, query FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid() AND query LIKE '/*wk:%%'"
+)
+
+
+@pytest.fixture(scope="module")
+def node() -> str:
+    try:
+        return find_node()
+    except NotThereError as error:
+        pytest.skip(f"{error}: watchkeeper-tag for Node was NOT checked")
+
+
+@pytest.fixture(scope="module")
+def modules() -> Path:
+    try:
+        return install_packages()
+    except NotThereError as error:
+        pytest.skip(f"{error}: watchkeeper-tag for Node was NOT checked")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """The folder of its socket: over one, processes are known for certain."""
+    programs = postgres.find_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed: watchkeeper-tag for Node was NOT checked")
+    with postgres.running_server(programs) as folder:
+        yield folder
+
+
+@pytest.fixture
+def environment(server: str, modules: Path, tmp_path: Path) -> dict[str, str]:
+    """Of a Node program: the driver, a database of its own with a table in it, and where it publishes its journal."""
+    name = postgres.create_database(server)
+    with psycopg.connect(_dsn(server, name), autocommit=True) as connection:
+        connection.execute("CREATE TABLE content (id int PRIMARY KEY, stage text, status text)")
+        connection.execute("INSERT INTO content VALUES (1), (2)")
+    return {
+        **os.environ,
+        "WATCHKEEPER_TEST_MODULES": str(modules),
+        "WATCHKEEPER_TEST_HOST": server,
+        "WATCHKEEPER_TEST_DATABASE": name,
+        "WATCHKEEPER_TAG_DIR": str(tmp_path / "tags"),
+    }
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda each: each.stem)
+def test_its_own_tests_pass_and_none_is_skipped(node: str, environment: Mapping[str, str], file: Path) -> None:
+    done = subprocess.run(
+        [node, "--test", "--test-reporter=tap", str(file)],
+        cwd=PACKAGE, env=dict(environment), capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+
+    counted = {name: int(count) for name, count in re.findall(r"^# (\w+) (\d+)$", done.stdout, re.MULTILINE)}
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    assert counted["tests"] == counted["pass"] > 0
+
+
+def test_a_task_that_waits_for_itself_is_told_with_the_write_that_it_waits_for(
+    node: str, server: str, environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    """The holder's last statement, which every other tool shows, is an innocent SELECT."""
+    name = environment["WATCHKEEPER_TEST_DATABASE"]
+    with running(node, "nested", environment), _watch(server, name, tmp_path) as watched:
+        found = watched.until_opened(IncidentKind.SELF_DEADLOCK)
+
+    assert found.is_certain
+    symbols = {each.journal.writes[0].symbol for each in found.parties if each.journal and each.journal.writes}
+    assert symbols == {"setsStage"}
+    assert {each.tag.symbol for each in found.parties if each.tag} == {"setsStage", "setsStatus"}
+
+
+def test_two_tasks_of_a_process_that_wait_for_each_other_are_no_self_deadlock(
+    node: str, server: str, environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    name = environment["WATCHKEEPER_TEST_DATABASE"]
+    with running(node, "apart", environment), _watch(server, name, tmp_path) as watched:
+        tags = wait_until(lambda: _two_tags(server, name), "both tasks' statements")
+        watched.looks(12)
+
+    assert len(set(tags)) == 2
+    assert IncidentKind.SELF_DEADLOCK not in [each.kind for each in watched.opened]
+
+
+def test_a_pool_whose_tasks_all_wait_for_another_connection_is_told(
+    node: str, server: str, environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    name = environment["WATCHKEEPER_TEST_DATABASE"]
+    with running(node, "exhausted", environment), _watch(server, name, tmp_path) as watched:
+        found = watched.until_opened(IncidentKind.POOL)
+
+    assert found.is_certain
+    assert len(found.parties) == 2
+    assert "setsStatus" in found.summary
+
+
+@contextmanager
+def running(node: str, what: str, environment: Mapping[str, str]) -> Iterator[None]:
+    """The program, which ends with the block."""
+    process = subprocess.Popen(
+        [node, "test/application.js", what], cwd=PACKAGE, env=dict(environment), stdin=subprocess.PIPE
+    )
+    try:
+        yield
+    finally:
+        process.communicate(timeout=30)
+
+
+def _watch(server: str, name: str, tmp_path: Path):  # type: ignore[no-untyped-def]
+    journals = SocketJournals(tmp_path / "tags", answer_s=1)
+    return watching(_dsn(server, name), settings=Settings("shop", 50, LIMITS), journals=journals)
+
+
+def _dsn(server: str, name: str) -> str:
+    return f"host={server} user=test dbname={name}"
+
+
+def _two_tags(server: str, name: str) -> list[str]:
+    with psycopg.connect(_dsn(server, name)) as connection:
+        rows = connection.execute(HOLDERS, (name,)).fetchall()
+    tags = [tag for _, text in rows if (tag := split_tag(text)[0]) is not None]
+    return [each.task for each in tags] if len(tags) == 2 else []
