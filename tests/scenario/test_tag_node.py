@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import subprocess
@@ -89,11 +90,15 @@ def test_a_task_that_waits_for_itself_is_told_with_the_write_that_it_waits_for(
     name = environment["WATCHKEEPER_TEST_DATABASE"]
     with running(node, "nested", environment), _watch(server, name, tmp_path) as watched:
         found = watched.until_opened(IncidentKind.SELF_DEADLOCK)
+        journal = asyncio.run(SocketJournals(tmp_path / "tags", answer_s=1).ask())
 
     assert found.is_certain
-    symbols = {each.journal.writes[0].symbol for each in found.parties if each.journal and each.journal.writes}
-    assert symbols == {"setsStage"}
     assert {each.tag.symbol for each in found.parties if each.tag} == {"setsStage", "setsStatus"}
+    (holder,) = (each for each in journal.entries if each.writes)
+    assert [(each.table, each.columns, each.symbol) for each in holder.writes] == [("content", ("stage",), "setsStage")]
+    assert holder.last is not None
+    assert holder.last.site != holder.writes[0].site
+    assert [each.kind for each in journal.happenings] == ["nested-checkout", "nested-write"]
 
 
 def test_two_tasks_of_a_process_that_wait_for_each_other_are_no_self_deadlock(
