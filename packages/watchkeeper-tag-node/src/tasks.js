@@ -10,7 +10,8 @@ import diagnostics from 'node:diagnostics_channel'
 import { isMainThread, threadId } from 'node:worker_threads'
 
 const REQUEST = 'http.server.request.start'
-const SCRIPT = 1 // the asyncId of the main script; 0 is nobody's
+const SCRIPT = 1 // the asyncId of the main script; 0 is a module's, and since Node 24 that of all that follows an await
+const ARE_AWAITS_NUMBERED = Number(process.versions.node.split('.')[0]) < 24
 
 const context = new AsyncLocalStorage()
 const prefix = isMainThread ? '' : `${threadId}.` // workers have the process's number too, and slots of their own
@@ -86,7 +87,8 @@ export function givenSite() {
 export function currentTask() {
   const store = context.getStore()
   if (store !== undefined) return store.task
-  if (executionAsyncId() <= SCRIPT) return main
+  const id = executionAsyncId()
+  if (id === SCRIPT || (id === 0 && ARE_AWAITS_NUMBERED)) return main
   const task = new Task(slots)
   context.enterWith({ task, site: null })
   return task

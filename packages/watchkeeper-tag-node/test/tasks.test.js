@@ -59,3 +59,19 @@ test('each request of a server is a task, though the server was begun by one', a
 
   assert.equal(new Set([begun, ...seen]).size, 3)
 })
+
+test('jobs of timers are tasks apart, though none was told to run', async () => {
+  const job = () =>
+    new Promise((resolve) =>
+      setTimeout(async () => {
+        await pause()
+        const task = currentTask()
+        await pause()
+        assert.equal(currentTask(), task)
+        resolve(task)
+      }),
+    )
+  const [one, two] = await Promise.all([job(), job()])
+
+  assert.notEqual(one, two)
+})
