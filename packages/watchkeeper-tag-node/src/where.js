@@ -3,7 +3,7 @@
 import { dirname, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const MOST_FRAMES = 40
+const FRAMES = [5, 50] // nearly always the first ones tell: writing a stack costs by its frames
 const MOST_KEPT = 20_000
 const HERE = dirname(fileURLToPath(import.meta.url)) + sep
 const FOREIGN = new Set(['node_modules', '.yarn', '.pnpm-store'])
@@ -35,17 +35,21 @@ export class Finder {
   /** The nearest line of the application above `caller`; `NOWHERE`: none is. Never throws. */
   find(caller) {
     const limit = Error.stackTraceLimit
-    const holder = {}
     try {
-      Error.stackTraceLimit = MOST_FRAMES
-      Error.captureStackTrace(holder, caller)
-      // Read as text, though it has to be written first: who maps TypeScript's lines does it in this text.
-      return typeof holder.stack === 'string' ? this.findIn(holder.stack) : NOWHERE
+      for (const frames of FRAMES) {
+        const holder = {}
+        Error.stackTraceLimit = frames
+        Error.captureStackTrace(holder, caller)
+        // Read as text, though it has to be written first: who maps TypeScript's lines does it in this text.
+        const site = typeof holder.stack === 'string' ? this.findIn(holder.stack) : NOWHERE
+        if (site !== NOWHERE) return site
+      }
     } catch {
-      return NOWHERE
+      // The limit may be frozen: there is no line then.
     } finally {
-      Error.stackTraceLimit = limit
+      Reflect.set(Error, 'stackTraceLimit', limit)
     }
+    return NOWHERE
   }
 
   /** The same, of a stack's text. */
