@@ -15,6 +15,7 @@ import pytest
 import postgres
 from watchkeeper_tag import NestedWriteError, Tagging
 from watchkeeper_tag.psycopg import install
+from watchkeeper_tag.statements import Lock
 
 pytestmark = pytest.mark.postgresql
 UPDATE = "UPDATE content SET a = a + 1 WHERE id = %s"
@@ -109,13 +110,56 @@ def test_statements_stay_prepared_over_many_tasks(dsn: str) -> None:
 
 def test_a_committed_write_is_forgotten_and_a_savepoints_rollback_gives_back(dsn: str) -> None:
     told = tagging(mode="raise")
-    with psycopg.connect(dsn) as one, psycopg.connect(dsn) as two:
+    with psycopg.connect(dsn) as one, psycopg.connect(dsn, autocommit=True) as two:
         install(one, told)
         install(two, told)
         one.execute(UPDATE, (1,))
         one.commit()
-
         two.execute(UPDATE, (1,))
+
+        with one.transaction():
+            with one.transaction(force_rollback=True):
+                one.execute(UPDATE, (1,))
+            with one.transaction():
+                one.execute(UPDATE, (2,))
+                raise psycopg.Rollback
+            two.execute(UPDATE, (1,))
+            two.execute(UPDATE, (2,))
+            with one.transaction():
+                one.execute(UPDATE, (2,))
+            with pytest.raises(NestedWriteError):
+                two.execute(UPDATE, (2,))
+
+
+def test_copy_and_streams_are_tagged_and_kept(dsn: str) -> None:
+    told = tagging()
+    with psycopg.connect(dsn) as one:
+        install(one, told)
+        cursor = one.cursor()
+        (shown,) = cursor.stream("SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid()")
+        with cursor.copy("COPY content (id, a) FROM STDIN") as copy:
+            copy.write_row((9, 9))
+        found = told.journal.find(one)
+        assert found is not None
+        assert [(each.claim.table, each.claim.lock) for each in found.held] == [("content", Lock.INSERT)]
+        one.rollback()
+
+    assert shown[0].startswith("/*wk:rev=")
+
+
+def test_statements_stay_prepared_over_many_threads(dsn: str) -> None:
+    """One connection that goes from thread to thread, as in a pool: each has a slot, of few."""
+    told = tagging()
+    with psycopg.connect(dsn, autocommit=True) as one:
+        install(one, told)
+        one.prepare_threshold = 0
+        for _ in range(30):
+            thread = threading.Thread(target=one.execute, args=(UPDATE, (1,)))
+            thread.start()
+            thread.join()
+        rows = one.execute("SELECT statement FROM pg_prepared_statements WHERE statement LIKE '%%UPDATE%%'").fetchall()
+
+    assert {each[0].partition(",task=")[2][:2] for each in rows} <= {"1*", "2*"}
 
 
 def test_others_may_ask_what_a_backend_has_written(dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
