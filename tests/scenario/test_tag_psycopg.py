@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
 import postgres
 from watchkeeper_tag import NestedWriteError, Tagging
-from watchkeeper_tag.psycopg import install
+from watchkeeper_tag.answering import answer
+from watchkeeper_tag.psycopg import configure_async, install, watch_pool
 from watchkeeper_tag.statements import Lock
 
 pytestmark = pytest.mark.postgresql
@@ -195,3 +198,63 @@ def ask(path: Path, question: object):  # type: ignore[no-untyped-def]
         while part := asking.recv(65536):
             read += part
     return json.loads(read)
+
+
+def test_a_pool_of_psycopg_tells_who_waits_and_what_he_holds(dsn: str) -> None:
+    pools = pytest.importorskip("psycopg_pool", reason="psycopg_pool is not installed: its pools were NOT checked")
+    told = tagging()
+    with pools.ConnectionPool(
+        dsn, min_size=2, max_size=2, name="shop", configure=lambda each: install(each, told)
+    ) as pool:
+        watch_pool(pool, told)
+        with pool.connection() as one:
+            one.execute(UPDATE, (1,))
+        with pool.connection() as one:
+            one.execute(UPDATE, (1,))
+        assert told.journal.events == [], "one after the other is nothing"
+
+        both, end = threading.Barrier(2), threading.Event()
+
+        def work(row: int) -> None:
+            with pool.connection() as one:
+                one.execute(UPDATE, (row,))
+                both.wait(10)
+                with contextlib.suppress(pools.PoolTimeout), pool.connection(timeout=2) as other:
+                    other.execute("SELECT 1")
+                end.wait(10)
+
+        threads = [threading.Thread(target=work, args=(row,)) for row in (1, 2)]
+        for each in threads:
+            each.start()
+        shown: dict[str, Any] = {}
+        for _ in range(400):
+            shown = json.loads(answer(told, b'{"v":1,"ask":"state"}'))["pools"][0]
+            if len(shown["waiters"]) == 2:
+                break
+            end.wait(0.005)
+        end.set()
+        for each in threads:
+            each.join()
+
+    assert (shown["name"], shown["limit"], shown["out"]) == ("shop", 2, 2)
+    assert {len(each["holds"]) for each in shown["waiters"]} == {1}
+    assert "nested-checkout" in [each["kind"] for each in told.journal.events]
+
+
+def test_a_pool_of_psycopg_in_asyncio_is_told_of_as_well(dsn: str) -> None:
+    pools = pytest.importorskip("psycopg_pool", reason="psycopg_pool is not installed: its pools were NOT checked")
+    told = tagging()
+
+    async def nested() -> None:
+        async with pools.AsyncConnectionPool(
+            dsn, min_size=2, max_size=2, open=False, configure=configure_async(told)
+        ) as pool:
+            watch_pool(pool, told)
+            async with pool.connection() as one:
+                await one.execute(UPDATE, (1,))
+                async with pool.connection() as other:
+                    await other.execute("SELECT 1")
+
+    asyncio.run(nested())
+
+    assert [each["kind"] for each in told.journal.events] == ["nested-checkout"]
