@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import threading
 from collections.abc import Awaitable, Callable
@@ -10,6 +11,9 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
+from watchkeeper.database.journals import read_answer
+from watchkeeper_tag import Tagging
+from watchkeeper_tag.answering import answer
 from watchkeeper_tag.awaiting import Waits, Worker
 from watchkeeper_tag.guard import Claim, Write
 from watchkeeper_tag.journal import Journal, Link
@@ -222,3 +226,23 @@ def test_events_are_few_and_the_same_is_told_once() -> None:
 
     assert len(journal.events) == 200
     assert len({str(each["sites"]) for each in journal.events}) == 200
+
+
+def test_the_answer_fits_into_what_the_watch_reads_however_much_was_written() -> None:
+    told = Tagging("/app", "feed", publish=False)
+    owners = [Owner() for _ in range(100)]
+    for number, owner in enumerate(owners):
+        link = Link(number + 1, "x", lambda: True)
+        link.keep([write(line)._replace(statement="U" * 500) for line in range(200)], [])
+        told.journal.add(owner, link)
+
+    line = answer(told, b'{"v":1,"ask":"state"}')
+
+    assert len(line) < 1 << 20
+    entries = read_answer(line, os.getpid()).entries
+    assert len(entries) == 100
+    assert [each.site for each in entries[0].writes[:: len(entries[0].writes) - 1]] == ["a.py:0", "a.py:199"]
+
+
+class Owner:
+    """Somebody's connection."""

@@ -7,6 +7,8 @@ const os = require("node:os");
 const path = require("node:path");
 
 const MOST_ASKED = 65_536;
+const MOST_WRITES = [200, 40, 10, 2]; // of each connection: as many as fit
+const MOST_SAID = 900_000; // who asks reads a mebibyte
 const PATIENCE_MS = 500;
 
 /** Where the sockets are: WATCHKEEPER_TAG_DIR, else a folder of the user alone. */
@@ -58,7 +60,7 @@ function listen(place, tagging) {
     asking.on("close", () => clearTimeout(timer));
     asking.on("data", (part) => {
       read += part;
-      if (read.includes("\n") || read.length > MOST_ASKED) asking.end(`${JSON.stringify(answer(tagging, read))}\n`);
+      if (read.includes("\n") || read.length > MOST_ASKED) asking.end(`${answer(tagging, read)}\n`);
     });
   });
   server.on("error", () => {});
@@ -73,11 +75,17 @@ function listen(place, tagging) {
 function answer(tagging, line) {
   try {
     const asked = JSON.parse(line);
-    if (asked.ask === "state") return tagging.state((asked.backends ?? []).map(Number));
+    if (asked.ask === "state") {
+      const backends = (asked.backends ?? []).map(Number);
+      for (const most of MOST_WRITES) {
+        const line = JSON.stringify(tagging.state(backends, most));
+        if (line.length < MOST_SAID || most === MOST_WRITES.at(-1)) return line;
+      }
+    }
   } catch {
     // It is told below what to ask.
   }
-  return { v: 1, error: 'ask {"v":1,"ask":"state","backends":[]}' };
+  return JSON.stringify({ v: 1, error: 'ask {"v":1,"ask":"state","backends":[]}' });
 }
 
 exports.publish = publish;

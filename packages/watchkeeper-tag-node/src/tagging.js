@@ -115,13 +115,16 @@ class Tagging {
     });
   }
 
-  state(backends = []) {
+  /** `most`: of each connection's writes, the first and the last. */
+  state(backends = [], most = 200) {
     const links = this.journal.open().filter((each) => each.backend && (!backends.length || backends.includes(each.backend)));
+    links.sort((one, other) => Number(other.isBusy) - Number(one.isBusy));
+    const some = (list) => (list.length <= most ? list : [...list.slice(0, most / 2), ...list.slice(-most / 2)]);
     return {
       v: 1, process: process.pid, revision: this.revision, root: this.root,
       connections: links.slice(0, 500).map((each) => ({
         backend: each.backend, task: each.slot ? String(each.slot) : "", thread: process.pid, since: each.since,
-        writes: each.held.map(({ claim, site, at, statement }) => ({
+        writes: some(each.held).map(({ claim, site, at, statement }) => ({
           table: claim.table, columns: claim.columns, lock: claim.lock, symbol: site.symbol, site: site.shown, set: "", at,
           statement,
         })),

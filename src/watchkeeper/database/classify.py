@@ -157,9 +157,9 @@ def _component_stall(
 def _find_nested(
     roots: frozenset[int], waiters: frozenset[int], graph: Waiting, known: Mapping[int, Identity]
 ) -> tuple[tuple[int, int], ...]:
-    """Pairs of a root and one who waits for it, of one task: it has done nothing since the waiter's statement began.
+    """Pairs of a root and one who waits for it, of one task, or of two of which the first awaits the second.
 
-    One task does one thing at a time, so the holder must have been left alone before the waiter was sent.
+    One task does one thing at a time, so the root must have been left alone before the waiter's statement was sent.
     """
     found = list[tuple[int, int]]()
     for waiter in sorted(waiters):
@@ -167,7 +167,7 @@ def _find_nested(
             one, other = graph.backends[holder], graph.backends.get(waiter)
             if (
                 other is not None
-                and known[holder].is_same_task(known[waiter])
+                and (known[holder].is_same_task(known[waiter]) or known[holder].awaits(known[waiter]))
                 and same_place(one, other)
                 and (one.is_idle_in_transaction or one.is_hidden)
                 and (one.state_since or 0) <= (other.statement_since or one.state_since or 0)
@@ -250,7 +250,9 @@ def _summary(
             text = f"{len(focus)} transactions wait for each other{at}: {', '.join(names[:4])}"
         case IncidentKind.SELF_DEADLOCK:
             waiter = name_of(graph.backends.get(nested[0][1]), known.get(nested[0][1]), nested[0][1])
-            text = f"{waiter} waits for a lock{at} that its own task holds over another connection ({first})"
+            is_own = known[nested[0][0]].is_same_task(known[nested[0][1]])
+            whose = "its own task" if is_own else "a task that waits for it"
+            text = f"{waiter} waits for a lock{at} that {whose} holds over another connection ({first})"
         case IncidentKind.DDL_QUEUE:
             change = schema_change or 0
             changer = name_of(graph.backends.get(change), known.get(change), change)

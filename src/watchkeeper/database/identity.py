@@ -32,6 +32,13 @@ class Identity(msgspec.Struct, frozen=True):
         is_one_process = self.process == other.process and self.kernel == other.kernel
         return bool(self.process and is_one_process and self.task and self.task == other.task)
 
+    def awaits(self, other: Identity) -> bool:
+        """Another task or thread of its process, which it waits for to end: what that waits for, it waits for."""
+        here, there = self.entry, other.entry
+        if here is None or there is None or here.process != there.process:
+            return False
+        return there.backend in here.awaits
+
 
 def identify(
     sighting: Sighting, journals: Mapping[int, JournalEntry], processes: Mapping[tuple[str, int], int]

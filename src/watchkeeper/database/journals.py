@@ -99,6 +99,7 @@ class _Connection(msgspec.Struct):
     writes: list[_Write] = []
     last: _Write | None = None
     stack: list[str] = []
+    awaits: list[int] = []
 
 
 class _Waiter(msgspec.Struct):
@@ -169,6 +170,7 @@ def _entry(given: _Connection, answer: _Answer, pools: Sequence[Pool]) -> Journa
         writes=tuple(_write(each) for each in given.writes[-_MOST_ITEMS:]),
         last=_write(given.last) if given.last else None,
         stack=tuple(_text(each, 400) for each in given.stack[:20]),
+        awaits=tuple(each for each in given.awaits[:100] if _is_number(each)),
         waits=tuple(each for pool in pools for each in pool.waiters if given.backend in each.holds),
     )
 
