@@ -134,6 +134,24 @@ def test_a_committed_write_is_forgotten_and_a_savepoints_rollback_gives_back(dsn
                 two.execute(UPDATE, (2,))
 
 
+def test_a_connection_that_is_closed_or_cut_holds_nothing(dsn: str) -> None:
+    told = tagging(mode="raise")
+    closed, cut = psycopg.connect(dsn), psycopg.connect(dsn)
+    with psycopg.connect(dsn, autocommit=True) as other:
+        for each in (closed, cut, other):
+            install(each, told)
+        closed.execute(UPDATE, (1,))
+        closed.close()
+        other.execute(UPDATE, (1,))
+        cut.execute(UPDATE, (1,))
+        other.execute("SELECT pg_terminate_backend(%s)", (cut.info.backend_pid,))
+        with pytest.raises(psycopg.OperationalError):
+            cut.execute("SELECT 1")
+
+        other.execute(UPDATE, (1,))
+    cut.close()
+
+
 def test_copy_and_streams_are_tagged_and_kept(dsn: str) -> None:
     told = tagging()
     with psycopg.connect(dsn) as one:

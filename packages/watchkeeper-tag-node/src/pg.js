@@ -23,6 +23,7 @@ function install(pg, options = {}) {
       links.set(client, found);
       tagging.journal.links.add(found);
       follow(client, found);
+      client.once("end", () => tagging.journal.links.delete(found));
     }
     return found;
   };

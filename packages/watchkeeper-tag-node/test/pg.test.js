@@ -159,6 +159,19 @@ test("what is committed or rolled back to a savepoint is forgotten", inMode("rai
   ),
 ));
 
+test("a client that has ended holds nothing", inMode("raise", () =>
+  tagging.run(async () => {
+    const [one, other] = [new pg.Client({ connectionString }), new pg.Client({ connectionString })];
+    await Promise.all([one.connect(), other.connect()]);
+    await one.query("BEGIN");
+    await one.query(UPDATE, [1]);
+    await refused(() => other.query(UPDATE, [1]));
+    await one.end();
+    await other.query(UPDATE, [1]);
+    await other.end();
+  }),
+));
+
 test("two tasks are two, and outside of all tasks nobody knows", inMode("raise", () =>
   two(async (one, other) => {
     await other.query("SET lock_timeout = 50");
