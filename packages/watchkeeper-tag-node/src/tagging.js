@@ -63,7 +63,8 @@ class Tagging {
       }
       link.slot = slot;
       link.last = { site, at: Date.now() };
-      sent = readStatement(text).map((each) => resolve(each, values));
+      const accesses = readStatement(text);
+      sent = accesses[0]?.lock === "read" ? accesses : accesses.map((each) => resolve(each, values));
       if (this.mode !== "off" && slot) this.guard(link, sent, site);
       const tagged = name ? this.named(link, name, text, site) : this.tag(site, slot) + text;
       return { tagged, sent, site };
