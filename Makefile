@@ -9,7 +9,7 @@ WORKERS ?= 2
 MINUTES ?= 10
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
-.PHONY: help setup demo test check bench bench-landing accuracy soak nightly lock format clean
+.PHONY: help setup demo demo-incident test check bench bench-landing accuracy soak nightly lock format clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -22,6 +22,9 @@ setup: .venv/.ready ## make .venv with a working .venv/bin/watchkeeper
 
 demo: .venv/.ready ## two changes collide while they are typed; then two real agents, offline (under 30 s)
 	@$(BIN)/watchkeeper demo --agents .cache/agents
+
+demo-incident: .venv/.ready ## two right changes hang a real PostgreSQL together, and the watch names both (under 60 s)
+	@$(BIN)/watchkeeper demo --incident --tag packages/watchkeeper-tag/src
 
 test: .venv/.ready ## the whole test suite
 	$(PYTEST)

@@ -22,6 +22,7 @@ import pytest
 
 import postgres
 from watchkeeper.database.keeping import Limits
+from watchkeeper.database.ports import Server
 from watchkeeper.database.postgres import PostgresServer
 from watchkeeper.database.watcher import Settings, Watcher
 from watchkeeper.model.incidents import Incident, IncidentChanged, IncidentEnded, IncidentKind, IncidentOpened
@@ -76,8 +77,10 @@ class Watched:
 
 
 @contextmanager
-def watching(dsn: str, *, settings: Settings | None = None, **parts: Any) -> Iterator[Watched]:
-    """A watch that runs until the end of the block."""
+def watching(
+    dsn: str, *, settings: Settings | None = None, server: Server | None = None, **parts: Any
+) -> Iterator[Watched]:
+    """A watch that runs until the end of the block; of ``server``, else of the PostgreSQL server at ``dsn``."""
     events: list[object] = []
     chosen = settings or Settings("shop", poll_ms=50, limits=LIMITS)
     ready = threading.Event()
@@ -85,7 +88,7 @@ def watching(dsn: str, *, settings: Settings | None = None, **parts: Any) -> Ite
     loops: list[asyncio.AbstractEventLoop] = []
 
     async def main() -> None:
-        watcher = Watcher(PostgresServer(dsn), chosen, events.extend, **parts)
+        watcher = Watcher(server or PostgresServer(dsn), chosen, events.extend, **parts)
         made.append(watcher)
         loops.append(asyncio.get_running_loop())
         ready.set()
@@ -176,7 +179,9 @@ class OwnServer:
         self._settings = {"listen_addresses": "127.0.0.1", "port": str(self.port), "fsync": "off", **settings}
         self._settings["unix_socket_directories"] = str(folder)
         args = ["-D", str(folder / "data"), "-U", "test", "-A", "trust", "-N", "-E", "UTF8"]
-        postgres._run(programs / "initdb", args, self._user)
+        subprocess.run(
+            [str(programs / "initdb"), *args], **self._as_user(), cwd="/", check=True, capture_output=True, timeout=60
+        )
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
@@ -188,7 +193,7 @@ class OwnServer:
         options = [part for key, value in self._settings.items() for part in ("-c", f"{key}={value}")]
         self._process = subprocess.Popen(
             [str(self._programs / "postgres"), "-D", str(self.folder / "data"), *options],
-            **postgres._as_user(self._user), cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            **self._as_user(), cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         wait_until(self._answers, "the server")
 
@@ -198,6 +203,9 @@ class OwnServer:
             self._process.send_signal(signal.SIGQUIT)
             self._process.wait(TIMEOUT_S)
             self._process = None
+
+    def _as_user(self) -> dict[str, Any]:
+        return {"user": self._user, "extra_groups": []} if os.getuid() == 0 else {}
 
     def _answers(self) -> bool:
         try:

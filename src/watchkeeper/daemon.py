@@ -113,6 +113,26 @@ async def serve(live: LiveWatch, parts: Parts, place: Place) -> None:
         tasks.create_task(keep_memory_still(live))
         tasks.create_task(make_hosting(live, parts, place, keeper).run())
         tasks.create_task(keeper.run())
+        if (databases := make_database_keeper(place)) is not None:
+            tasks.create_task(databases.run())
+
+
+def make_database_keeper(place: Place) -> Keeper | None:
+    """Watches the project's database in a process of its own; None where no variable is named for its address.
+
+    It ends with this process, is begun again where it ends, and without the variable says so in its log.
+    """
+    from watchkeeper.sandbox.keeper import Keeper
+
+    if not place.config.database.dsn_env:
+        return None
+
+    async def is_wanted() -> bool:
+        return True
+
+    folder = place.repository.found_at or place.repository.common_dir
+    command = (sys.executable, "-m", "watchkeeper", "db", "watch", "--kept", "--repo", str(folder))
+    return Keeper(command, place.home / "projects" / place.project / "database.log", is_wanted)
 
 
 def make_queue_keeper(place: Place) -> Keeper:

@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 
 from watchkeeper.model.errors import UsageError
-from watchkeeper.probes.presets import PRESETS, STATIC, find_checks, find_tests, form_of, is_there, runs_pytest
+from watchkeeper.probes.presets import (
+    PRESETS,
+    STATIC,
+    files_read,
+    find_checks,
+    find_tests,
+    form_of,
+    is_there,
+    runs_pytest,
+)
 from watchkeeper.probes.projectfiles import find_commands
 from watchkeeper.probes.reports import Form
 from watchkeeper.probes.runs import Selection
@@ -27,6 +36,14 @@ def test_each_preset_is_found_by_its_name_and_says_where_its_report_is(name: str
     if found.form is Form.JEST or "{junit}" in found.command:
         assert form_of(found.command) is found.form
     assert found.is_tests == (name in {"pytest", "vitest", "jest"})
+
+
+def test_squawk_reads_only_the_migrations_in_plain_sql_that_changed() -> None:
+    changed = {"db/migrations/0002_b.sql", "db/migrations/0001_a.sql", "db/migrations/0001_a.down.sql", "a/report.sql"}
+
+    assert files_read(PRESETS["squawk"], changed) == ("db/migrations/0001_a.sql", "db/migrations/0002_b.sql")
+    assert files_read(PRESETS["squawk"], {"a/report.sql", "db/migrations/0003.py"}) is None
+    assert files_read(PRESETS["ty"], changed) == ()
 
 
 def test_built_in_checks_may_be_named_and_need_no_command() -> None:

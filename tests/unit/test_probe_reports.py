@@ -15,6 +15,7 @@ from watchkeeper.probes.reports import (
     parse_jest,
     parse_lines,
     parse_sarif,
+    parse_squawk,
     relative_path,
 )
 
@@ -188,6 +189,56 @@ def test_json_of_eslint_is_read() -> None:
         ("no-undef", "src/c.js", 1, "'shout' is not defined."),
         ("error", "src/c.js", 3, "Parsing error: Unexpected token"),
     ]
+
+
+SQUAWK = [
+    {
+        "file": f"{ROOT}/db/migrations/0002_x.sql",
+        "line": 1,
+        "column": 0,
+        "level": "Warning",
+        "message": "During normal index creation, table updates are blocked, but reads are still allowed.",
+        "help": "Use `concurrently` to avoid blocking writes.",
+        "rule_name": "require-concurrent-index-creation",
+        "column_end": 30,
+        "line_end": 1,
+    },
+    {
+        "file": "db/migrations/0003_y.sql",
+        "line": 0,
+        "column": 0,
+        "level": "Error",
+        "message": "expected command, found IDENT",
+        "help": None,
+        "rule_name": "syntax-error",
+        "column_end": 0,
+        "line_end": 0,
+    },
+]
+
+
+def test_json_of_squawk_is_read_and_its_lines_count_from_one() -> None:
+    assert told(parse_squawk("squawk", json.dumps(SQUAWK).encode(), ROOT)) == [
+        (
+            "require-concurrent-index-creation",
+            "db/migrations/0002_x.sql",
+            2,
+            f"{SQUAWK[0]['message']} {SQUAWK[0]['help']}",
+        ),
+        ("syntax-error", "db/migrations/0003_y.sql", 1, "expected command, found IDENT"),
+    ]
+
+
+def test_a_finding_of_squawk_is_the_same_on_another_line() -> None:
+    lower = [{**each, "line": 41, "line_end": 41} for each in SQUAWK]
+    here, there = (parse_squawk("squawk", json.dumps(each).encode(), ROOT) for each in (SQUAWK, lower))
+    assert [each.key for each in here] == [each.key for each in there]
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b'["x"]', b"Failed to find files"])
+def test_what_is_no_json_of_squawk_is_an_error_and_not_an_empty_list(data: bytes) -> None:
+    with pytest.raises(ReportUnreadableError):
+        parse_squawk("squawk", data, ROOT)
 
 
 SARIF = {

@@ -176,7 +176,7 @@ def test_a_rule_is_demoted_and_restored_once() -> None:
     assert decided(*good, RuleDemoted(RULE, 0, 20), RuleRestored(RULE, 20, 20)) == ()
 
 
-@pytest.mark.parametrize("rule", ["tables", "text", "unread"])
+@pytest.mark.parametrize("rule", ["table-locks", "tables", "text", "unread"])
 def test_what_hangs_production_is_never_shown_lower(rule: str) -> None:
     assert not can_demote(rule)
     assert decided(*ended([CLEARED] * 40, rule)) == ()

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from watchkeeper.app import find_place, now
+from watchkeeper.app import Place, find_place, now
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.incident_lines import incident_block
 from watchkeeper.cli.incident_words import describe_incidents
@@ -25,6 +26,7 @@ from watchkeeper.cli.verb import verb
 from watchkeeper.cli.wording import render_moment_iso
 from watchkeeper.model.errors import NotARepositoryError, UsageError, WatchkeeperError
 from watchkeeper.model.incidents import DatabaseUnseen, IncidentChanged, IncidentEvent, IncidentOpened
+from watchkeeper.record.config import DatabaseConfig
 
 if TYPE_CHECKING:
     from watchkeeper.database.watcher import Watcher
@@ -45,9 +47,7 @@ _PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]+@|password\s*=")
 @click.argument("dsn", required=False)
 @click.option("--dsn-env", metavar="NAME", help=f"Take the address from this variable. Default: {_ENVIRONMENT}.")
 @click.option("--name", metavar="NAME", default="", help="What the database is called. Default: NAME@HOST.")
-@click.option(
-    "--poll", type=click.IntRange(20, 60_000), default=200, show_default=True, metavar="MS", help="How often to look."
-)
+@click.option("--poll", type=click.IntRange(20, 60_000), metavar="MS", help="How often to look. Default: 200.")
 @click.option(
     "--cancel-waiter", type=click.FloatRange(min=0.5), metavar="S",
     help="End the statement of who has waited for so long for an idle holder. Default: never.",
@@ -61,45 +61,59 @@ _PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]+@|password\s*=")
 )  # fmt: skip
 @click.option("--all-databases", is_flag=True, help="Report the other databases of the server too.")
 @click.option("--once", is_flag=True, help="Look once and end: exit code 1 when something stands still.")
+@click.option("--kept", is_flag=True, hidden=True)
 @repo_option
 @json_lines_option
 def command(
-    *, dsn: str | None, dsn_env: str | None, name: str, poll: int, cancel_waiter: float | None, log_path: Path | None,
-    environment: str, all_databases: bool, once: bool, folder: Path, as_json: bool,
+    *, dsn: str | None, dsn_env: str | None, name: str, poll: int | None, cancel_waiter: float | None,
+    log_path: Path | None, environment: str, all_databases: bool, once: bool, kept: bool, folder: Path, as_json: bool,
 ) -> int:  # fmt: skip
     """Say what stands still in a database, and because of whom.
 
-    PostgreSQL 13 and later, also through a pooler; DSN is its address. An address with a password belongs into a
-    variable, where no list of processes shows it. The role needs no rights of a superuser; without `pg_monitor` it is
-    said what is hidden. In a repository what is seen is recorded. Takes no locks, ends nothing unless told to.
+    PostgreSQL 13 and later, also through a pooler, or MariaDB (mysql://...); DSN is its address. An address with a
+    password belongs into a variable, where no list of processes shows it. The role needs no rights of a superuser;
+    without `pg_monitor` (MariaDB: `PROCESS`) it is said what is hidden. In a repository what is seen is recorded, and
+    `[database]` of its watchkeeper.toml says what is not given here. Takes no locks, ends nothing unless told to.
     Exit code 0, with --once 1 when something stands still, 4 when the server cannot be reached.
     """
     from watchkeeper.lockwatch import WatchOptions, make_watcher, open_recording
+    from watchkeeper.lockwatch.deploying import ask_command
     from watchkeeper.lockwatch.tracing import open_tracing
 
+    place = _find_place(folder)
+    configured = place.config.database if place is not None else DatabaseConfig()
+    waits = cancel_waiter or configured.cancel_waiter_s
     options = WatchOptions(
-        _address(dsn, dsn_env),
-        name,
-        poll,
-        int(cancel_waiter * 1000) if cancel_waiter else None,
-        log_path,
+        _address(dsn, dsn_env or configured.dsn_env),
+        name or configured.name,
+        poll or configured.poll_ms,
+        int(waits * 1000) if waits else None,
+        log_path or (Path(configured.log) if configured.log else None),
         all_databases,
     )
     if dsn and _PASSWORD.search(dsn):
         say(f"lists of processes show this password; put the address into {_ENVIRONMENT}")
     view = _View(find_terminal(sys.stdout, os.environ), as_json=as_json)
     with ExitStack() as stack:
-        try:
-            place = find_place(folder, os.environ)
-        except NotARepositoryError:
+        if place is None:
             say("not in a repository: nothing is recorded")
             watcher = make_watcher(options, os.environ, view.take)
         else:
             view.recording = stack.enter_context(open_recording(place))
-            tracer = stack.enter_context(open_tracing(place, view.recording.log, environment))
-            find_open = view.recording.find_open
+            served = environment or configured.environment
+            tracing = open_tracing(place, view.recording.log, served, ask_command(place))
+            tracer, find_open = stack.enter_context(tracing), view.recording.find_open
             watcher = make_watcher(options, os.environ, view.take, tracer=tracer, find_open=find_open)
-        return asyncio.run(_look_once(watcher, view, as_json=as_json) if once else _follow(watcher))
+        if once:
+            return asyncio.run(_look_once(watcher, view, as_json=as_json))
+        return asyncio.run(_follow(watcher, is_kept=kept))
+
+
+def _find_place(folder: Path) -> Place | None:
+    try:
+        return find_place(folder, os.environ)
+    except NotARepositoryError:
+        return None
 
 
 class _View:
@@ -157,9 +171,18 @@ async def _look_once(watcher: Watcher, view: _View, *, as_json: bool) -> int:
     return Exit.FOUND if watcher.open else Exit.NOTHING
 
 
-async def _follow(watcher: Watcher) -> int:
+async def _follow(watcher: Watcher, *, is_kept: bool) -> int:
     loop = asyncio.get_running_loop()
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, watcher.stop)
+    if is_kept:
+        threading.Thread(target=_end_with_input, args=(loop, watcher), daemon=True).start()
     await watcher.run()
     return Exit.NOTHING
+
+
+def _end_with_input(loop: asyncio.AbstractEventLoop, watcher: Watcher) -> None:
+    """Whoever started us is gone when our input ends."""
+    while sys.stdin.buffer.read(1):
+        pass
+    loop.call_soon_threadsafe(watcher.stop)

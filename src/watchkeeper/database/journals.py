@@ -154,7 +154,7 @@ def read_answer(line: bytes, process: int) -> Journal:
             _entry(each, answer, pools) for each in answer.connections[:_MOST_ITEMS] if _is_number(each.backend)
         ),
         pools=pools,
-        happenings=tuple(_happening(each, process) for each in answer.events[:_MOST_ITEMS]),
+        happenings=tuple(_happening(each, answer) for each in answer.events[-_MOST_ITEMS:]),
     )
 
 
@@ -206,9 +206,9 @@ def _pool(given: _Pool, process: int) -> Pool:
     )
 
 
-def _happening(given: _Event, process: int) -> Happening:
+def _happening(given: _Event, answer: _Answer) -> Happening:
     return Happening(
-        process=process,
+        process=answer.process,
         kind=_text(given.kind, 40),
         at=_moment(given.at),
         backend=given.backend if given.backend is not None and _is_number(given.backend) else 0,
@@ -216,6 +216,7 @@ def _happening(given: _Event, process: int) -> Happening:
         sites=tuple(_text(each, 400) for each in given.sites[:10]),
         symbol=_text(given.symbol, 400),
         table=_text(given.table, 200),
+        revision=_text(answer.revision, 64),
     )
 
 

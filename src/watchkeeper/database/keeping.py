@@ -9,6 +9,7 @@ import msgspec
 
 from watchkeeper.database.advice import advise
 from watchkeeper.database.classify import Pace, Stall
+from watchkeeper.database.sighting import Engine
 from watchkeeper.model.ids import Millis
 from watchkeeper.model.incidents import (
     EndReason,
@@ -87,7 +88,13 @@ def resume(incidents: Iterable[Incident]) -> Kept:
 
 
 def keep(
-    kept: Kept, stalls: Sequence[Stall], at: Millis, database: str, limits: Limits
+    kept: Kept,
+    stalls: Sequence[Stall],
+    at: Millis,
+    database: str,
+    limits: Limits,
+    *,
+    engine: Engine = Engine.POSTGRESQL,
 ) -> tuple[Kept, tuple[Told, ...]]:
     """What is open after a look at ``at``, and what is to be told of it, in order."""
     told = list[Told]()
@@ -100,13 +107,13 @@ def keep(
         if not is_ripe and not (before and before.anchor & stall.anchor):
             continue  # healthy, also where something like it was not a moment ago
         if before is None:
-            incident = _make_incident(stall, mark, database, at)
+            incident = _make_incident(stall, mark, database, at, engine)
             by_print[mark] = Open(incident, stall.anchor, at, at)
             told.append(IncidentOpened(incident))
             seen.add(mark)
         elif before.incident.fingerprint not in seen:  # of several that are one the first, which holds up most
             seen.add(before.incident.fingerprint)
-            after, change = _go_on(before, stall, at, limits)
+            after, change = _go_on(before, stall, at, limits, engine)
             by_print[before.incident.fingerprint] = after
             told += change
     still = dict[str, Open]()
@@ -177,7 +184,7 @@ def _find_open(kept: Iterable[Open], stall: Stall, mark: str) -> Open | None:
     return next(same, None)
 
 
-def _make_incident(stall: Stall, mark: str, database: str, at: Millis) -> Incident:
+def _make_incident(stall: Stall, mark: str, database: str, at: Millis, engine: Engine) -> Incident:
     return Incident(
         id=incident_id(mark),
         fingerprint=mark,
@@ -191,18 +198,20 @@ def _make_incident(stall: Stall, mark: str, database: str, at: Millis) -> Incide
         relation=stall.relation,
         stuck=stall.stuck,
         is_certain=stall.is_certain,
-        advice=advise(stall.kind, stall.parties, stall.relation),
+        advice=advise(stall.kind, stall.parties, stall.relation, engine),
     )
 
 
-def _go_on(before: Open, stall: Stall, at: Millis, limits: Limits) -> tuple[Open, tuple[IncidentChanged, ...]]:
+def _go_on(
+    before: Open, stall: Stall, at: Millis, limits: Limits, engine: Engine
+) -> tuple[Open, tuple[IncidentChanged, ...]]:
     old = before.incident
     seen = msgspec.structs.replace(before, last_seen=at, anchor=stall.anchor, is_resumed=False)
     if _shape(old) == _shape_of(stall) or at - before.last_told < limits.change_ms:
         return seen, ()
     told = {each.backend: each.attribution for each in old.parties}
     kind = old.kind if _is_weaker(stall.kind, old.kind) else stall.kind
-    made = _make_incident(stall, old.fingerprint, old.database, old.seen)
+    made = _make_incident(stall, old.fingerprint, old.database, old.seen, engine)
     traced = tuple(
         msgspec.structs.replace(each, attribution=told[each.backend]) if each.backend in told else each
         for each in made.parties

@@ -28,20 +28,16 @@ def make_parties(
 
 
 def make_edges(
-    parties: tuple[Party, ...], graph: Waiting, nested: tuple[tuple[int, int], ...] = ()
+    parties: tuple[Party, ...], graph: Waiting, nested: tuple[tuple[int, int], ...] = (), how: str = "the same task"
 ) -> tuple[Edge, ...]:
-    """Who waits for whom among them; ``nested`` are pairs of a holder whose program waits for the waiter."""
+    """Who waits for whom among them; ``nested`` are pairs of a holder whose program waits for the waiter, ``how``."""
     listed = {each.backend for each in parties}
     edges = list[Edge]()
     for pid in sorted(listed & graph.direct.keys()):
         backend = graph.backends.get(pid)
         what = f"{backend.wants.what} {backend.wants.mode}".strip() if backend and backend.wants else ""
         edges += [Edge(pid, holder, what[:300]) for holder in sorted(graph.direct[pid] & listed)]
-    edges += [
-        Edge(holder, waiter, "the same task", in_application=True)
-        for holder, waiter in nested
-        if {holder, waiter} <= listed
-    ]
+    edges += [Edge(holder, waiter, how, in_application=True) for holder, waiter in nested if {holder, waiter} <= listed]
     return tuple(edges)
 
 
@@ -140,4 +136,5 @@ def _party(pid: int, role: Role, backend: Backend | None, identity: Identity | N
         holds=backend.holds,
         wants=f"{wants.what} {wants.mode}".strip() if wants else "",
         tag=known.tag,
+        is_taking=backend.is_taking,
     )

@@ -59,7 +59,7 @@ class JournalEntry(msgspec.Struct, frozen=True):
     writes: tuple[JournalWrite, ...] = ()
     last: JournalWrite | None = None  # symbol, site and time of its last statement
     stack: tuple[str, ...] = ()  # what its thread does at the moment, the innermost call first
-    awaits: tuple[int, ...] = ()  # backends whose threads or tasks its own waits for to end, as the process proves
+    awaits: tuple[int, ...] = ()  # other connections of its process whose threads or tasks its own waits for
     waits: tuple[PoolWaiter, ...] = ()  # what its task asks a pool for while it has this one
 
 
@@ -76,7 +76,8 @@ class Pool(msgspec.Struct, frozen=True):
 class Happening(msgspec.Struct, frozen=True):
     """Something that a process noticed itself.
 
-    ``kind`` is ``nested-write``, ``lock-timeout``, ``lost-update`` or ``busy``.
+    ``kind`` is ``nested-write``, ``lock-timeout``, ``deadlock``, ``lost-update``, ``busy`` or ``nested-checkout``.
+    ``sites`` has first where it was noticed, then where the other side is. ``revision`` is the process's.
     """
 
     process: int
@@ -87,6 +88,7 @@ class Happening(msgspec.Struct, frozen=True):
     sites: tuple[str, ...] = ()
     symbol: str = ""
     table: str = ""
+    revision: str = ""
 
 
 class Journal(msgspec.Struct, frozen=True):
@@ -98,6 +100,13 @@ class Journal(msgspec.Struct, frozen=True):
 
     def by_backend(self) -> Mapping[int, JournalEntry]:
         return {each.backend: each for each in self.entries}
+
+
+class Deadlocks(Protocol):
+    """What tells of deadlocks that the server broke between two looks: its log, or itself."""
+
+    def read_deadlocks(self, name: str, at: Millis) -> tuple[Incident, ...]:
+        """Those since it was last asked, as incidents of the database ``name``. May block. Never raises."""
 
 
 class Server(Protocol):

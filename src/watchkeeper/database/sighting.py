@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import msgspec
 
 from watchkeeper.model.ids import Millis
@@ -10,6 +12,13 @@ PREPARED = 0
 """The backend of a prepared transaction: it has no connection, and ``pg_blocking_pids`` says 0."""
 
 CLIENT = "client backend"
+
+
+class Engine(StrEnum):
+    """What kind of server it is."""
+
+    POSTGRESQL = "PostgreSQL"
+    MARIADB = "MariaDB"
 
 
 class Glance(msgspec.Struct, frozen=True):
@@ -46,7 +55,8 @@ class Backend(msgspec.Struct, frozen=True):
 
     ``blockers`` are all that the server names, ``ahead`` those of them that only stand before it in the queue.
     ``leader`` is the backend that a parallel worker works for. ``is_hidden``: the role may not see what it does.
-    ``statement`` is as the server has it: with its tag, and cut.
+    ``statement`` is as the server has it: with its tag, and cut. ``is_taking``: it is not the last one, but the one of
+    its transaction that took the lock that others wait for, as far as the server remembers.
     """
 
     pid: int
@@ -64,6 +74,7 @@ class Backend(msgspec.Struct, frozen=True):
     statement_since: Millis | None = None
     state_since: Millis | None = None
     statement: str = ""
+    is_taking: bool = False
     is_hidden: bool = False
     blockers: tuple[int, ...] = ()
     ahead: tuple[int, ...] = ()
@@ -87,6 +98,7 @@ class ServerFacts(msgspec.Struct, frozen=True):
     """What stays the same while a server runs.
 
     ``sees_all``: the role may see what others do; without it states, ages and statements of other roles are hidden.
+    ``hidden`` says what is, and what shows it, where that is not a matter of one right.
     """
 
     version: str
@@ -97,3 +109,5 @@ class ServerFacts(msgspec.Struct, frozen=True):
     deadlock_timeout_ms: int = 1000
     statement_size: int = 1024
     log: str = ""  # path of the server's log, as far as the role may ask
+    engine: Engine = Engine.POSTGRESQL
+    hidden: str = ""

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from watchkeeper.model.incidents import Attribution, Incident, IncidentKind, Origin, Party, Role, Tier
 
 _MOST_LINES = 3
+_LIKELY = 0.5
 _ENDS = {
-    IncidentKind.SELF_DEADLOCK: "one task does both, so nobody will end this",
+    IncidentKind.SELF_DEADLOCK: "one program does both and waits for itself, so nobody will end this",
     IncidentKind.IDLE_HOLDER: "the holder does nothing meanwhile: it may wait for the same task",
     IncidentKind.CYCLE: "each waits for the other",
     IncidentKind.DDL_QUEUE: "everybody behind the schema change waits as well",
@@ -25,6 +26,9 @@ def render_summary(incident: Incident) -> str:
         sentence = f"{' and '.join(held or waiting)} wait for each other"
     elif incident.kind is IncidentKind.POOL:
         sentence = f"{' and '.join(held or waiting)} asks for another connection while it holds one"
+    elif incident.kind is IncidentKind.LOST_UPDATE:
+        lost = f"{' and '.join(waiting)} wrote no row of {what}" if waiting else incident.summary
+        sentence = f"{lost}: {' and '.join(held)} has it uncommitted" if waiting and held else lost
     else:
         parts = [f"{' and '.join(held)} holds {what}"] if held else []
         parts += [f"{' and '.join(waiting)} waits for it"] if waiting else []
@@ -56,7 +60,9 @@ def render_side(attribution: Attribution) -> str:
     if same:
         lines = ",".join(str(line) for line in sorted({best.line, *same})[:_MOST_LINES])
         text = text.replace(f"{best.path}:{best.line}", f"{best.path}:{lines}", 1)
-    return text if best.confidence >= 0.995 else f"probably {text} ({best.confidence:.0%})"
+    if best.confidence >= 0.995:
+        return text
+    return f"{'probably' if best.confidence >= _LIKELY else 'perhaps'} {text} ({best.confidence:.0%})"
 
 
 def _named(incident: Incident, roles: Iterable[Role]) -> list[str]:

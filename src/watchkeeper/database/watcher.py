@@ -10,9 +10,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import msgspec
 
 from watchkeeper.database.classify import Scope, Stall, classify
+from watchkeeper.database.client_events import Heard, client_end, hear
 from watchkeeper.database.keeping import Ending, Kept, Limits, Open, end_all, keep, note, replace_incident, with_slack
 from watchkeeper.database.ports import (
     Ages,
+    Deadlocks,
     Journal,
     JournalEntry,
     Journals,
@@ -22,7 +24,6 @@ from watchkeeper.database.ports import (
     Tracer,
 )
 from watchkeeper.database.rights import missing_rights
-from watchkeeper.database.serverlog import ServerLog
 from watchkeeper.database.sighting import Glance, ServerFacts, Sighting
 from watchkeeper.model.ids import Millis
 from watchkeeper.model.incidents import (
@@ -36,6 +37,7 @@ from watchkeeper.model.incidents import (
     IncidentKind,
     IncidentOpened,
     Role,
+    Tier,
 )
 
 Sink = Callable[[Sequence[IncidentEvent]], None]
@@ -43,10 +45,13 @@ Sink = Callable[[Sequence[IncidentEvent]], None]
 _MOST_PAUSE_S = 15.0
 _RIGHTS_S = 30.0
 _JOURNAL_S = 0.5
+_EVENTS_S = 1.0
+_NOBODY = (0,)  # no backend has this number: only what happened is asked for
 _HEALTHY_MS = 30
 _REMEMBERED = 20  # ten polls and the pauses after them
+_AGAIN_S = 2.0
 _TRACE_S = 10.0
-_BY_DETECTOR = "by the deadlock detector, as the server's log says"
+_BY_DETECTOR = "by the deadlock detector, as the server says afterwards"
 _CANCELLED = frozenset({IncidentKind.SELF_DEADLOCK, IncidentKind.IDLE_HOLDER, IncidentKind.DDL_QUEUE})
 
 
@@ -115,7 +120,7 @@ class Watcher:
         journals: Journals | None = None,
         processes: Processes | None = None,
         tracer: Tracer | None = None,
-        log: ServerLog | None = None,
+        log: Deadlocks | None = None,
         kept: Kept | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -125,10 +130,14 @@ class Watcher:
         self._tracer: Tracer = tracer or NullTracer()
         self._log, self._kept, self._clock = log, kept or Kept(), clock
         self._facts: ServerFacts | None = None
+        self._started: Millis | None = None
         self._asked_rights = 0.0
+        self._tried_again = 0.0
         self._asked_journals = float("-inf")
         self._journal = Journal()
-        self._is_unseen = self._is_partial = False
+        self._heard, self._asked_events = Heard(), float("-inf")
+        self._is_unseen = False
+        self._hidden = ""  # what was said to be hidden
         self._failures = 0
         self._slowness = deque[float](maxlen=_REMEMBERED)
         self._statistics = Statistics()
@@ -203,9 +212,11 @@ class Watcher:
         else:
             stalls, at = (), glance.at
         limits = with_slack(self._settings.limits, max(self._slowness, default=0.0))
-        self._kept, changes = keep(self._kept, stalls, at, self._settings.name, limits)
+        self._kept, changes = keep(self._kept, stalls, at, self._settings.name, limits, engine=facts.engine)
         told += [await self._traced(each) for each in changes]
         told += await self._from_log(at)
+        told += await self._from_clients(at)
+        told += await self._traced_again()
         if told:
             self._count(incidents=sum(isinstance(each, IncidentOpened) for each in told))
             self._sink(told)
@@ -213,31 +224,32 @@ class Watcher:
 
     async def _known_facts(self) -> ServerFacts:
         """Asked after each connection, and again while something is hidden: a right may be granted meanwhile."""
-        is_due = self._is_partial and self._clock() - self._asked_rights > _RIGHTS_S
+        is_due = bool(self._hidden) and self._clock() - self._asked_rights > _RIGHTS_S
         if self._facts is not None and not is_due:
             return self._facts
         facts, before = await self._server.facts(), self._facts
         self._asked_rights = self._clock()
         events = list[IncidentEvent]()
         if before is None:
-            events.append(DatabaseSeen(self._settings.name, f"PostgreSQL {facts.version}"))
-        if facts.sees_all:
-            if self._is_partial and before is not None:
-                events.append(DatabaseSeen(self._settings.name, "wholly, from now on"))
-            self._is_partial = False
-        elif not self._is_partial:
-            self._is_partial = True
-            events.append(DatabaseUnseen(self._settings.name, missing_rights(facts.user), is_partial=True))
+            events.append(DatabaseSeen(self._settings.name, f"{facts.engine.value} {facts.version}"))
+        hidden = "" if facts.sees_all else facts.hidden or missing_rights(facts.user)
+        if self._hidden and not hidden and before is not None:
+            events.append(DatabaseSeen(self._settings.name, "wholly, from now on"))
+        elif hidden not in ("", self._hidden):
+            events.append(DatabaseUnseen(self._settings.name, hidden, is_partial=True))
+        self._hidden = hidden
         self._is_unseen = False
         if self._restarted(facts):
             self._kept, ended = end_all(self._kept, facts.started, Ending(EndReason.RESTARTED))
             events += ended
-        self._facts = facts
+        self._facts, self._started = facts, facts.started
         self._sink(events)
         return facts
 
     def _restarted(self, facts: ServerFacts) -> bool:
-        """Whether what is open was seen before the server was started."""
+        """Whether what is open was seen before the server was started: of this watch, or of an earlier one."""
+        if self._started not in (None, facts.started):
+            return True
         return any(each.last_seen < facts.started for each in self._kept.open)
 
     async def _begin_anew(self, glance: Glance) -> None:
@@ -306,6 +318,19 @@ class Watcher:
         self._kept = replace_incident(self._kept, traced)
         return type(told)(traced)
 
+    async def _traced_again(self) -> Sequence[IncidentEvent]:
+        """What could not be traced at once is tried again while it lasts: code may have to be read first."""
+        if self._clock() - self._tried_again < _AGAIN_S:
+            return ()
+        self._tried_again = self._clock()
+        told = list[IncidentEvent]()
+        for each in self._kept.open:
+            if any(party.attribution.tier is Tier.UNATTRIBUTED for party in each.incident.parties):
+                traced = await self._traced(IncidentChanged(each.incident))
+                if isinstance(traced, IncidentChanged) and traced.incident.parties != each.incident.parties:
+                    told.append(traced)
+        return told
+
     async def _from_log(self, at: Millis) -> Sequence[IncidentEvent]:
         """Deadlocks that the server broke between two looks, as its log tells them."""
         if self._log is None:
@@ -319,6 +344,19 @@ class Watcher:
                 continue
             traced = await self._traced(IncidentOpened(incident))
             told += [traced, IncidentEnded(incident.id, EndReason.BROKEN, 0, _BY_DETECTOR)]
+        return told
+
+    async def _from_clients(self, at: Millis) -> Sequence[IncidentEvent]:
+        """What processes noticed themselves and no look has seen."""
+        if self._clock() - self._asked_events < _EVENTS_S:
+            return ()
+        self._asked_events = self._clock()
+        said = await self._journals.ask(_NOBODY)
+        seen = {party.backend for each in self._kept.open for party in each.incident.parties}
+        self._heard, found = hear(self._heard, said.happenings, seen, self._settings.name, at)
+        told = list[IncidentEvent]()
+        for incident in found:
+            told += [await self._traced(IncidentOpened(incident)), client_end(incident)]
         return told
 
     async def _cancel_waiters(self, at: Millis) -> None:

@@ -18,6 +18,7 @@ from watchkeeper.watch.hubtrees import HubTrees
 _REVISION = re.compile(r"[0-9a-f]{7,64}")
 _MOST_INDEXES = 4
 _MOST_FILES = 20
+_PATIENCE_S = 0.3
 _DECODER = msgspec.msgpack.Decoder(CodeIndex)
 
 
@@ -29,6 +30,7 @@ class ProjectCode:
         self._trees = HubTrees(analysis.objects, analysis.readings, analysis.analyst)
         self._indexes: OrderedDict[Sha, CodeIndex | None] = OrderedDict()
         self._paths: tuple[Sha, tuple[str, ...]] | None = None
+        self._reading: dict[Sha, threading.Event] = {}
         self._guard = threading.Lock()
 
     def resolve(self, revision: str) -> Sha | None:
@@ -47,14 +49,32 @@ class ProjectCode:
         return found[0] if len(found) == 1 else None
 
     def index(self, revision: Sha) -> CodeIndex | None:
-        """What the revision does with databases; None where its code cannot be read. Blocks while it is read first."""
+        """What the revision does with databases; None where its code cannot be read, or not in a moment.
+
+        What takes longer is read on in a thread, and is there when it is asked for again.
+        """
         with self._guard:
-            if revision not in self._indexes:
-                self._indexes[revision] = self._find_index(revision)
-                while len(self._indexes) > _MOST_INDEXES:
-                    self._indexes.popitem(last=False)
-            self._indexes.move_to_end(revision)
-            return self._indexes[revision]
+            if revision in self._indexes:
+                self._indexes.move_to_end(revision)
+                return self._indexes[revision]
+            done = self._reading.get(revision)
+            if done is None:
+                done = self._reading[revision] = threading.Event()
+                threading.Thread(target=self._read, args=(revision, done), daemon=True).start()
+        done.wait(_PATIENCE_S)
+        return self._indexes.get(revision)
+
+    def _read(self, revision: Sha, done: threading.Event) -> None:
+        try:
+            found = self._find_index(revision)
+        except Exception:  # noqa: BLE001 - a thread of its own: what cannot be read is None, whatever the reason
+            found = None
+        with self._guard:
+            self._indexes[revision] = found
+            while len(self._indexes) > _MOST_INDEXES:
+                self._indexes.popitem(last=False)
+            del self._reading[revision]
+        done.set()
 
     def _find_index(self, revision: Sha) -> CodeIndex | None:
         path = self._folder / f"{revision}-{FORMAT}.msgpack"

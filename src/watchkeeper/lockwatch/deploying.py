@@ -12,6 +12,10 @@ from watchkeeper.model.incidents import RevisionDeployed
 from watchkeeper.record.codec import INCIDENT_KINDS
 from watchkeeper.record.log import Log
 from watchkeeper.repos.git import show_path
+from watchkeeper.sandbox.job import Job, Limits, Network
+from watchkeeper.sandbox.run import find_sandbox
+
+_ASK_S = 30.0
 
 
 def record_deployed(place: Place, log: Log, revision: str, environment: str, by: str) -> Sha:
@@ -32,6 +36,25 @@ def read_incidents(log: Log, place: Place, state: IncidentState | None = None) -
     """Incidents and deployments of a project, as recorded until now."""
     after = state.seq if state is not None else IncidentState().seq
     return fold_incidents(log.read(place.project, kinds=INCIDENT_KINDS, after=after), state)
+
+
+def ask_command(place: Place) -> Callable[[], str] | None:
+    """What the project has configured to tell the revision that runs: its first word; None where nothing is.
+
+    It runs in the sandbox, with the network: what it asks is elsewhere.
+    """
+    line = place.config.database.revision
+    if not line:
+        return None
+    folder = place.repository.found_at or place.repository.common_dir
+    sandbox = find_sandbox(place.home / "projects" / place.project / "sandbox")
+
+    def ask() -> str:
+        job = Job(command=("sh", "-c", line), folder=folder, network=Network.OPEN, limits=Limits(wall_s=_ASK_S))
+        words = sandbox.run(job).output.decode("utf-8", "replace").split()
+        return words[0][:64] if words else ""
+
+    return ask
 
 
 class Deployments:

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from watchkeeper.app import Place, now, open_log
+from watchkeeper.conflicts.lifecycle import fold_all
+from watchkeeper.conflicts.standing import State
 from watchkeeper.database.journals import VARIABLE, SocketJournals, find_folder
 from watchkeeper.database.keeping import resume
-from watchkeeper.database.ports import Tracer
+from watchkeeper.database.mariadb import SCHEMES, MariaDbServer
+from watchkeeper.database.ports import Deadlocks, Tracer
 from watchkeeper.database.postgres import PostgresServer
 from watchkeeper.database.processes import LocalProcesses
 from watchkeeper.database.serverlog import ServerLog
+from watchkeeper.database.verdict import judge
 from watchkeeper.database.watcher import Settings, Sink, Watcher
 from watchkeeper.model.incidents import Incident, IncidentChanged, IncidentEnded, IncidentEvent, IncidentOpened
 
@@ -42,10 +46,21 @@ class Recording:
     def __init__(self, log: Log, place: Place) -> None:
         self.log = log
         self._project = place.project
+        self._state = State()
 
     def append(self, events: Sequence[IncidentEvent]) -> None:
-        """Raises WatchkeeperError."""
-        self.log.append(self._project, events, now())
+        """With what they say of two changes. Raises WatchkeeperError."""
+        for event in events:
+            if isinstance(event, IncidentOpened | IncidentChanged):
+                self._judge(event)
+            else:
+                self.log.append(self._project, [event], now())
+
+    def _judge(self, event: IncidentOpened | IncidentChanged) -> None:
+        self._state = fold_all(self.log.read(self._project, after=self._state.seq), self._state)
+        verdict = judge(event.incident, self._state)
+        incident = msgspec.structs.replace(event.incident, conflict=verdict.conflict, missed=verdict.missed)
+        self.log.append(self._project, [type(event)(incident), *verdict.events], now())
 
     def find_open(self, database: str) -> tuple[Incident, ...]:
         """The incidents of a database that were told, and not that they are over."""
@@ -76,12 +91,17 @@ def make_watcher(
     tracer: Tracer | None = None,
     find_open: Callable[[str], tuple[Incident, ...]] = lambda _name: (),
 ) -> Watcher:
-    """A watch of one PostgreSQL database, wired; nothing is connected yet.
+    """A watch of one database, wired; nothing is connected yet. Its address says whether it is MariaDB's.
 
     ``find_open`` gives what an earlier watch of the database left open. Raises UsageError for an address that cannot be
     understood, WatchkeeperError where the driver is missing.
     """
-    server = PostgresServer(options.dsn)
+    server: PostgresServer | MariaDbServer
+    log: Deadlocks | None = ServerLog(options.log) if options.log else None
+    if options.dsn.partition(":")[0].partition("+")[0].lower() in SCHEMES:
+        server = log = MariaDbServer(options.dsn)
+    else:
+        server = PostgresServer(options.dsn)
     name = options.name or server.name
     settings = Settings(
         name=name,
@@ -96,6 +116,6 @@ def make_watcher(
         journals=SocketJournals(find_folder(environ), is_named=bool(environ.get(VARIABLE))),
         processes=LocalProcesses(),
         tracer=tracer,
-        log=ServerLog(options.log) if options.log else None,
+        log=log,
         kept=resume(find_open(name)),
     )

@@ -9,7 +9,7 @@ from typing import NewType
 
 import msgspec
 
-from watchkeeper.model.ids import ConflictId, Millis, Sha
+from watchkeeper.model.ids import ChangeId, ConflictId, Millis, Sha
 
 IncidentId = NewType("IncidentId", str)
 """An incident, short enough to type: ``i-`` and eight hexadecimal digits of its fingerprint."""
@@ -79,6 +79,7 @@ class Origin(msgspec.Struct, frozen=True):
     agent: str = ""
     issue: str = ""
     engagement: str = ""
+    change: ChangeId = ChangeId("")  # by which conflicts know it; "": nobody knows
     confidence: float = 1.0
 
 
@@ -97,7 +98,8 @@ class Party(msgspec.Struct, frozen=True):
     """One connection of an incident as it was seen.
 
     ``statement`` is the last that the server knows of, without its tag, cut at 2,000 characters: for a holder it need
-    not be the one that took the lock. ``holds`` and ``wants`` name tables with modes (``content RowExclusiveLock``).
+    not be the one that took the lock, unless it ``is_taking`` (MariaDB remembers more than the last one). ``holds`` and
+    ``wants`` name tables with modes (``content RowExclusiveLock``).
     ``process`` is the operating system's, where it is known, and ``task`` tells tasks of a process apart.
     """
 
@@ -116,6 +118,7 @@ class Party(msgspec.Struct, frozen=True):
     wants: str = ""
     tag: Tag | None = None
     attribution: Attribution = Attribution()
+    is_taking: bool = False
 
 
 class Edge(msgspec.Struct, frozen=True):

@@ -36,13 +36,35 @@ class AccessMode(StrEnum):
     REMOVE = "remove"  # takes it away: DROP TABLE
 
 
+class Alteration(StrEnum):
+    """In what way a statement alters a table, as PostgreSQL locks it: in the words of "it ... the table content"."""
+
+    CREATE = "makes"
+    DROP_TABLE = "drops"
+    DROP_COLUMN = "drops a column of"
+    RENAME = "renames, or renames a column of,"
+    RETYPE = "changes a column's type in"
+    ADD_COLUMN = "adds a column to"
+    ADD_REQUIRED = "adds a NOT NULL column without a default to"
+    VALIDATE = "checks every row of"  # SET NOT NULL, CHECK, UNIQUE, PRIMARY KEY: a scan under the strongest lock
+    NOT_VALID = "adds a constraint NOT VALID to"
+    FOREIGN_KEY = "adds a foreign key to"
+    REFERENCE = "lets a new foreign key refer to"
+    INDEX = "builds an index on"
+    CONCURRENT = "concurrently builds an index on"
+    BRIEF = "alters"  # the strongest lock, for a moment
+    LIGHT = "alters, while others write,"
+    EMPTY = "truncates"
+    LOCK = "locks"
+
+
 class Access(msgspec.Struct, frozen=True, gc=False):
     """One place in one file that touches a resource.
 
     ``line`` is 1-based, ``text`` that line (stripped, at most 160 characters), ``symbol`` the qualname of the symbol
     that holds it (``""``: the module). ``value`` is what is defined, where that can be compared: a version, a default,
-    a handler, a migration's own id. ``connection`` names the database connection or session it goes through,
-    ``held`` those that are open at this point; both are names within the symbol.
+    a handler, a migration's own id; of a table an `Alteration`. ``connection`` names the database connection or session
+    it goes through, ``held`` those that are open at this point; both are names within the symbol.
     """
 
     resource: Resource

@@ -29,6 +29,7 @@ from watchkeeper.probes.reports import (
     parse_junit,
     parse_lines,
     parse_sarif,
+    parse_squawk,
     parse_unittest,
 )
 from watchkeeper.probes.runs import EVERYTHING, Ran, Selection, could_not_run
@@ -154,6 +155,8 @@ class CommandRunner:
             files = [file for file in selection.files if local_path(scratch.path, file).is_file()]
             if selection.files and not files:
                 return Ran(CheckReport(check.name), is_empty=True)
+            if check.reads and not _can_name(scratch.path, files):
+                return could_not_run(check.name, f"{len(files)} changed files are too many to be named in one command")
             why = self._set_up(scratch, cancel) if check.is_tests else ""
             if why:
                 return could_not_run(check.name, why)
@@ -258,6 +261,11 @@ def refuse_outside(job: Job, *, is_walled: bool) -> None:
     refuse_outside_services(msgspec.structs.replace(job, folder=Path("/nonexistent")) if is_walled else job)
 
 
+def _can_name(folder: Path, files: Sequence[str]) -> bool:
+    """Whether a shell line has room for the names: without them a check would read nothing, and find nothing."""
+    return sum(len(shlex.quote(str(local_path(folder, file)))) + 1 for file in files) <= _LONGEST_NAMES
+
+
 def fill(command: str, place: Path, tests: Sequence[str]) -> str:
     """The shell line with its places filled in. Tests go to ``{tests}``, else to the end of a line that runs pytest."""
     named = " ".join(shlex.quote(test) for test in tests)
@@ -284,6 +292,8 @@ def read_findings(check: CommandCheck, outcome: JobOutcome, folder: Path, place:
                 findings = parse_sarif(check.name, read_left(place / "sarif") or outcome.output, root)
             case Form.ESLINT:
                 findings = parse_eslint(check.name, outcome.output, root)
+            case Form.SQUAWK:
+                findings = parse_squawk(check.name, outcome.output, root)
             case _:
                 findings = parse_lines(check.name, text, root)
     except ReportUnreadableError as error:

@@ -24,7 +24,7 @@ from watchkeeper.model.landing_ports import Answer, Question
 from watchkeeper.model.probing import LiveTree
 from watchkeeper.probes.emergence import find_emergent
 from watchkeeper.probes.measuring import measure, unmeasured
-from watchkeeper.probes.presets import CommandCheck, runs_pytest
+from watchkeeper.probes.presets import CommandCheck, files_read, runs_pytest
 from watchkeeper.probes.prover import Checks
 from watchkeeper.probes.reports import TestResult
 from watchkeeper.probes.runs import EVERYTHING, Ran, Selection
@@ -137,11 +137,17 @@ class TreeGate:
 
     def _analyse(self, check: CommandCheck, question: Question, cancel: threading.Event) -> dict[str, str] | Answer:
         """What an analyser finds that neither the target branch nor any entry has alone; those are run if need be."""
+        paths = {path for entry in question.entries for path in entry.paths}
+        if check.reads:
+            paths |= self._changed(self._merges.tree_of(question.onto), question.tree)
+        files = files_read(check, paths)
+        if files is None:
+            return {}
         ran: list[Ran] = []
         for tree in (question.tree, question.onto, *(entry.head for entry in question.entries)):
             if ran and not _beyond(ran):
                 return {}
-            ran.append(self._runner.run(check, tree, cancel=cancel))
+            ran.append(self._runner.run(check, tree, Selection(files), cancel=cancel))
             if not ran[-1].could_run:
                 return Answer(Verdict.COULD_NOT_RUN, reason=f"{check.name}: {ran[-1].reason}")
         return {_name(finding): finding.message for finding in _beyond(ran)}

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from watchkeeper.model.errors import UsageError
+from watchkeeper.model.migration_files import PLAIN_SQL
 from watchkeeper.probes.reports import Form
 
 
 class CommandCheck(msgspec.Struct, frozen=True):
     """A check that is a command. ``command`` is a shell line in which ``{junit}``, ``{sarif}`` and ``{json}`` are the
     places of reports and ``{tests}`` the tests to run. ``program`` is what has to be there. ``found`` and ``clean`` are
-    its exit codes when it found something and when it did not; any other means that it could not run.
+    its exit codes when it found something and when it did not; any other means that it could not run. ``reads`` is a
+    pattern of paths: the check is given those that changed, as ``{tests}``, and has nothing to do where none did.
     """
 
     name: str
@@ -28,6 +31,7 @@ class CommandCheck(msgspec.Struct, frozen=True):
     is_tests: bool = False
     clean: tuple[int, ...] = (0,)
     found: tuple[int, ...] = (1,)
+    reads: str = ""
 
 
 PRESETS: Mapping[str, CommandCheck] = {
@@ -44,6 +48,7 @@ PRESETS: Mapping[str, CommandCheck] = {
         CommandCheck("pyright", "pyright .", Form.LINES, "pyright"),
         CommandCheck("tsc", "npx --no-install tsc --noEmit --pretty false", Form.LINES, "npx", found=(1, 2)),
         CommandCheck("eslint", "npx --no-install eslint --format json .", Form.ESLINT, "npx"),
+        CommandCheck("squawk", "squawk --reporter json {tests}", Form.SQUAWK, "squawk", reads=PLAIN_SQL),
         CommandCheck("pytest", "python -m pytest -q {tests}", Form.JUNIT, "python", is_tests=True),
         CommandCheck(
             "vitest",
@@ -64,6 +69,9 @@ TESTS = "tests"
 
 STATIC = frozenset({"parse", "names", "calls", "duplicates", "locks", "migrations"})
 """Built in: they need no command."""
+
+_BY_THEMSELVES = ("ty", "squawk")
+"""Run where they are installed, though nobody asked for them."""
 
 _PLACES = {"{sarif}": Form.SARIF, "{json}": Form.JEST, "{junit}": Form.JUNIT}
 
@@ -118,14 +126,24 @@ def runs_pytest(command: str) -> bool:
     return any(word.rpartition("/")[2] in {"pytest", "py.test"} for word in words)
 
 
+def files_read(check: CommandCheck, paths: Iterable[str]) -> tuple[str, ...] | None:
+    """Of the ``paths`` that changed those that the check reads; ``()`` where it looks at the whole tree, None where
+    there is nothing for it to read.
+    """
+    if not check.reads:
+        return ()
+    pattern = re.compile(check.reads)
+    return tuple(sorted(path for path in paths if pattern.search(path))) or None
+
+
 def chosen_checks(texts: tuple[str, ...], *, is_set: bool) -> tuple[CommandCheck, ...]:
-    """The commands of ``checks`` where the key is set, be it to none; else ``ty`` where it is installed.
+    """The commands of ``checks`` where the key is set, be it to none; else ``ty`` and ``squawk`` where installed.
 
     Raises: UsageError.
     """
     if is_set:
         return find_checks(texts)
-    return (PRESETS["ty"],) if is_there("ty") else ()
+    return tuple(PRESETS[name] for name in _BY_THEMSELVES if is_there(name))
 
 
 def program_path() -> str:

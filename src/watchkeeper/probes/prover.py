@@ -17,7 +17,7 @@ from watchkeeper.model.probing import LiveTree, Outcome, Proof
 from watchkeeper.probes.choice import Choice, choose_tests
 from watchkeeper.probes.covering import Gap, Lines, changed_lines, describe_gaps, find_gaps
 from watchkeeper.probes.emergence import find_emergent
-from watchkeeper.probes.presets import CommandCheck
+from watchkeeper.probes.presets import CommandCheck, files_read
 from watchkeeper.probes.reports import TestEnd, TestResult, failures
 from watchkeeper.probes.runs import Ran, Selection
 from watchkeeper.probes.static import StaticProver, TreeReader
@@ -181,7 +181,11 @@ class CommandProver:
     def _analyse(
         self, check: CommandCheck, merge: VirtualMerge, said: _Said, cancel: Cancel | None
     ) -> tuple[Finding, ...]:
-        merged = self._runner.run(check, merge.merged, cancel=cancel)
+        files = files_read(check, merge.paths)
+        if files is None:
+            return ()
+        selection = Selection(files)
+        merged = self._runner.run(check, merge.merged, selection, cancel=cancel)
         said.isolation = said.isolation or merged.isolation
         if not merged.could_run:
             said.could_not.append(f"{check.name} could not run: {merged.reason}")
@@ -189,8 +193,8 @@ class CommandProver:
         said.by.append(check.name)
         if not merged.report.findings:
             return ()
-        alone = [self._runner.run(check, side, cancel=cancel) for side in merge.sides]
-        base = [self._runner.run(check, merge.base, cancel=cancel)] if merge.base is not None else []
+        alone = [self._runner.run(check, side, selection, cancel=cancel) for side in merge.sides]
+        base = [self._runner.run(check, merge.base, selection, cancel=cancel)] if merge.base is not None else []
         failed = next((ran for ran in (*alone, *base) if not ran.could_run), None)
         if failed is not None:
             said.could_not.append(f"{check.name} could not run on one side alone: {failed.reason}")

@@ -32,6 +32,7 @@ class Form(StrEnum):
     JUNIT = "junit"  # a JUnit XML file at ``{junit}``
     SARIF = "sarif"  # a SARIF file at ``{sarif}``, or its output
     ESLINT = "eslint"  # eslint's JSON on its output
+    SQUAWK = "squawk"  # squawk's JSON on its output
     JEST = "jest"  # jest's JSON at ``{json}``
 
 
@@ -136,6 +137,21 @@ def parse_eslint(check: str, data: bytes, folder: str) -> tuple[Finding, ...]:
         for each in _each(_mapping(file), "messages"):
             rule, message = str(each.get("ruleId") or "error"), str(each.get("message", ""))
             found.append(_finding(check, rule, path, message, line=_line(each.get("line")), folder=folder))
+    return _bounded(found)
+
+
+def parse_squawk(check: str, data: bytes, folder: str) -> tuple[Finding, ...]:
+    """The findings of squawk's JSON, whose lines count from 0. Raises: ReportUnreadableError."""
+    document = _json(data)
+    if not isinstance(document, list) or not all(isinstance(each, dict) for each in document):
+        raise ReportUnreadableError("squawk's JSON is a list of findings, this is not")
+    found = []
+    for each in document:
+        path, at = relative_path(str(each.get("file", "")), folder) or "", each.get("line")
+        line = at + 1 if isinstance(at, int) and not isinstance(at, bool) else 0
+        rule, said = str(each.get("rule_name") or "error"), [each.get("message"), each.get("help")]
+        message = " ".join(part for part in said if isinstance(part, str) and part)
+        found.append(_finding(check, rule, path, message, line=_line(line), folder=folder))
     return _bounded(found)
 
 

@@ -38,7 +38,8 @@ class Ran(msgspec.Struct, frozen=True):
 
 
 class Selection(msgspec.Struct, frozen=True):
-    """Which tests to run: the files of ``files`` that the tree has (empty: all), of these only the ids of ``only``.
+    """Which tests to run, or files to read: those of ``files`` that the tree has (empty: all), of these only the ids of
+    ``only``.
 
     ``witnessed`` are the files whose executed lines matter, where ``is_whole`` of all tests together, which costs far
     less, else of those that pass. ``attempt`` tells repeated runs of the same apart. The

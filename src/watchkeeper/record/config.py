@@ -59,6 +59,18 @@ class TrackerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     token_env: str = "GITHUB_TOKEN"  # noqa: S105 the name of the variable that holds the token, which stands nowhere else
 
 
+class DatabaseConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The database that the project's code runs against, for the database watch."""
+
+    dsn_env: str = ""  # the variable that holds its address; "": the daemon watches none
+    name: str = ""  # what it is called; "": after its address
+    environment: str = ""  # as `watchkeeper deployed` calls it; "": the only one that was ever named
+    revision: str = ""  # a shell line that prints the commit that runs there, where nobody says it
+    poll_ms: int = 200  # how often it is looked at
+    log: str = ""  # the server's log, or its folder, to be followed
+    cancel_waiter_s: float = 0.0  # end the statement of who has waited so long for an idle holder; 0: never
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What can be configured; every key works without being set."""
 
@@ -74,9 +86,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     project: ProjectConfig = ProjectConfig()
     landing: LandingConfig = LandingConfig()
     tracker: TrackerConfig = TrackerConfig()
+    database: DatabaseConfig = DatabaseConfig()
 
 
-_TABLES = {"project": ProjectConfig, "landing": LandingConfig, "tracker": TrackerConfig}
+_TABLES = {"project": ProjectConfig, "landing": LandingConfig, "tracker": TrackerConfig, "database": DatabaseConfig}
 KEYS: tuple[str, ...] = (
     *(key for key in Config.__struct_fields__ if key not in _TABLES),
     *(f"{table}.{key}" for table, kind in _TABLES.items() for key in kind.__struct_fields__),
@@ -155,6 +168,7 @@ target = {_toml_string(target)}  # the branch that changes land in
 # owners = ["CODEOWNERS", "docs/** ada claude"]  # which agents may write where; a person's files are kept from all
 # landing = {_LANDING}
 # tracker = {{ github = "owner/name" }}  # its issues are taken in, and closed there
+# database = {_DATABASE}
 
 [project]
 {_setting("setup", commands.setup, ".venv/bin/pip install -e .")}  # what the tests need; with network, seldom
@@ -169,6 +183,12 @@ target = {_toml_string(target)}  # the branch that changes land in
 _LANDING = (
     '{ method = "merge", slots = 1, batch = 0, lanes = false, remote = "", wait_risk = 70, '
     'wait_paths = ["migrations/**"] }  # how finished changes get to the target branch'
+)
+
+
+_DATABASE = (
+    '{ dsn_env = "DATABASE_URL", name = "shop", environment = "production", revision = "./what-is-deployed", '
+    'poll_ms = 200, log = "/var/log/postgresql", cancel_waiter_s = 0.0 }  # a running database that is watched'
 )
 
 
@@ -264,7 +284,7 @@ def _with_value(config: Config, key: str, value: object, origin: str) -> Config:
 
 
 def _is_in_range(config: Config) -> bool:
-    project, landing, tracker = config.project, config.landing, config.tracker
+    project, landing, tracker, database = config.project, config.landing, config.tracker, config.database
     return (
         _is_address(config.store)
         and config.landed_hours >= 0
@@ -277,6 +297,9 @@ def _is_in_range(config: Config) -> bool:
         and re.fullmatch(_GITHUB, tracker.github) is not None
         and re.fullmatch(_API, tracker.api) is not None
         and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", tracker.token_env) is not None
+        and re.fullmatch(r"|[A-Za-z_][A-Za-z0-9_]*", database.dsn_env) is not None
+        and 20 <= database.poll_ms <= 60_000
+        and (database.cancel_waiter_s == 0.0 or database.cancel_waiter_s >= 0.5)
     )
 
 
@@ -362,4 +385,12 @@ _EXPECTED = {
     "tracker.github": 'the owner and name of a repository at GitHub, as in "octo-org/shop"',
     "tracker.api": 'the address of a GitHub API, as in "https://github.example.org/api/v3"',
     "tracker.token_env": 'the name of an environment variable, as in "GITHUB_TOKEN"',
+    "database": "a table, as in [database]",
+    "database.dsn_env": 'the name of an environment variable, as in "DATABASE_URL"',
+    "database.name": "a name",
+    "database.environment": 'the name of an environment, as in "production"',
+    "database.revision": "a shell command that prints a commit",
+    "database.poll_ms": "a whole number of milliseconds, 20 to 60000",
+    "database.log": "a path",
+    "database.cancel_waiter_s": "a number of seconds, 0 (never) or at least 0.5",
 }

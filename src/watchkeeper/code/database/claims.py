@@ -35,7 +35,7 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
 
     ``row`` are the key columns that pin the row, ``values`` what an insert gives, ``unique`` the sets of columns that
     may hold each combination once. ``waits``: it stands still for a lock in its way (not SKIP LOCKED, not NOWAIT).
-    ``implied``: no text names the table, a foreign key does.
+    ``implied``: no text names the table, a foreign key does. ``form``: the `Alteration`, where it is one.
     """
 
     table: str
@@ -48,6 +48,7 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     waits: bool = True
     implied: bool = False
     confidence: Confidence = Confidence.SURE
+    form: str = ""
 
 
 _ROWS = frozenset({Lock.KEY_SHARE, Lock.SHARE, Lock.NO_KEY_UPDATE, Lock.UPDATE})

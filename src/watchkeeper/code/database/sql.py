@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from watchkeeper.code.database.alterations import Altered, folded, read_alterations
 from watchkeeper.code.database.claims import Claim, Lock, Pairs
 from watchkeeper.model.confidence import Confidence
-from watchkeeper.model.resources import AccessMode
+from watchkeeper.model.resources import AccessMode, Alteration
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -47,7 +48,7 @@ _MODES = {
     "share": Lock.SHARE,
     "key share": Lock.KEY_SHARE,
 }
-_WEAK_TABLE_MODES = frozenset({"access share", "row share", "row exclusive"})
+_WEAK_TABLE_MODES = frozenset({"access share", "row share", "row exclusive", "share update exclusive"})
 
 
 class Statement(msgspec.Struct, frozen=True):
@@ -74,7 +75,7 @@ def read_sql(text: str) -> Statement:
     claims: list[Claim] = [*_advisory(text)]
     try:
         for tree in trees:
-            claims += _claims_of(tree, text)
+            claims += _claims_of(tree, text if len(trees) == 1 else tree.sql(dialect="postgres"))
     except (AttributeError, TypeError, KeyError, RecursionError):  # a tree of a shape that no sound statement has
         reason = "SQL that does not parse"
     if not claims and not reason and HOLE in text:
@@ -132,9 +133,12 @@ def _claims_of(tree: exp.Expression, text: str) -> Iterator[Claim]:
         case exp.Merge():
             yield Claim(_table(tree.this), Lock.NO_KEY_UPDATE, AccessMode.WRITE, ("*",))
         case exp.Create() | exp.Alter() | exp.Drop() | exp.TruncateTable():
-            yield from _definition(tree)
+            yield from _definition(tree, text)
             if not isinstance(tree.args.get("expression"), exp.Query):
                 return
+        case exp.Command():
+            yield from _altered(text)
+            return
     yield from _nested_writes(tree)
     yield from _reads(tree, text)
 
@@ -218,21 +222,21 @@ def _columns_of(tree: exp.Expression, table: exp.Table) -> tuple[str, ...]:
     return tuple(dict.fromkeys(mine))
 
 
-def _definition(tree: exp.Expression) -> Iterator[Claim]:
+def _definition(tree: exp.Expression, text: str) -> Iterator[Claim]:
     from sqlglot import exp
 
     match tree:
         case exp.Create():
             yield from _creation(tree)
         case exp.Alter():
-            yield Claim(_table(tree.this), Lock.EXCLUSIVE, AccessMode.DEFINE, tuple(_altered(tree)))
+            yield from _altered(text)
         case exp.Drop():
             for table in tree.args.get("tables") or [tree.this]:
                 if str(tree.args.get("kind")).upper() == "TABLE" and isinstance(table, exp.Table):
-                    yield Claim(_table(table), Lock.EXCLUSIVE, AccessMode.REMOVE)
+                    yield Claim(_table(table), Lock.EXCLUSIVE, AccessMode.REMOVE, form=Alteration.DROP_TABLE)
         case exp.TruncateTable():
             for table in tree.expressions:
-                yield Claim(_table(table), Lock.EXCLUSIVE, AccessMode.WRITE, ("*",))
+                yield Claim(_table(table), Lock.EXCLUSIVE, AccessMode.WRITE, ("*",), form=Alteration.EMPTY)
 
 
 def _creation(tree: exp.Create) -> Iterator[Claim]:
@@ -242,7 +246,13 @@ def _creation(tree: exp.Create) -> Iterator[Claim]:
     if kind == "TABLE":
         schema = target if isinstance(target, exp.Schema) else None
         columns = tuple(_name(c) for c in schema.expressions if isinstance(c, exp.ColumnDef)) if schema else ()
-        yield Claim(_table(schema.this if schema else target), Lock.EXCLUSIVE, AccessMode.DEFINE, columns)
+        yield Claim(
+            _table(schema.this if schema else target),
+            Lock.EXCLUSIVE,
+            AccessMode.DEFINE,
+            columns,
+            form=Alteration.CREATE,
+        )
         for reference in tree.find_all(exp.Reference):
             parent = reference.this
             yield Claim(
@@ -252,23 +262,25 @@ def _creation(tree: exp.Create) -> Iterator[Claim]:
                 implied=True,
             )
     elif kind == "INDEX" and isinstance(target, exp.Index) and target.args.get("table") is not None:
-        yield Claim(_table(target.args["table"]), Lock.TABLE_SHARE, AccessMode.DEFINE)
+        concurrent = bool(tree.args.get("concurrently"))
+        form = Alteration.CONCURRENT if concurrent else Alteration.INDEX
+        lock = Lock.READ if concurrent else Lock.TABLE_SHARE
+        yield Claim(_table(target.args["table"]), lock, AccessMode.DEFINE, form=form)
 
 
-def _altered(tree: exp.Alter) -> Iterator[str]:
-    from sqlglot import exp
+_WEAKER = {Alteration.FOREIGN_KEY: Lock.TABLE_SHARE, Alteration.LIGHT: Lock.READ}
 
-    for action in tree.args.get("actions") or ():
-        match action:
-            case exp.Drop():
-                for each in action.args.get("tables") or [action.this]:
-                    if each is not None:
-                        yield _name(each)
-            case exp.RenameColumn():
-                yield _name(action.this)
-                yield _name(action.args["to"])
-            case exp.ColumnDef() | exp.AlterColumn():
-                yield _name(action.this)
+
+def _altered(text: str) -> Iterator[Claim]:
+    """A claim for each way in which the statement alters its table, and for the parents of its foreign keys."""
+    forms: dict[tuple[str, Alteration], list[Altered]] = {}
+    for each in read_alterations(text):
+        forms.setdefault((each.table, each.form), []).append(each)
+    for (table, form), actions in forms.items():
+        columns = tuple(dict.fromkeys(column for each in actions for column in each.columns))
+        yield Claim(table, _WEAKER.get(form, Lock.EXCLUSIVE), AccessMode.DEFINE, columns, form=form)
+        for parent in dict.fromkeys(each.refers_to for each in actions if each.refers_to):
+            yield Claim(parent, Lock.TABLE_SHARE, AccessMode.LOCK, form=Alteration.REFERENCE)
 
 
 def _lock_table(match: re.Match[str]) -> Claim:
@@ -278,8 +290,9 @@ def _lock_table(match: re.Match[str]) -> Claim:
         lock = Lock.READ
     elif mode == "share":
         lock = Lock.TABLE_SHARE
-    name = match[1].replace('"', "").removeprefix("public.")
-    return Claim(name, lock, AccessMode.LOCK, waits=match[3] is None)
+    waits = match[3] is None
+    form = Alteration.LOCK if waits and lock is not Lock.READ else ""
+    return Claim(folded(match[1]), lock, AccessMode.LOCK, waits=waits, form=form)
 
 
 def _advisory(text: str) -> Iterator[Claim]:

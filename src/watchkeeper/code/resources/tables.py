@@ -90,6 +90,7 @@ def _access(
         lines[line - 1].strip()[:_LONGEST_TEXT] if 0 < line <= len(lines) else "",
         symbol,
         claim.columns,
+        claim.form,
         confidence=claim.confidence,
         connection=over,
         held=held,

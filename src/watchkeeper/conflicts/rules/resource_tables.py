@@ -11,9 +11,11 @@ from itertools import product
 from typing import NamedTuple
 
 from watchkeeper.conflicts.pair import Pair, Party, make_conflict
+from watchkeeper.conflicts.rules.resource_table_locks import is_about_locks
 from watchkeeper.model.confidence import Confidence
 from watchkeeper.model.conflicts import Conflict, Evidence, Kind, Severity
-from watchkeeper.model.resources import Access, AccessMode, ResourceKind, ResourceTouch
+from watchkeeper.model.migration_files import is_taken_back
+from watchkeeper.model.resources import Access, AccessMode, Alteration, ResourceKind, ResourceTouch
 
 RULE = "tables"
 _DEFINES = frozenset({AccessMode.DEFINE, AccessMode.REMOVE})
@@ -61,7 +63,9 @@ def find_table_conflicts(pair: Pair) -> Iterator[Conflict]:
 def _by_table(party: Party) -> dict[str, list[ResourceTouch]]:
     table: dict[str, list[ResourceTouch]] = {}
     for touch in party.footprint.resources:
-        if touch.is_new and touch.access.resource.kind is ResourceKind.TABLE:
+        is_forward = touch.is_new and not is_taken_back(touch.path, touch.access.symbol)
+        is_named = touch.access.value != Alteration.REFERENCE  # nobody alters the parent of a foreign key
+        if is_forward and is_named and touch.access.resource.kind is ResourceKind.TABLE:
             table.setdefault(touch.access.resource.name, []).append(touch)
     return table
 
@@ -71,6 +75,8 @@ def _said(touches: _Touches) -> set[tuple[str, str, str, str]]:
 
 
 def _judge(pair: Pair, table: str, one: ResourceTouch, two: ResourceTouch) -> _Judgement | None:
+    if is_about_locks(one, two):
+        return None
     modes = {one.access.mode, two.access.mode}
     if modes & _DEFINES:
         return _judge_definition(pair, table, one, two)

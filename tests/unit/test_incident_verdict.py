@@ -1,0 +1,99 @@
+"""What an incident says of two changes, and of the rules that looked at them before."""
+
+from __future__ import annotations
+
+import msgspec
+
+from watchkeeper.conflicts.lifecycle import fold_all
+from watchkeeper.conflicts.standing import State
+from watchkeeper.database.verdict import judge
+from watchkeeper.model.changes import Change, Source
+from watchkeeper.model.confidence import Confidence
+from watchkeeper.model.conflicts import Conflict, Kind, Severity
+from watchkeeper.model.events import ChangeAppeared, ConflictOpened, ConflictProbed, Event, Recorded
+from watchkeeper.model.ids import ChangeId, ConflictId, Millis, ProjectId, Seq, Sha
+from watchkeeper.model.incidents import Attribution, Incident, IncidentId, IncidentKind, Origin, Party, Role, Tier
+from watchkeeper.model.probing import Outcome
+
+A, B = ChangeId("agent/1"), ChangeId("agent/2")
+
+
+def origin(change: ChangeId, line: int) -> Origin:
+    commit = Sha(("a" if change == A else "b") * 40)
+    return Origin("engine/stages.py", line, "update_stage_field", f"line {line}", Sha("c" * 40), commit, change=change)
+
+
+def incident(holder: Origin | None, waiter: Origin | None) -> Incident:
+    parties = tuple(
+        Party(number, role, attribution=Attribution(Tier.TAG, (each,)) if each else Attribution())
+        for number, role, each in ((1, Role.HOLDER, holder), (2, Role.WAITER, waiter))
+    )
+    return Incident(
+        IncidentId("i-00000001"), "f" * 64, IncidentKind.SELF_DEADLOCK, "shop", "it hangs", Millis(0), Millis(1),
+        parties,
+        relation="content", advice=("cancel the waiter",),
+    )  # fmt: skip
+
+
+HANG = incident(origin(A, 21), origin(B, 43))
+CHANGES = [ChangeAppeared(Change(each, Source.WORKTREE, each)) for each in (A, B)]
+
+
+def state(*events: Event) -> State:
+    return fold_all(Recorded(Seq(n + 1), Millis(n), ProjectId("p"), each) for n, each in enumerate(events))
+
+
+def conflict(rule: str, subject: str) -> Conflict:
+    return Conflict(
+        ConflictId("c-12345678"), Kind.WRITE_WRITE, rule, Severity.MAJOR, Confidence.SURE, (A, B), (subject,),
+        "both write", "why", (), "talk", "0" * 16,
+    )  # fmt: skip
+
+
+def test_a_pair_that_nobody_suspected_becomes_a_conflict_that_is_proved_and_all_rules_missed_it() -> None:
+    verdict = judge(HANG, state(*CHANGES))
+
+    opened, probed = verdict.events
+    assert isinstance(opened, ConflictOpened)
+    assert isinstance(probed, ConflictProbed)
+    assert (opened.conflict.changes, opened.conflict.severity) == ((A, B), Severity.BLOCKING)
+    assert [each.line for each in opened.conflict.evidence] == [21, 43]
+    assert probed.proof.outcome is Outcome.PROVED_AT_RUN_TIME
+    assert verdict.missed == ("write-write", "tables", "locks")
+
+
+def test_a_suspicion_of_the_pair_is_proved_by_it_and_its_rule_missed_nothing() -> None:
+    known = conflict("write-write", "engine.stages:update_stage_field")
+
+    verdict = judge(HANG, state(*CHANGES, ConflictOpened(known)))
+
+    (probed,) = verdict.events
+    assert isinstance(probed, ConflictProbed)
+    assert (probed.id, verdict.conflict) == (known.id, known.id)
+    assert verdict.missed == ("tables", "locks")
+
+
+def test_a_conflict_of_the_pair_about_something_else_is_another() -> None:
+    verdict = judge(HANG, state(*CHANGES, ConflictOpened(conflict("write-write", "engine.users:rename"))))
+
+    assert isinstance(verdict.events[0], ConflictOpened)
+
+
+def test_judged_again_it_records_nothing_new() -> None:
+    first = judge(HANG, state(*CHANGES))
+
+    again = judge(HANG, state(*CHANGES, *first.events))
+
+    assert again.events == ()
+    assert again.conflict == first.conflict
+
+
+def test_rules_that_never_saw_the_two_together_missed_nothing() -> None:
+    assert judge(HANG, state(CHANGES[0])).missed == ()
+
+
+def test_one_change_alone_and_a_side_that_nobody_knows_are_no_conflict() -> None:
+    assert judge(incident(origin(A, 21), origin(A, 43)), state(*CHANGES)).events == ()
+    assert judge(incident(None, origin(B, 43)), state(*CHANGES)).events == ()
+    bare = msgspec.structs.replace(origin(A, 21), commit=None)
+    assert judge(incident(bare, origin(B, 43)), state(*CHANGES)).events == ()
