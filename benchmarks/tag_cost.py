@@ -6,7 +6,7 @@ On a real PostgreSQL over a unix socket, SQLAlchemy and plain psycopg, one row b
 two listeners that do nothing: what anybody pays who listens. ``alone`` is the time of the tag's own calls without a
 database, also of an UPDATE that is journalled. The rival is the comment of opentelemetry-instrumentation-sqlalchemy
 (appended, names framework and driver), where it can be imported: ``--rival`` names a Python that can. ``node`` is the
-same with `pg`, where tests/scenario/test_tag_node.py has put it. Prints ratios; writes
+same with `pg`, where Node is. Prints ratios; writes
 ``benchmarks/results/tag_cost.json``.
 """
 
@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -97,12 +96,15 @@ def _by_psycopg(connection: psycopg.Connection) -> Callable[[int], object]:
 
 def by_node(url: str, rounds: int) -> dict[str, list[float]]:
     """The same with `pg`; nothing where Node or `pg` is missing."""
-    modules = ROOT / ".cache" / "watchkeeper-tag-node" / "node_modules"
-    if shutil.which("node") is None or not modules.exists():
+    from nodeprograms import NotThereError, find_node, install_packages
+
+    try:
+        node, modules = find_node(), install_packages()
+    except NotThereError as error:
+        print(f"Node was not measured: {error}")
         return {}
-    told = {**os.environ, "NODE_PATH": str(modules), "PGURL": url}
-    program = ROOT / "packages" / "watchkeeper-tag-node" / "test" / "cost.js"
-    done = subprocess.run(["node", str(program), str(rounds)], env=told, capture_output=True, text=True, check=True)
+    words = [node, str(Path(__file__).with_suffix(".mjs")), str(rounds), str(modules)]
+    done = subprocess.run(words, env={**os.environ, "PGURL": url}, capture_output=True, text=True, check=True)
     found: dict[str, list[float]] = json.loads(done.stdout)
     return found
 

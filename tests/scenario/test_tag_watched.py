@@ -65,7 +65,7 @@ def server() -> Iterator[OwnServer]:
         yield made
 
 
-def kinds(server: OwnServer, folder: Path, name: str, more: str = "") -> tuple[list[IncidentKind], list[str]]:
+def kinds(server: OwnServer, folder: Path, name: str, more: str = "") -> list[IncidentKind]:
     variant = next(each for each in VARIANTS if each.name == name)
     database = f"tagged_{name.lower()}{len(more)}"
     with psycopg.connect(server.dsn, autocommit=True) as connection:
@@ -86,22 +86,17 @@ def kinds(server: OwnServer, folder: Path, name: str, more: str = "") -> tuple[l
             )  # fmt: skip
             assert done.returncode == 0, done.stderr
             watched.looks(2)
-    return [each.kind for each in watched.opened], [each.summary for each in watched.opened]
+    return [each.kind for each in watched.opened]
 
 
-@pytest.mark.parametrize(("name", "whose"), [("V1", "its own task"), ("V12", "a task that waits for it")])
+@pytest.mark.parametrize("name", ["V1", "V12"])
 def test_a_task_that_waits_for_itself_is_told_as_that_also_over_another_thread(
-    server: OwnServer, tmp_path: Path, name: str, whose: str
+    server: OwnServer, tmp_path: Path, name: str
 ) -> None:
-    found, (summary,) = kinds(server, tmp_path, name)
-
-    assert found == [IncidentKind.SELF_DEADLOCK]
-    assert whose in summary
+    assert kinds(server, tmp_path, name) == [IncidentKind.SELF_DEADLOCK]
 
 
 def test_two_threads_of_one_process_that_do_not_wait_for_each_other_are_no_self_deadlock(
     server: OwnServer, tmp_path: Path
 ) -> None:
-    found, _ = kinds(server, tmp_path, "V12", STRANGERS)
-
-    assert found == [IncidentKind.IDLE_HOLDER]
+    assert kinds(server, tmp_path, "V12", STRANGERS) == [IncidentKind.IDLE_HOLDER]

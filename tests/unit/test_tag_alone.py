@@ -49,6 +49,5 @@ def test_importing_it_imports_no_framework_and_starts_nothing() -> None:
 def test_the_package_for_node_depends_on_nothing_either() -> None:
     assert json.loads((NODE / "package.json").read_text()).get("dependencies", {}) == {}
     for path in (NODE / "src").glob("*.js"):
-        assert all(
-            each.startswith(("node:", "./")) for each in re.findall(r'require\("([^"]+)"\)', path.read_text())
-        ), path
+        named = re.findall(r"""(?:from|import|require\()\s*['"]([^'"]+)""", path.read_text())
+        assert all(each.startswith(("node:", "./")) for each in named), path

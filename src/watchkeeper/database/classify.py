@@ -159,9 +159,9 @@ def _component_stall(
 def _find_nested(
     roots: frozenset[int], waiters: frozenset[int], graph: Waiting, known: Mapping[int, Identity]
 ) -> tuple[tuple[int, int], ...]:
-    """Pairs of a root and one who waits for it, of one task, or of two of which the first awaits the second.
+    """Pairs of a root and one who waits for it, of one task: it has done nothing since the waiter's statement began.
 
-    One task does one thing at a time, so the root must have been left alone before the waiter's statement was sent.
+    One task does one thing at a time, so the holder must have been left alone before the waiter was sent.
     """
     found = list[tuple[int, int]]()
     for waiter in sorted(waiters):
