@@ -138,6 +138,7 @@ class World:
             subprocess.run(["git", "clone", "-q", str(self.origin), str(host.clone)], check=True)
             (host.home.parent / "fleet.toml").write_text(
                 f"store = {json.dumps(store)}\n[fleet]\nconcurrency = {concurrency}\nkeep_free_mb = 0\n"
+                "pin_seconds = 2\n"
                 f'clashes = "tell"\n{tables}'
                 f"[[project]]\nname = 'shop'\npath = 'shop'\nconcurrency = {concurrency}\n"
                 f"test = {json.dumps(sys.executable + ' -c pass')}\n"

@@ -27,9 +27,15 @@ from watchkeeper_tag.django import install
 
 database = {"ENGINE": "django.db.backends.postgresql", "HOST": sys.argv[1], "USER": "test", "NAME": sys.argv[2],
             "OPTIONS": {"options": "-c lock_timeout=1000"}}
-settings.configure(DATABASES={"default": database, "second": dict(database)}, INSTALLED_APPS=[], USE_TZ=True)
+is_app = sys.argv[3] == "app"
+os.environ["WATCHKEEPER_REVISION"] = "feed"
+settings.configure(
+    DATABASES={"default": database, "second": dict(database)}, USE_TZ=True,
+    INSTALLED_APPS=["watchkeeper_tag.django"] if is_app else [],
+)
 django.setup()
-tagging = install(Tagging(os.getcwd(), "feed", mode=sys.argv[3], publish=False))
+if not is_app:
+    install(Tagging(os.getcwd(), "feed", mode=sys.argv[3], publish=False))
 
 
 class Content(models.Model):
@@ -44,7 +50,15 @@ def rename(alias, row):
     with transaction.atomic():
         content = Content.objects.get(pk=1)
         content.title = "a"
-        content.save()
+        if sys.argv[6:] == ["savepoint"]:
+            try:
+                with transaction.atomic():
+                    content.save()
+                    raise ValueError
+            except ValueError:
+                pass
+        else:
+            content.save()
         Content.objects.using(alias).filter(pk=row).update(title="b")
 
 
@@ -100,3 +114,13 @@ def test_a_second_alias_of_the_same_database_is_refused_and_statements_are_tagge
 @pytest.mark.parametrize("words", [("default", "1"), ("second", "2")])
 def test_the_same_alias_and_another_row_go_on(server: tuple[str, str], tmp_path: Path, words: tuple[str, str]) -> None:
     assert run(server, tmp_path, "raise", *words)["end"] == "ends"
+
+
+def test_what_a_savepoint_gave_back_is_free(server: tuple[str, str], tmp_path: Path) -> None:
+    assert run(server, tmp_path, "raise", "second", "1", "savepoint")["end"] == "ends"
+
+
+def test_as_an_installed_application_it_tags_without_another_line(server: tuple[str, str], tmp_path: Path) -> None:
+    found = run(server, tmp_path, "app", "second", "2")
+
+    assert found["shown"].startswith("/*wk:rev=feed,sym=shown,at=app.py:")

@@ -1,147 +1,153 @@
-"""The tag for Node, by Node's own test runner, with `pg` and what is built on it from the npm registry."""
+"""``watchkeeper-tag`` for Node: its own tests on a real server, and a Node program under the database watch."""
 
 from __future__ import annotations
 
-import json
+import asyncio
 import os
-import shutil
-import socket
+import re
 import subprocess
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+import psycopg
 import pytest
 
 import postgres
-from tagstatements import GOES_ON, HARMLESS, LOCKED, WAITS
-from watchkeeper.database.journals import read_answer
-from watchkeeper_tag.statements import read_statement
+from dbwatching import LIMITS, wait_until, watching
+from nodeprograms import NotThereError, find_node, install_packages
+from watchkeeper.database.journals import SocketJournals
+from watchkeeper.database.tags import split_tag
+from watchkeeper.database.watcher import Settings
+from watchkeeper.model.incidents import IncidentKind
 
-ROOT = Path(__file__).parents[2]
-PACKAGE = ROOT / "packages" / "watchkeeper-tag-node"
-MODULES = ROOT / ".cache" / "watchkeeper-tag-node"
-NEEDED = ("pg@8", "pg-cursor@2", "drizzle-orm@0.45", "@prisma/adapter-pg@7")
-COMPARE = """
-const { readStatement } = require("./src/statements.js");
-const { resolve, wouldWait } = require("./src/guard.js");
-const { texts, pairs } = JSON.parse(require("node:fs").readFileSync(0));
-const claim = ([text, values]) => resolve(readStatement(text)[0], values);
-console.log(JSON.stringify({
-  texts: texts.map((each) => readStatement(each).map(({ table, lock, columns }) => [table, lock, columns])),
-  pairs: pairs.map(([wanted, held]) => wouldWait(claim(wanted), claim(held))),
-}));
-"""
-ANSWER = """
-const { Tagging } = require("./src/tagging.js");
-const { Link } = require("./src/journal.js");
-const tagging = new Tagging({ root: "/app", revision: "feed", publish: false });
-const client = { processID: 7, database: "shop" };
-const link = new Link(client);
-link.isOpen = true;
-tagging.journal.links.add(link);
-tagging.run(() => {
-  const text = "UPDATE content SET a = $1 WHERE id = $2";
-  const site = { symbol: "rename", shown: "src/a.js:3" };
-  tagging.after(link, text, tagging.before(link, { text, values: [1, 2] }, site, tagging.slots.current()), 1);
-});
-console.log(JSON.stringify(tagging.state()));
-"""
+pytestmark = pytest.mark.postgresql
+PACKAGE = Path(__file__).parents[2] / "packages" / "watchkeeper-tag-node"
+FILES = sorted(PACKAGE.glob("test/*.test.js"))
+HOLDERS = (
+    "SELECT pid, query FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid() AND query LIKE '/*wk:%%'"
+)
 
 
 @pytest.fixture(scope="module")
 def node() -> str:
-    found = shutil.which("node")
-    if found is None:
-        pytest.skip("node is not installed: the tag for Node was NOT checked")
-    return found
+    try:
+        return find_node()
+    except NotThereError as error:
+        pytest.skip(f"{error}: watchkeeper-tag for Node was NOT checked")
 
 
 @pytest.fixture(scope="module")
 def modules() -> Path:
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("npm is not installed: the tag for Node was NOT checked on a server")
-    if not (MODULES / "ready").exists():
-        MODULES.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run(
-            [npm, "install", "--no-audit", "--no-fund", "--silent", "--prefix", str(MODULES), *NEEDED],
-            capture_output=True, text=True, timeout=110, check=False,
-        )  # fmt: skip
-        if done.returncode != 0:
-            pytest.skip(f"pg cannot be installed: the tag for Node was NOT checked on a server ({done.stderr[-200:]})")
-        (MODULES / "ready").touch()
-    return MODULES / "node_modules"
+    try:
+        return install_packages()
+    except NotThereError as error:
+        pytest.skip(f"{error}: watchkeeper-tag for Node was NOT checked")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """The folder of its socket: over one, processes are known for certain."""
+    programs = postgres.find_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed: watchkeeper-tag for Node was NOT checked")
+    with postgres.running_server(programs) as folder:
+        yield folder
 
 
 @pytest.fixture
-def tags() -> Iterator[Path]:
-    """A short path, as sockets need, with the socket of one that is gone."""
-    with tempfile.TemporaryDirectory(prefix="wk-tag-") as made:
-        with socket.socket(socket.AF_UNIX) as gone:
-            gone.bind(f"{made}/999999.sock")
-        yield Path(made)
+def environment(server: str, modules: Path, tmp_path: Path) -> dict[str, str]:
+    """Of a Node program: the driver, a database of its own with a table in it, and where it publishes its journal."""
+    name = postgres.create_database(server)
+    with psycopg.connect(_dsn(server, name), autocommit=True) as connection:
+        connection.execute("CREATE TABLE content (id int PRIMARY KEY, stage text, status text)")
+        connection.execute("INSERT INTO content VALUES (1), (2)")
+    return {
+        **os.environ,
+        "WATCHKEEPER_TEST_MODULES": str(modules),
+        "WATCHKEEPER_TEST_HOST": server,
+        "WATCHKEEPER_TEST_DATABASE": name,
+        "WATCHKEEPER_TAG_DIR": str(tmp_path / "tags"),
+    }
 
 
-@pytest.mark.postgresql
-@pytest.mark.timeout(240)
-@pytest.mark.parametrize("name", ["pg", "orm"])
-def test_the_package_does_on_a_real_server_what_its_own_tests_say(
-    node: str, modules: Path, tags: Path, name: str
-) -> None:
-    programs = postgres.find_programs()
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed")
-    with postgres.running_server(programs) as folder:
-        url = f"postgresql://test@/{postgres.create_database(folder)}?host={folder}"
-        told = {"NODE_PATH": str(modules), "PGURL": url, "WATCHKEEPER_TAG_DIR": str(tags)}
-        done = subprocess.run(
-            [node, "--test", f"test/{name}.test.js"], cwd=PACKAGE, env={**os.environ, **told},
-            capture_output=True, text=True, timeout=100, check=False,
-        )  # fmt: skip
-
-    assert done.returncode == 0, done.stdout[-6000:]
-
-
-def run(node: str, program: str, given: object = None) -> Any:
+@pytest.mark.parametrize("file", FILES, ids=lambda each: each.stem)
+def test_its_own_tests_pass_and_none_is_skipped(node: str, environment: Mapping[str, str], file: Path) -> None:
     done = subprocess.run(
-        [node, "-e", program],
-        cwd=PACKAGE,
-        input=json.dumps(given),
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
+        [node, "--test", "--test-reporter=tap", str(file)],
+        cwd=PACKAGE, env=dict(environment), capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+
+    counted = {name: int(count) for name, count in re.findall(r"^# (\w+) (\d+)$", done.stdout, re.MULTILINE)}
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    assert counted["tests"] == counted["pass"] > 0
+
+
+def test_a_task_that_waits_for_itself_is_told_with_the_write_that_it_waits_for(
+    node: str, server: str, environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    """The holder's last statement, which every other tool shows, is an innocent SELECT."""
+    name = environment["WATCHKEEPER_TEST_DATABASE"]
+    with running(node, "nested", environment), _watch(server, name, tmp_path) as watched:
+        found = watched.until_opened(IncidentKind.SELF_DEADLOCK)
+        journal = asyncio.run(SocketJournals(tmp_path / "tags", answer_s=1).ask())
+
+    assert found.is_certain
+    assert {each.tag.symbol for each in found.parties if each.tag} == {"setsStage", "setsStatus"}
+    (holder,) = (each for each in journal.entries if each.writes)
+    assert [(each.table, each.columns, each.symbol) for each in holder.writes] == [("content", ("stage",), "setsStage")]
+    assert holder.last is not None
+    assert holder.last.site != holder.writes[0].site
+    assert [each.kind for each in journal.happenings] == ["nested-checkout", "nested-write"]
+
+
+def test_two_tasks_of_a_process_that_wait_for_each_other_are_no_self_deadlock(
+    node: str, server: str, environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    name = environment["WATCHKEEPER_TEST_DATABASE"]
+    with running(node, "apart", environment), _watch(server, name, tmp_path) as watched:
+        tags = wait_until(lambda: _two_tags(server, name), "both tasks' statements")
+        watched.looks(12)
+
+    assert len(set(tags)) == 2
+    assert IncidentKind.SELF_DEADLOCK not in [each.kind for each in watched.opened]
+
+
+def test_a_pool_whose_tasks_all_wait_for_another_connection_is_told(
+    node: str, server: str, environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    name = environment["WATCHKEEPER_TEST_DATABASE"]
+    with running(node, "exhausted", environment), _watch(server, name, tmp_path) as watched:
+        found = watched.until_opened(IncidentKind.POOL)
+
+    assert found.is_certain
+    assert len(found.parties) == 2
+    assert "setsStatus" in found.summary
+
+
+@contextmanager
+def running(node: str, what: str, environment: Mapping[str, str]) -> Iterator[None]:
+    """The program, which ends with the block."""
+    process = subprocess.Popen(
+        [node, "test/application.js", what], cwd=PACKAGE, env=dict(environment), stdin=subprocess.PIPE
     )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    try:
+        yield
+    finally:
+        process.communicate(timeout=30)
 
 
-def numbered(text: str, values: tuple[object, ...]) -> tuple[str, tuple[object, ...]]:
-    """With ``$n``, the only placeholders of ``pg``."""
-    for number in range(1, 9):
-        text = text.replace("%s", f"${number}", 1).replace("?", f"${number}", 1)
-    return text, values
+def _watch(server: str, name: str, tmp_path: Path):  # type: ignore[no-untyped-def]
+    journals = SocketJournals(tmp_path / "tags", answer_s=1)
+    return watching(_dsn(server, name), settings=Settings("shop", 50, LIMITS), journals=journals)
 
 
-def test_both_languages_read_statements_alike_and_judge_them_alike(node: str) -> None:
-    texts = [numbered(text, ())[0] for text in [*(each[0] for each in LOCKED), *HARMLESS] if "%(" not in text]
-    texts = [each for each in texts if " :" not in each]
-    pairs = [(numbered(a, given), numbered(b, held)) for a, given, b, held in [*WAITS, *GOES_ON]]
-
-    found = run(node, COMPARE, {"texts": texts, "pairs": pairs})
-
-    here = [[[each.table, each.lock.value, list(each.columns)] for each in read_statement(text)] for text in texts]
-    assert found["texts"] == here
-    assert found["pairs"] == [True] * len(WAITS) + [False] * len(GOES_ON)
+def _dsn(server: str, name: str) -> str:
+    return f"host={server} user=test dbname={name}"
 
 
-def test_the_watch_understands_its_journal(node: str) -> None:
-    state = run(node, ANSWER)
-
-    (entry,) = read_answer(json.dumps(state).encode(), state["process"]).entries
-
-    assert (entry.backend, entry.root, entry.revision, entry.task) == (7, "/app", "feed", "1")
-    (write,) = entry.writes
-    assert (write.table, write.columns, write.symbol, write.site) == ("content", ("a",), "rename", "src/a.js:3")
+def _two_tags(server: str, name: str) -> list[str]:
+    with psycopg.connect(_dsn(server, name)) as connection:
+        rows = connection.execute(HOLDERS, (name,)).fetchall()
+    tags = [tag for _, text in rows if (tag := split_tag(text)[0]) is not None]
+    return [each.task for each in tags] if len(tags) == 2 else []

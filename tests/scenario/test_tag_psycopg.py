@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
 import postgres
 from watchkeeper_tag import NestedWriteError, Tagging
-from watchkeeper_tag.psycopg import install
+from watchkeeper_tag.answering import answer
+from watchkeeper_tag.psycopg import configure_async, install, watch_pool
+from watchkeeper_tag.statements import Lock
 
 pytestmark = pytest.mark.postgresql
 UPDATE = "UPDATE content SET a = a + 1 WHERE id = %s"
@@ -109,13 +113,74 @@ def test_statements_stay_prepared_over_many_tasks(dsn: str) -> None:
 
 def test_a_committed_write_is_forgotten_and_a_savepoints_rollback_gives_back(dsn: str) -> None:
     told = tagging(mode="raise")
-    with psycopg.connect(dsn) as one, psycopg.connect(dsn) as two:
+    with psycopg.connect(dsn) as one, psycopg.connect(dsn, autocommit=True) as two:
         install(one, told)
         install(two, told)
         one.execute(UPDATE, (1,))
         one.commit()
-
         two.execute(UPDATE, (1,))
+
+        with one.transaction():
+            with one.transaction(force_rollback=True):
+                one.execute(UPDATE, (1,))
+            with one.transaction():
+                one.execute(UPDATE, (2,))
+                raise psycopg.Rollback
+            two.execute(UPDATE, (1,))
+            two.execute(UPDATE, (2,))
+            with one.transaction():
+                one.execute(UPDATE, (2,))
+            with pytest.raises(NestedWriteError):
+                two.execute(UPDATE, (2,))
+
+
+def test_a_connection_that_is_closed_or_cut_holds_nothing(dsn: str) -> None:
+    told = tagging(mode="raise")
+    closed, cut = psycopg.connect(dsn), psycopg.connect(dsn)
+    with psycopg.connect(dsn, autocommit=True) as other:
+        for each in (closed, cut, other):
+            install(each, told)
+        closed.execute(UPDATE, (1,))
+        closed.close()
+        other.execute(UPDATE, (1,))
+        cut.execute(UPDATE, (1,))
+        other.execute("SELECT pg_terminate_backend(%s)", (cut.info.backend_pid,))
+        with pytest.raises(psycopg.OperationalError):
+            cut.execute("SELECT 1")
+
+        other.execute(UPDATE, (1,))
+    cut.close()
+
+
+def test_copy_and_streams_are_tagged_and_kept(dsn: str) -> None:
+    told = tagging()
+    with psycopg.connect(dsn) as one:
+        install(one, told)
+        cursor = one.cursor()
+        (shown,) = cursor.stream("SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid()")
+        with cursor.copy("COPY content (id, a) FROM STDIN") as copy:
+            copy.write_row((9, 9))
+        found = told.journal.find(one)
+        assert found is not None
+        assert [(each.claim.table, each.claim.lock) for each in found.held] == [("content", Lock.INSERT)]
+        one.rollback()
+
+    assert shown[0].startswith("/*wk:rev=")
+
+
+def test_statements_stay_prepared_over_many_threads(dsn: str) -> None:
+    """One connection that goes from thread to thread, as in a pool: each has a slot, of few."""
+    told = tagging()
+    with psycopg.connect(dsn, autocommit=True) as one:
+        install(one, told)
+        one.prepare_threshold = 0
+        for _ in range(30):
+            thread = threading.Thread(target=one.execute, args=(UPDATE, (1,)))
+            thread.start()
+            thread.join()
+        rows = one.execute("SELECT statement FROM pg_prepared_statements WHERE statement LIKE '%%UPDATE%%'").fetchall()
+
+    assert {each[0].partition(",task=")[2][:2] for each in rows} <= {"1*", "2*"}
 
 
 def test_others_may_ask_what_a_backend_has_written(dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,3 +216,63 @@ def ask(path: Path, question: object):  # type: ignore[no-untyped-def]
         while part := asking.recv(65536):
             read += part
     return json.loads(read)
+
+
+def test_a_pool_of_psycopg_tells_who_waits_and_what_he_holds(dsn: str) -> None:
+    pools = pytest.importorskip("psycopg_pool", reason="psycopg_pool is not installed: its pools were NOT checked")
+    told = tagging()
+    with pools.ConnectionPool(
+        dsn, min_size=2, max_size=2, name="shop", configure=lambda each: install(each, told)
+    ) as pool:
+        watch_pool(pool, told)
+        with pool.connection() as one:
+            one.execute(UPDATE, (1,))
+        with pool.connection() as one:
+            one.execute(UPDATE, (1,))
+        assert told.journal.events == [], "one after the other is nothing"
+
+        both, end = threading.Barrier(2), threading.Event()
+
+        def work(row: int) -> None:
+            with pool.connection() as one:
+                one.execute(UPDATE, (row,))
+                both.wait(10)
+                with contextlib.suppress(pools.PoolTimeout), pool.connection(timeout=2) as other:
+                    other.execute("SELECT 1")
+                end.wait(10)
+
+        threads = [threading.Thread(target=work, args=(row,)) for row in (1, 2)]
+        for each in threads:
+            each.start()
+        shown: dict[str, Any] = {}
+        for _ in range(400):
+            shown = json.loads(answer(told, b'{"v":1,"ask":"state"}'))["pools"][0]
+            if len(shown["waiters"]) == 2:
+                break
+            end.wait(0.005)
+        end.set()
+        for each in threads:
+            each.join()
+
+    assert (shown["name"], shown["limit"], shown["out"]) == ("shop", 2, 2)
+    assert {len(each["holds"]) for each in shown["waiters"]} == {1}
+    assert "nested-checkout" in [each["kind"] for each in told.journal.events]
+
+
+def test_a_pool_of_psycopg_in_asyncio_is_told_of_as_well(dsn: str) -> None:
+    pools = pytest.importorskip("psycopg_pool", reason="psycopg_pool is not installed: its pools were NOT checked")
+    told = tagging()
+
+    async def nested() -> None:
+        async with pools.AsyncConnectionPool(
+            dsn, min_size=2, max_size=2, open=False, configure=configure_async(told)
+        ) as pool:
+            watch_pool(pool, told)
+            async with pool.connection() as one:
+                await one.execute(UPDATE, (1,))
+                async with pool.connection() as other:
+                    await other.execute("SELECT 1")
+
+    asyncio.run(nested())
+
+    assert [each["kind"] for each in told.journal.events] == ["nested-checkout"]

@@ -66,3 +66,36 @@ def test_who_waits_for_another_thread_is_told_by_its_error_with_both_places(plac
     assert str(busy["sites"][0]).startswith("test_tag_sqlite.py:")  # type: ignore[index]
     for each in (holder, waiter):
         each.close()
+
+
+def test_databases_in_memory_are_one_each() -> None:
+    connect = connect_with(Tagging(Path(__file__).parent, mode="raise", publish=False))
+    one, two = connect(":memory:"), connect(":memory:")
+    for each in (one, two):
+        each.execute("CREATE TABLE content (id)")
+        each.execute("INSERT INTO content VALUES (1)")
+
+    assert one.in_transaction
+    assert two.in_transaction
+    for each in (one, two):
+        each.close()
+
+
+def test_who_read_before_another_wrote_is_told_who_that_was(place: Path) -> None:
+    """In WAL mode: the reader may not write any more, at once, whatever its timeout."""
+    tagging = Tagging(Path(__file__).parent, publish=False)
+    connect = connect_with(tagging)
+    reader, writer = connect(place, isolation_level=None), connect(place, isolation_level=None)
+    reader.execute("PRAGMA journal_mode=WAL")
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM content").fetchall()
+    writer.execute("UPDATE content SET a = 'b' WHERE id = 1")
+
+    with pytest.raises(sqlite3.OperationalError):
+        reader.execute("UPDATE content SET a = 'c' WHERE id = 2")
+
+    (busy,) = (each for each in tagging.journal.events if each["kind"] == "busy")
+    assert "SQLITE_BUSY_SNAPSHOT" in str(busy["text"])
+    assert len(busy["sites"]) == 2  # type: ignore[arg-type]
+    for each in (reader, writer):
+        each.close()

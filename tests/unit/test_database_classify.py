@@ -69,18 +69,6 @@ def test_two_tasks_of_one_process_are_not() -> None:
     assert the(idle(1, tagged(70, "3")), waiting(2, 1, statement=tagged(70, "4"))).kind is IncidentKind.IDLE_HOLDER
 
 
-def threads(*stack: str) -> Journal:
-    """Two threads of one process; the first is in these calls."""
-    holder = JournalEntry(1, 70, task="1", thread=11, stack=stack)
-    return Journal((holder, JournalEntry(2, 70, task="2", thread=12)))
-
-
-def test_a_thread_that_waits_for_another_of_its_process_may_wait_for_itself_and_that_is_not_certain() -> None:
-    found = the(idle(1), waiting(2, 1), journal=threads("threading.py:wait", "futures/_base.py:result", "a.py:f"))
-
-    assert (found.kind, found.pace) == (IncidentKind.SELF_DEADLOCK, Pace.WAIT)
-
-
 def test_a_thread_that_waits_for_just_the_other_one_waits_for_itself_and_that_is_certain() -> None:
     holder = JournalEntry(1, 70, task="1", thread=11, awaits=(2,))
     found = the(idle(1), waiting(2, 1), journal=Journal((holder, JournalEntry(2, 70, task="2", thread=12))))
@@ -88,8 +76,9 @@ def test_a_thread_that_waits_for_just_the_other_one_waits_for_itself_and_that_is
     assert (found.kind, found.pace) == (IncidentKind.SELF_DEADLOCK, Pace.AT_ONCE)
 
 
-def test_a_thread_that_does_something_else_does_not() -> None:
-    found = the(idle(1), waiting(2, 1), journal=threads("http/client.py:getresponse", "a.py:result"))
+def test_a_thread_that_waits_for_another_one_is_not() -> None:
+    holder = JournalEntry(1, 70, task="1", thread=11, awaits=(3,))
+    found = the(idle(1), waiting(2, 1), journal=Journal((holder, JournalEntry(2, 70, task="2", thread=12))))
 
     assert found.kind is IncidentKind.IDLE_HOLDER
 

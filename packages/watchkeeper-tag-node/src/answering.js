@@ -1,84 +1,142 @@
-"use strict";
-// The journal for others: one socket a process, one line of JSON asked, one answered.
+/** The journal for others: one socket a process, one line of JSON asked, one answered. */
 
-const fs = require("node:fs");
-const net = require("node:net");
-const os = require("node:os");
-const path = require("node:path");
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { debuglog } from 'node:util'
+import { isMainThread, threadId } from 'node:worker_threads'
 
-const MOST_ASKED = 65_536;
-const PATIENCE_MS = 500;
+const VERSION = 1
+const MOST_ASKED = 65_536
+const MOST_LINKS = 500
+const PATIENCE_MS = 2000
+const HINT = 'ask {"v":1,"ask":"state","backends":[]}'
+const debug = debuglog('watchkeeper-tag')
 
-/** Where the sockets are: WATCHKEEPER_TAG_DIR, else a folder of the user alone. */
-function findFolder() {
-  if (process.env.WATCHKEEPER_TAG_DIR) return process.env.WATCHKEEPER_TAG_DIR;
-  const runtime = process.env.XDG_RUNTIME_DIR;
-  return runtime ? path.join(runtime, "watchkeeper-tag") : `/tmp/watchkeeper-tag-${os.userInfo().uid}`;
+/** Where the sockets are: `WATCHKEEPER_TAG_DIR`, else a folder of the user alone. */
+export function findFolder(environ = process.env) {
+  if (environ.WATCHKEEPER_TAG_DIR) return environ.WATCHKEEPER_TAG_DIR
+  if (environ.XDG_RUNTIME_DIR) return join(environ.XDG_RUNTIME_DIR, 'watchkeeper-tag')
+  return `/tmp/watchkeeper-tag-${process.getuid?.() ?? 0}`
 }
 
-/** Answer from now on, without keeping the process alive. Where that cannot be, nobody is told. */
-function publish(tagging) {
-  if (process.platform === "win32") return;
+/**
+ * Answer from now on; gives what can be closed, null where that cannot be (NODE_DEBUG=watchkeeper-tag says why). It
+ * keeps no process alive. Workers do not answer: the socket is their process's.
+ */
+export function publish(findState) {
+  if (!isMainThread) return null
   try {
-    const folder = findFolder();
-    fs.mkdirSync(folder, { mode: 0o700, recursive: true });
-    const found = fs.lstatSync(folder);
-    if (!found.isDirectory() || found.uid !== process.getuid()) return;
-    sweep(folder, () => listen(path.join(folder, `${process.pid}.sock`), tagging));
-  } catch {
-    // The application goes on without.
+    const path = makePlace(findFolder())
+    const server = createServer((asking) => serve(asking, findState))
+    server.on('error', (error) => debug('the journal cannot be asked for: %s', error.message))
+    server.listen(path, () => chmodSync(path, 0o600))
+    server.unref()
+    const sweep = () => rmSync(path, { force: true })
+    process.once('exit', sweep)
+    return {
+      close() {
+        process.off('exit', sweep)
+        server.close()
+      },
+    }
+  } catch (error) {
+    debug('the journal cannot be asked for: %s', error.message)
+    return null
   }
 }
 
-/** Remove sockets that nobody answers. Whether its process is there says nothing: containers share process numbers. */
-function sweep(folder, done) {
-  const names = fs.readdirSync(folder).filter((each) => each.endsWith(".sock")).slice(0, 1000);
-  let left = names.length;
-  const next = () => left-- || done();
-  next();
-  for (const name of names) {
-    const place = path.join(folder, name);
-    const asking = net.connect(place);
-    asking.unref();
-    asking.once("connect", () => asking.destroy());
-    asking.once("error", (error) => {
-      if (error.code === "ECONNREFUSED") fs.rm(place, { force: true }, () => {});
-    });
-    asking.once("close", next);
-  }
-}
-
-function listen(place, tagging) {
-  const server = net.createServer((asking) => {
-    let read = "";
-    const timer = setTimeout(() => asking.destroy(), PATIENCE_MS);
-    timer.unref();
-    asking.setEncoding("utf8");
-    asking.on("error", () => {});
-    asking.on("close", () => clearTimeout(timer));
-    asking.on("data", (part) => {
-      read += part;
-      if (read.includes("\n") || read.length > MOST_ASKED) asking.end(`${JSON.stringify(answer(tagging, read))}\n`);
-    });
-  });
-  server.on("error", () => {});
-  server.listen(place, () => {
-    fs.chmodSync(place, 0o600);
-    server.unref();
-  });
-  server.unref();
-  process.once("exit", () => fs.rmSync(place, { force: true }));
-}
-
-function answer(tagging, line) {
+/** One answer, without its end of line; an error in its place where the question is none. */
+export function answer(question, findState) {
   try {
-    const asked = JSON.parse(line);
-    if (asked.ask === "state") return tagging.state((asked.backends ?? []).map(Number));
-  } catch {
-    // It is told below what to ask.
+    const asked = JSON.parse(question)
+    if (asked.ask === 'state') return JSON.stringify(findState((asked.backends ?? []).map(Number)))
+  } catch (error) {
+    debug('a question was not answered: %s', error.message)
   }
-  return { v: 1, error: 'ask {"v":1,"ask":"state","backends":[]}' };
+  return JSON.stringify({ v: VERSION, error: HINT })
 }
 
-exports.publish = publish;
-exports.answer = answer;
+/** What is known now; `wanted`: backends, none for all. */
+export function renderState({ journal, revision, root, events }, wanted) {
+  const links = [...journal.links].filter((each) => wanted.size === 0 || wanted.has(each.backend))
+  return {
+    v: VERSION,
+    process: process.pid,
+    revision,
+    root,
+    connections: links.slice(0, MOST_LINKS).map(renderLink),
+    pools: [...journal.pools].map((each) => renderPool(each, journal)),
+    events: [...events],
+  }
+}
+
+function renderLink(link) {
+  const { site, at } = link.last
+  return {
+    backend: link.backend,
+    task: link.task?.slot ?? '',
+    thread: threadId,
+    since: link.since,
+    writes: link.held.map(renderWrite),
+    last: { symbol: site.symbol, site: site.shown, at },
+    stack: [], // what an async function waits for is on no stack
+  }
+}
+
+function renderWrite({ claim, site, at, statement }) {
+  return {
+    table: claim.table,
+    columns: claim.columns,
+    lock: claim.lock,
+    symbol: site.symbol,
+    site: site.shown,
+    set: '',
+    at,
+    statement,
+  }
+}
+
+function renderPool(pool, journal) {
+  const waiters = [...pool.waiting].map(({ task, site, since }) => ({
+    task: task.slot,
+    symbol: site.symbol,
+    site: site.shown,
+    since,
+    holds: journal.heldBy(task).map((link) => link.backend),
+  }))
+  return { name: pool.name, limit: pool.limit, out: pool.out, waiters, at: Date.now() }
+}
+
+function makePlace(folder) {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const found = lstatSync(folder)
+  if (!found.isDirectory() || found.uid !== process.getuid()) throw new Error(`${folder} belongs to somebody else`)
+  sweepFolder(folder)
+  const path = join(folder, `${process.pid}.sock`)
+  rmSync(path, { force: true })
+  return path
+}
+
+/** Sockets of processes that are gone. */
+function sweepFolder(folder) {
+  if (!existsSync('/proc/self')) return
+  for (const name of readdirSync(folder)) {
+    const process = /^(\d+)\.sock$/.exec(name)?.[1]
+    if (process !== undefined && !existsSync(`/proc/${process}`)) rmSync(join(folder, name), { force: true })
+  }
+}
+
+function serve(asking, findState) {
+  let read = ''
+  asking.setEncoding('utf8')
+  asking.setTimeout(PATIENCE_MS, () => asking.destroy())
+  asking.on('error', () => asking.destroy())
+  asking.on('data', (part) => {
+    read += part
+    const end = read.indexOf('\n')
+    if (end < 0 && read.length < MOST_ASKED) return
+    asking.removeAllListeners('data')
+    asking.end(`${answer(read.slice(0, end < 0 ? MOST_ASKED : end), findState)}\n`)
+  })
+}

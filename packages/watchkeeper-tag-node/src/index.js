@@ -1,10 +1,6 @@
-"use strict";
-// Tags, a journal of writes and a guard for what an application sends over `pg`.
+/** Tags, a journal of writes and a guard for an application's SQL over `pg`. */
 
-const { install } = require("./pg.js");
-const { NestedWriteError } = require("./guard.js");
-const { Tagging } = require("./tagging.js");
-
-exports.install = install;
-exports.Tagging = Tagging;
-exports.NestedWriteError = NestedWriteError;
+export { NestedWriteError } from './guard.js'
+export { install } from './pg.js'
+export { Tagging } from './tagging.js'
+export { run } from './tasks.js'

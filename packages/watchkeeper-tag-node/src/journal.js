@@ -1,99 +1,121 @@
-"use strict";
-// What each open transaction of the process has written or locked, and where; and what its pools are waiting for.
+/** What each open transaction of the process has written or locked, and where; and what its pools are waiting for. */
 
-const MOST_WRITES = 200;
-const MOST_READS = 100;
-const MOST_EVENTS = 200;
-const MOST_SAVEPOINTS = 100;
+import { NOWHERE } from './where.js'
 
-/** One connection. Whoever uses it is its task. */
-class Link {
+const MOST_WRITES = 200
+const MOST_READS = 100
+const MOST_EVENTS = 200
+const IDLE = 'I'
+
+/** One connection. Whoever uses it is its task; `held` are the writes of its open transaction. */
+export class Link {
+  held = []
+  reads = new Set()
+  task = null
+  since = 0
+  last = { site: NOWHERE, at: 0 }
+  /** Statements that were sent and not answered yet. */
+  running = 0
+  /** What the server said last about its transaction; `''`: it was not heard, and the texts have to say. */
+  status = ''
+  #marks = []
+  #begun = false
+
   constructor(client) {
-    this.client = new WeakRef(client);
-    this.database = `${client.host ?? ""}:${client.port ?? ""}/${client.database ?? ""}`;
-    this.isOpen = false; // the server has said that a transaction is
-    this.slot = 0;
-    this.last = { site: null, at: 0 };
-    this.pool = null; // while it is checked out
-    this.named = new Map(); // of prepared statements, what was sent for their names
-    this.clear();
+    this.client = new WeakRef(client)
+    this.database = `${client.host}:${client.port}/${client.database}`
   }
 
   get backend() {
-    return this.client.deref()?.processID ?? 0;
+    return this.client.deref()?.processID ?? 0
   }
 
-  get isBusy() {
-    return this.held.length > 0 || this.reads.size > 0 || this.pool !== null;
+  get isOpen() {
+    return this.status ? this.status !== IDLE : this.#begun
   }
 
-  clear() {
-    this.held = [];
-    this.reads = new Set();
-    this.savepoints = [];
-    this.since = 0;
+  get isHolding() {
+    return this.held.length > 0 || this.reads.size > 0
   }
 
-  keep(writes, reads) {
-    this.since ||= Date.now();
-    this.held.push(...writes);
-    if (this.held.length > MOST_WRITES) this.held.splice(MOST_WRITES / 2, this.held.length - MOST_WRITES);
-    for (const each of reads) if (this.reads.size < MOST_READS) this.reads.add(each);
+  /** A statement was done that has to do with the transaction itself. */
+  steer({ kind, name }) {
+    if (kind === 'begin') this.#begun = true
+    else if (kind === 'end') this.#begun = false
+    else if (kind === 'mark') this.#marks.push({ name, at: this.held.length })
+    else this.#toMark(kind, name)
   }
 
-  /** A statement made, released or went back to a savepoint. */
-  move({ verb, name }) {
-    const at = this.savepoints.findLastIndex((each) => each.name === name);
-    if (verb === "savepoint") {
-      const mark = { name, newest: this.held.at(-1), reads: new Set(this.reads) };
-      if (this.savepoints.length < MOST_SAVEPOINTS) this.savepoints.push(mark);
-    } else if (at >= 0 && verb === "release") {
-      this.savepoints.length = at;
-    } else if (at >= 0) {
-      const { newest, reads } = this.savepoints[at];
-      this.savepoints.length = at + 1;
-      const here = newest === undefined ? -1 : this.held.indexOf(newest);
-      if (newest === undefined || here >= 0) this.held.length = here + 1;
-      this.reads = new Set(reads);
+  /** Forget what was held where the transaction is over; else it is the task's on. */
+  settle() {
+    if (!this.isOpen) {
+      this.held = []
+      this.reads.clear()
+      this.#marks = []
+      this.since = 0
     }
+    if (this.running === 0 && !this.isOpen) this.task?.letGo(this)
+  }
+
+  /** These were done in its transaction. */
+  keep(writes, reads, at) {
+    this.since ||= at
+    this.held.push(...writes)
+    if (this.held.length > MOST_WRITES) this.held.splice(MOST_WRITES / 2, this.held.length - MOST_WRITES)
+    for (const table of reads) if (this.reads.size < MOST_READS) this.reads.add(table)
+  }
+
+  /** Locks that were taken since a savepoint that is rolled back are given back; released, they are held on. */
+  #toMark(kind, name) {
+    const found = this.#marks.findLastIndex((mark) => mark.name === name)
+    if (found < 0) return
+    if (kind === 'back') this.held.length = Math.min(this.held.length, this.#marks[found].at)
+    this.#marks.length = kind === 'back' ? found + 1 : found
   }
 }
 
-/** Of one process. Clients that are collected are forgotten. */
-class Journal {
-  constructor() {
-    this.links = new Set();
-    this.pools = new Map(); // a pool: its record
-    this.told = new Map();
+/** A pool as it is now. `waiting`: who asks for a connection, where, since when. */
+export class PoolState {
+  waiting = new Set()
+  told = new Set()
+
+  constructor(pool) {
+    this.pool = new WeakRef(pool)
+    this.name = pool.options?.database ?? 'pg'
   }
 
-  get events() {
-    return [...this.told.values()];
+  get limit() {
+    return this.pool.deref()?.options?.max ?? 0
   }
 
-  open() {
-    for (const each of this.links) if (each.client.deref() === undefined) this.links.delete(each);
-    return [...this.links];
+  get out() {
+    const pool = this.pool.deref()
+    return pool ? pool.totalCount - pool.idleCount : 0
   }
+}
 
+/** Of one process. */
+export class Journal {
+  links = new Set()
+  pools = new Set()
+  events = []
+
+  /** Other connections to the same database whose transaction the same task has open, and which are at rest. */
   others(link) {
-    return this.open().filter((each) => each !== link && each.held.length + each.reads.size && each.database === link.database);
+    // One with a statement on its way belongs to a branch that goes on by itself: its end is not waited for.
+    return this.heldBy(link.task).filter(
+      (each) => each !== link && each.database === link.database && each.running === 0,
+    )
   }
 
-  heldBy(slot) {
-    return slot ? this.open().filter((each) => each.slot === slot && each.isBusy) : [];
+  /** The connections whose transaction this task has open. */
+  heldBy(task) {
+    return [...this.links].filter((each) => each.task === task && each.isHolding)
   }
 
-  /** The same again is told once, with its newest time. False: it is known already. */
+  /** Something was seen that no server shows. */
   tell(kind, text, { backend, sites, symbol, table }) {
-    const shown = sites.filter(Boolean);
-    const key = JSON.stringify([kind, shown, table]);
-    const isNew = !this.told.delete(key);
-    this.told.set(key, { kind, at: Date.now(), backend, text: text.slice(0, 1000), sites: shown, symbol, table });
-    if (this.told.size > MOST_EVENTS) this.told.delete(this.told.keys().next().value);
-    return isNew;
+    const found = { kind, at: Date.now(), backend, text: text.slice(0, 1000), sites: sites.filter(Boolean), symbol, table }
+    if (this.events.push(found) > MOST_EVENTS) this.events.shift()
   }
 }
-
-exports.Journal = Journal;
-exports.Link = Link;

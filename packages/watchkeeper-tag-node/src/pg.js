@@ -1,168 +1,242 @@
-"use strict";
-// `pg`: its clients and pools, whoever uses them - Prisma and Drizzle do, through their adapters.
+/** `pg`: a pool, a client, or all of them. Only here is the driver known. */
 
-const { AsyncResource } = require("node:async_hooks");
+import { AsyncResource } from 'node:async_hooks'
+import { createHash } from 'node:crypto'
 
-const { Link } = require("./journal.js");
-const { Tagging } = require("./tagging.js");
+import { NestedWriteError } from './guard.js'
+import { Link, PoolState } from './journal.js'
+import { Tagging } from './tagging.js'
+import { currentTask, givenSite, runFor } from './tasks.js'
 
-const INSTALLED = Symbol.for("watchkeeper-tag");
-const FROM = Symbol("watchkeeper-tag from"); // where a pool was asked to send a statement, and for whom
+const MOST_NAME = 63 // bytes: the server cuts what is longer
+const DIGITS = 8
+const INSTALLED = Symbol.for('watchkeeper-tag')
 
-/** Tag what the clients and pools of `pg` send. Twice is once; gives what does it. */
-function install(pg, options = {}) {
-  const { Client, Pool } = pg;
-  if (Client.prototype[INSTALLED]) return Client.prototype[INSTALLED];
-  const tagging = options instanceof Tagging ? options : new Tagging(options);
-  Object.defineProperty(Client.prototype, INSTALLED, { value: tagging });
-  const links = new WeakMap();
-  const linkOf = (client) => {
-    let found = links.get(client);
-    if (!found) {
-      found = new Link(client);
-      links.set(client, found);
-      tagging.journal.links.add(found);
-      follow(client, found);
-    }
-    return found;
-  };
-  watchClient(Client, tagging, linkOf);
-  const { prototype } = Pool;
-  watchPool(Object.hasOwn(prototype, "connect") ? prototype : Object.getPrototypeOf(prototype), tagging, linkOf);
-  return tagging;
+/**
+ * Tag what goes over `target`: a pool with all its clients, one client, or the module `pg` itself for every pool and
+ * client of the process. `options` may be the tagging of another one: those of an application share it. Idempotent.
+ * Throws: TypeError, where `target` is none of them.
+ */
+export function install(target, options = {}) {
+  if (target[INSTALLED]) return target[INSTALLED]
+  const tagging = options instanceof Tagging ? options : new Tagging(options)
+  if (typeof target.Client === 'function' && typeof target.Pool === 'function') {
+    new Wrapping(tagging).wrapModule(target)
+  } else if (typeof target.connect === 'function' && typeof target.totalCount === 'number') {
+    new Wrapping(tagging).wrapPool(target)
+  } else if (typeof target.query === 'function' && 'processID' in target) {
+    new Wrapping(tagging).wrapClient(target)
+  } else {
+    throw new TypeError('install takes a pg.Pool, a pg.Client, or the module pg')
+  }
+  Object.defineProperty(target, INSTALLED, { value: tagging })
+  return tagging
 }
 
-/** The server says after each statement whether a transaction is open. */
-function follow(client, link) {
-  client.connection?.on("readyForQuery", ({ status }) => {
-    link.isOpen = status !== "I";
-    if (!link.isOpen) link.clear();
-  });
-}
+/** Of one target. */
+class Wrapping {
+  #tagging
+  #links = new WeakMap()
+  #pools = new WeakMap()
 
-function watchClient(Client, tagging, linkOf) {
-  const { query } = Client.prototype;
-  Client.prototype.query = function tagged(config, values, callback) {
-    const asked = read(config, values);
-    if (asked === null) return query.call(this, config, values, callback);
-    const from = config[FROM];
-    const site = from?.site ?? tagging.site(tagged);
-    const link = linkOf(this);
-    const done = typeof values === "function" ? values : callback ?? config.callback;
-    let sending;
+  constructor(tagging) {
+    this.#tagging = tagging
+  }
+
+  wrapModule(pg) {
+    this.#wrapQuery(pg.Client.prototype)
+    this.#wrapPoolMethods(pg.Pool.prototype)
+  }
+
+  wrapPool(pool) {
+    this.#stateOf(pool)
+    this.#wrapPoolMethods(pool)
+    pool.prependListener('acquire', (client) => this.wrapClient(client))
+  }
+
+  wrapClient(client) {
+    if (!this.#links.has(client)) this.#wrapQuery(client)
+    this.#linkOf(client)
+  }
+
+  #wrapQuery(holder) {
+    const wrapping = this
+    const original = holder.query
+    define(holder, 'query', function query(...given) {
+      return wrapping.#query(this, original, given, query)
+    })
+  }
+
+  #wrapPoolMethods(holder) {
+    const wrapping = this
+    const { connect: originalConnect, query: originalQuery } = holder
+    define(holder, 'connect', function connect(callback) {
+      return wrapping.#connect(this, originalConnect, callback, connect)
+    })
+    define(holder, 'query', function query(...given) {
+      return wrapping.#poolQuery(this, originalQuery, given, query)
+    })
+  }
+
+  // Statements
+
+  #query(client, original, given, caller) {
+    const call = readCall(given)
+    if (call === null) return original.apply(client, given)
+    const link = this.#linkOf(client)
+    let sent
     try {
-      sending = tagging.before(link, asked, site, from?.slot ?? tagging.slots.current());
+      sent = this.#tagging.before(link, call.text, call.values, caller)
     } catch (error) {
-      if (typeof done !== "function") return Promise.reject(error);
-      process.nextTick(done, error);
-      return undefined;
+      if (error instanceof NestedWriteError) return refuse(error, call.callback)
+      return original.apply(client, given) // a statement of the application is worth more than its tag
     }
-    const finish = (error, result) => {
-      if (error) tagging.failed(link, sending, error.code);
-      else for (const each of [result].flat()) tagging.after(link, asked.text, sending, each?.rowCount ?? null);
-    };
-    return send(this, query, { config, values, done, text: sending.tagged }, finish);
-  };
-}
-
-function send(client, query, { config, values, done, text }, finish) {
-  if (typeof config?.submit === "function") {
-    config.text = text; // a cursor or a stream: when it ends, the server says
-    return query.call(client, config, values, done);
-  }
-  const given = typeof values === "function" ? undefined : values;
-  const own = (value) => ({ value, writable: true, enumerable: true });
-  const told =
-    typeof config === "string"
-      ? text
-      : Object.create(config, { text: own(text), values: own(config.values), callback: own(undefined) });
-  if (typeof done === "function") {
-    const heard = (error, result) => {
-      finish(error, result);
-      done(error, result);
-    };
-    return query.call(client, told, given, heard);
-  }
-  return query.call(client, told, given).then(
-    (result) => {
-      finish(null, result);
-      return result;
-    },
-    (error) => {
-      finish(error);
-      throw error;
-    },
-  );
-}
-
-/** {text, values, name} of what is to be sent; null where it has no text. */
-function read(config, values) {
-  if (typeof config === "string") return { text: config, values: Array.isArray(values) ? values : undefined };
-  if (typeof config?.text !== "string" || (typeof config.submit === "function" && config.name)) return null;
-  return { text: config.text, values: config.values ?? (Array.isArray(values) ? values : undefined), name: config.name };
-}
-
-function watchPool(prototype, tagging, linkOf) {
-  const { connect, query } = prototype;
-
-  prototype.query = function asked(config, values, callback) {
-    // Its client is asked later, in another turn of the loop or in somebody else's: from there nothing can be seen.
-    const isPlain = typeof config === "string" || (typeof config?.text === "string" && typeof config.submit !== "function");
-    if (!isPlain) return query.call(this, config, values, callback);
-    const base = typeof config === "string" ? { text: config } : config;
-    const from = { site: tagging.site(asked), slot: tagging.slots.current() };
-    return query.call(this, Object.create(base, { [FROM]: { value: from } }), values, callback);
-  };
-
-  prototype.connect = function taken(callback) {
-    const record = recordOf(this, tagging, linkOf);
-    const slot = tagging.slots.current();
-    const site = tagging.site(taken);
-    const key = {};
-    tagging.asks(record, site, slot);
-    record.waiting.set(key, { slot, site, since: Date.now() });
-    const got = (client) => {
-      record.waiting.delete(key);
-      if (!client) return;
-      const link = linkOf(client);
-      link.slot = slot;
-      link.pool = record;
-    };
-    if (typeof callback === "function") {
-      // Whoever gives a client back calls this: what follows belongs to who asked.
-      const bound = AsyncResource.bind(callback);
-      return connect.call(this, (error, client, release) => {
-        got(client);
-        bound(error, client, release);
-      });
+    const done = (error, result) => {
+      if (error) this.#tagging.failed(link, sent, String(error.code ?? ''))
+      else this.#tagging.after(link, sent, rowsOf(result))
     }
-    return connect.call(this).then(
-      (client) => {
-        got(client);
-        return client;
-      },
-      (error) => {
-        got(null);
-        throw error;
-      },
-    );
-  };
-}
-
-function recordOf(pool, tagging, linkOf) {
-  const { pools } = tagging.journal;
-  let found = pools.get(pool);
-  if (!found) {
-    for (const each of pools.keys()) if (each.ended) pools.delete(each);
-    const { database, max } = pool.options;
-    found = { name: database ?? "pg", limit: max, out: () => pool.totalCount - pool.idleCount, waiting: new Map() };
-    pools.set(pool, found);
-    pool.on("release", (_, client) => {
-      linkOf(client).pool = null;
-    });
-    pool.on("remove", (client) => tagging.journal.links.delete(linkOf(client)));
+    try {
+      return sendObserved(client, original, tagged(call, sent.tag), done)
+    } catch (error) {
+      done(error)
+      throw error
+    }
   }
-  return found;
+
+  #linkOf(client) {
+    let link = this.#links.get(client)
+    if (link === undefined) {
+      link = new Link(client)
+      this.#links.set(client, link)
+      this.#tagging.journal.links.add(link)
+      follow(client, link, () => this.#tagging.journal.links.delete(link))
+    }
+    return link
+  }
+
+  // Pools
+
+  /** What a pool does for its `query` is done later and elsewhere: who has asked is known now. */
+  #poolQuery(pool, original, given, caller) {
+    const task = currentTask() // before callbacks are bound: they are of this task
+    const bound = given.map((each, at) => (at > 0 && typeof each === 'function' ? AsyncResource.bind(each) : each))
+    return runFor(task, givenSite() ?? this.#tagging.finder.find(caller), () => original.apply(pool, bound))
+  }
+
+  #connect(pool, original, callback, caller) {
+    const state = this.#stateOf(pool)
+    const task = currentTask()
+    const asked = { task, site: givenSite() ?? this.#tagging.finder.find(caller), since: Date.now() }
+    this.#tagging.nested(state, task, asked.site)
+    const waitedBefore = pool.waitingCount
+    const over = () => {
+      state.waiting.delete(asked)
+      task.letGo(asked)
+    }
+    const called = callback && AsyncResource.bind((...told) => (over(), callback(...told)))
+    const result = original.call(pool, called)
+    if (pool.waitingCount > waitedBefore) {
+      task.keep(asked)
+      state.waiting.add(asked)
+    }
+    return callback ? result : settled(result, over)
+  }
+
+  #stateOf(pool) {
+    let state = this.#pools.get(pool)
+    if (state === undefined) {
+      state = new PoolState(pool)
+      this.#pools.set(pool, state)
+      this.#tagging.journal.pools.add(state)
+    }
+    return state
+  }
 }
 
-exports.install = install;
+/** The text, values and callback of a call of `query`; null: it is something that only the driver understands. */
+function readCall([config, values, callback]) {
+  if (typeof config === 'string') {
+    const isCallback = typeof values === 'function'
+    return { config: null, text: config, values: isCallback ? undefined : values, callback: isCallback ? values : callback }
+  }
+  if (config === null || typeof config !== 'object' || typeof config.submit === 'function') return null
+  if (typeof config.text !== 'string') return null
+  const isCallback = typeof values === 'function'
+  return {
+    config,
+    text: config.text,
+    values: (isCallback ? undefined : values) ?? config.values,
+    callback: (isCallback ? values : callback) ?? config.callback,
+  }
+}
+
+/** The same call with its tag. A prepared statement's name belongs to its text: another text has another name. */
+function tagged({ config, text, values, callback }, tag) {
+  const written = tag + text
+  if (config === null) return { first: written, values, callback }
+  const copy = Object.create(Object.getPrototypeOf(config), Object.getOwnPropertyDescriptors(config))
+  define(copy, 'text', written) // of a class of templates it may be a getter
+  if (config.name) define(copy, 'name', nameFor(config.name, tag))
+  define(copy, 'callback', undefined)
+  return { first: copy, values, callback }
+}
+
+function nameFor(name, tag) {
+  const hash = createHash('sha1').update(`${tag}\0${name}`).digest('hex').slice(0, DIGITS)
+  const kept = Buffer.from(name).subarray(0, MOST_NAME - DIGITS - 1).toString('latin1').replace(/[^\x20-\x7e]/g, '_')
+  return `${kept}~${hash}`
+}
+
+function sendObserved(client, original, { first, values, callback }, done) {
+  if (typeof callback !== 'function') return settled(original.call(client, first, values), (result) => done(null, result), done)
+  return original.call(client, first, values, function observed(error, result) {
+    done(error, result)
+    return callback.call(this, error, result)
+  })
+}
+
+/** The same promise, looked at. An async function, since errors then show the application's frames. */
+function settled(promise, succeeded, failed = succeeded) {
+  if (!(promise instanceof Promise)) {
+    return promise?.then?.((result) => (succeeded(result), result), (error) => { failed(error); throw error }) ?? promise
+  }
+  return (async () => {
+    let result
+    try {
+      result = await promise
+    } catch (error) {
+      failed(error)
+      throw error
+    }
+    succeeded(result)
+    return result
+  })()
+}
+
+function refuse(error, callback) {
+  if (typeof callback !== 'function') return Promise.reject(error)
+  process.nextTick(callback, error)
+  return undefined
+}
+
+function rowsOf(result) {
+  return typeof result?.rowCount === 'number' ? result.rowCount : -1
+}
+
+/** What the server says of the transaction with each answer, and the end of the connection. */
+function follow(client, link, ended) {
+  // Before the client's own listener: that calls back whoever has sent the statement.
+  client.connection?.prependListener?.('readyForQuery', (message) => {
+    link.status = message?.status ?? ''
+  })
+  client.once?.('end', () => {
+    link.status = 'I'
+    link.running = 0
+    link.settle()
+    ended()
+  })
+}
+
+function define(holder, name, value) {
+  Object.defineProperty(holder, name, { value, writable: true, configurable: true, enumerable: true })
+}

@@ -1,26 +1,26 @@
-"use strict";
-// The tag: one comment in front of a statement, constant for a line of code and a slot.
+/** The tag: one comment in front of a statement, constant for a line of code and a slot. */
 
-const UNSAFE = /[^A-Za-z0-9_./:<>-]/gu;
+const UNSAFE = /[^A-Za-z0-9_./:<>-]/gu
 
-function encode(value) {
-  return value.replace(UNSAFE, (found) =>
-    [...Buffer.from(found)].map((byte) => `~${byte.toString(16).toUpperCase().padStart(2, "0")}`).join(""),
-  );
-}
-
-/** What is not known is left out. In front, since what a server shows of a long statement is its beginning. */
-function renderTag({ revision, site, process, thread, slot }) {
+/**
+ * The tag with a blank behind it, without what is not known. It stands in front: what the server shows of a long
+ * statement is its beginning.
+ */
+export function renderTag({ revision, site, process, slot }) {
   const named = [
-    ["rev", revision],
-    ["sym", site.symbol],
-    ["at", site.shown],
-    ["pid", process],
-    ["tid", thread],
-    ["task", slot],
-  ];
-  const parts = named.filter(([, value]) => value).map(([key, value]) => `${key}=${encode(String(value))}`);
-  return `/*wk:${parts.join(",")}*/ `;
+    ['rev', revision],
+    ['sym', site.symbol],
+    ['at', site.shown],
+    ['pid', String(process)],
+    ['task', slot],
+  ]
+  const parts = named.filter(([, value]) => value).map(([key, value]) => `${key}=${encode(value)}`)
+  return `/*wk:${parts.join(',')}*/ `
 }
 
-exports.renderTag = renderTag;
+/** `~` and two digits for each byte of what could end the comment. */
+export function encode(value) {
+  return value.replace(UNSAFE, (found) =>
+    [...Buffer.from(found)].map((byte) => `~${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''),
+  )
+}

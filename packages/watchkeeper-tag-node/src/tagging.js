@@ -1,205 +1,168 @@
-"use strict";
-// What one process does with its statements: tags them, keeps what is written, and stops what would wait for itself.
+/** What one process does with its statements: tags them, keeps what is written, and stops what would wait for itself. */
 
-const path = require("node:path");
-const { isMainThread } = require("node:worker_threads");
+import { realpathSync } from 'node:fs'
 
-const { publish } = require("./answering.js");
-const { NestedWriteError, areDistinct, nestedWords, resolve, wouldWait } = require("./guard.js");
-const { Journal } = require("./journal.js");
-const { findRevision, findRoot } = require("./revision.js");
-const { Noting } = require("./sited.js");
-const { Slots } = require("./slots.js");
-const { readControl, readStatement } = require("./statements.js");
-const { renderTag } = require("./tag.js");
-const { Finder, NOWHERE } = require("./where.js");
+import { publish, renderState } from './answering.js'
+import { NestedWriteError, isSameRows, nestedWords, resolve, wouldWait } from './guard.js'
+import { Journal } from './journal.js'
+import { findRevision, findRoot } from './revision.js'
+import { Lock, readText } from './statements.js'
+import { renderTag } from './tag.js'
+import { currentTask, followRequests, givenSite } from './tasks.js'
+import { Finder } from './where.js'
 
-const MOST_TAGS = 20_000;
-const MOST_STATEMENT = 500;
-const MOST_NAMED = 2_000;
-const LOCK_ERRORS = { "55P03": "lock-timeout", 57014: "lock-timeout", "40P01": "deadlock" };
+const MOST_TAGS = 20_000
+const MOST_STATEMENT = 500
+const MODES = ['warn', 'raise', 'off']
+const LOCK_ERRORS = { '55P03': 'lock-timeout', 57014: 'lock-timeout', '40P01': 'deadlock' }
 
-class Tagging {
-  constructor({ root, revision, mode = "warn", publish: isPublic = true, requests = true, warn } = {}) {
-    if (!["warn", "raise", "off"].includes(mode)) throw new TypeError(`mode is warn, raise or off, and not ${mode}`);
-    this.root = root === undefined ? findRoot(process.cwd()) : path.resolve(root);
-    this.revision = findRevision(this.root, revision);
-    this.mode = mode;
-    this.warn = warn ?? ((text) => process.emitWarning(text, "NestedWrite"));
-    this.journal = new Journal();
-    this.finder = new Finder(this.root);
-    this.slots = new Slots((slot) => this.journal.heldBy(slot).length > 0);
-    this.noting = new Noting(this.finder);
-    this.tags = new Map();
-    this.isToPublish = isPublic && isMainThread; // workers have their parent's process number
-    if (requests) this.slots.followRequests();
+/** Of one application; one for all its pools and clients. Never throws into it, but for the guard. */
+export class Tagging {
+  journal = new Journal()
+  #tags = new Map()
+  #warn
+  #answering = null
+
+  constructor({ root, revision = '', mode = 'warn', publish: isPublished = true, warn = process.emitWarning } = {}) {
+    if (!MODES.includes(mode)) throw new TypeError(`mode is one of ${MODES.join(', ')}, not ${mode}`)
+    this.root = root === undefined ? findRoot(process.cwd()) : realpathSync(root)
+    this.revision = findRevision(this.root, revision)
+    this.mode = mode
+    this.finder = new Finder(this.root)
+    this.#warn = warn
+    followRequests()
+    if (isPublished) this.#answering = publish((backends) => this.state(backends))
   }
 
   get events() {
-    return this.journal.events;
-  }
-
-  run(work) {
-    return this.slots.run(work);
-  }
-
-  sited(builder) {
-    return this.noting.watch(builder);
-  }
-
-  /** The line that asks for what `below` does. */
-  site(below) {
-    const found = this.finder.find(below);
-    return found === NOWHERE ? this.noting.last() ?? NOWHERE : found;
-  }
-
-  /** Called with each statement before it is sent; gives it with its tag. Throws NestedWriteError alone. */
-  before(link, { text, values, name }, site, slot) {
-    let sent = [];
-    try {
-      if (this.isToPublish) {
-        this.isToPublish = false;
-        publish(this);
-      }
-      link.slot = slot;
-      link.last = { site, at: Date.now() };
-      sent = readStatement(text).map((each) => resolve(each, values));
-      if (this.mode !== "off" && slot) this.guard(link, sent, site);
-      const tagged = name ? this.named(link, name, text, site) : this.tag(site, slot) + text;
-      return { tagged, sent, site };
-    } catch (error) {
-      if (error instanceof NestedWriteError) throw error;
-      return { tagged: text, sent, site }; // a statement of the application is worth more than its tag
-    }
-  }
-
-  /** Called when it was executed; `rows`: how many it wrote, null where that is not known. */
-  after(link, text, { sent, site }, rows) {
-    const control = sent.length ? null : readControl(text);
-    if (control) link.move(control);
-    const reads = sent.filter((each) => each.lock === "read").map((each) => each.table);
-    let writes = sent.filter((each) => each.lock !== "read");
-    const metNone = writes.length > 0 && rows === 0 && !/^\s*with\b/i.test(text);
-    if (metNone) this.findLost(link, writes[0], site);
-    if (!sent.length || !link.isOpen) return;
-    const at = Date.now();
-    if (metNone) {
-      reads.push(...writes.map((each) => each.table).filter(Boolean)); // no row, no lock but the table's
-      writes = [];
-    }
-    link.keep(writes.map((claim) => ({ claim, site, at, statement: text.slice(0, MOST_STATEMENT) })), reads);
-  }
-
-  /** Called when it failed: a wait that a timeout ended is told, with both sides if they are known. */
-  failed(link, { sent, site }, code) {
-    const kind = LOCK_ERRORS[code];
-    if (!kind) return;
-    const blocking = this.journal.others(link).flatMap((other) => sent.map((each) => findBlocking(each, other)).filter(Boolean));
-    if (code === "57014" && !blocking.length) return; // statements are cancelled for other reasons too
-    const there = blocking.map((each) => each.site.shown);
-    const words = `${code} in ${site.symbol}${there.length ? `: ${site.shown} waited for ${there[0]}` : ""}`;
-    this.journal.tell(kind, words, {
-      backend: link.backend, sites: [site.shown, ...there], symbol: site.symbol, table: sent[0]?.table ?? "",
-    });
-  }
-
-  /** Called when somebody asks a pool for a connection: one that has one of it already is told of. */
-  asks(record, site, slot) {
-    const holds = this.journal.heldBy(slot).filter((each) => each.pool === record);
-    if (!holds.length) return;
-    const there = holds[0].held[0]?.site ?? holds[0].last.site;
-    const since = there?.shown ? `, since ${there.shown}` : "";
-    const words = `${site.shown} asks for a second connection of ${record.name} while its task has one${since}`;
-    this.journal.tell("nested-checkout", words, {
-      backend: holds[0].backend, sites: [site.shown, there?.shown], symbol: site.symbol, table: "",
-    });
+    return this.journal.events
   }
 
   state(backends = []) {
-    const links = this.journal.open().filter((each) => each.backend && (!backends.length || backends.includes(each.backend)));
-    return {
-      v: 1, process: process.pid, revision: this.revision, root: this.root,
-      connections: links.slice(0, 500).map((each) => ({
-        backend: each.backend, task: each.slot ? String(each.slot) : "", thread: process.pid, since: each.since,
-        writes: each.held.map(({ claim, site, at, statement }) => ({
-          table: claim.table, columns: claim.columns, lock: claim.lock, symbol: site.symbol, site: site.shown, set: "", at,
-          statement,
-        })),
-        last: { symbol: each.last.site?.symbol ?? "", site: each.last.site?.shown ?? "", at: each.last.at },
-        stack: [],
-      })),
-      pools: [...this.journal.pools.values()].map((each) => ({
-        name: each.name, limit: each.limit, out: each.out(),
-        waiters: [...each.waiting.values()].map(({ slot, site, since }) => ({
-          task: slot ? String(slot) : "", symbol: site.symbol, site: site.shown, since,
-          holds: this.journal.heldBy(slot).filter((link) => link.pool === each).map((link) => link.backend),
-        })),
-      })),
-      events: this.events,
-    };
+    return renderState(this, new Set(backends))
   }
 
-  guard(link, sent, site) {
+  close() {
+    this.#answering?.close()
+    this.#answering = null
+  }
+
+  /**
+   * Called with each statement before it is sent; gives what was sent, its `tag` with it. `caller`: the function whose
+   * caller is the application. Throws: NestedWriteError, in mode `raise` alone.
+   */
+  before(link, text, values, caller) {
+    const task = currentTask()
+    const site = givenSite() ?? this.finder.find(caller)
+    const parts = readText(text)
+    const claims = parts.flatMap((part) => part.accesses.map((access) => resolve(access, values)))
+    const sent = { site, parts, claims, text, at: Date.now(), tag: '' }
+    if (link.task !== task) {
+      link.task?.letGo(link)
+      link.task = task
+    }
+    if (this.mode !== 'off') this.#guard(link, sent)
+    sent.tag = this.#tag(site, task.keep(link))
+    link.last = { site, at: sent.at }
+    link.running += 1
+    return sent
+  }
+
+  /** Called when it was executed; `rows`: how many it wrote or gave, -1 where that is not known. */
+  after(link, sent, rows) {
+    link.running -= 1
+    for (const { control } of sent.parts) if (control) link.steer(control)
+    if (sent.claims.length > 0) this.#keep(link, sent, sent.parts.length === 1 ? rows : -1)
+    link.settle()
+  }
+
+  /** Called when it failed, with the SQLSTATE: a wait that a timeout ended is told, with both sides if known. */
+  failed(link, sent, code) {
+    link.running -= 1
+    const kind = LOCK_ERRORS[code]
+    if (kind !== undefined && sent.claims.length > 0) {
+      const held = this.journal.others(link).flatMap((other) => other.held)
+      const blocking = held.filter((write) => sent.claims.some((claim) => wouldWait(claim, write.claim)))
+      this.#tell(kind, `${code} in ${sent.site.symbol || sent.site.shown}`, link, sent, blocking, sent.claims[0].table)
+    }
+    link.settle()
+  }
+
+  /**
+   * Called when a task asks a pool for a connection: one that has one already is told of, once for each place. As many
+   * of them as the pool has connections wait for each other, on different rows, without any lock.
+   */
+  nested(pool, task, site) {
+    const holder = this.journal.heldBy(task).find((each) => each.running === 0)
+    if (holder === undefined || pool.told.has(site)) return
+    pool.told.add(site)
+    const there = holder.held[0]?.site ?? holder.last.site
+    this.journal.tell(
+      'nested-checkout',
+      `${site.shown} asks for a second connection of ${pool.name} while its task has one, since ${there.shown}`,
+      { backend: holder.backend, sites: [site.shown, there.shown], symbol: site.symbol, table: '' },
+    )
+  }
+
+  #guard(link, sent) {
+    if (sent.claims.length === 0) return
     for (const other of this.journal.others(link)) {
-      if (other.slot !== link.slot) continue;
-      for (const claim of sent) {
-        const held = findBlocking(claim, other);
-        if (!held) continue;
-        const words = nestedWords(claim, site, held);
-        const isNew = this.journal.tell("nested-write", words, {
-          backend: link.backend, sites: [site.shown, held.site.shown], symbol: site.symbol, table: claim.table,
-        });
-        if (this.mode === "raise") throw new NestedWriteError(words);
-        if (isNew) this.warn(words);
+      for (const claim of sent.claims) {
+        const held = other.held.find((write) => wouldWait(claim, write.claim)) ?? readBefore(other, claim)
+        if (held !== undefined) this.#object(link, claim, sent, held)
       }
     }
   }
 
-  tag(site, slot) {
-    const key = `${site.shown} ${site.symbol} ${slot}`;
-    let found = this.tags.get(key);
-    if (found === undefined) {
-      found = renderTag({ revision: this.revision, site, process: process.pid, thread: isMainThread ? process.pid : 0, slot });
-      if (this.tags.size >= MOST_TAGS) this.tags.clear();
-      this.tags.set(key, found);
-    }
-    return found;
+  #object(link, claim, sent, held) {
+    const words = nestedWords(claim, sent.site, held)
+    this.#tell('nested-write', words, link, sent, [held], claim.table)
+    if (this.mode === 'raise') throw new NestedWriteError(words)
+    this.#warn(words, 'WatchkeeperWarning')
   }
 
-  /** A name stands for one text on its connection: the place that prepared it is the one that is shown. */
-  named(link, name, text, site) {
-    const key = `${name}\n${text}`;
-    let found = link.named.get(key);
-    if (found === undefined) {
-      if (link.named.size >= MOST_NAMED) return text;
-      found = this.tag(site, 0) + text;
-      link.named.set(key, found);
+  #tag(site, slot) {
+    const key = `${slot} ${site.shown} ${site.symbol}`
+    let tag = this.#tags.get(key)
+    if (tag === undefined) {
+      if (this.#tags.size >= MOST_TAGS) this.#tags.clear()
+      tag = renderTag({ revision: this.revision, site, process: process.pid, slot })
+      this.#tags.set(key, tag)
     }
-    return found;
+    return tag
   }
 
-  findLost(link, claim, site) {
-    if (!claim.writes || claim.lock === "insert" || !claim.row.size || !link.slot) return;
-    const others = this.journal.others(link).filter((each) => each.slot === link.slot);
-    const lost = others
-      .flatMap((each) => each.held)
-      .find((held) => held.claim.lock === "insert" && held.claim.table === claim.table && !areDistinct(claim.row, held.claim.row));
-    if (!lost) return;
+  #keep(link, { claims, site, at, text }, rows) {
+    const writes = claims
+      .filter((claim) => claim.lock !== Lock.READ)
+      .map((claim) => ({ claim, site, at, statement: text.slice(0, MOST_STATEMENT) }))
+    const isNothing = rows === 0 && writes.length > 0 // no row, no lock
+    if (isNothing) this.#findLost(link, writes[0])
+    const reads = claims.filter((claim) => claim.lock === Lock.READ).map((claim) => claim.table)
+    link.keep(isNothing ? [] : writes, reads, at)
+  }
+
+  /** It met no row, and its own task has that row uncommitted on another connection: its value is lost. */
+  #findLost(link, write) {
+    const isWrite = write.claim.lock === Lock.NO_KEY_UPDATE || write.claim.lock === Lock.UPDATE
+    if (!isWrite || write.claim.row.size === 0) return
+    const held = this.journal.others(link).flatMap((other) => other.held)
+    const lost = held.find((each) => each.claim.lock === Lock.INSERT && isSameRows(write.claim, each.claim))
+    if (lost === undefined) return
     const words =
-      `${site.shown} wrote no row of ${claim.table}, which the same task has inserted at ${lost.site.shown} ` +
-      "over another connection and not committed";
-    this.journal.tell("lost-update", words, {
-      backend: link.backend, sites: [site.shown, lost.site.shown], symbol: site.symbol, table: claim.table,
-    });
+      `${write.site.shown} wrote no row of ${lost.claim.table}, which the same task has inserted at ` +
+      `${lost.site.shown} over another connection and not committed`
+    this.#tell('lost-update', words, link, write, [lost], lost.claim.table)
+  }
+
+  #tell(kind, words, link, { site }, others, table) {
+    const sites = [site.shown, ...others.map((each) => each.site.shown)]
+    this.journal.tell(kind, words, { backend: link.backend, sites, symbol: site.symbol, table })
   }
 }
 
-/** What another connection's transaction holds that this claim waits for. */
-function findBlocking(claim, other) {
-  const held = other.held.find((each) => wouldWait(claim, each.claim));
-  if (held) return held;
-  const isReader = claim.lock === "table" && claim.waits && other.reads.has(claim.table);
-  return isReader ? { claim, site: other.last.site } : undefined;
+/** All of a table waits for those too that have only read it. */
+function readBefore(other, claim) {
+  if (claim.lock !== Lock.TABLE || !claim.waits || !other.reads.has(claim.table)) return undefined
+  return { claim, site: other.last.site }
 }
-
-exports.Tagging = Tagging;

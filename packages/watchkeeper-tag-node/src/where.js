@@ -1,94 +1,97 @@
-"use strict";
-// Where in the application a statement comes from: the first frame of the stack that lies in its repository.
+/** Where in the application a statement comes from: the first frame of the stack that lies in its repository. */
 
-const path = require("node:path");
-const { fileURLToPath } = require("node:url");
-const { findSourceMap } = require("node:module");
+import { dirname, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
-const FEW_FRAMES = 6; // enough for who calls `pg` himself; each frame more takes time
-const MOST_FRAMES = 40;
-const MOST_KEPT = 20_000;
-const FOREIGN = /(?:^|\/)node_modules\//;
-const NOWHERE = Object.freeze({ path: "", line: 0, symbol: "", shown: "" });
+const FRAMES = [5, 50] // nearly always the first ones tell: writing a stack costs by its frames
+const MOST_KEPT = 20_000
+const HERE = dirname(fileURLToPath(import.meta.url)) + sep
+const FOREIGN = new Set(['node_modules', '.yarn', '.pnpm-store'])
+const FRAME = /^\s+at (?:async (?=[f/]))?(?:(.*) \()?((?:file:\/\/)?\/.*?):(\d+):\d+\)?$/
+const NAMELESS = /^(?:Object|Module|Function|global)\.(?=.)/
 
-/** Of one application. */
-class Finder {
+/** One line of the application. `path` is relative to its root; `symbol` is what V8 calls the function. */
+export class Site {
+  constructor(path = '', line = 0, symbol = '') {
+    this.path = path
+    this.line = line
+    this.symbol = symbol
+    this.shown = path ? `${path}:${line}` : ''
+  }
+}
+
+export const NOWHERE = new Site()
+
+/** Of one application. A line of a stack is judged once; whole stacks are remembered too. */
+export class Finder {
+  #prefix
+  #frames = new Map()
+  #stacks = new Map()
+
   constructor(root) {
-    this.prefix = root.endsWith(path.sep) ? root : root + path.sep;
-    this.files = new Map(); // a frame's file name: its path below the root, or "" for what is not the application's
-    this.sites = new Map();
+    this.#prefix = root.endsWith(sep) ? root : root + sep
   }
 
-  /** The nearest line of the application above `below`, a function; NOWHERE: none is. Never throws. */
-  find(below) {
-    return this.among(frames(below, FEW_FRAMES)) ?? this.among(frames(below, MOST_FRAMES)) ?? NOWHERE;
-  }
-
-  among(found) {
-    for (const [at, frame] of found.entries()) {
-      const name = frame.getFileName();
-      const relative = name && (this.files.get(name) ?? this.judge(name));
-      if (relative) return this.site(frame, name, relative, found.slice(at));
+  /** The nearest line of the application above `caller`; `NOWHERE`: none is. Never throws. */
+  find(caller) {
+    const limit = Error.stackTraceLimit
+    try {
+      for (const frames of FRAMES) {
+        const holder = {}
+        Error.stackTraceLimit = frames
+        Error.captureStackTrace(holder, caller)
+        // Read as text, though it has to be written first: who maps TypeScript's lines does it in this text.
+        const site = typeof holder.stack === 'string' ? this.findIn(holder.stack) : NOWHERE
+        if (site !== NOWHERE) return site
+      }
+    } catch {
+      // The limit may be frozen: there is no line then.
+    } finally {
+      Reflect.set(Error, 'stackTraceLimit', limit)
     }
-    return undefined;
+    return NOWHERE
   }
 
-  judge(name) {
-    const place = name.startsWith("file://") ? fileURLToPath(name) : name;
-    const isMine = place.startsWith(this.prefix) && !place.startsWith(__dirname + path.sep);
-    const relative = isMine ? place.slice(this.prefix.length).split(path.sep).join("/") : "";
-    const found = FOREIGN.test(relative) ? "" : relative;
-    if (this.files.size >= MOST_KEPT) this.files.clear();
-    this.files.set(name, found);
-    return found;
-  }
-
-  site(frame, name, relative, above) {
-    const line = frame.getLineNumber() ?? 0;
-    const key = `${relative}:${line}:${frame.getColumnNumber()}`;
-    let found = this.sites.get(key);
-    if (found === undefined) {
-      const [shownPath, shownLine] = this.original(name, frame) ?? [relative, line];
-      const shown = `${shownPath}:${shownLine}`;
-      found = Object.freeze({ path: shownPath, line: shownLine, symbol: symbol(above, name), shown });
-      if (this.sites.size >= MOST_KEPT) this.sites.clear();
-      this.sites.set(key, found);
+  /** The same, of a stack's text. */
+  findIn(stack) {
+    const known = this.#stacks.get(stack)
+    if (known !== undefined) return known
+    let found = NOWHERE
+    for (const line of stack.split('\n')) {
+      const site = this.#judge(line)
+      if (site !== null) {
+        found = site
+        break
+      }
     }
-    return found;
+    keep(this.#stacks, stack, found)
+    return found
   }
 
-  /** The line that a person wrote, where the process was started with source maps. */
-  original(name, frame) {
-    const entry = findSourceMap(name)?.findEntry(frame.getLineNumber() - 1, frame.getColumnNumber() - 1);
-    if (!entry?.originalSource) return undefined;
-    const relative = this.judge(entry.originalSource);
-    return relative ? [relative, entry.originalLine + 1] : undefined;
+  #judge(line) {
+    const known = this.#frames.get(line)
+    if (known !== undefined) return known
+    const frame = FRAME.exec(line)
+    const site = frame ? this.#site(frame) : null
+    keep(this.#frames, line, site)
+    return site
   }
-}
 
-/** Structured frames, without the text that V8 makes of them: that takes longer than all the rest. */
-function frames(below, most) {
-  const { prepareStackTrace, stackTraceLimit } = Error;
-  const holder = {};
-  try {
-    Error.prepareStackTrace = (_, found) => found;
-    Error.stackTraceLimit = most;
-    Error.captureStackTrace(holder, below);
-    return Array.isArray(holder.stack) ? holder.stack : [];
-  } finally {
-    Error.prepareStackTrace = prepareStackTrace;
-    Error.stackTraceLimit = stackTraceLimit;
+  #site([, symbol, place, line]) {
+    const path = place.startsWith('file://') ? fileURLToPath(place) : place
+    if (!path.startsWith(this.#prefix) || path.startsWith(HERE)) return null
+    const relative = path.slice(this.#prefix.length)
+    if (relative.split(sep).some((part) => FOREIGN.has(part))) return null
+    return new Site(relative.split(sep).join('/'), Number(line), bareSymbol(symbol ?? ''))
   }
 }
 
-/** An arrow without a name is called after the function around it, where the stack has that. */
-function symbol(frames, file) {
-  const frame = frames.find((each) => each.getFileName() === file && each.getFunctionName());
-  if (frame === undefined) return "<anonymous>";
-  const name = frame.getFunctionName();
-  const type = frame.isToplevel() || frame.isAsync() ? null : frame.getTypeName();
-  return type && !["Object", "global", "process"].includes(type) && !name.includes(".") ? `${type}.${name}` : name;
+function bareSymbol(text) {
+  const bare = text.replace(/^(?:async |new )+/, '').replace(/ \[as [^\]]*\]$/, '').replace(NAMELESS, '')
+  return bare.split('.').filter((part) => part !== '<anonymous>').join('.')
 }
 
-exports.Finder = Finder;
-exports.NOWHERE = NOWHERE;
+function keep(kept, key, value) {
+  if (kept.size >= MOST_KEPT) kept.clear()
+  kept.set(key, value)
+}

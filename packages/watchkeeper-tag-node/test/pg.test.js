@@ -1,319 +1,318 @@
-"use strict";
-// On a real server: `PGURL` names one, and `pg` is found (NODE_PATH). Both are given by tests/scenario/test_tag_node.py.
+/** `pg` with tags, on a real server: where statements come from, what is refused, what is not. */
 
-const assert = require("node:assert/strict");
-const fs = require("node:fs");
-const http = require("node:http");
-const net = require("node:net");
-const path = require("node:path");
-const test = require("node:test");
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
 
-const pg = require("pg");
-const Cursor = require("pg-cursor");
-const { NestedWriteError, install } = require("..");
+import { install, NestedWriteError, run } from '../src/index.js'
+import { atEnd, begin, HERE, load, makeTable, missing, open, REVISION, settings, shown, until } from './database.js'
 
-const connectionString = process.env.PGURL;
-const tags = process.env.WATCHKEEPER_TAG_DIR;
-const warned = [];
-fs.mkdirSync(tags, { recursive: true, mode: 0o700 });
-const stale = path.join(tags, "999999.sock");
-const tagging = install(pg, { root: path.join(__dirname, ".."), revision: "abcdef0123456789", warn: (text) => warned.push(text) });
-const UPDATE = "UPDATE content SET a = a + 1 WHERE id = $1";
+const options = { skip: missing, timeout: 30_000 }
+const quiet = { root: HERE, revision: REVISION, publish: false, warn: () => {} }
 
-const pools = [];
-function makePool(options = {}) {
-  const pool = new pg.Pool({ connectionString, ...options });
-  pools.push(pool);
-  return pool;
+function tagOf(text) {
+  const found = /^\/\*wk:(.*?)\*\/ /.exec(text)
+  return found && Object.fromEntries(found[1].split(',').map((part) => part.split('=')))
 }
 
-async function two(work) {
-  const pool = makePool();
-  const [one, other] = [await pool.connect(), await pool.connect()];
-  try {
-    return await work(one, other);
-  } finally {
-    for (const each of [one, other]) {
-      await each.query("ROLLBACK");
-      each.release();
-    }
+test('the server shows where a statement comes from, in front of it', options, async (t) => {
+  const { pool, looks } = open(t)
+  await makeTable(looks, 'shown')
+  install(pool, quiet)
+  const client = await begin(t, pool)
+
+  async function publishContent() {
+    await client.query('UPDATE shown SET a = $1 WHERE id = $2', [5, 1])
   }
-}
+  await publishContent()
 
-function inMode(mode, work) {
-  return async () => {
-    tagging.mode = mode;
+  const text = await shown(looks, client.processID)
+  const tag = tagOf(text)
+  assert.match(text, /\*\/ UPDATE shown SET a = \$1 WHERE id = \$2$/)
+  assert.equal(tag.rev, 'abcdef012345')
+  assert.equal(tag.sym, 'publishContent')
+  assert.match(tag.at, /^pg\.test\.js:\d+$/)
+  assert.equal(tag.pid, String(process.pid))
+  assert.equal(tag.task, '1')
+})
+
+test('another pool of the process is left alone, unless the module is given', options, async (t) => {
+  const { pool, looks } = open(t)
+  install(pool, quiet)
+  const client = await looks.connect()
+  atEnd(t, () => client.release())
+
+  await client.query('SELECT 1')
+
+  assert.equal(tagOf(await shown(client, client.processID)), null)
+})
+
+test('with the module given every client is tagged', options, async (t) => {
+  const pg = load('pg')
+  class Client extends pg.Client {}
+  class Pool extends pg.Pool {}
+  install({ Client, Pool }, quiet)
+  const client = new Client(settings)
+  const pool = new Pool({ ...settings, Client })
+  await client.connect()
+  atEnd(t, () => Promise.all([client.end(), pool.end()]))
+
+  const { rows } = await client.query('SELECT current_query() AS text')
+  const ofPool = await pool.query('SELECT current_query() AS text')
+
+  assert.match(rows[0].text, /^\/\*wk:.*at=pg\.test\.js:/)
+  assert.match(ofPool.rows[0].text, /^\/\*wk:.*at=pg\.test\.js:/)
+})
+
+test('every way to call is tagged and gives what it gave', options, async (t) => {
+  const { pg, pool } = open(t)
+  install(pool, quiet)
+  const text = 'SELECT current_query() AS text, $1::int AS n'
+  const called = (...given) =>
+    new Promise((resolve, reject) => pool.query(...given, (error, result) => (error ? reject(error) : resolve(result))))
+
+  const client = await pool.connect()
+  atEnd(t, () => client.release())
+  const results = [
+    await pool.query(text, [7]),
+    await pool.query({ text, values: [7] }),
+    await pool.query({ text }, [7]),
+    await called(text, [7]),
+    await called({ text, values: [7] }),
+    await client.query(text, [7]),
+    await new Promise((resolve, reject) =>
+      client.query({ text, values: [7], callback: (error, result) => (error ? reject(error) : resolve(result)) }),
+    ),
+  ]
+  const arrays = await client.query({ text, values: [7], rowMode: 'array' })
+  const untouched = await new Promise((resolve, reject) =>
+    client.query(new pg.Query(text, [7], (error, result) => (error ? reject(error) : resolve(result)))),
+  )
+
+  for (const { rows } of results) {
+    assert.equal(rows[0].n, 7)
+    assert.match(tagOf(rows[0].text).at, /^pg\.test\.js:/)
+  }
+  assert.equal(arrays.rows[0][1], 7)
+  assert.equal(untouched.rows[0].text, text)
+})
+
+test('an error is what it was, and its stack leads to the application', options, async (t) => {
+  const { pool } = open(t)
+  install(pool, quiet)
+
+  async function asksWrongly() {
+    const client = await pool.connect()
     try {
-      await work();
+      await client.query('SELECT * FROM nowhere')
     } finally {
-      tagging.mode = "warn";
-    }
-  };
-}
-
-const refused = (work) => assert.rejects(work, NestedWriteError);
-const told = (kind) => tagging.events.filter((each) => each.kind === kind);
-
-test.before(async () => {
-  const client = new pg.Client({ connectionString });
-  await client.connect();
-  await client.query("CREATE TABLE IF NOT EXISTS content (id int PRIMARY KEY, a int)");
-  await client.query("INSERT INTO content VALUES (1, 0), (2, 0) ON CONFLICT DO NOTHING");
-  await client.end();
-});
-
-test.after(async () => {
-  for (const each of pools) await each.end();
-});
-
-async function shownBy(client, looks) {
-  const { rows } = await looks.query("SELECT query FROM pg_stat_activity WHERE pid = $1", [client.processID]);
-  return rows[0].query;
-}
-
-test("the server shows where a statement comes from, of a client and of a pool", async () => {
-  await two(async (one, looks) => {
-    await one.query(UPDATE, [1]);
-    assert.match(
-      await shownBy(one, looks),
-      /^\/\*wk:rev=abcdef012345,sym=[^,]+,at=test\/pg\.test\.js:\d+,pid=\d+,tid=\d+\*\/ UPDATE content/,
-    );
-  });
-  async function asksThePool() {
-    return makePool({ max: 1 }).query("SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid()");
-  }
-  assert.match((await asksThePool()).rows[0].query, /sym=asksThePool,at=test\/pg\.test\.js:\d+,/);
-});
-
-test("a method is named with its class, and callbacks, cursors and texts of a class of its own are tagged", async () => {
-  class Editor {
-    constructor(client) {
-      this.client = client;
-    }
-    async publish() {
-      await this.client.query(UPDATE, [1]);
+      client.release()
     }
   }
-  class Text {
-    constructor(text) {
-      this.parts = [text];
-    }
-    get text() {
-      return this.parts.join("");
-    }
-    get values() {
-      return [2];
-    }
+
+  await assert.rejects(asksWrongly(), (error) => error.code === '42P01' && /asksWrongly/.test(error.stack))
+})
+
+test('a statement with a name is prepared once for a line and a slot, and again for another line', options, async (t) => {
+  const { pool } = open(t)
+  install(pool, quiet)
+  const client = await pool.connect()
+  atEnd(t, () => client.release())
+  const named = { name: `find-${'x'.repeat(70)}`, text: 'SELECT $1::int AS n' }
+
+  for (let n = 0; n < 20; n += 1) await run(() => client.query({ ...named, values: [n] }))
+  const once = await client.query('SELECT name, statement FROM pg_prepared_statements')
+  await client.query({ ...named, values: [0] })
+  const twice = await client.query('SELECT name FROM pg_prepared_statements')
+
+  assert.equal(once.rows.length, 1)
+  assert.match(once.rows[0].name, /^find-x+~[0-9a-f]{8}$/)
+  assert.equal(once.rows[0].name.length, 63)
+  assert.match(once.rows[0].statement, /^\/\*wk:/)
+  assert.equal(twice.rows.length, 2)
+})
+
+test('a second connection that would wait for its own task is refused before it is sent', options, async (t) => {
+  const { pool, looks } = open(t)
+  await makeTable(looks, 'nested')
+  const tagging = install(pool, { ...quiet, mode: 'raise' })
+  const one = await begin(t, pool)
+  const two = await begin(t, pool)
+  await one.query('UPDATE nested SET a = 1 WHERE id = $1', [1])
+
+  await assert.rejects(two.query('UPDATE nested SET a = 2 WHERE id = $1', [1]), NestedWriteError)
+  const called = await new Promise((resolve) => two.query('DELETE FROM nested WHERE id = 1', (error) => resolve(error)))
+
+  assert.ok(called instanceof NestedWriteError)
+  assert.equal(await shown(looks, two.processID).then((text) => text.replace(/^.*\*\/ /, '')), 'BEGIN')
+  const told = tagging.events.filter((each) => each.kind === 'nested-write')
+  assert.equal(told.length, 2)
+  assert.equal(told[0].table, 'nested')
+  assert.equal(told[0].sites.length, 2)
+  await two.query('UPDATE nested SET a = 2 WHERE id = $1', [2]) // another row
+  await two.query('SELECT * FROM nested WHERE id = 1') // a reader
+})
+
+test('who skips what is locked, or fails at once, waits for nobody', options, async (t) => {
+  const { pool, looks } = open(t)
+  await makeTable(looks, 'skipped')
+  const tagging = install(pool, { ...quiet, mode: 'raise' })
+  const one = await begin(t, pool)
+  const two = await begin(t, pool)
+  await one.query('UPDATE skipped SET a = 1 WHERE id = 1')
+
+  const { rows } = await two.query('SELECT id FROM skipped ORDER BY id FOR UPDATE SKIP LOCKED')
+  await assert.rejects(two.query('SELECT id FROM skipped WHERE id = 1 FOR UPDATE NOWAIT'), { code: '55P03' })
+
+  assert.deepEqual(rows, [{ id: 2 }])
+  assert.deepEqual(tagging.events.map((each) => each.kind).filter((kind) => kind === 'nested-write'), [])
+})
+
+test('in mode warn it is sent after a warning; what a lock timeout then ends is told with both sides', options, async (t) => {
+  const { pool, looks } = open(t)
+  await makeTable(looks, 'warned')
+  const words = []
+  const tagging = install(pool, { ...quiet, warn: (text) => words.push(text) })
+  const one = await begin(t, pool)
+  const two = await begin(t, pool)
+  await one.query('UPDATE warned SET a = 1 WHERE id = 1')
+  await two.query("SET LOCAL lock_timeout = '50ms'")
+
+  await assert.rejects(two.query('UPDATE warned SET a = 2 WHERE id = 1'), { code: '55P03' })
+
+  assert.match(words[0], /locks warned over a second connection/)
+  const told = tagging.events.find((each) => each.kind === 'lock-timeout')
+  assert.equal(told.table, 'warned')
+  assert.equal(told.sites.length, 2)
+})
+
+test('two tasks may wait for each other: their ends do not depend on one another', options, async (t) => {
+  const { pool, looks } = open(t)
+  await makeTable(looks, 'apart')
+  install(pool, { ...quiet, mode: 'raise' })
+  const [one, two] = [await begin(t, pool), await begin(t, pool)]
+
+  await run(() => one.query('UPDATE apart SET a = 1 WHERE id = 1'))
+  const waits = run(() => two.query('UPDATE apart SET a = 2 WHERE id = 1'))
+  await until(async () => (await looks.query('SELECT 1 FROM pg_locks WHERE NOT granted AND pid = $1', [two.processID])).rowCount)
+  const tags = [tagOf(await shown(looks, one.processID)), tagOf(await shown(looks, two.processID))]
+  await one.query('COMMIT')
+
+  assert.equal((await waits).rowCount, 1)
+  assert.notEqual(tags[0].task, tags[1].task)
+})
+
+test('what was committed, rolled back, or rolled back to a savepoint is held no longer', options, async (t) => {
+  const { pool, looks } = open(t)
+  await makeTable(looks, 'ended')
+  install(pool, { ...quiet, mode: 'raise' })
+  const [one, two] = [await pool.connect(), await pool.connect()]
+  atEnd(t, () => [one, two].forEach((each) => each.release()))
+  const write = (client) => client.query('UPDATE ended SET a = a + 1 WHERE id = 1')
+
+  await write(one) // its own transaction
+  await write(two)
+  for (const end of ['COMMIT', 'ROLLBACK', 'end', 'abort']) {
+    await one.query('BEGIN')
+    await write(one)
+    await assert.rejects(write(two), NestedWriteError)
+    await one.query(end)
+    await write(two)
   }
-  await two(async (one, looks) => {
-    await new Editor(one).publish();
-    assert.match(await shownBy(one, looks), /sym=Editor\.publish,/);
-    await one.query(new Text(UPDATE));
-    assert.match(await shownBy(one, looks), /^\/\*wk:/);
-    await new Promise((done, fail) => one.query("SELECT 3", (error) => (error ? fail(error) : done())));
-    assert.match(await shownBy(one, looks), /\*\/ SELECT 3/);
-    const cursor = one.query(new Cursor("SELECT 4 AS four"));
-    assert.deepEqual(await cursor.read(10), [{ four: 4 }]);
-    assert.match(await shownBy(one, looks), /^\/\*wk:.*\*\/ SELECT 4/);
-    await cursor.close();
-  });
-});
+  await one.query('BEGIN; SAVEPOINT a; SAVEPOINT b')
+  await write(one)
+  await one.query('RELEASE SAVEPOINT b')
+  await assert.rejects(write(two), NestedWriteError)
+  await one.query('ROLLBACK TO SAVEPOINT a')
+  await write(two)
+  await one.query('ROLLBACK')
+})
 
-test("a task that would wait for itself is refused, with both lines", inMode("raise", () =>
-  tagging.run(() =>
-    two(async (one, other) => {
-      await one.query("BEGIN");
-      await one.query(UPDATE, [1]);
-      await assert.rejects(other.query(UPDATE, [1]), (error) => {
-        assert(error instanceof NestedWriteError);
-        assert.match(error.message, /pg\.test\.js:\d+ .* since test\/pg\.test\.js:\d+/);
-        return true;
-      });
-      await refused(() => other.query("SELECT 1 FROM content WHERE id = 1 FOR UPDATE"));
-      await refused(() => other.query("ALTER TABLE content ADD COLUMN x int"));
-      await refused(() => new Promise((done, fail) => other.query(UPDATE, [1], (error) => (error ? fail(error) : done()))));
-      await other.query(UPDATE, [2]);
-      await other.query("SELECT 1 FROM content WHERE id = 1 FOR UPDATE SKIP LOCKED");
-      await other.query("SELECT a FROM content WHERE id = 1");
-    }),
-  ),
-));
+test('a value that meets no row, since its own task has not committed it, is told to be lost', options, async (t) => {
+  const { pool, looks } = open(t)
+  await makeTable(looks, 'lost')
+  const tagging = install(pool, quiet)
+  const [one, two] = [await begin(t, pool), await begin(t, pool)]
+  await one.query('INSERT INTO lost (id, a) VALUES ($1, $2)', [7, 0])
 
-test("what is committed or rolled back to a savepoint is forgotten", inMode("raise", () =>
-  tagging.run(() =>
-    two(async (one, other) => {
-      await one.query("BEGIN");
-      await one.query(UPDATE, [1]);
-      await one.query("COMMIT");
-      await other.query(UPDATE, [1]);
-      await one.query("BEGIN");
-      await one.query("SAVEPOINT here");
-      await one.query(UPDATE, [1]);
-      await refused(() => other.query(UPDATE, [1]));
-      await one.query("ROLLBACK TO SAVEPOINT here");
-      await other.query(UPDATE, [1]);
-      await one.query(UPDATE, [1]);
-      await one.query("RELEASE here");
-      await refused(() => other.query(UPDATE, [1]));
-    }),
-  ),
-));
+  await two.query('UPDATE lost SET a = 1 WHERE id = $1', [8])
+  assert.equal(tagging.events.filter((each) => each.kind === 'lost-update').length, 0)
+  await two.query('UPDATE lost SET a = 1 WHERE id = $1', [7])
 
-test("two tasks are two, and outside of all tasks nobody knows", inMode("raise", () =>
-  two(async (one, other) => {
-    await other.query("SET lock_timeout = 50");
-    await tagging.run(async () => {
-      await one.query("BEGIN");
-      await one.query(UPDATE, [1]);
-    });
-    await assert.rejects(tagging.run(() => other.query(UPDATE, [1])), { code: "55P03" });
-    await assert.rejects(other.query(UPDATE, [1]), { code: "55P03" });
-    const event = told("lock-timeout").at(-1);
-    assert.equal(event.table, "content");
-    assert.equal(event.sites.length, 2);
-  }),
-));
+  assert.equal(tagging.events.filter((each) => each.kind === 'lost-update').length, 1)
+})
 
-test("in mode warn it is sent, after one warning", async () => {
-  await tagging.run(() =>
-    two(async (one, other) => {
-      await other.query("SET lock_timeout = 50");
-      await one.query("BEGIN");
-      await one.query(UPDATE, [1]);
-      for (const _ of [1, 2]) await assert.rejects(other.query(UPDATE, [1]), { code: "55P03" });
-    }),
-  );
-  assert.equal(warned.filter((each) => each.includes("locks content")).length, 1);
-  assert.equal(told("nested-write").at(-1).table, "content");
-});
+test('a pool whose callers wait tells who waits, where, and what each holds', options, async (t) => {
+  const { pool, looks } = open(t, { max: 2 })
+  await makeTable(looks, 'pooled')
+  const tagging = install(pool, quiet)
+  const backends = []
+  let ready = 0
 
-test("a row that its own task has just inserted and does not meet is told as lost, another's is not", async () => {
-  await tagging.run(() =>
-    two(async (one, other) => {
-      await other.query(UPDATE, [77]);
-      assert.equal(told("lost-update").length, 0);
-      await one.query("BEGIN");
-      await one.query("INSERT INTO content (id, a) VALUES ($1, 0)", [77]);
-      await other.query(UPDATE, [76]);
-      assert.equal(told("lost-update").length, 0);
-      await other.query(UPDATE, [77]);
-      assert.equal(told("lost-update").length, 1);
-    }),
-  );
-});
+  async function job(row) {
+    const client = await pool.connect()
+    await client.query('BEGIN')
+    await client.query('UPDATE pooled SET a = 1 WHERE id = $1', [row])
+    backends[row] = client.processID
+    ready += 1
+    await until(() => ready === 2)
+    const second = pool.query('SELECT 1')
+    await until(() => tagging.state().pools[0].waiters.length === 2 || tagging.over)
+    tagging.seen ??= tagging.state()
+    tagging.over = true
+    await client.query('COMMIT')
+    client.release()
+    await second
+  }
+  await Promise.all([run(() => job(1)), run(() => job(2))])
 
-test("slots are used again, and prepared statements stay one", async () => {
-  await two(async (one) => {
-    const slots = new Set();
-    for (let at = 0; at < 40; at++) {
-      await tagging.run(async () => {
-        slots.add(tagging.slots.current());
-        await one.query({ name: "bump", text: UPDATE, values: [1] });
-      });
-    }
-    assert(slots.size <= 2, "the connection is still with the task before");
-    const { rows } = await one.query("SELECT statement FROM pg_prepared_statements");
-    assert.equal(rows.length, 1);
-    assert.match(rows[0].statement, /^\/\*wk:/);
-    await assert.rejects(one.query({ name: "bump", text: "SELECT 1" }), /Prepared statements must be unique/);
-  });
-});
+  const [found] = tagging.seen.pools
+  assert.deepEqual([found.limit, found.out, found.waiters.length], [2, 2, 2])
+  assert.deepEqual(found.waiters.flatMap((each) => each.holds).sort(), backends.slice(1).sort())
+  assert.ok(found.waiters.every((each) => /^pg\.test\.js:\d+$/.test(each.site) && each.symbol === 'job'))
+  assert.notEqual(found.waiters[0].task, found.waiters[1].task)
+  assert.equal(tagging.events.filter((each) => each.kind === 'nested-checkout').length, 1)
+  assert.deepEqual(tagging.state().pools[0].waiters, [])
+})
 
-test("each request of an HTTP server is a task: strangers are silent, one that waits for itself is not", inMode("raise", async () => {
-  const pool = makePool();
-  let open = 0;
-  let both;
-  const together = new Promise((done) => (both = done));
-  const server = http.createServer(async (request, response) => {
-    const [one, other] = [await pool.connect(), await pool.connect()];
-    const row = Number(request.url.slice(1));
-    let end = "ends";
-    try {
-      await one.query("BEGIN");
-      await one.query(UPDATE, [row]);
-      if (++open === 2) both();
-      await together;
-      await other.query(UPDATE, [row > 2 ? 2 : 3]);
-      await other.query(UPDATE, [row]);
-    } catch (error) {
-      end = error.name;
-    }
-    await one.query("ROLLBACK");
-    one.release();
-    other.release();
-    response.end(end);
-  });
-  await new Promise((done) => server.listen(0, "127.0.0.1", done));
-  const ask = (row) => fetch(`http://127.0.0.1:${server.address().port}/${row}`).then((each) => each.text());
-  assert.deepEqual(await Promise.all([ask(1), ask(2)]), ["NestedWriteError", "NestedWriteError"]);
-  await new Promise((done) => {
-    server.close(done);
-    server.closeAllConnections();
-  });
-  assert.equal(told("nested-write").at(-1).sites.length, 2);
-}));
+test('who takes one connection after the other nests nothing, and leaves its slot free', options, async (t) => {
+  const { pool, looks } = open(t, { max: 1 })
+  await makeTable(looks, 'single')
+  const tagging = install(pool, quiet)
 
-test("a pool tells who waits and what he holds; who takes one at a time is told of nowhere", async () => {
-  const pool = makePool({ max: 2, connectionTimeoutMillis: 5000 });
-  await tagging.run(async () => {
-    const before = told("nested-checkout").length;
-    (await pool.connect()).release();
-    (await pool.connect()).release();
-    assert.equal(told("nested-checkout").length, before);
-  });
-  const ends = [];
-  const work = (row) =>
-    tagging.run(async () => {
-      const one = await pool.connect();
-      await one.query("BEGIN");
-      await one.query(UPDATE, [row]);
-      const second = pool.connect();
-      ends.push(async () => {
-        await one.query("ROLLBACK");
-        one.release();
-        (await second).release();
-      });
-    });
-  await Promise.all([work(1), work(2)]);
+  const texts = []
+  for (let n = 0; n < 5; n += 1) {
+    await run(async () => {
+      await pool.query('UPDATE single SET a = a + 1 WHERE id = 1')
+      texts.push((await pool.query('SELECT current_query() AS text')).rows[0].text)
+    })
+  }
 
-  const state = tagging.state().pools.find((each) => each.waiters.length);
+  assert.equal(new Set(texts).size, 1)
+  assert.deepEqual(tagging.events, [])
+})
 
-  assert.deepEqual([state.limit, state.out], [2, 2]);
-  assert.equal(state.waiters.length, 2);
-  assert(state.waiters.every((each) => each.holds.length === 1 && /^test\/pg\.test\.js:\d+$/.test(each.site)));
-  assert(told("nested-checkout").length > 0);
-  for (const each of ends) await each();
-});
+test('what follows in a callback is of the task that has called', options, async (t) => {
+  const { pool, looks } = open(t)
+  await makeTable(looks, 'called')
+  install(pool, { ...quiet, mode: 'raise' })
 
-test("others may ask what a backend has written", async () => {
-  await two(async (one) => {
-    await one.query("BEGIN");
-    await one.query(UPDATE, [1]);
-    await one.query("SELECT count(*) FROM content");
-    const place = path.join(tags, `${process.pid}.sock`);
-    assert.equal(fs.statSync(place).mode & 0o077, 0);
-    const state = await ask(place, { v: 1, ask: "state", backends: [one.processID] });
-    const [connection] = state.connections;
-    assert.equal(state.process, process.pid);
-    assert.deepEqual(
-      connection.writes.map(({ table, columns, lock }) => ({ table, columns, lock })),
-      [{ table: "content", columns: ["a"], lock: "no key update" }],
-    );
-    assert.match(connection.writes[0].site, /^test\/pg\.test\.js:\d+$/);
-    assert.notEqual(connection.last.site, connection.writes[0].site);
-    assert.deepEqual((await ask(place, { v: 1, ask: "state", backends: [1] })).connections, []);
-    assert.match((await ask(place, "what")).error, /ask/);
-  });
-  assert(!fs.existsSync(stale), "a socket that nobody answers is removed");
-});
+  const refused = await run(
+    () =>
+      new Promise((resolve) =>
+        pool.connect((_, one, back) =>
+          one.query('BEGIN', () =>
+            one.query('UPDATE called SET a = 1 WHERE id = 1', () =>
+              pool.query('UPDATE called SET a = 2 WHERE id = 2', () =>
+                pool.query('UPDATE called SET a = 2 WHERE id = 1', (error) => {
+                  one.query('ROLLBACK', () => back())
+                  resolve(error)
+                }),
+              ),
+            ),
+          ),
+        ),
+      ),
+  )
 
-function ask(place, question) {
-  return new Promise((done, fail) => {
-    let read = "";
-    const asking = net.connect(place, () => asking.write(`${JSON.stringify(question)}\n`));
-    asking.setEncoding("utf8");
-    asking.on("data", (part) => (read += part));
-    asking.on("end", () => done(JSON.parse(read)));
-    asking.on("error", fail);
-  });
-}
+  assert.ok(refused instanceof NestedWriteError)
+})

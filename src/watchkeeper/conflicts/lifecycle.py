@@ -288,7 +288,8 @@ def _probed(before: ConflictState, proof: Proof, recorded: Recorded) -> Conflict
 
     What happened stays proved: that a run of the merge did not meet it says nothing against it.
     """
-    if before.proof is not None and before.proof.outcome is Outcome.PROVED_AT_RUN_TIME and not proof.outcome.is_proof:
+    happened = before.proof is not None and before.proof.outcome is Outcome.PROVED_AT_RUN_TIME
+    if happened and proof.outcome is not Outcome.PROVED_AT_RUN_TIME:
         return msgspec.structs.replace(before, changed_at=recorded.at, seq=recorded.seq)
     back = (
         before.status is Status.DISMISSED

@@ -118,7 +118,6 @@ def _component_stall(
     waiters = component - roots
     nested = () if ring else _find_nested(roots, waiters, graph, known)
     is_one_task = all(known[holder].is_same_task(known[waiter]) for holder, waiter in nested)
-    is_sure_to_wait = is_one_task or all(known[holder].awaits_just(known[waiter]) for holder, waiter in nested)
     how = "the same task" if is_one_task else "a thread or task that it waits for"
     relation = _relation_of(ring or waiters, graph)
     schema_change = _find_schema_change(waiters, graph)
@@ -126,9 +125,9 @@ def _component_stall(
         kind, pace = IncidentKind.CYCLE, Pace.AT_ONCE
     elif nested:
         holder, waiter = nested[0]
-        sure = is_sure_to_wait and known[holder].is_sure and known[waiter].is_sure
+        sure = known[holder].is_sure and known[waiter].is_sure
         is_local = not graph.backends[holder].client
-        kind, pace = IncidentKind.SELF_DEADLOCK, Pace.AT_ONCE if sure or (is_local and is_sure_to_wait) else Pace.WAIT
+        kind, pace = IncidentKind.SELF_DEADLOCK, Pace.AT_ONCE if sure or is_local else Pace.WAIT
     elif schema_change is not None:
         kind, pace = IncidentKind.DDL_QUEUE, Pace.WAIT
         relation = _relation_of({schema_change}, graph) or relation
@@ -253,7 +252,9 @@ def _summary(
             text = f"{len(focus)} transactions wait for each other{at}: {', '.join(names[:4])}"
         case IncidentKind.SELF_DEADLOCK:
             waiter = name_of(graph.backends.get(nested[0][1]), known.get(nested[0][1]), nested[0][1])
-            text = f"{waiter} waits for a lock{at} that its own program holds over another connection ({first})"
+            is_own = known[nested[0][0]].is_same_task(known[nested[0][1]])
+            whose = "its own task" if is_own else "a task that waits for it"
+            text = f"{waiter} waits for a lock{at} that {whose} holds over another connection ({first})"
         case IncidentKind.DDL_QUEUE:
             change = schema_change or 0
             changer = name_of(graph.backends.get(change), known.get(change), change)

@@ -15,15 +15,26 @@ from watchkeeper.code.tree import SourceTree
 from watchkeeper.model.ids import SymbolKey
 from watchkeeper.model.resources import AccessMode
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the same code gives another index: kept ones of before are no longer asked."""
 
 _SUFFIXES = (".py", ".ts", ".tsx", ".js", ".jsx", ".mjs", ".cjs", ".mts", ".cts")
 _MOST_SENT = 400  # of one function
 
 
+class Site(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A line that calls a function, and the function that it stands in."""
+
+    path: str
+    symbol: str
+    line: int
+
+
 class Made(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One claim: the line that makes it, the function that line stands in, and what it claims."""
+    """One claim: the line that makes it, the function that line stands in, and what it claims.
+
+    ``via`` are the calls that led there, the outermost first.
+    """
 
     path: str
     symbol: str
@@ -33,6 +44,7 @@ class Made(msgspec.Struct, frozen=True, array_like=True, gc=False):
     mode: AccessMode
     columns: tuple[str, ...] = ()
     implied: bool = False
+    via: tuple[Site, ...] = ()
 
     @property
     def place(self) -> tuple[str, int]:
@@ -147,6 +159,7 @@ def _statement(sent: Sent) -> Statement:
             held.claim.mode,
             held.claim.columns,
             held.claim.implied,
+            tuple(Site(symbol.path, symbol.qualname, line) for symbol, line in held.place.sites),
         )
         for held in sent.claims
     )

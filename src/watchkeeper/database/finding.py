@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from watchkeeper.code.database.claims import Claim
@@ -30,13 +31,22 @@ class Found(NamedTuple):
     reason: str = ""
 
 
-class Case(NamedTuple):
-    """An incident and what is known beside it. ``code`` None: the code that runs is not known, for ``lack``."""
+class Case:
+    """An incident and what is known beside it. ``code`` is asked for only where nothing better says who is where."""
 
-    incident: Incident
-    journals: Mapping[int, JournalEntry]
-    code: CodeIndex | None = None
-    lack: str = ""
+    def __init__(
+        self,
+        incident: Incident,
+        journals: Mapping[int, JournalEntry],
+        load: Callable[[], CodeIndex | None] = lambda: None,
+        lack: str = "",
+    ) -> None:
+        self.incident, self.journals, self.lack, self._load = incident, journals, lack, load
+
+    @cached_property
+    def code(self) -> CodeIndex | None:
+        """The index of what runs; None where that is not known, for the reason ``lack``."""
+        return self._load()
 
 
 def find_all(case: Case) -> dict[int, Found]:
@@ -87,9 +97,20 @@ def _find_waiter(case: Case, party: Party) -> Found:
 def _find_holder(case: Case, party: Party) -> Found:
     waiter = _counterpart(case, party, waits=False)
     wanted = _wanted(case, waiter) if waiter is not None else ()
-    entry = case.journals.get(party.backend)
-    if entry is not None and (found := _of_journal(case, entry, {each.table for each in wanted}, wanted)) is not None:
+    entry = case.journals.get(party.backend) if case.incident.kind is not IncidentKind.POOL else None
+    journal = _of_journal(case, entry, wanted) if entry is not None else None
+    if journal is not None and not _is_flush(case, entry, journal):
+        return journal
+    found = _of_code(case, party, waiter, wanted)
+    if journal is None:
         return found
+    if found.candidates and {line.symbol for line in found.candidates[0].lines} & _symbols(journal):
+        return found._replace(tier=Tier.JOURNAL, reason=f"{journal.reason}, by objects that were changed before")
+    return journal
+
+
+def _of_code(case: Case, party: Party, waiter: Party | None, wanted: Sequence[Claim]) -> Found:
+    """The holder's place by what it ran last and what it holds."""
     if (tag := party.tag) is not None and party.is_taking:
         line = parse_site(tag.set, tag.symbol) or parse_site(tag.site, tag.symbol)
         if line is not None:
@@ -107,27 +128,47 @@ def _find_holder(case: Case, party: Party) -> Found:
     return _of_holder(pair.holder, party, seen, f"locked what is waited for{f' ({table})' if table else ''}")
 
 
-def _of_journal(case: Case, entry: JournalEntry, tables: set[str], wanted: Sequence[Claim]) -> Found | None:
+def _is_flush(case: Case, entry: JournalEntry | None, found: Found) -> bool:
+    """Whether the lines only send what others changed: new objects bear no line at which they were assigned."""
+    if entry is None or case.code is None:
+        return False
+    sets = {(line.path, line.line) for write in entry.writes if (line := parse_site(write.set)) is not None}
+    if sets & {(line.path, line.line) for each in found.candidates for line in each.lines}:
+        return False
+    places = {made.place for routine in case.code.routines for sent in routine.sent for made in sent.made}
+    return all((line.path, line.line) not in places for each in found.candidates for line in each.lines)
+
+
+def _symbols(found: Found) -> set[str]:
+    return {line.symbol for candidate in found.candidates for line in candidate.lines}
+
+
+def _of_journal(case: Case, entry: JournalEntry, wanted: Sequence[Claim]) -> Found | None:
     """The writes of a transaction that others wait for; None where it wrote nothing."""
-    if case.incident.kind is IncidentKind.POOL:
-        waits = [line for wait in entry.waits if (line := parse_site(wait.site, wait.symbol)) is not None]
-        if waits:
-            candidate = Candidate(tuple(dict.fromkeys(waits)), 1.0)
-            return Found(Tier.JOURNAL, (candidate,), "its process says where it asks the pool for another connection")
+    tables = {each.table for each in wanted}
     if not entry.writes:
         return None
     own = [write for write in entry.writes if write.table in tables]
     reason = f"its process says where its transaction wrote {', '.join(sorted(tables & {w.table for w in own}))}"
-    if not own and case.code is not None and tables:
+    if not own and tables and case.code is not None:
         own = [write for write in entry.writes if _is_in_the_way(case.code, write, wanted)]
         reason = "its process says what its transaction wrote, and that write locks what is waited for"
     if not own:
         own = [max(entry.writes, key=lambda write: write.at)]
         reason = "its process says what its transaction wrote last"
-    lines = [line for write in own if (line := parse_site(write.set, write.symbol) or _sent_at(write)) is not None]
+    found = (parse_site(_assigned(write, entry.writes), write.symbol) or _sent_at(write) for write in own)
+    lines = [line for line in found if line is not None]
     if not lines:
         return None
     return Found(Tier.JOURNAL, (Candidate(tuple(dict.fromkeys(lines)), 1.0),), reason)
+
+
+def _assigned(write: JournalWrite, writes: Sequence[JournalWrite]) -> str:
+    """Where a write's value was assigned; of what a statement locks beside its own table, where that table's was."""
+    if write.set or not write.statement:
+        return write.set
+    together = (each.set for each in writes if (each.statement, each.at) == (write.statement, write.at) and each.set)
+    return next(together, "")
 
 
 def _sent_at(write: JournalWrite) -> Line | None:
@@ -185,6 +226,7 @@ def _join(waiting: Found, holding: Found) -> Found:
     tiers = list(Tier)
     best = min((waiting, holding), key=lambda each: tiers.index(each.tier))
     candidates = (*waiting.candidates, *(each for each in holding.candidates if each not in waiting.candidates))
+    candidates = tuple(sorted(candidates, key=lambda each: -each.share))
     reasons = [each.reason for each in (waiting, holding) if each.reason]
     return Found(best.tier, candidates, "; and ".join(dict.fromkeys(reasons)))
 
@@ -205,8 +247,9 @@ def _counterpart(case: Case, party: Party, *, waits: bool) -> Party | None:
 
 
 def _wanted(case: Case, waiter: Party) -> tuple[Claim, ...]:
-    relation = case.incident.relation or next(iter(tables_in([waiter.wants])), "")
-    return wanted_claims(read_statement(waiter.statement), relation.removeprefix("public."))
+    told = (tables_in([each]) for each in (case.incident.relation, waiter.wants))
+    relation = next((table for tables in told for table in tables), "")
+    return wanted_claims(read_statement(waiter.statement), relation)
 
 
 def _seen(case: Case, party: Party) -> Seen:
@@ -216,9 +259,10 @@ def _seen(case: Case, party: Party) -> Seen:
     if (tag is None or not tag.symbol) and entry is not None and entry.last is not None:
         tag = Tag(symbol=entry.last.symbol, site=entry.last.site)
     site = parse_site(tag.site) if tag is not None else None
+    locking = tables_in(each for each in party.holds if not each.endswith(" AccessShareLock"))
     return Seen(
         claims=read_statement(party.statement),
-        held=tables_in(party.holds) if party.holds or party.statement else None,
+        held=locking if party.holds or party.statement else None,
         symbol=tag.symbol if tag is not None else "",
         path=site.path if site is not None else "",
         line=site.line if site is not None else 0,

@@ -11,9 +11,6 @@ from watchkeeper.database.sighting import Backend, Sighting
 from watchkeeper.database.tags import split_tag
 from watchkeeper.model.incidents import Tag
 
-_AWAITING = ("futures/_base.py:result", "futures/_base.py:exception", "threading.py:join", "queue.py:get")
-"""How calls end, in a thread's stack, that wait for another thread."""
-
 
 class Identity(msgspec.Struct, frozen=True):
     """Who a connection belongs to; 0 and ``""`` where nobody says.
@@ -36,19 +33,11 @@ class Identity(msgspec.Struct, frozen=True):
         return bool(self.process and is_one_process and self.task and self.task == other.task)
 
     def awaits(self, other: Identity) -> bool:
-        """Its thread waits for another one of the same process, as that says itself: for a future, or to join it.
-
-        For which one nobody knows: it may be another than ``other``'s.
-        """
-        if self.entry is None or other.entry is None or self.entry.process != other.entry.process:
+        """Another task or thread of its process, which it waits for to end: what that waits for, it waits for."""
+        here, there = self.entry, other.entry
+        if here is None or there is None or here.process != there.process:
             return False
-        if self.awaits_just(other):
-            return True
-        return self.entry.thread != other.entry.thread and any(each.endswith(_AWAITING) for each in self.entry.stack)
-
-    def awaits_just(self, other: Identity) -> bool:
-        """It waits for just that one's thread or task, as its process has read off frames and callbacks."""
-        return self.entry is not None and other.entry is not None and other.entry.backend in self.entry.awaits
+        return there.backend in here.awaits
 
 
 def identify(

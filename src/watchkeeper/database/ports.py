@@ -59,7 +59,7 @@ class JournalEntry(msgspec.Struct, frozen=True):
     writes: tuple[JournalWrite, ...] = ()
     last: JournalWrite | None = None  # symbol, site and time of its last statement
     stack: tuple[str, ...] = ()  # what its thread does at the moment, the innermost call first
-    awaits: tuple[int, ...] = ()  # other connections of its process whose threads or tasks its own waits for
+    awaits: tuple[int, ...] = ()  # backends whose threads or tasks its own waits for to end, as the process proves
     waits: tuple[PoolWaiter, ...] = ()  # what its task asks a pool for while it has this one
 
 

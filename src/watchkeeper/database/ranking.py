@@ -1,25 +1,28 @@
 """Which lines of a revision fit what two parties of an incident do: candidates with shares, the likeliest first. Pure.
 
-Nothing here knows what a party's last statement has to do with its lock: the statement says which function it is in,
-the tables that are held say which of its statements locked, and the lines are those of these statements alone.
+A party's last statement need not be what locked: it says which function the party is in, the tables that are held say
+which statements of that function locked, and the lines are those of these statements alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from watchkeeper.code.database.claims import Claim, Lock
 from watchkeeper.database.codeindex import CodeIndex, Made, Routine, Statement, table_of
 from watchkeeper.database.statements import fit, main_claims, may_block
 
-MOST = 5
-"""So many candidates are told."""
+MOST = 24
+"""So many candidates are looked at for who wrote them: of those that fit alike the newer ones come first then."""
 
-_LEAST_SHARE = 0.04
+_LEAST = 0.15
+"""Of the likeliest one's share: what fits so much worse is no candidate."""
 _STRUCTURE = 8.0
 """How much more a pair weighs of which the code says that one waits for the other."""
 _OFF_TAG = 0.02
+_EARLIER = 0.3
+_MOST_CALLERS = 12
 _UNSEEN = 0.08
 
 
@@ -69,7 +72,7 @@ def rank_pair(index: CodeIndex, waiter: Seen, holder: Seen, wanted: Sequence[Cla
     holds: _Weights = {}
     for routine in index.of_tables(_tables(waiter.claims, wanted, holder.claims)):
         fitting = {number: fit(waiter.claims, sent) for number, sent in enumerate(routine.sent)}
-        fitting = {number: _tagged(waiter, routine.sent[number], found) for number, found in fitting.items() if found}
+        fitting = {number: _sent_by(routine, number, waiter, found) for number, found in fitting.items() if found}
         links = {link: _held_on(routine, link, holder, wanted) for link in _links(routine)}
         for number, weight in fitting.items():
             _add(waits, _lines(main_claims(routine.sent[number].made)), weight, routine)
@@ -84,9 +87,9 @@ def rank_statement(index: CodeIndex, seen: Seen) -> tuple[Candidate, ...]:
     """The lines that send a statement."""
     weights: _Weights = {}
     for routine in index.of_tables(_tables(seen.claims)):
-        for sent in routine.sent:
+        for number, sent in enumerate(routine.sent):
             if found := fit(seen.claims, sent):
-                _add(weights, _lines(main_claims(sent.made)), _tagged(seen, sent, found), routine)
+                _add(weights, _lines(main_claims(sent.made)), _sent_by(routine, number, seen, found), routine)
     return _ranked(weights)
 
 
@@ -108,6 +111,22 @@ def rank_seconds(index: CodeIndex, seen: Seen) -> tuple[Candidate, ...]:
             weight = _weight(routine, second.link, seen)
             _add(weights, (Line(second.path, second.line, second.symbol),), weight, routine)
     return _ranked(weights)
+
+
+def callers_of(index: CodeIndex, lines: Collection[tuple[str, int]], beside: Collection[tuple[str, int]]) -> list[Line]:
+    """The lines that call the functions in which ``lines`` stand, the nearest first.
+
+    Of functions that also have a line of the other side (``beside``) alone, where there are such: what is called from
+    everywhere is called here.
+    """
+    ways: dict[bool, dict[Line, None]] = {True: {}, False: {}}
+    for routine in index.routines:
+        made = [each for sent in routine.sent for each in sent.made]
+        is_both = any(each.place in beside for each in made)
+        for each in made:
+            if each.via and each.place in lines:
+                ways[is_both].update(dict.fromkeys(Line(s.path, s.line, s.symbol) for s in reversed(each.via)))
+    return list(ways[True] or ways[False])[:_MOST_CALLERS]
 
 
 def _couple(
@@ -141,7 +160,7 @@ def _held_on(
     if not blocking:
         return 0.0, (), frozenset()
     gravest = _gravest(made for found in blocking.values() for made in found)
-    return _weight(routine, link, holder), _lines(gravest), frozenset(blocking)
+    return _weight(routine, link, holder, since=min(blocking)), _lines(gravest), frozenset(blocking)
 
 
 def _gravest(found: Iterable[Made]) -> list[Made]:
@@ -153,18 +172,40 @@ def _gravest(found: Iterable[Made]) -> list[Made]:
     return made
 
 
-def _weight(routine: Routine, link: str, seen: Seen) -> float:
-    """How well what was seen of a party fits a connection: its newest statement, its tag, and the tables it locks."""
+def _weight(routine: Routine, link: str, seen: Seen, *, since: int = 0) -> float:
+    """How well what was seen of a party fits a connection: its newest statement, its tag, and the tables it locks.
+
+    What is before the statement ``since`` can only be the newest if that is sent again, in a loop.
+    """
     sent = list(_over(routine, link))
-    newest = max((_tagged(seen, each, fit(seen.claims, each)) for each in sent), default=0.0)
+    newest = max(
+        (
+            _tagged(seen, each, fit(seen.claims, each)) * (1.0 if number >= since else _EARLIER)
+            for number, each in enumerate(routine.sent)
+            if each.link == link
+        ),
+        default=0.0,
+    )
     weight = _UNSEEN + (1 - _UNSEEN) * newest
     if seen.symbol and not any(_is_at(seen, made) for each in sent for made in each.made):
         weight *= _OFF_TAG
-    if seen.held is not None:
-        locked = {table_of(made) for each in sent for made in each.made if made.lock is not Lock.READ}
-        locked.discard("")
-        weight *= 0.1 + 0.9 * _share(locked, set(seen.held))
-    return weight
+    return weight * _as_held(sent, seen)
+
+
+def _sent_by(routine: Routine, number: int, seen: Seen, found: float) -> float:
+    """How likely a statement that fits is the party's: what else its connection has locked by then tells too."""
+    sent = routine.sent[number]
+    before = [each for each in routine.sent[: number + 1] if each.link == sent.link]
+    return _tagged(seen, sent, found) * _as_held(before, seen)
+
+
+def _as_held(sent: Iterable[Statement], seen: Seen) -> float:
+    """How well the tables that statements lock are those that a party holds."""
+    if seen.held is None:
+        return 1.0
+    locked = {table_of(made) for each in sent for made in each.made if made.lock is not Lock.READ}
+    locked.discard("")
+    return 0.1 + 0.9 * _share(locked, set(seen.held))
 
 
 def _tagged(seen: Seen, sent: Statement, found: float) -> float:
@@ -180,7 +221,7 @@ def _is_at(seen: Seen, made: Made) -> bool:
 
 
 def short_symbol(name: str) -> str:
-    """``module:Class.method`` and ``Class.method``, as runtime and source call it, without what only one says."""
+    """``module:Class.method`` and ``Class.method`` alike, without what only a runtime says of a name."""
     return name.rpartition(":")[2].replace(".<locals>", "").removeprefix("<module>")
 
 
@@ -208,12 +249,12 @@ def _add(weights: _Weights, lines: tuple[Line, ...], weight: float, routine: Rou
 
 def _ranked(weights: _Weights) -> tuple[Candidate, ...]:
     """Shares are of squares: a fit that is half as good is much less than half as likely."""
-    total = sum(weight**2 for weight, _ in weights.values())
-    found = [Candidate(lines, weight**2 / total, route) for lines, (weight, route) in weights.items() if total]
-    found.sort(key=lambda each: (-each.share, each.lines))
-    told = [each for each in found if each.share >= _LEAST_SHARE][:MOST] or found[:1]
-    scale = sum(each.share for each in told)
-    return tuple(each._replace(share=round(each.share / scale, 3)) for each in told)
+    squares = {lines: weight**2 for lines, (weight, _) in weights.items()}
+    best = max(squares.values(), default=0.0)
+    likely = {lines: square for lines, square in squares.items() if square >= _LEAST * best > 0}
+    total = sum(likely.values())
+    found = [Candidate(lines, round(square / total, 3), weights[lines][1]) for lines, square in likely.items()]
+    return tuple(sorted(found, key=lambda each: (-each.share, each.lines))[:MOST])
 
 
 def _share(ours: set[str], theirs: set[str]) -> float:

@@ -23,19 +23,7 @@ _FROM = re.compile(r"\bfrom\s+(?:only\s+)?([\w.\"]+)", re.IGNORECASE)
 _ASSIGNED = re.compile(r"(?:\A|,)\s*\"?(\w+)\"?\s*=")
 _RELATION = re.compile(r"[\w.$]+")
 _NO_TABLES = frozenset(
-    {
-        "transaction",
-        "transactionid",
-        "virtualxid",
-        "row",
-        "unknown",
-        "tuple",
-        "advisory",
-        "object",
-        "page",
-        "extend",
-        "relation",
-    }
+    "transaction transactionid virtualxid row unknown tuple advisory object page extend relation".split()
 )
 
 
@@ -46,10 +34,14 @@ def read_statement(text: str) -> tuple[Claim, ...]:
 
 
 def tables_in(names: Iterable[str]) -> frozenset[str]:
-    """The tables of what a party holds or wants (``content RowExclusiveLock``)."""
-    found = (_RELATION.match(name.replace('"', "").strip()) for name in names)
-    tables = {match[0].removeprefix("public.") for match in found if match is not None}
-    return frozenset(table for table in tables if table not in _NO_TABLES)
+    """The tables of what a party holds or wants: ``content RowExclusiveLock``, ``a row of content ExclusiveLock``."""
+    tables = set()
+    for name in names:
+        bare = name.replace('"', "").strip().removeprefix("a row of ")
+        match = _RELATION.match(bare)
+        if match is not None and match[0] not in _NO_TABLES:
+            tables.add(match[0].removeprefix("public."))
+    return frozenset(tables)
 
 
 def main_claims(claims: Sequence[T]) -> list[T]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from watchkeeper.model.incidents import Attribution, Incident, IncidentKind, Origin, Party, Role, Tier
 
 _MOST_LINES = 3
+_LIKELY = 0.5
 _ENDS = {
     IncidentKind.SELF_DEADLOCK: "one program does both and waits for itself, so nobody will end this",
     IncidentKind.IDLE_HOLDER: "the holder does nothing meanwhile: it may wait for the same task",
@@ -59,7 +60,9 @@ def render_side(attribution: Attribution) -> str:
     if same:
         lines = ",".join(str(line) for line in sorted({best.line, *same})[:_MOST_LINES])
         text = text.replace(f"{best.path}:{best.line}", f"{best.path}:{lines}", 1)
-    return text if best.confidence >= 0.995 else f"probably {text} ({best.confidence:.0%})"
+    if best.confidence >= 0.995:
+        return text
+    return f"{'probably' if best.confidence >= _LIKELY else 'perhaps'} {text} ({best.confidence:.0%})"
 
 
 def _named(incident: Incident, roles: Iterable[Role]) -> list[str]:

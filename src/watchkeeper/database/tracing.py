@@ -7,13 +7,13 @@ deployed revision, and nobody. Blame is never asked of another revision than the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
 from watchkeeper.database.finding import Case, Found, find_all
 from watchkeeper.database.ports import JournalEntry
-from watchkeeper.database.ranking import Candidate, Line
+from watchkeeper.database.ranking import Candidate, Line, callers_of
 from watchkeeper.database.sources import Blame, Code, Deployed, Work, Written
 from watchkeeper.database.telling import render_summary
 from watchkeeper.model.errors import WatchkeeperError
@@ -28,6 +28,7 @@ from watchkeeper.model.incidents import (
 )
 
 _MOST_ORIGINS = 12
+_MOST_CALLERS = 3
 
 
 class Tracing:
@@ -39,7 +40,7 @@ class Tracing:
         self._deployed = deployed
 
     async def trace(self, incident: Incident, journals: Mapping[int, JournalEntry]) -> Incident:
-        """The incident with each party's attribution, and the sentence that follows from them.
+        """The incident with each party's attribution and a sentence of both sides; its identity stays.
 
         Does not block the loop, and never raises: what cannot be told says why.
         """
@@ -47,31 +48,34 @@ class Tracing:
 
     def trace_now(self, incident: Incident, journals: Mapping[int, JournalEntry]) -> Incident:
         """The same, at once: blocks for as long as git and the index take."""
-        revision, lack = self._revision(incident, journals)
-        index = None
-        if revision is not None and _needs_index(incident, journals):
-            index = self._code.index(revision)
-            lack = lack or ("" if index is not None else f"what {revision[:12]} does with databases is not known yet")
-        found = find_all(Case(incident, journals, index, lack))
-        told = {backend: self._attribution(revision, each, lack) for backend, each in found.items()}
+        runs = {each.backend: self._revision(incident, each, journals) for each in incident.parties}
+        revision, lack = next((each for each in runs.values() if each[0] is not None), _first(runs))
+        lack = lack or f"what {str(revision)[:12]} does with databases is not known yet"
+        case = Case(incident, journals, lambda: self._code.index(revision) if revision is not None else None, lack)
+        told = {backend: self._attribution(*runs[backend], each) for backend, each in find_all(case).items()}
         parties = tuple(msgspec.structs.replace(each, attribution=told[each.backend]) for each in incident.parties)
-        traced = msgspec.structs.replace(incident, parties=self._weighed(parties))
+        traced = msgspec.structs.replace(incident, parties=self._weighed(parties, case, revision))
         return msgspec.structs.replace(traced, summary=render_summary(traced))
 
-    def _revision(self, incident: Incident, journals: Mapping[int, JournalEntry]) -> tuple[Sha | None, str]:
-        """What runs, and why that is not known."""
-        tagged = [party.tag.revision for party in incident.parties if party.tag is not None and party.tag.revision]
-        named = dict.fromkeys((*tagged, *(entry.revision for entry in journals.values() if entry.revision)))
+    def _revision(
+        self, incident: Incident, party: Party, journals: Mapping[int, JournalEntry]
+    ) -> tuple[Sha | None, str]:
+        """What a party runs, or why that is not known. While a deployment goes on, parties may run different ones."""
+        named = dict.fromkeys(_revisions_of([party, *incident.parties], journals))
         for text in named:
             if (found := self._code.resolve(text)) is not None:
                 return found, ""
         if named:
             return None, f"{next(iter(named))[:40]} runs, which is no commit of this repository: fetch it"
-        if (said := self._deployed.find(incident.database)) is not None:
+        try:
+            said = self._deployed.find(incident.database)
+        except WatchkeeperError as error:
+            return None, f"which revision runs cannot be told: {error.message}"
+        if said is not None:
             return said, ""
         return None, "nobody said which revision runs: watchkeeper deployed REV --env NAME"
 
-    def _attribution(self, revision: Sha | None, found: Found, lack: str) -> Attribution:
+    def _attribution(self, revision: Sha | None, lack: str, found: Found) -> Attribution:
         if revision is None:
             origins = tuple(_bare(each) for each in found.candidates)
             flat = tuple(origin for group in origins for origin in group)[:_MOST_ORIGINS]
@@ -79,7 +83,7 @@ class Tracing:
             return Attribution(found.tier if flat else Tier.UNATTRIBUTED, flat, reason)
         blamed = self._ask_blame(revision, found.candidates)
         origins = tuple(self._origins(revision, each, blamed) for each in found.candidates)
-        flat = tuple(origin for group in origins for origin in group)[:_MOST_ORIGINS]
+        flat = tuple(origin for group in origins for origin in group)
         reason = found.reason
         if flat and not any(origin.commit for origin in flat):
             reason += f"; {revision[:12]} does not have that line, so nobody is named"
@@ -111,29 +115,46 @@ class Tracing:
             found += _told(revision, path, line, candidate.share, written.get(line.line))
         return tuple(found)
 
-    def _weighed(self, parties: Sequence[Party]) -> tuple[Party, ...]:
+    def _weighed(self, parties: Sequence[Party], case: Case, revision: Sha | None) -> tuple[Party, ...]:
         """What was there before the other side's change is no cause; where nothing else is left, that is said."""
-        newest = {party.backend: [each for each in party.attribution.origins if _is_work(each)] for party in parties}
         weighed = []
         for party in parties:
-            others = [each for backend, found in newest.items() if backend != party.backend for each in found]
-            weighed.append(self._without_base(party, others))
+            others = [
+                origin for each in parties if each.backend != party.backend for origin in each.attribution.origins
+            ]
+            weighed.append(self._without_base(party, others, case, revision))
         return tuple(weighed)
 
-    def _without_base(self, party: Party, others: Sequence[Origin]) -> Party:
+    def _without_base(self, party: Party, others: Sequence[Origin], case: Case, revision: Sha | None) -> Party:
         told = party.attribution
         if not told.origins:
             return party
-        ordered = sorted(told.origins, key=lambda each: (-round(each.confidence, 3), not _is_work(each)))
+        ordered = sorted(told.origins, key=lambda each: (-round(each.confidence, 3), not is_work(each)))
         if party.role is Role.BOTH:
-            ordered.sort(key=lambda each: not _is_work(each))
+            ordered.sort(key=lambda each: not is_work(each))
         reason = told.reason
         best = [each for each in ordered if each.confidence == ordered[0].confidence]
-        if not any(map(_is_work, best)) and self._is_older(best, others):
-            reason += "; no recent change: that code is older than the change on the other side"
-        return msgspec.structs.replace(
-            party, attribution=msgspec.structs.replace(told, origins=tuple(ordered), reason=reason)
-        )
+        if revision is not None and not any(map(is_work, best)):
+            callers = self._callers(case, revision, best, others)
+            if callers:
+                ordered = [*callers, *ordered]
+                reason += "; the line is older, and the change calls it"
+            elif self._is_older(best, [each for each in others if is_work(each)]):
+                reason += "; no recent change: that code is older than the change on the other side"
+        attribution = msgspec.structs.replace(told, origins=tuple(ordered)[:_MOST_ORIGINS], reason=reason)
+        return msgspec.structs.replace(party, attribution=attribution)
+
+    def _callers(self, case: Case, revision: Sha, best: Sequence[Origin], others: Sequence[Origin]) -> list[Origin]:
+        """The nearest calls of older code that somebody's change is known to have brought."""
+        if case.code is None:
+            return []
+        share = best[0].confidence
+        lines = {(each.path, each.line) for each in best}
+        found = callers_of(case.code, lines, {(each.path, each.line) for each in others})
+        candidates = tuple(Candidate((line,), share) for line in found)
+        blamed = self._ask_blame(revision, candidates)
+        origins = [origin for each in candidates for origin in self._origins(revision, each, blamed)]
+        return [each for each in origins if is_work(each)][:_MOST_CALLERS]
 
     def _is_older(self, origins: Sequence[Origin], others: Sequence[Origin]) -> bool:
         commits = {each.commit for each in origins if each.commit is not None}
@@ -144,24 +165,20 @@ class Tracing:
             return False
 
 
-def _needs_index(incident: Incident, journals: Mapping[int, JournalEntry]) -> bool:
-    """Whether any side is not told by its own process or tag alone."""
-    for party in incident.parties:
+def _first(runs: Mapping[int, tuple[Sha | None, str]]) -> tuple[Sha | None, str]:
+    return next(iter(runs.values()), (None, "nobody takes part"))
+
+
+def _revisions_of(parties: Iterable[Party], journals: Mapping[int, JournalEntry]) -> Iterator[str]:
+    for party in parties:
         entry = journals.get(party.backend)
-        is_tagged = party.tag is not None and bool(party.tag.site or party.tag.set)
-        if party.role in (Role.WAITER, Role.QUEUED):
-            if not is_tagged and (entry is None or entry.last is None):
-                return True
-        elif entry is None or not entry.writes or not _writes_what_is_wanted(entry, incident):
-            return True
-    return False
+        if party.tag is not None and party.tag.revision:
+            yield party.tag.revision
+        elif entry is not None and entry.revision:
+            yield entry.revision
 
 
-def _writes_what_is_wanted(entry: JournalEntry, incident: Incident) -> bool:
-    return bool(incident.relation) and any(write.table == incident.relation for write in entry.writes)
-
-
-def _is_work(origin: Origin) -> bool:
+def is_work(origin: Origin) -> bool:
     """Whether somebody's change is known to have brought the line."""
     return bool(origin.agent or origin.issue or origin.engagement)
 

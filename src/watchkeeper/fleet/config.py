@@ -27,6 +27,7 @@ class FleetSection(msgspec.Struct, frozen=True):
     max_attempts: int = 3  # so often an issue is tried before a person is needed
     retry_minutes: int = 5  # how long a failed issue rests; each failure doubles it
     stuck_minutes: float = 10.0  # for so long nothing may be seen of an agent
+    pin_seconds: int = 60  # what an agent has written is pinned when no file was written for so long
     clashes: Literal["order", "tell"] = "tell"  # what becomes of issues that will probably touch the same
     stale_days: int = 14  # an issue without a label that nobody touched for so long is asked about
 

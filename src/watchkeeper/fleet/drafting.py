@@ -183,6 +183,7 @@ concurrency = 2  # how many engagements may go on at once
 # time_zone = "Europe/Berlin"
 # max_attempts = 3  # then a person is needed
 # retry_minutes = 5
+# pin_seconds = 60  # what an agent has written is pinned when no file was written for so long, at least every 5 times
 # stuck_minutes = 10.0  # of whom nothing is seen for so long is spoken to, then started again; then a person
 # clashes = "tell"  # issues that will probably touch the same are started, and it is said; "order": one waits
 # stale_days = 14

@@ -129,7 +129,7 @@ def open_project(
             clock=now,
             others=partial(_others, place, worktrees),
             hold=partial(_hold, company),
-            rules=Rules(stuck_s=config.fleet.stuck_minutes * 60),
+            rules=Rules(stuck_s=config.fleet.stuck_minutes * 60, snap_s=config.fleet.pin_seconds),
             target=partial(_target, place),
             is_alive=company.is_alive,
             me=company.mark,

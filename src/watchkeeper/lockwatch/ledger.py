@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
 
-from watchkeeper.app import Analysis
+import msgspec
+
+from watchkeeper.database.books import KINDS, Books, read_books
 from watchkeeper.database.sources import Work, Written
-from watchkeeper.model.errors import GitError
+from watchkeeper.model.errors import GitError, WatchkeeperError
 from watchkeeper.model.events import Recorded
-from watchkeeper.model.fleet_state import FleetState, fold_fleet
 from watchkeeper.model.ids import ProjectId, Seq, Sha
-from watchkeeper.model.landing import Entry, EntryId, EntryQueued
-from watchkeeper.record.codec import FLEET_KINDS
+from watchkeeper.model.landing import EntryId
 from watchkeeper.record.log import Log
-from watchkeeper.repos.blame import BlamedLine, CommitSaid, Credit, added_lines, blame_lines, read_said
+from watchkeeper.repos.blame import CommitSaid, added_lines, blame_lines, read_said
+from watchkeeper.repos.hub import Hub
 
-_MOST_ENTRIES = 500
+_MOST_SAID = 2_000
+_MOST_LEFT = 4
 
 
 class Ledger:
-    """``database.sources.Blame``. A commit's trailers say whose it is; where it has none, or several, entries of the
-    landing queue do: the one whose own commits have the line."""
+    """``database.sources.Blame``: git's blame at the revision that runs, then trailers, then the record.
 
-    def __init__(self, analysis: Analysis, log: Log, project: ProjectId, shared: ProjectId) -> None:
-        self._hub = analysis.hub
-        self._log, self._project, self._shared = log, project, shared
-        self._entries: dict[EntryId, Entry] = {}
-        self._fleet = FleetState()
-        self._read = Seq(0)
+    Of a landing of several entries a line is the entry's whose own commits have it, be they squashed or replayed.
+    Safe for threads.
+    """
+
+    def __init__(self, hub: Hub, log: Log, project: ProjectId, shared: ProjectId) -> None:
+        self._hub, self._log = hub, log
+        self._read: dict[ProjectId, Seq] = dict.fromkeys((project, shared), Seq(0))
+        self._events: list[Recorded] = []
+        self._known = Books()
+        self._said: OrderedDict[Sha, CommitSaid] = OrderedDict()
+        self._guard = threading.Lock()
 
     def written(self, revision: Sha, path: str, lines: Iterable[int]) -> Mapping[int, Written]:
         """Who wrote these lines; empty where the revision does not have them. Raises WatchkeeperError."""
@@ -37,83 +45,99 @@ class Ledger:
             if error.slug == "not-in-revision":
                 return {}
             raise
-        self._refresh()
-        said = {commit: read_said(self._hub, commit) for commit in {each.commit for each in blamed.values()}}
-        return {line: self._written(path, each, said[each.commit]) for line, each in blamed.items()}
+        books = self._books()
+        found = {}
+        for number, line in blamed.items():
+            said = self._say(line.commit)
+            works = self._works(books, said, path, line.text)
+            found[number] = Written(number, line.text, line.commit, said.subject, said.author, works)
+        return found
 
     def is_before(self, old: Sha, new: Sha) -> bool:
-        """Whether ``new`` has ``old`` in its history. Raises WatchkeeperError."""
+        """Whether ``new`` has ``old`` in its history, itself included."""
         return self._hub.repository.is_ancestor(old, new)
 
-    def _written(self, path: str, line: BlamedLine, said: CommitSaid) -> Written:
-        works = self._works(path, line, said)
-        return Written(line.line, line.text, line.commit, said.subject, said.author, works)
+    def _books(self) -> Books:
+        """What the record says until now; of a fleet, what all its hosts do."""
+        with self._guard:
+            fresh: list[Recorded] = []
+            for project, after in self._read.items():
+                found = list(self._log.read(project, kinds=KINDS, after=after))
+                self._read[project] = found[-1].seq if found else after
+                fresh += found
+            if fresh:
+                self._events = sorted([*self._events, *fresh], key=lambda each: each.seq)
+                self._known = read_books(self._events)
+            return self._known
 
-    def _works(self, path: str, line: BlamedLine, said: CommitSaid) -> tuple[Work, ...]:
-        if len(said.credits) == 1:
-            return (self._completed(said.credits[0], self._entry_of(path, line, said)),)
-        entry = self._entry_of(path, line, said)
-        if entry is not None:
-            return (self._completed(self._credit_of(entry, said.credits), entry),)
-        return tuple(self._completed(each, None) for each in said.credits)
+    def _works(self, books: Books, said: CommitSaid, path: str, text: str) -> tuple[Work, ...]:
+        entries = self._entries(books, said, path, text)
+        recorded = tuple(books.work_of(each) for each in entries)
+        trailers = tuple(books.with_trailers(Work(each.agent, each.issue, each.engagement, by="trailers"))
+                         for each in said.credits)  # fmt: skip
+        if not trailers:
+            return recorded
+        if len(recorded) == 1:  # what the trailers leave out the record may know
+            only = recorded[0]
+            fill = only if len(trailers) == 1 else Work()
+            return tuple(
+                msgspec.structs.replace(
+                    each,
+                    agent=each.agent or fill.agent,
+                    issue=each.issue or fill.issue,
+                    engagement=each.engagement or fill.engagement,
+                    change=only.change,
+                    before=only.before,
+                )
+                for each in trailers
+            )
+        return trailers
 
-    def _entry_of(self, path: str, line: BlamedLine, said: CommitSaid) -> Entry | None:
-        """The landed entry whose work the line is: named by the commit, or with the commit among its own."""
-        named = [found for name in said.entries if (found := self._entries.get(EntryId(name))) is not None]
-        if named:
-            own = [each for each in named if self._added(each, path, line)]
-            return own[0] if len(own) == 1 else named[0] if len(named) == 1 else None
-        for entry in reversed(self._entries.values()):
-            if path in entry.paths and entry.base is not None and self._holds(entry, entry.base, line.commit):
-                return entry
-        return None
-
-    def _added(self, entry: Entry, path: str, line: BlamedLine) -> bool:
+    def _entries(self, books: Books, said: CommitSaid, path: str, text: str) -> Sequence[EntryId]:
+        """The entries that may have brought a commit. A trailer is believed within a landing of ours alone."""
         try:
-            return entry.base is not None and line.text in added_lines(self._hub, entry.base, entry.head, path)
-        except GitError:
+            landing = books.landing_of(said.sha, self.is_before)
+        except WatchkeeperError:
+            return ()
+        if landing is None:
+            return ()
+        named = [EntryId(each) for each in said.entries if each in landing.entries]
+        left = named or list(landing.entries)
+        if len(left) == 1:
+            return left
+        own = [each for each in left if self._has(books, each, said.sha)]
+        if not own:
+            own = [each for each in left if self._adds(books, each, path, text)]
+        return (own or left)[:_MOST_LEFT]
+
+    def _has(self, books: Books, entry: EntryId, commit: Sha) -> bool:
+        """Whether the commit is one of the entry's own."""
+        known = books.entries.get(entry)
+        if known is None:
+            return False
+        try:
+            has = self.is_before(commit, known.head)
+            return has and (known.base is None or not self.is_before(commit, known.base))
+        except WatchkeeperError:  # it landed long ago, and its own commits are no longer kept
             return False
 
-    def _holds(self, entry: Entry, base: Sha, commit: Sha) -> bool:
-        repository = self._hub.repository
+    def _adds(self, books: Books, entry: EntryId, path: str, text: str) -> bool:
+        """Whether the entry's own commits have the line and its base has not: what a squash of several came from."""
+        known = books.entries.get(entry)
+        if known is None or known.base is None or not text:
+            return False
         try:
-            return repository.is_ancestor(commit, entry.head) and not repository.is_ancestor(commit, base)
-        except GitError:  # its commit is kept no more
+            return text in added_lines(self._hub, known.base, known.head, path)
+        except WatchkeeperError:
             return False
 
-    def _credit_of(self, entry: Entry, told: tuple[Credit, ...]) -> Credit:
-        return next((each for each in told if entry.issue and each.issue == entry.issue), Credit())
-
-    def _completed(self, credit: Credit, entry: Entry | None) -> Work:
-        """With what the record knows of the engagement."""
-        standing = next(
-            (
-                each
-                for each in reversed(list(self._fleet.engagements.values()))
-                if (credit.engagement and each.engagement.id == credit.engagement)
-                or (entry is not None and each.engagement.branch == entry.change)
-            ),
-            None,
-        )
-        engagement = standing.engagement if standing is not None else None
-        by = "trailers" if credit != Credit() else "ledger" if entry is not None or engagement is not None else ""
-        return Work(
-            agent=credit.agent or (engagement.agent if engagement is not None else ""),
-            issue=credit.issue or (engagement.issue if engagement is not None else entry.issue if entry else ""),
-            engagement=credit.engagement or (engagement.id if engagement is not None else ""),
-            change=entry.change if entry is not None else Work().change,
-            before=entry.base if entry is not None else None,
-            by=by,
-        )
-
-    def _refresh(self) -> None:
-        for recorded in self._log.read(self._project, kinds=("entry-queued",), after=self._read):
-            self._hear(recorded)
-        self._fleet = fold_fleet(self._log.read(self._shared, kinds=FLEET_KINDS, after=self._fleet.seq), self._fleet)
-
-    def _hear(self, recorded: Recorded) -> None:
-        self._read = recorded.seq
-        if isinstance(recorded.event, EntryQueued):
-            self._entries[recorded.event.entry.id] = recorded.event.entry
-            while len(self._entries) > _MOST_ENTRIES:
-                self._entries.pop(next(iter(self._entries)))
+    def _say(self, commit: Sha) -> CommitSaid:
+        with self._guard:
+            if commit in self._said:
+                return self._said[commit]
+        said = read_said(self._hub, commit)
+        with self._guard:
+            self._said[commit] = said
+            while len(self._said) > _MOST_SAID:
+                self._said.popitem(last=False)
+        return said

@@ -20,7 +20,7 @@ def open_tracing(
     """Traces incidents to the code that runs in ``environment``, and to whose work it is. Raises WatchkeeperError."""
     with open_analysis(place) as analysis:
         code = ProjectCode(analysis, place.home / "projects" / place.project / "codeindex")
-        ledger = Ledger(analysis, log, place.project, place.shared)
+        ledger = Ledger(analysis.hub, log, place.project, place.shared)
         deployed = Deployments(log, place, environment, ask)
         if (revision := deployed.find("")) is not None:
             code.index(revision)  # so that it is there when something hangs

@@ -59,6 +59,7 @@ class Proof(msgspec.Struct, frozen=True):
     """What was run on the virtual merge of ``changes``, and what came of it.
 
     ``changes`` are sorted; ``trees`` are theirs, in that order, and ``merged`` the tree that git makes of them all.
+    Of what happened at run time ``trees`` are the two commits, and ``merged`` the commit that runs.
     ``findings`` are emergent: the merge has them, and neither side alone, nor the base. ``by`` names the checks that
     decided, ``reason`` is one clause for people. ``runs`` counts commands that were run (static checks are none), and
     ``wall_ms`` how long it took. ``conflicts`` are the suspicions that it speaks of.

@@ -270,7 +270,7 @@ def _is_news(before: ConflictState | None, proof: Proof) -> bool:
     """Whether a person would notice: the outcome or what was found differs, not how long it took."""
     if before is None or before.proof is None:
         return True
-    if before.proof.outcome is Outcome.PROVED_AT_RUN_TIME and not proof.outcome.is_proof:
+    if before.proof.outcome is Outcome.PROVED_AT_RUN_TIME:
         return False  # it happened, whatever a run says
     return _gist(before.proof) != _gist(proof)
 

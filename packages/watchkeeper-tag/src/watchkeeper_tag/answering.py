@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from watchkeeper_tag.awaiting import Waits
+from watchkeeper_tag.awaiting import Waits, is_found
 from watchkeeper_tag.guard import Write
 from watchkeeper_tag.journal import Journal, Link, Pool, now_ms
 
@@ -29,7 +29,9 @@ _LOG = logging.getLogger("watchkeeper_tag")
 _MOST_ASKED = 65_536
 _MOST_LINKS = 500
 _MOST_STACK = 12
-_MOST_COMPARED = 20
+_MOST_COMPARED = 100
+_MOST_WRITES = (200, 40, 10, 2)  # of each connection: as many as fit
+_MOST_BYTES = 900_000  # who asks reads a mebibyte
 _MOST_SOCKETS = 1000
 _PATIENCE_S = 0.5
 
@@ -124,20 +126,28 @@ def answer(tagging: Tagging, question: bytes) -> bytes:
         wanted = None
     if wanted is None:
         return json.dumps({"v": VERSION, "error": 'ask {"v":1,"ask":"state","backends":[]}'}).encode() + b"\n"
-    return json.dumps(_state(tagging, wanted)).encode() + b"\n"
+    line = b""
+    for most in _MOST_WRITES:
+        line = json.dumps(_state(tagging, wanted, most)).encode() + b"\n"
+        if len(line) < _MOST_BYTES:
+            break
+    return line
 
 
-def _state(tagging: Tagging, wanted: set[int]) -> dict[str, Any]:
+def _state(tagging: Tagging, wanted: set[int], most: int) -> dict[str, Any]:
     journal = tagging.journal
-    links = [each for each in journal.links() if not wanted or each.backend in wanted][:_MOST_LINKS]
-    frames = sys._current_frames()  # noqa: SLF001 - takes 36 us: who waits in which call
+    links = [each for each in journal.links() if not wanted or each.backend in wanted]
+    links = sorted(links, key=lambda each: not each.is_busy)[:_MOST_LINKS]
+    frames = sys._current_frames()  # noqa: SLF001 - 36 us; who waits in which call
     awaits = _awaits(tagging, links, Waits(frames))
     return {
         "v": VERSION,
         "process": os.getpid(),
         "revision": tagging.revision,
         "root": str(tagging.root),
-        "connections": [_link(each, _stack(frames.get(each.ident)), awaits.get(each.backend, [])) for each in links],
+        "connections": [
+            _link(each, _stack(frames.get(each.ident)), awaits.get(each.backend, []), most) for each in links
+        ],
         "pools": [_pool(each, journal) for each in journal.pools],
         "events": journal.events,
     }
@@ -146,20 +156,21 @@ def _state(tagging: Tagging, wanted: set[int]) -> dict[str, Any]:
 def _awaits(tagging: Tagging, links: list[Link], waits: Waits) -> dict[int, list[int]]:
     """Of each connection, the others whose threads or tasks its own waits for to end."""
     workers = [(each, tagging.worker(each)) for each in links[:_MOST_COMPARED]]
-    return {
-        one.backend: [
-            other.backend for other, work in workers if other.slot != one.slot and waits.waits_for(worker, work)
-        ]
-        for one, worker in workers
-    }
+    found: dict[int, list[int]] = {}
+    for other, work in workers:
+        awaiting = waits.find_awaiting(work)
+        for one, worker in workers if awaiting else ():
+            if one.slot != other.slot and any(is_found(worker, each) for each in awaiting):
+                found.setdefault(one.backend, []).append(other.backend)
+    return found
 
 
-def _link(link: Link, stack: list[str], awaits: list[int]) -> dict[str, Any]:
+def _link(link: Link, stack: list[str], awaits: list[int], most: int) -> dict[str, Any]:
     link.refresh()
     site, at = link.last
     return {
         "backend": link.backend, "task": str(link.slot), "thread": link.thread, "since": link.since,
-        "writes": [_write(each) for each in list(link.held)],
+        "writes": [_write(each) for each in (*link.held[: most // 2], *link.held[most // 2 :][-most // 2 :])],
         "last": {"symbol": site.symbol, "site": site.shown, "at": at}, "stack": stack, "awaits": awaits,
     }  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 _MOST_FRAMES = 60
@@ -19,6 +19,13 @@ class Worker(NamedTuple):
 
     thread: int
     task: asyncio.Task[Any] | None = None
+
+
+def may_wait(worker: Worker, frames: Mapping[int, FrameType]) -> bool:
+    """Whether it stands in a call that waits for somebody, as far as its own stack shows: cheaper than all of them."""
+    if worker.task is not None and getattr(worker.task, "_fut_waiter", None) is not None:
+        return True
+    return any(_is_waiting_call(each.f_code) for each in _walk(frames.get(worker.thread)))
 
 
 class Waits:
@@ -39,9 +46,19 @@ class Waits:
     def waits_for(self, one: Worker, other: Worker) -> bool:
         """``one`` goes on only when ``other`` is done, or somebody who waits for it."""
         try:
-            return any(_is_same(one, each) for each in self._awaiting(other))
+            return any(is_found(one, each) for each in self.find_awaiting(other))
         except Exception:  # noqa: BLE001 - the insides of asyncio may be others one day
             return False
+
+    def find_awaiting(self, worker: Worker) -> list[Worker]:
+        """Everybody who waits for it, directly or through others."""
+        seen: list[Worker] = []
+        todo = [worker]
+        while todo and len(seen) < _MOST_STEPS:
+            found = [each for each in self._directly(todo.pop(0)) if each not in seen]
+            seen += found
+            todo += found
+        return seen
 
     def _note(self, thread: int, frame: FrameType) -> None:
         name, path = frame.f_code.co_name, frame.f_code.co_filename
@@ -58,16 +75,6 @@ class Waits:
             future = getattr(frame.f_locals.get("self"), "future", None)
             if future is not None:
                 self._run.setdefault(thread, []).append(future)
-
-    def _awaiting(self, worker: Worker) -> Iterator[Worker]:
-        """Everybody who waits for it, directly or through others."""
-        seen: list[Worker] = []
-        todo = [worker]
-        while todo and len(seen) < _MOST_STEPS:
-            found = [each for each in self._directly(todo.pop(0)) if each not in seen]
-            seen += found
-            todo += found
-            yield from found
 
     def _directly(self, worker: Worker) -> list[Worker]:
         if worker.task is not None:
@@ -101,6 +108,13 @@ def _reached(future: Any) -> list[Any]:
     return [each for each in found if hasattr(each, "add_done_callback")]
 
 
+def _is_waiting_call(code: CodeType) -> bool:
+    path = code.co_filename
+    if path.endswith(_FUTURES):
+        return code.co_name in ("result", "exception", "wait", "as_completed")
+    return code.co_name == "join" and path.endswith("threading.py")
+
+
 def _is_full(cell: Any) -> bool:
     try:
         return cell.cell_contents is not None
@@ -108,7 +122,8 @@ def _is_full(cell: Any) -> bool:
         return False
 
 
-def _is_same(one: Worker, found: Worker) -> bool:
+def is_found(one: Worker, found: Worker) -> bool:
+    """Whether ``found``, of those that ``find_awaiting`` gives, is this one."""
     if found.task is not None:
         return one.task is found.task
     if one.task is None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from watchkeeper_tag.journal import Link
 
-_PSYCOPG_IDLE = 0
+_NOTHING_OPEN = (0, 4)  # libpq's words for idle, and for a connection that is gone
 
 
 def make_link(connection: Any, database: str, *, whole: bool = False, is_told: bool = False) -> Link:
@@ -65,7 +65,7 @@ def _is_open(raw: Any) -> bool | None:
     info = getattr(raw, "info", None)
     status = getattr(info, "transaction_status", None)
     if status is not None:
-        return int(status) != _PSYCOPG_IDLE
+        return int(status) not in _NOTHING_OPEN
     told = getattr(raw, "in_transaction", None)  # sqlite3
     if isinstance(told, bool):
         return told

@@ -65,6 +65,7 @@ class Link:
     def clear(self) -> None:
         """Its transaction is over."""
         self.held, self.reads, self.savepoints, self.since = [], set(), [], 0
+        self.assigned = {}
 
     def keep(self, writes: Iterable[Write], reads: Iterable[str]) -> None:
         """These were done in its transaction."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from inspect import iscoroutinefunction
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from watchkeeper_tag.drivers import make_link
-from watchkeeper_tag.journal import Link
+from watchkeeper_tag.journal import Link, Pool
 from watchkeeper_tag.tagging import Tagging
 
 _NUMBERS = itertools.count(1)
@@ -38,6 +39,49 @@ def configure_async(tagging: Tagging) -> Callable[[Any], Any]:
         install(connection, tagging)
 
     return configure
+
+
+def watch_pool(pool: Any, tagging: Tagging) -> None:
+    """Tell who waits for a connection of a pool of psycopg_pool, sync or asyncio, and what he has of it already.
+
+    Its connections are tagged by its ``configure``. Call this once, where the pool is made.
+    """
+    stats = pool.get_stats
+    told = Pool(pool.name, pool.max_size, lambda: stats().get("pool_size", 0) - stats().get("pool_available", 0))
+    tagging.journal.pools.append(told)
+    get, put = pool.getconn, pool.putconn
+
+    def taken(connection: Any, slot: int) -> Any:
+        link = tagging.journal.find(connection)
+        if link is not None:
+            link.slot, link.pool = slot, told
+        return connection
+
+    def given_back(connection: Any) -> None:
+        link = tagging.journal.find(connection)
+        if link is not None:
+            link.pool = None
+
+    def getconn(*args: Any, **more: Any) -> Any:
+        slot = tagging.waiting(told)
+        try:
+            return taken(get(*args, **more), slot)
+        finally:
+            told.waiting.pop(slot, None)
+
+    async def getconn_async(*args: Any, **more: Any) -> Any:
+        slot = tagging.waiting(told)
+        try:
+            return taken(await get(*args, **more), slot)
+        finally:
+            told.waiting.pop(slot, None)
+
+    def putconn(connection: Any) -> Any:
+        given_back(connection)
+        return put(connection)
+
+    pool.getconn = getconn_async if iscoroutinefunction(get) else getconn
+    pool.putconn = putconn
 
 
 @contextmanager

@@ -47,6 +47,8 @@ class _Listener:
             event.listen(engine, moment, lambda connection, *_: self._link(connection).clear())
         event.listen(engine, "checkout", self._taken)
         event.listen(engine, "checkin", lambda raw, _: self._given_back(raw))
+        for moment in ("close", "close_detached", "invalidate"):
+            event.listen(engine, moment, lambda raw, *_: tagging.journal.forget(raw))
         event.listen(engine, "engine_disposed", lambda _: self._watch_pool())
         for moment in ("before_update", "before_insert", "before_delete"):
             event.listen(Mapper, moment, self._flushed)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import re
+import sys
 import threading
 import time
 import weakref
 from enum import StrEnum
 from pathlib import Path
 
-from watchkeeper_tag.awaiting import Waits, Worker
+from watchkeeper_tag.awaiting import Waits, Worker, may_wait
 from watchkeeper_tag.guard import (
     NOTHING,
     Claim,
@@ -215,14 +216,16 @@ class Tagging:
 
     def _is_awaited_by(self, other: Link) -> bool:
         """Whether the task that has ``other`` waits for the running one: what stands still then is one program."""
-        slot = self.slots.current()
-        me = Worker(threading.get_ident(), self.slots.find_task(slot))
+        me = Worker(threading.get_ident(), self.slots.find_task(self.slots.current()))
+        holder = self.worker(other)
         ends = time.monotonic() + (_STARTING_S if self.mode is Mode.RAISE and me.task is None else 0)
-        while not Waits().waits_for(self.worker(other), me):
+        while True:
+            frames = sys._current_frames()  # noqa: SLF001 - nothing else shows what another thread does
+            if may_wait(holder, frames) and Waits(frames).waits_for(holder, me):
+                return True
             if time.monotonic() >= ends:
                 return False
             time.sleep(0.002)  # the statement would wait here as well, for the same transaction
-        return True
 
     def _object(self, link: Link, site: Site, claim: Claim, held: Write, assigned: str, *, awaited: bool) -> None:
         words = nested_words(claim, site, held, whole=link.whole, awaited=awaited)

@@ -31,11 +31,15 @@ Lookup = Callable[[SymbolKey], Procedure | None]
 
 
 class Place(NamedTuple):
-    """Where a claim is made: the function, the line in it, and the calls that led there."""
+    """Where a claim is made: the function, the line in it, and the calls that led there.
+
+    ``sites`` are the lines of these calls with the functions that they stand in, the outermost first.
+    """
 
     symbol: SymbolKey
     line: int
     calls: tuple[SymbolKey, ...] = ()
+    sites: tuple[tuple[SymbolKey, int], ...] = ()
 
 
 class Held(NamedTuple):
@@ -124,6 +128,10 @@ class _Frame(NamedTuple):
     connections: Mapping[str, str]
     values: Mapping[str, str]
     calls: tuple[SymbolKey, ...]
+    sites: tuple[tuple[SymbolKey, int], ...] = ()
+
+    def place(self, line: int) -> Place:
+        return Place(self.symbol, line, self.calls, self.sites)
 
     def connection(self, name: str) -> str:
         if name.startswith("!") or not name:
@@ -188,7 +196,7 @@ class _Player:
             return
         state[name] = Link(name, step.shown, step.lazy, step.transaction, step.autoflush, step.pool)
         if not step.lazy:
-            self._take(name, Place(frame.symbol, step.line, frame.calls), state)
+            self._take(name, frame.place(step.line), state)
 
     def _take(self, name: str, place: Place, state: _State) -> None:
         """The connection is taken out of its pool now."""
@@ -204,7 +212,7 @@ class _Player:
         name = frame.connection(step.connection)
         if not name:
             return
-        place = Place(frame.symbol, step.line, frame.calls)
+        place = frame.place(step.line)
         made = tuple(Held(frame.claim(claim), place) for claim in step.claims)
         if name not in state:
             state[name] = Link(name, _shown(name), transaction=False, pool="")
@@ -272,6 +280,7 @@ class _Player:
             {name: frame.connection(passed) for name, passed in step.connections.items()},
             {name: frame.value(value) for name, value in step.values.items()},
             (*frame.calls, step.callee),
+            (*frame.sites, (frame.symbol, step.line)),
         )
         self.run(procedure.steps, state, inner)
         for name in [name for name in state if name.startswith(inner.prefix)]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from django.apps import apps
+from django.apps import apps as applications  # `apps` is a module of this package
 from django.db import connections, models
 from django.db.backends.signals import connection_created
 from django.db.utils import Error
@@ -30,8 +30,8 @@ def install(tagging: Tagging | None = None) -> Tagging:
     connection_created.connect(wrap, weak=False, dispatch_uid="watchkeeper-tag")
     for connection in connections.all(initialized_only=True):
         wrap(connection)
-    if apps.models_ready:
-        for model in apps.get_models(include_auto_created=True):
+    if applications.models_ready:
+        for model in applications.get_models(include_auto_created=True):
             told.learn(_describe(model))
     return told
 
