@@ -17,14 +17,16 @@ from time import monotonic
 
 from figures import record_figures, render_table
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path[:0] = [str(Path(__file__).parents[1] / each) for each in ("tests", "packages/watchkeeper-tag/src")]
+import scenario_client
 import scenario_seed
+import scenario_static
 import scenario_waits
 from dbwatching import own_server
 from postgres import find_programs
 from scenario_rows import Case, Found, run_case
 
-CASES = (*scenario_seed.CASES, *scenario_waits.CASES)
+CASES = (*scenario_seed.CASES, *scenario_client.CASES, *scenario_static.CASES, *scenario_waits.CASES)
 _SETTINGS = {"max_connections": "200", "shared_preload_libraries": "pg_stat_statements"}
 
 

@@ -111,6 +111,8 @@ def run_case(case: Case, server: OwnServer) -> Found:
 
 def _child(case: Case, bench: Bench, answer: Connection) -> None:
     os.setsid()
+    for name in [each for each in os.environ if each.startswith("WATCHKEEPER_")]:
+        del os.environ[name]  # where programs are unpacked was read before; the product knows no such variables
     os.environ["WATCHKEEPER_HOME"] = str(bench.folder / "home")
     signal.signal(signal.SIGALRM, _ring)
     signal.setitimer(signal.ITIMER_REAL, case.deadline_s)
