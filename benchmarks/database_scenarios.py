@@ -17,7 +17,8 @@ from time import monotonic
 
 from figures import record_figures, render_table
 
-sys.path[:0] = [str(Path(__file__).parents[1] / each) for each in ("tests", "packages/watchkeeper-tag/src")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "packages" / "watchkeeper-tag" / "src"))
 import scenario_client
 import scenario_seed
 import scenario_static

@@ -28,7 +28,6 @@ FILES: Mapping[str, str | bytes] = {
     "engine/work.py": programs.WORK,
     "engine/tasks.py": programs.TASKS,
 }
-_PAUSE_LOOKS = 12  # what processes notice is asked for once a second, and told a second later
 
 
 def alone(bench: Bench, name: str, files: Mapping[str, str | bytes] = FILES) -> Deployed:
@@ -41,7 +40,7 @@ def alone(bench: Bench, name: str, files: Mapping[str, str | bytes] = FILES) -> 
 def ends_silently(bench: Bench, program: str, files: Mapping[str, str | bytes] = FILES) -> tuple[bool, Watched]:
     """Whether the watch tells nothing while a program runs and after it has ended its work."""
     with hanging(
-        bench.server, alone(bench, "twin", files), bench.place("twin"), "journal", None, SETTINGS, program
+        bench.server, alone(bench, "twin", files), bench.place("twin"), "journal", settings=SETTINGS, call=program
     ) as watched:
         watched.looks(25)
         return watched.opened == [], watched
@@ -51,14 +50,15 @@ def tells(
     bench: Bench, program: str, *kinds: IncidentKind, files: Mapping[str, str | bytes] = FILES
 ) -> tuple[Incident, float]:
     with hanging(
-        bench.server, alone(bench, "app", files), bench.place("app"), "journal", None, SETTINGS, program
+        bench.server, alone(bench, "app", files), bench.place("app"), "journal", settings=SETTINGS, call=program
     ) as watched:
         return first_told(watched, *kinds)
 
 
 def find_pool(bench: Bench) -> Found:
     program = programs.POOL.replace("CALLERS", "15")
-    with hanging(bench.server, alone(bench, "app"), bench.place("app"), "journal", None, SETTINGS, program) as watched:
+    place = bench.place("app")
+    with hanging(bench.server, alone(bench, "app"), place, "journal", settings=SETTINGS, call=program) as watched:
         incident, ms = first_told(watched, IncidentKind.POOL)
         waits = ungranted(bench.server.dsn)
         full = wait_until(lambda: next((x for x in watched.latest.values() if x.stuck == 15), None), "all fifteen")
@@ -92,10 +92,10 @@ def find_opposite(bench: Bench) -> Found:
     for agent in "cd":
         repo.git("merge", "-q", "--no-ff", "-m", f"merge {agent}", f"agent-{agent}")
     deployed = Deployed(repo, repo.head, base, *commits)
-    program = programs.RACE.replace("TOGETHER", "True")
+    program, place = programs.RACE.replace("TOGETHER", "True"), bench.place("app")
     with (
         tracing_of(deployed, say=False) as tracing,
-        hanging(bench.server, deployed, bench.place("app"), "journal", tracing, SETTINGS, program) as watched,
+        hanging(bench.server, deployed, place, "journal", tracing, settings=SETTINGS, call=program) as watched,
     ):
         incident, ms = first_told(watched, IncidentKind.CYCLE)
     named = {first_of(each) for each in incident.parties}
@@ -146,7 +146,7 @@ def find_processes(bench: Bench) -> Found:
     calm = programs.CALLER.replace("TOGETHER", "False")
     os.environ["AGAIN"] = calm
     quiet, _ = ends_silently(bench, calm)
-    lacks = "that both serve one request: tags bear no request's number (they would not be constant), so it is no self-deadlock"
+    lacks = "that both serve one request: a tag with its number would be no constant, so it is no self-deadlock"
     return Found(
         incident.kind.value,
         incident.kind is IncidentKind.IDLE_HOLDER,
@@ -237,10 +237,10 @@ def find_sqlite(bench: Bench) -> Found:
     return Found(
         "nested-write",
         bool(words),
-        ms,
+        None,
         right,
         True,
-        "refused before it is sent, from inside the process; twin: another file",
+        f"refused after {ms:.1f} ms, before it is sent, by its process; twin: another file",
     )
 
 

@@ -3,6 +3,8 @@
 # ruff: noqa: E501 -- the texts are programs, as wide as they are
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 START = """
 import asyncio, os, sys, threading, time
 from sqlalchemy import create_engine, event, text
@@ -276,4 +278,44 @@ Content.objects.filter(pk=1).update(pipeline_status="done")
 stale.current_stage = "new"
 stale.save(**({"update_fields": ["current_stage"]} if sys.argv[4] == "fields" else {}))
 print(Content.objects.get(pk=1).pipeline_status)
+"""
+
+DJANGO_MODELS = (
+    "from django.db import models\n\n\nclass Content(models.Model):\n    current_stage = models.TextField(null=True)\n"
+    "    pipeline_status = models.TextField(null=True)\n"
+)
+
+HELPERS = (
+    'from sqlalchemy import text\n\n\ndef mark_content(conn, content_id):\n    conn.execute(text("UPDATE content SET '
+    'pipeline_status = \'x\' WHERE id = :id"), {"id": content_id})\n\n\ndef mark_job(conn, content_id):\n'
+    '    conn.execute(text("UPDATE job SET state = \'x\' WHERE content_id = :id"), {"id": content_id})\n'
+)
+
+MISSES_HEAD = (
+    "from pathlib import Path\n\nfrom sqlalchemy import select, text, update\n\nfrom engine.models import Content\n"
+    "from blog.models import Author, Post\n\n\n"
+)
+
+BLOG = (
+    "from django.db import models\n\n\nclass Author(models.Model):\n    name = models.TextField()\n\n\nclass Post(models.Model):\n"
+    "    author = models.ForeignKey(Author, on_delete=models.CASCADE)\n    title = models.TextField()\n    published = models.Manager()\n"
+)
+
+MISSES: Sequence[tuple[str, str]] = (
+    ("an untyped parameter", "def f(row):\n    row.status = 'x'\n"),
+    ("self.c", "class A:\n    def f(self):\n        self.content.current_stage = 'x'\n"),
+    ("a dict of objects", "def f(rows):\n    rows[1].current_stage = 'x'\n"),
+    ("a callee's parameter in a comprehension",
+     "def g(row):\n    row.current_stage = 'x'\n\n\ndef f(session):\n    return [g(each) for each in session.scalars(select(Content))]\n"),
+    ("values(**kw)", "def f(session, **kw):\n    session.execute(update(Content).values(**kw))\n"),
+    ("SQL from a file", "def f(conn):\n    conn.execute(text(Path('x.sql').read_text()))\n"),
+    ("an unknown method run(sql)", "def f(db):\n    db.run('UPDATE content SET current_stage = 1')\n"),
+    ("Django's related managers", "def f(author):\n    author.post_set.update(title='x')\n"),
+    ("a foreign key's object", "def f(pk):\n    post = Post.objects.get(pk=pk)\n    post.author.name = 'x'\n    post.author.save()\n"),
+    ("a manager of the project's own", "def f():\n    Post.published.update(title='x')\n"),
+)  # fmt: skip
+
+PUBLISH = """def publish(pk):
+    content = Content.objects.get(pk=pk)
+    content.current_stage = "new"
 """

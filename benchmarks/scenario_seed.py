@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple
 
 from attribution import HELD, WAITED
@@ -31,7 +30,7 @@ AGENTS = {Role.HOLDER: ("agent-a", "101"), Role.WAITER: ("agent-b", "102")}
 
 
 class Told(NamedTuple):
-    """A hang as the watch told it: at first, and when both sides were traced; milliseconds from the wait's beginning."""
+    """A hang as the watch told it: at first, and when both sides were traced; ms from the wait's beginning."""
 
     incident: Incident
     ms: float
@@ -70,7 +69,7 @@ def hang(bench: Bench, deployed: Deployed, how: str, *, say: bool = True) -> Tol
     """What the watch tells of the deployed application; it is looking when the application is started."""
     with (
         tracing_of(deployed, say=say) as tracing,
-        hanging(bench.server, deployed, bench.place(f"hang_{how}"), how, tracing, SETTINGS) as watched,
+        hanging(bench.server, deployed, bench.place(f"hang_{how}"), how, tracing, settings=SETTINGS) as watched,
     ):
         incident, ms = first_told(watched)
         is_known = wait_until(lambda: _known(watched, incident.id), "what the code says")
@@ -90,7 +89,7 @@ def is_quiet(bench: Bench, files: Mapping[str, str | bytes], name: str, how: str
     repo = GitRepo.create(bench.folder / f"{name}_repo")
     head = repo.commit("an application", files)
     alone = Deployed(repo, head, head, head, head)
-    with hanging(bench.server, alone, bench.place(name), how, None, SETTINGS, call) as watched:
+    with hanging(bench.server, alone, bench.place(name), how, settings=SETTINGS, call=call) as watched:
         said = wait_until(lambda: next((each for each in watched.events if isinstance(each, tuple)), None), "its end")
         watched.looks(6)  # what processes notice is asked for once a second
         return b"lock timeout" not in said[1] and b"Traceback" not in said[1] and watched.opened == []
@@ -101,11 +100,12 @@ def arranged(bench: Bench, name: str, twin: Variant | str, how: str = "journal",
     told = hang(bench, deploy(bench.folder / "repo", BY_NAME[name]), how)
     calm = BY_NAME[twin] if isinstance(twin, str) else twin
     quiet = is_quiet(bench, calm.files, "twin", how)
-    return told_as(told, IncidentKind.SELF_DEADLOCK, HELD[name], WAITED.get(name, "conn.execute("), quiet, note)
+    return told_as(told, IncidentKind.SELF_DEADLOCK, (HELD[name], WAITED.get(name, "conn.execute(")), quiet, note)
 
 
-def told_as(told: Told, kind: IncidentKind, held: str, waited: str, quiet: bool | None, note: str = "") -> Found:
-    right = is_named(told, Role.HOLDER, held) and is_named(told, Role.WAITER, waited)
+def told_as(told: Told, kind: IncidentKind, lines: tuple[str, str], quiet: bool | None, note: str = "") -> Found:
+    """``lines`` are texts of the line that took the lock, and of the one that waits."""
+    right = is_named(told, Role.HOLDER, lines[0]) and is_named(told, Role.WAITER, lines[1])
     return Found(told.incident.kind.value, told.incident.kind is kind, told.ms, right, quiet, note)
 
 
@@ -133,7 +133,7 @@ def find_incident(bench: Bench) -> Found:
             deadlocks = scene.deadlocks()
     quiet = is_quiet(bench, BY_NAME["V5"].files, "twin")
     note = f"both named after {told.traced_ms:.0f} ms; the server's counter of deadlocks: {deadlocks}"
-    found = told_as(told, IncidentKind.SELF_DEADLOCK, "content.current_stage = value", "conn.execute(", quiet, note)
+    found = told_as(told, IncidentKind.SELF_DEADLOCK, ("content.current_stage = value", "conn.execute("), quiet, note)
     return found._replace(is_found=found.is_found and is_clean and deadlocks == 0 and told.traced_ms < 1_000)
 
 
@@ -143,7 +143,7 @@ def find_innocent_statement(bench: Bench) -> Found:
     blamed = {each.commit for each in holder.attribution.origins}
     alone = Variant("B", "the second agent's change alone", False, (COUNT, SECOND))
     quiet = is_quiet(bench, alone.files, "twin", "tag")
-    found = told_as(told, IncidentKind.SELF_DEADLOCK, HELD["V3"], "conn.execute(", quiet, "by tags alone")
+    found = told_as(told, IncidentKind.SELF_DEADLOCK, (HELD["V3"], "conn.execute("), quiet, "by tags alone")
     is_select = holder.statement.startswith("SELECT count")
     return found._replace(parties=found.parties and is_select and told.deployed.base not in blamed)
 
@@ -160,12 +160,14 @@ def find_flush_at_commit(bench: Bench) -> Found:
     told = hang(bench, Deployed(repo, a, base, b, a), "journal")  # the second connection holds, the assignment waits
     first = Variant("D", "committed before", False, (ASSIGN, "session.commit()", SECOND))
     quiet = is_quiet(bench, first.files, "twin")
-    return told_as(told, IncidentKind.SELF_DEADLOCK, "conn.execute(", HELD["V1"], quiet, "not commit(), which sent it")
+    return told_as(
+        told, IncidentKind.SELF_DEADLOCK, ("conn.execute(", HELD["V1"]), quiet, "not commit(), which sent it"
+    )
 
 
 def helper(arguments: str, body: str) -> dict[str, bytes]:
     """The seed application, whose function calls another file's."""
-    call = f"from engine.status import record_status\n\npool ="
+    call = "from engine.status import record_status\n\npool ="
     statements = (ASSIGN, "session.flush()", f"record_status({arguments})")
     source = Variant("H", "a helper", True, statements).source.replace("pool =", call)
     head = f"from sqlalchemy import text\n\nfrom engine.database import engine\n\n\ndef record_status({arguments}):\n"
@@ -199,7 +201,7 @@ def find_untagged(bench: Bench) -> Found:
     silent = all(not each.attribution.origins for each in blind.incident.parties)
     tiers = "/".join(sorted({each.attribution.tier.value for each in told.incident.parties}))
     note = f"as one process, by {tiers}; twin: nobody said what runs, nobody is blamed"
-    return told_as(told, IncidentKind.IDLE_HOLDER, HELD["V3"], "conn.execute(", silent, note)
+    return told_as(told, IncidentKind.IDLE_HOLDER, (HELD["V3"], "conn.execute("), silent, note)
 
 
 def find_long_statement(bench: Bench) -> Found:
@@ -215,14 +217,8 @@ def find_long_statement(bench: Bench) -> Found:
     calm = Variant("M", "of other rows", False, (ASSIGN, "session.flush()", second("id + 5000")))
     told = hang(bench, deploy(bench.folder / "repo", variant), "tag")
     quiet = is_quiet(bench, calm.files, "twin", "tag")
-    return told_as(
-        told,
-        IncidentKind.SELF_DEADLOCK,
-        HELD["V1"],
-        "conn.execute(",
-        quiet,
-        f"{len(second('id'))} bytes, by tags alone",
-    )
+    note = f"{len(second('id'))} bytes, by tags alone"
+    return told_as(told, IncidentKind.SELF_DEADLOCK, (HELD["V1"], "conn.execute("), quiet, note)
 
 
 def find_deployed(bench: Bench) -> Found:
@@ -237,7 +233,7 @@ def find_deployed(bench: Bench) -> Found:
     origins = [each for side in told.incident.parties for each in side.attribution.origins]
     quiet = all(each.agent != "agent-z" and each.revision == deployed.revision for each in origins)
     note = "twin: who changed the lines since is not blamed"
-    return told_as(told, IncidentKind.SELF_DEADLOCK, HELD["V3"], "conn.execute(", quiet, note)
+    return told_as(told, IncidentKind.SELF_DEADLOCK, (HELD["V3"], "conn.execute("), quiet, note)
 
 
 def find_squashed(bench: Bench) -> Found:

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from hangscene import BASE, IN_SESSION, STAGES, with_second
 from lock_variants import SECOND, application
 from scenario_rows import SETTINGS, Bench, Case, Found, first_told
 from watchkeeper.app import check
-from watchkeeper.code.checks.locks import CHECK
 from watchkeeper.code.resources.tables import EXTRACTOR
 from watchkeeper.code.tree import MemoryTree
 from watchkeeper.model.conflicts import Severity
@@ -93,19 +92,14 @@ def find_disjoint_columns(bench: Bench) -> Found:
         {"engine/two.py": writer("two", "content_stage", "note")},
     )
     note = "current_stage and pipeline_status; proved on the merge; twin: one column name in two tables"
-    return Found("nested-lock", is_found, looked.ms, named and both <= looked.places, not quiet.rules, note)
+    note = f"compared in {looked.ms:.0f} ms; {note}"
+    return Found("nested-lock", is_found, None, named and both <= looked.places, not quiet.rules, note)
 
 
 def writer(name: str, table: str, column: str) -> str:
     head = "from sqlalchemy import text\n\nfrom engine.database import engine\n\n\n"
     sql = f"UPDATE {table} SET {column} = :v WHERE id = :id"
     return f'{head}def {name}(row):\n    with engine.begin() as conn:\n        conn.execute(text("{sql}"), row)\n'
-
-
-DJANGO_MODELS = (
-    "from django.db import models\n\n\nclass Content(models.Model):\n    current_stage = models.TextField(null=True)\n"
-    "    pipeline_status = models.TextField(null=True)\n"
-)
 
 
 def find_overwrite(bench: Bench) -> Found:
@@ -118,11 +112,14 @@ def find_overwrite(bench: Bench) -> Found:
     status = f'{head}def finish(pk):\n    Content.objects.filter(pk=pk).update(pipeline_status="done")\n'
 
     def stage(how: str) -> str:
-        return f'{head}def publish(pk):\n    content = Content.objects.get(pk=pk)\n    content.current_stage = "new"\n    content.save({how})\n'
+        return f"{head}{programs.PUBLISH}    content.save({how})\n"
 
     looks = [
         Looked(
-            bench.folder / name, {"shop/models.py": DJANGO_MODELS}, {"shop/one.py": stage(how)}, {"shop/two.py": status}
+            bench.folder / name,
+            {"shop/models.py": programs.DJANGO_MODELS},
+            {"shop/one.py": stage(how)},
+            {"shop/two.py": status},
         )
         for name, how in (("app", ""), ("twin", 'update_fields=["current_stage"]'))
     ]
@@ -131,7 +128,8 @@ def find_overwrite(bench: Bench) -> Found:
     rule = next(iter(looks[0].rules), "")
     lacks = "nothing tells it at run time: a write that met its row leaves nothing to see"
     is_found = bool(rule) and truth == ["None", "done"]
-    return Found(rule, is_found, looks[0].ms, right, not looks[1].rules, note, lacks)
+    note = f"compared in {looks[0].ms:.0f} ms; {note}"
+    return Found(rule, is_found, None, right, not looks[1].rules, note, lacks)
 
 
 def saved(bench: Bench, how: str) -> str:
@@ -146,7 +144,7 @@ def saved(bench: Bench, how: str) -> str:
 
 
 def find_migrations(bench: Bench) -> Found:
-    notes, found, right, quiet, worst = [], True, True, True, 0.0
+    notes, found, right, quiet = [], True, True, True
     for kind, text in (("alembic", alembic), ("django", django_migration)):
         path = {"alembic": "migrations/versions/{}.py", "django": "shop/migrations/{}.py"}[kind]
         base = {path.format("0001_initial"): text("0001_initial", "")}
@@ -158,9 +156,10 @@ def find_migrations(bench: Bench) -> Found:
         found = found and looked.rules.get("migrations-heads") is Severity.BLOCKING
         right = right and {("one", next(iter(one))), ("two", next(iter(two)))} <= looked.places
         quiet = quiet and "migrations-heads" not in calm.rules
-        worst = max(worst, looked.ms)
-        notes.append(f"{kind} {looked.ms:.0f} ms")
-    return Found("migrations-heads", found, worst, right, quiet, f"{', '.join(notes)}; twin: one after the other")
+        notes.append(f"{looked.ms:.0f} ms ({kind})")
+    return Found(
+        "migrations-heads", found, None, right, quiet, f"compared in {', '.join(notes)}; twin: one after the other"
+    )
 
 
 def alembic(name: str, parent: str) -> str:
@@ -176,13 +175,6 @@ def django_migration(name: str, parent: str) -> str:
     return f"{head}    dependencies = {after}\n    operations = []\n"
 
 
-HELPERS = (
-    'from sqlalchemy import text\n\n\ndef mark_content(conn, content_id):\n    conn.execute(text("UPDATE content SET '
-    'pipeline_status = \'x\' WHERE id = :id"), {"id": content_id})\n\n\ndef mark_job(conn, content_id):\n'
-    '    conn.execute(text("UPDATE job SET state = \'x\' WHERE content_id = :id"), {"id": content_id})\n'
-)
-
-
 def through_helpers(name: str, first: str, second: str) -> str:
     head = f"from engine.database import engine\nfrom engine.marks import {first}, {second}\n\n\n"
     calls = f"        {first}(conn, content_id)\n        {second}(conn, content_id)\n"
@@ -190,7 +182,7 @@ def through_helpers(name: str, first: str, second: str) -> str:
 
 
 def find_opposite_helpers(bench: Bench) -> Found:
-    base = {**application(""), "engine/marks.py": HELPERS}
+    base = {**application(""), "engine/marks.py": programs.HELPERS}
     one = {"engine/requeue.py": through_helpers("requeue_job", "mark_job", "mark_content")}
     messages, took = [], 0.0
     for name, order in (("app", ("mark_content", "mark_job")), ("twin", ("mark_job", "mark_content"))):
@@ -212,43 +204,21 @@ def find_opposite_helpers(bench: Bench) -> Found:
     )
 
 
-MISSES: Sequence[tuple[str, str]] = (
-    ("an untyped parameter", "def f(row):\n    row.status = 'x'\n"),
-    ("self.c", "class A:\n    def f(self):\n        self.content.current_stage = 'x'\n"),
-    ("a dict of objects", "def f(rows):\n    rows[1].current_stage = 'x'\n"),
-    ("a callee's parameter in a comprehension",
-     "def g(row):\n    row.current_stage = 'x'\n\n\ndef f(session):\n    return [g(each) for each in session.scalars(select(Content))]\n"),
-    ("values(**kw)", "def f(session, **kw):\n    session.execute(update(Content).values(**kw))\n"),
-    ("SQL from a file", "def f(conn):\n    conn.execute(text(Path('x.sql').read_text()))\n"),
-    ("an unknown method run(sql)", "def f(db):\n    db.run('UPDATE content SET current_stage = 1')\n"),
-    ("Django's related managers", "def f(author):\n    author.post_set.update(title='x')\n"),
-    ("a foreign key's object", "def f(pk):\n    post = Post.objects.get(pk=pk)\n    post.author.name = 'x'\n    post.author.save()\n"),
-    ("a manager of the project's own", "def f():\n    Post.published.update(title='x')\n"),
-)  # fmt: skip
-MISSES_HEAD = (
-    "from pathlib import Path\n\nfrom sqlalchemy import select, text, update\n\nfrom engine.models import Content\n"
-    "from blog.models import Author, Post\n\n\n"
-)
-BLOG = (
-    "from django.db import models\n\n\nclass Author(models.Model):\n    name = models.TextField()\n\n\nclass Post(models.Model):\n"
-    "    author = models.ForeignKey(Author, on_delete=models.CASCADE)\n    title = models.TextField()\n    published = models.Manager()\n"
-)
-
-
 def find_not_analysed(bench: Bench) -> Found:
     """Each is either named by its table, or listed in the output of ``check``; what is neither is a silent miss."""
-    files = {f"app/miss_{number}.py": f"{MISSES_HEAD}{text}" for number, (_, text) in enumerate(MISSES)}
-    base = {**application(""), "blog/models.py": BLOG}
-    calm = {
-        "app/calm.py": f"{MISSES_HEAD}def f(conn):\n    conn.execute(text('UPDATE content SET current_stage = 1'))\n"
+    files = {
+        f"app/miss_{number}.py": f"{programs.MISSES_HEAD}{text}" for number, (_, text) in enumerate(programs.MISSES)
     }
+    base = {**application(""), "blog/models.py": programs.BLOG}
+    plain = "def f(conn):\n    conn.execute(text('UPDATE content SET current_stage = 1'))\n"
+    calm = {"app/calm.py": f"{programs.MISSES_HEAD}{plain}"}
     looked = Looked(bench.folder / "app", base, files, calm)
     listed = {each.path for each in looked.report.not_analysed}
     tree = MemoryTree(
         {path: text.encode() if isinstance(text, str) else text for path, text in {**base, **files}.items()}
     )
     named = {path for path, text in files.items() if is_named(tree, path, text.encode())}
-    silent = [MISSES[number][0] for number, path in enumerate(files) if path not in listed | named]
+    silent = [programs.MISSES[number][0] for number, path in enumerate(files) if path not in listed | named]
     note = f"of ten {len(named)} are named by their table by now, {len(listed - named)} listed as not analysed"
     lacks = f"{len(silent)} are missed in silence: {', '.join(silent)}" if silent else ""
     return Found(
@@ -296,7 +266,7 @@ def find_mariadb(bench: Bench) -> Found:
             app.send(two, tag(sym="publish", at="p.py:1") + "UPDATE job SET state = 'b' WHERE id = 1")
             ring, _ = first_told(watched, IncidentKind.CYCLE)
     right = right and {each.tag.symbol for each in ring.parties if each.tag} == {"requeue", "publish"}
-    note = f"holder's UPDATE by performance_schema's history; the deadlock, over in a moment, by {ring.by}; twin: another row"
+    note = f"holder's UPDATE by performance_schema's history; the deadlock, soon over, by {ring.by}; twin: another row"
     return Found(incident.kind.value, True, ms, right, quiet, note)
 
 

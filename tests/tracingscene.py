@@ -128,7 +128,8 @@ def hanging(
     folder: Path,
     how: str,
     tracer: Tracer | None = None,
-    settings: Settings = Settings("shop", 50, LIMITS),
+    *,
+    settings: Settings | None = None,
     call: str = CALL,
 ) -> Iterator[Watched]:
     """The deployed application hangs while the block runs. ``how``: ``untagged``, ``tag`` or ``journal``.
@@ -152,7 +153,7 @@ def hanging(
     }
     dsn = server.dsn.replace("dbname=postgres", f"dbname={name}")
     parts = {"processes": LocalProcesses(), "journals": SocketJournals(sockets), "tracer": tracer}
-    with watching(dsn, settings=settings, **parts) as watched:
+    with watching(dsn, settings=settings or Settings("shop", 50, LIMITS), **parts) as watched:
         program = subprocess.Popen(
             [sys.executable, "-c", call, how], cwd=checkout, env=environment,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
