@@ -97,16 +97,18 @@ def run_case(case: Case, server: OwnServer) -> Found:
     process = context.Process(target=_child, args=(case, Bench(server, folder), theirs))
     process.start()
     theirs.close()
+    found = Found(note=f"gave no answer within {case.deadline_s + _GRACE_S:.0f} s and was ended")
     try:
-        found = ours.recv() if ours.poll(case.deadline_s + _GRACE_S) else None
+        if ours.poll(case.deadline_s + _GRACE_S):
+            found = ours.recv()
     except EOFError:
-        found = None
+        found = Found(note="its process died without an answer")
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid or 0, signal.SIGKILL)
         process.join()
         shutil.rmtree(folder, ignore_errors=True)
-    return found or Found(note=f"gave no answer within {case.deadline_s + _GRACE_S:.0f} s and was ended")
+    return found
 
 
 def _child(case: Case, bench: Bench, answer: Connection) -> None:
