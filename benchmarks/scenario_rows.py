@@ -121,7 +121,7 @@ def _child(case: Case, bench: Bench, answer: Connection) -> None:
     try:
         found = case.run(bench)
     except Skipped as skipped:
-        found = Found(skipped=f"needs what is not there: {skipped.msg}")
+        found = Found(skipped=f"needs what is not here: {skipped.msg}")
     except BaseException as error:  # noqa: BLE001 whatever it is, it is the scenario's result
         if os.environ.get("SCENARIO_TRACE"):
             traceback.print_exc()
