@@ -123,9 +123,19 @@ def _message(name: str, *, trailers: bool) -> str:
 
 @contextmanager
 def hanging(
-    server: OwnServer, deployed: Deployed, folder: Path, how: str, tracer: Tracer | None = None
+    server: OwnServer,
+    deployed: Deployed,
+    folder: Path,
+    how: str,
+    tracer: Tracer | None = None,
+    *,
+    settings: Settings | None = None,
+    call: str = CALL,
 ) -> Iterator[Watched]:
-    """The deployed application hangs while the block runs. ``how``: ``untagged``, ``tag`` or ``journal``."""
+    """The deployed application hangs while the block runs. ``how``: ``untagged``, ``tag`` or ``journal``.
+
+    ``call`` is the program that runs in the checkout, with ``how`` as its word; the watch looks before it starts.
+    """
     name = f"db_{folder.name[-40:].lower().replace('-', '_')}_{os.getpid()}"
     with psycopg.connect(server.dsn, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}"'.encode())
@@ -143,9 +153,9 @@ def hanging(
     }
     dsn = server.dsn.replace("dbname=postgres", f"dbname={name}")
     parts = {"processes": LocalProcesses(), "journals": SocketJournals(sockets), "tracer": tracer}
-    with watching(dsn, settings=Settings("shop", 50, LIMITS), **parts) as watched:
+    with watching(dsn, settings=settings or Settings("shop", 50, LIMITS), **parts) as watched:
         program = subprocess.Popen(
-            [sys.executable, "-c", CALL, how], cwd=checkout, env=environment,
+            [sys.executable, "-c", call, how], cwd=checkout, env=environment,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         reader = threading.Thread(target=lambda: watched.events.append(("said", program.stdout.read())))

@@ -13,7 +13,7 @@ from watchkeeper.database.codeindex import CodeIndex, read_index
 from watchkeeper.database.finding import Case, Found, find_all, parse_site
 from watchkeeper.database.ports import JournalEntry, JournalWrite
 from watchkeeper.database.sources import Work, Written
-from watchkeeper.database.statements import fit, read_statement, tables_in
+from watchkeeper.database.statements import fit, read_statement, read_waiting, tables_in
 from watchkeeper.database.tracing import Tracing
 from watchkeeper.model.errors import GitError
 from watchkeeper.model.ids import Millis, Sha
@@ -136,6 +136,17 @@ def test_a_statement_that_the_server_cut_off_is_still_read() -> None:
     cut = read_statement(f"/*wk:sym=f*/ {whole[:1000]}")
 
     assert [(each.table, each.columns) for each in cut] == [("content", ("pipeline_status", "pipeline_updated_at"))]
+
+
+def test_a_read_that_waits_for_a_row_has_a_locking_clause_that_was_cut_off() -> None:
+    whole = "SELECT id FROM content WHERE id IN (" + "1, " * 500 + "1) FOR UPDATE"
+
+    def modes(wants: str) -> list[str]:
+        return [each.mode.value for each in read_waiting(whole[:1000], wants)]
+
+    assert modes("a row of content ExclusiveLock") == modes("transaction 7 ShareLock") == ["lock"]
+    assert modes("content AccessShareLock") == modes("") == ["read"]
+    assert read_waiting(whole, "transaction 7 ShareLock") == read_statement(whole), "what is whole says it itself"
 
 
 def test_what_holds_and_wants_say_about_tables() -> None:

@@ -19,7 +19,7 @@ from watchkeeper.database.ranking import (
     rank_statement,
     short_symbol,
 )
-from watchkeeper.database.statements import may_block, read_statement, tables_in, wanted_claims
+from watchkeeper.database.statements import may_block, read_waiting, tables_in, wanted_claims
 from watchkeeper.model.incidents import Incident, IncidentKind, Party, Role, Tag, Tier
 
 
@@ -249,7 +249,7 @@ def _counterpart(case: Case, party: Party, *, waits: bool) -> Party | None:
 def _wanted(case: Case, waiter: Party) -> tuple[Claim, ...]:
     told = (tables_in([each]) for each in (case.incident.relation, waiter.wants))
     relation = next((table for tables in told for table in tables), "")
-    return wanted_claims(read_statement(waiter.statement), relation)
+    return wanted_claims(read_waiting(waiter.statement, waiter.wants), relation)
 
 
 def _seen(case: Case, party: Party) -> Seen:
@@ -261,7 +261,7 @@ def _seen(case: Case, party: Party) -> Seen:
     site = parse_site(tag.site) if tag is not None else None
     locking = tables_in(each for each in party.holds if not each.endswith(" AccessShareLock"))
     return Seen(
-        claims=read_statement(party.statement),
+        claims=read_waiting(party.statement, party.wants),
         held=locking if party.holds or party.statement else None,
         symbol=tag.symbol if tag is not None else "",
         path=site.path if site is not None else "",

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
+import msgspec
+
 from watchkeeper.code.database.claims import Claim, Lock
 from watchkeeper.code.database.sql import read_sql
 from watchkeeper.database.codeindex import Made, Statement, table_of
@@ -22,6 +24,7 @@ _DELETE = re.compile(r"\A\s*delete\s+from\s+(?:only\s+)?([\w.\"]+)", re.IGNORECA
 _FROM = re.compile(r"\bfrom\s+(?:only\s+)?([\w.\"]+)", re.IGNORECASE)
 _ASSIGNED = re.compile(r"(?:\A|,)\s*\"?(\w+)\"?\s*=")
 _RELATION = re.compile(r"[\w.$]+")
+_ROWS = ("a row of ", "transaction")
 _NO_TABLES = frozenset(
     "transaction transactionid virtualxid row unknown tuple advisory object page extend relation".split()
 )
@@ -31,6 +34,17 @@ def read_statement(text: str) -> tuple[Claim, ...]:
     """The claims of one statement as a server shows it: with its tag, and cut off where it was too long."""
     bare = _COMMENT.sub("", text)
     return read_sql(bare).claims or tuple(_of_beginning(bare))
+
+
+def read_waiting(text: str, wants: str) -> tuple[Claim, ...]:
+    """The same of a statement that waits for ``wants``, as its party has it.
+
+    A plain read waits for no row: where that is all that is left of a statement, its locking clause was cut off.
+    """
+    claims = read_statement(text)
+    if not wants.startswith(_ROWS) or any(each.lock is not Lock.READ for each in claims):
+        return claims
+    return tuple(msgspec.structs.replace(each, lock=Lock.UPDATE, mode=AccessMode.LOCK) for each in claims)
 
 
 def tables_in(names: Iterable[str]) -> frozenset[str]:
