@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -299,6 +300,7 @@ def test_a_partial_clone_s_missing_content_is_an_error_and_never_fetched(git_rep
 
 WRITER = """
 import sys
+import threading
 from pathlib import Path
 from watchkeeper.model.ids import Sha
 from watchkeeper.repos.hub import open_hub
@@ -328,3 +330,25 @@ def test_a_writer_killed_at_any_point_leaves_a_sound_hub(hub: Hub, git_repo: Git
         ["git", "--git-dir", str(hub.folder), "fsck", "--strict"], capture_output=True, text=True, check=False
     )
     assert (check.returncode, "error" in check.stderr) == (0, False), check.stderr
+
+
+def test_who_lists_refs_while_others_are_pinned_sees_no_half_of_one(hub: Hub, git_repo: GitRepo) -> None:
+    commit = Sha(git_repo.commit("pinned", {"a": "1"}))
+    hub.borrow(find_repository(git_repo.path))
+    is_over = threading.Event()
+
+    def pin() -> None:
+        number = 0
+        while not is_over.is_set():
+            hub.pin(f"changes/{number % 50}/1", commit)
+            number += 1
+
+    pinning = threading.Thread(target=pin)
+    pinning.start()
+    try:
+        names = [hub.repository.git("for-each-ref", "--format=%(refname)").output.decode() for _ in range(60)]
+    finally:
+        is_over.set()
+        pinning.join()
+
+    assert not [each for each in names if "tmp_obj" in each]

@@ -40,8 +40,9 @@ def write_object(objects_dir: Path, kind: str, content: bytes, object_format: st
 
 def write_file(place: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Write a file of ours whole or not at all, with its folders. Raises: WatchkeeperError."""
-    # git's own prefix: what a kill leaves behind is swept up by ``git prune``.
-    draft = place.parent / f"tmp_obj_{os.getpid()}_{secrets.token_hex(6)}"
+    # git's own prefix: what a kill leaves behind is swept up by ``git prune``. And its ending: among refs a file with
+    # another one is a ref, and half of it a damaged repository to everybody who lists them at this moment.
+    draft = place.parent / f"tmp_obj_{os.getpid()}_{secrets.token_hex(6)}.lock"
     try:
         _retry_with_folder(draft, lambda: _write_draft(draft, data, mode))
         draft.rename(place)
