@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from watchkeeper.code.database.claims import Claim, Lock
+from watchkeeper.code.database.claims import Claim, Lock, conflicts
 from watchkeeper.code.database.sql import read_sql
 from watchkeeper.database.codeindex import Made, Statement, table_of
 from watchkeeper.model.resources import AccessMode
@@ -83,25 +83,9 @@ def may_block(wanted: Claim, held: Made) -> bool:
     if table_of(wanted) != table_of(held):
         return False
     locks = frozenset({wanted.lock, held.lock})
-    if Lock.EXCLUSIVE in locks or locks == {Lock.ADVISORY}:
-        return True
     if Lock.TABLE_SHARE in locks:
-        return bool(locks & {Lock.INSERT, Lock.NO_KEY_UPDATE, Lock.UPDATE})
-    return locks in _MEET
-
-
-_MEET = frozenset(
-    frozenset(pair)
-    for pair in (
-        (Lock.KEY_SHARE, Lock.UPDATE),
-        (Lock.SHARE, Lock.NO_KEY_UPDATE),
-        (Lock.SHARE, Lock.UPDATE),
-        (Lock.NO_KEY_UPDATE, Lock.NO_KEY_UPDATE),
-        (Lock.NO_KEY_UPDATE, Lock.UPDATE),
-        (Lock.UPDATE, Lock.UPDATE),
-        (Lock.INSERT, Lock.INSERT),
-    )
-)
+        return bool(locks & {Lock.INSERT, Lock.NO_KEY_UPDATE, Lock.UPDATE, Lock.EXCLUSIVE})
+    return conflicts(wanted.lock, held.lock) or locks == {Lock.INSERT}
 
 
 def wanted_claims(claims: Sequence[Claim], relation: str) -> tuple[Claim, ...]:
