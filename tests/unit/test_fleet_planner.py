@@ -133,6 +133,17 @@ def test_a_failed_issue_rests_longer_each_time_and_the_third_time_needs_a_person
     assert why(world.look(), issue) == (Choice.HOLD, "it was tried 3 times: tests-fail; a person has to look")
 
 
+def test_what_was_lost_with_its_host_is_begun_anew_at_once_and_is_no_try() -> None:
+    world = World(fleet=FleetSection(max_attempts=1))
+    issue = world.file("1", "ready")
+    world.dispatch()
+    world.end(issue, Stage.INTERRUPTED, fault=Fault.LOST)
+
+    assert started(world.dispatch()) == [issue]
+    world.end(issue, Stage.INTERRUPTED)
+    assert not world.look().starts, "one that a person interrupted is"
+
+
 def test_a_person_who_overrules_gets_one_more_try() -> None:
     world = World(fleet=FleetSection(max_attempts=1))
     issue = world.file("1", "ready")

@@ -12,7 +12,7 @@ from watchkeeper.fleet.config import FleetSection
 from watchkeeper.fleet.dependencies import Dependencies
 from watchkeeper.fleet.hours import Moment
 from watchkeeper.fleet.triage import PREPARES_ISSUE, SPLITS_ISSUE, Route, Triage, triage
-from watchkeeper.model.fleet import RESOLVES_ISSUE, Choice, Dispatch, Issue, IssueId, Stage
+from watchkeeper.model.fleet import RESOLVES_ISSUE, Choice, Dispatch, Fault, Issue, IssueId, Stage
 from watchkeeper.model.fleet_state import EngagementStanding, FleetState, IssueStanding
 from watchkeeper.model.ids import Millis
 
@@ -160,9 +160,9 @@ def _came_of(issue: IssueId, route: Route, tries: list[EngagementStanding]) -> W
 
 
 def _failures(tries: list[EngagementStanding], atom: str) -> int:
-    """How often in a row this was tried in vain."""
+    """How often in a row this was tried in vain; what was lost with its host was not."""
     count = 0
-    for each in reversed([each for each in tries if each.engagement.atom == atom]):
+    for each in reversed([each for each in tries if each.engagement.atom == atom and each.fault is not Fault.LOST]):
         if each.stage not in _FAILED:
             break
         count += 1

@@ -24,6 +24,7 @@ from watchkeeper.model.fleet import (
     EngagementId,
     EngagementMoved,
     EngagementSnapped,
+    Fault,
     IssueCommented,
     IssueState,
     Stage,
@@ -182,7 +183,9 @@ class Sharing:
             read_sealed(project.hub, engagement.seal)
         except WatchkeeperError:
             why = f"nothing of it reached {self._company.name}, and {standing.host} is gone: its issue is begun anew"
-            return project.parts.book.tell_if(standing, [EngagementMoved(engagement.id, Stage.INTERRUPTED, why)])
+            return project.parts.book.tell_if(
+                standing, [EngagementMoved(engagement.id, Stage.INTERRUPTED, why, Fault.LOST)]
+            )
         return False
 
     def _begin_anew(self, project: Project, standing: EngagementStanding) -> None:

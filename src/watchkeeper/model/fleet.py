@@ -136,6 +136,7 @@ class Fault(StrEnum):
     SETUP = "setup"  # the worktree could not be made, or the project not be set up in it
     REWROTE = "rewrote"  # it rewrote history that was not its own, or lost its base
     ESCAPED = "escaped"  # it wrote outside its worktree
+    LOST = "lost"  # its host is gone, and not even what it was given had reached another: nobody's failure
 
 
 class Effect(msgspec.Struct, frozen=True):
