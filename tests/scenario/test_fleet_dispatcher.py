@@ -16,7 +16,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import postgres
 from fleetworld import NOON, seal_of
 from watchkeeper.fleet.config import AgentEntry, FleetConfig, FleetSection, ProjectEntry
 from watchkeeper.fleet.dispatcher import Dispatcher, Ports
@@ -437,11 +436,8 @@ def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[
     if request.param == "sqlite":
         yield lambda: Log(open_file_store(tmp_path / "state"))
         return
-    programs = postgres.find_programs()
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed")
-    with postgres.running_server(programs) as folder:
-        yield lambda: Log(open_url_store(f"postgresql://test@/postgres?host={folder}"))
+    address = request.getfixturevalue("new_database")
+    yield lambda: Log(open_url_store(address))
 
 
 def test_of_two_dispatchers_each_claim_is_made_by_one(opener: Callable[[], Log]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,9 @@ from hangscene import STAGES, THREAD, Scene, origins
 pytestmark = pytest.mark.postgresql
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    programs = postgres.find_programs()
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed")
-    with postgres.running_server(programs) as folder:
-        yield folder
-
-
 @pytest.fixture
-def scene(tmp_path: Path, server: str) -> Scene:
-    return Scene(tmp_path, server, postgres.create_database(server))
+def scene(tmp_path: Path, postgresql: str) -> Scene:
+    return Scene(tmp_path, postgresql, postgres.create_database(postgresql))
 
 
 def who(origin: dict[str, Any]) -> tuple[str, str, str]:
@@ -51,9 +41,9 @@ def test_both_sides_are_named_with_line_commit_agent_and_issue(scene: Scene, jou
     assert "agent-b" in incident["summary"]
 
 
-def test_a_write_in_a_thread_that_its_caller_waits_for_is_a_self_deadlock_too(tmp_path: Path, server: str) -> None:
+def test_a_write_in_a_thread_that_its_caller_waits_for_is_a_self_deadlock_too(tmp_path: Path, postgresql: str) -> None:
     """The two are two tasks; that one waits for the other shows in its stack, which its process tells."""
-    scene = Scene(tmp_path, server, postgres.create_database(server), THREAD)
+    scene = Scene(tmp_path, postgresql, postgres.create_database(postgresql), THREAD)
     with scene.hanging():
         incident = scene.watched()
 

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -78,16 +77,12 @@ print(json.dumps({"end": end, "shown": shown()}))
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[tuple[str, str]]:
-    programs = postgres.find_programs()
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed")
-    with postgres.running_server(programs) as folder:
-        name = postgres.create_database(folder)
-        with psycopg.connect(f"host={folder} user=test dbname={name}", autocommit=True) as made:
-            made.execute("CREATE TABLE content (id serial PRIMARY KEY, title text NOT NULL)")
-            made.execute("INSERT INTO content (title) VALUES ('x'), ('y')")
-        yield folder, name
+def server(postgresql: str) -> tuple[str, str]:
+    name = postgres.create_database(postgresql)
+    with psycopg.connect(f"host={postgresql} user=test dbname={name}", autocommit=True) as made:
+        made.execute("CREATE TABLE content (id serial PRIMARY KEY, title text NOT NULL)")
+        made.execute("INSERT INTO content (title) VALUES ('x'), ('y')")
+    return postgresql, name
 
 
 def run(server: tuple[str, str], folder: Path, *words: str) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import psycopg
 import pytest
 
@@ -53,18 +51,14 @@ CHILD = {"ALTER TABLE stage ADD COLUMN more int", "DELETE FROM content WHERE id 
 
 
 @pytest.fixture(scope="module")
-def dsn() -> Iterator[str]:
-    programs = postgres.find_programs()
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed")
-    with postgres.running_server(programs) as folder:
-        told = f"host={folder} user=test dbname={postgres.create_database(folder)}"
-        with psycopg.connect(told, autocommit=True) as made:
-            made.execute("CREATE TABLE content (id int PRIMARY KEY, name text UNIQUE, a int)")
-            made.execute("CREATE TABLE stage (id int PRIMARY KEY, content_id int REFERENCES content (id))")
-            made.execute("INSERT INTO content VALUES (1, 'x', 0), (2, 'y', 0), (3, 'z', 0)")
-            made.execute("INSERT INTO stage VALUES (5, 1)")
-        yield told
+def dsn(postgresql: str) -> str:
+    told = f"host={postgresql} user=test dbname={postgres.create_database(postgresql)}"
+    with psycopg.connect(told, autocommit=True) as made:
+        made.execute("CREATE TABLE content (id int PRIMARY KEY, name text UNIQUE, a int)")
+        made.execute("CREATE TABLE stage (id int PRIMARY KEY, content_id int REFERENCES content (id))")
+        made.execute("INSERT INTO content VALUES (1, 'x', 0), (2, 'y', 0), (3, 'z', 0)")
+        made.execute("INSERT INTO stage VALUES (5, 1)")
+    return told
 
 
 def said(wanted: str, held: str) -> bool:

@@ -45,27 +45,17 @@ def modules() -> Path:
         pytest.skip(f"{error}: watchkeeper-tag for Node was NOT checked")
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """The folder of its socket: over one, processes are known for certain."""
-    programs = postgres.find_programs()
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed: watchkeeper-tag for Node was NOT checked")
-    with postgres.running_server(programs) as folder:
-        yield folder
-
-
 @pytest.fixture
-def environment(server: str, modules: Path, tmp_path: Path) -> dict[str, str]:
+def environment(postgresql: str, modules: Path, tmp_path: Path) -> dict[str, str]:
     """Of a Node program: the driver, a database of its own with a table in it, and where it publishes its journal."""
-    name = postgres.create_database(server)
-    with psycopg.connect(_dsn(server, name), autocommit=True) as connection:
+    name = postgres.create_database(postgresql)
+    with psycopg.connect(_dsn(postgresql, name), autocommit=True) as connection:
         connection.execute("CREATE TABLE content (id int PRIMARY KEY, stage text, status text)")
         connection.execute("INSERT INTO content VALUES (1), (2)")
     return {
         **os.environ,
         "WATCHKEEPER_TEST_MODULES": str(modules),
-        "WATCHKEEPER_TEST_HOST": server,
+        "WATCHKEEPER_TEST_HOST": postgresql,
         "WATCHKEEPER_TEST_DATABASE": name,
         "WATCHKEEPER_TAG_DIR": str(tmp_path / "tags"),
     }
@@ -84,11 +74,11 @@ def test_its_own_tests_pass_and_none_is_skipped(node: str, environment: Mapping[
 
 
 def test_a_task_that_waits_for_itself_is_told_with_the_write_that_it_waits_for(
-    node: str, server: str, environment: Mapping[str, str], tmp_path: Path
+    node: str, postgresql: str, environment: Mapping[str, str], tmp_path: Path
 ) -> None:
     """The holder's last statement, which every other tool shows, is an innocent SELECT."""
     name = environment["WATCHKEEPER_TEST_DATABASE"]
-    with running(node, "nested", environment), _watch(server, name, tmp_path) as watched:
+    with running(node, "nested", environment), _watch(postgresql, name, tmp_path) as watched:
         found = watched.until_opened(IncidentKind.SELF_DEADLOCK)
         journal = asyncio.run(SocketJournals(tmp_path / "tags", answer_s=1).ask())
 
@@ -102,11 +92,11 @@ def test_a_task_that_waits_for_itself_is_told_with_the_write_that_it_waits_for(
 
 
 def test_two_tasks_of_a_process_that_wait_for_each_other_are_no_self_deadlock(
-    node: str, server: str, environment: Mapping[str, str], tmp_path: Path
+    node: str, postgresql: str, environment: Mapping[str, str], tmp_path: Path
 ) -> None:
     name = environment["WATCHKEEPER_TEST_DATABASE"]
-    with running(node, "apart", environment), _watch(server, name, tmp_path) as watched:
-        tags = wait_until(lambda: _two_tags(server, name), "both tasks' statements")
+    with running(node, "apart", environment), _watch(postgresql, name, tmp_path) as watched:
+        tags = wait_until(lambda: _two_tags(postgresql, name), "both tasks' statements")
         watched.looks(12)
 
     assert len(set(tags)) == 2
@@ -114,10 +104,10 @@ def test_two_tasks_of_a_process_that_wait_for_each_other_are_no_self_deadlock(
 
 
 def test_a_pool_whose_tasks_all_wait_for_another_connection_is_told(
-    node: str, server: str, environment: Mapping[str, str], tmp_path: Path
+    node: str, postgresql: str, environment: Mapping[str, str], tmp_path: Path
 ) -> None:
     name = environment["WATCHKEEPER_TEST_DATABASE"]
-    with running(node, "exhausted", environment), _watch(server, name, tmp_path) as watched:
+    with running(node, "exhausted", environment), _watch(postgresql, name, tmp_path) as watched:
         found = watched.until_opened(IncidentKind.POOL)
 
     assert found.is_certain
@@ -137,17 +127,17 @@ def running(node: str, what: str, environment: Mapping[str, str]) -> Iterator[No
         process.communicate(timeout=30)
 
 
-def _watch(server: str, name: str, tmp_path: Path):  # type: ignore[no-untyped-def]
+def _watch(postgresql: str, name: str, tmp_path: Path):  # type: ignore[no-untyped-def]
     journals = SocketJournals(tmp_path / "tags", answer_s=1)
-    return watching(_dsn(server, name), settings=Settings("shop", 50, LIMITS), journals=journals)
+    return watching(_dsn(postgresql, name), settings=Settings("shop", 50, LIMITS), journals=journals)
 
 
-def _dsn(server: str, name: str) -> str:
-    return f"host={server} user=test dbname={name}"
+def _dsn(postgresql: str, name: str) -> str:
+    return f"host={postgresql} user=test dbname={name}"
 
 
-def _two_tags(server: str, name: str) -> list[str]:
-    with psycopg.connect(_dsn(server, name)) as connection:
+def _two_tags(postgresql: str, name: str) -> list[str]:
+    with psycopg.connect(_dsn(postgresql, name)) as connection:
         rows = connection.execute(HOLDERS, (name,)).fetchall()
     tags = [tag for _, text in rows if (tag := split_tag(text)[0]) is not None]
     return [each.task for each in tags] if len(tags) == 2 else []

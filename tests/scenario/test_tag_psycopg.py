@@ -7,7 +7,6 @@ import contextlib
 import json
 import socket
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +24,12 @@ UPDATE = "UPDATE content SET a = a + 1 WHERE id = %s"
 
 
 @pytest.fixture(scope="module")
-def dsn() -> Iterator[str]:
-    programs = postgres.find_programs()
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed")
-    with postgres.running_server(programs) as folder:
-        told = f"host={folder} user=test dbname={postgres.create_database(folder)}"
-        with psycopg.connect(told, autocommit=True) as made:
-            made.execute("CREATE TABLE content (id int PRIMARY KEY, a int)")
-            made.execute("INSERT INTO content VALUES (1, 0), (2, 0)")
-        yield told
+def dsn(postgresql: str) -> str:
+    told = f"host={postgresql} user=test dbname={postgres.create_database(postgresql)}"
+    with psycopg.connect(told, autocommit=True) as made:
+        made.execute("CREATE TABLE content (id int PRIMARY KEY, a int)")
+        made.execute("INSERT INTO content VALUES (1, 0), (2, 0)")
+    return told
 
 
 def tagging(**more: object) -> Tagging:

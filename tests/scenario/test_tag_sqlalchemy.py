@@ -34,19 +34,15 @@ class Content(Base):
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    programs = postgres.find_programs()
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed")
-    with postgres.running_server(programs) as folder:
-        told = f"postgresql+psycopg://test@/{postgres.create_database(folder)}?host={folder}"
-        engine = sa.create_engine(told)
-        Base.metadata.create_all(engine)
-        with Session(engine) as session:
-            session.add_all([Content(id=number) for number in range(1, 4)])
-            session.commit()
-        engine.dispose()
-        yield told
+def url(postgresql: str) -> str:
+    told = f"postgresql+psycopg://test@/{postgres.create_database(postgresql)}?host={postgresql}"
+    engine = sa.create_engine(told)
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Content(id=number) for number in range(1, 4)])
+        session.commit()
+    engine.dispose()
+    return told
 
 
 def tagging(**more: object) -> Tagging:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,13 +14,9 @@ pytestmark = pytest.mark.postgresql
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    programs = postgres.find_programs()
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed")
-    with postgres.running_server(programs) as folder:
-        name = postgres.create_database(folder)
-        yield f"postgresql+psycopg://test@/{name}?host={folder}"
+def url(postgresql: str) -> str:
+    name = postgres.create_database(postgresql)
+    return f"postgresql+psycopg://test@/{name}?host={postgresql}"
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda each: each.name)
