@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, settings
 
 import postgres
 from gitrepo import GitRepo
-from leftovers import note_leftovers
 
 # No deadline: it measures the machine's other work. HYPOTHESIS_EXAMPLES=5000 searches longer.
 settings.register_profile(
@@ -21,8 +20,6 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("watchkeeper")
-
-note_leftovers()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import os
 import re
@@ -12,7 +11,6 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-import warnings
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -52,15 +50,6 @@ class Trees:
             return [each.event for each in log.read(place.project)]
         finally:
             log.close()
-
-
-@pytest.fixture(autouse=True)
-def _nothing_of_the_sdk_is_left() -> Iterator[None]:
-    """The SDK gives a server up that is slow to end on a busy machine: its transport would warn in another test."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 @pytest.fixture

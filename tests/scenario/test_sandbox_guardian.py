@@ -66,6 +66,7 @@ class Running:
         )  # fmt: skip
         line = self.read_line()
         if line.startswith("FAULT"):
+            self.close()
             pytest.skip(f"no {wall} here: {line}")
         while not (self._work / "up").exists():
             assert self.process.poll() is None
