@@ -13,7 +13,7 @@ from watchkeeper.model.conflicts import Conflict, Kind, Severity
 from watchkeeper.model.events import ChangeAppeared, ConflictOpened, ConflictProbed, Event, Recorded
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis, ProjectId, Seq, Sha
 from watchkeeper.model.incidents import Attribution, Incident, IncidentId, IncidentKind, Origin, Party, Role, Tier
-from watchkeeper.model.probing import Outcome
+from watchkeeper.model.probing import Outcome, Proof
 
 A, B = ChangeId("agent/1"), ChangeId("agent/2")
 
@@ -86,6 +86,17 @@ def test_judged_again_it_records_nothing_new() -> None:
 
     assert again.events == ()
     assert again.conflict == first.conflict
+
+
+def test_a_check_that_had_proved_it_missed_nothing_also_when_it_is_judged_again() -> None:
+    known = conflict("write-write", "engine.stages:update_stage_field")
+    proof = Proof((A, B), (Sha("a" * 40), Sha("b" * 40)), Sha("c" * 40), Outcome.PROVED, by=("locks",))
+    before = [*CHANGES, ConflictOpened(known), ConflictProbed(known.id, proof)]
+
+    first = judge(HANG, state(*before))
+    again = judge(HANG, state(*before, *first.events))
+
+    assert (first.missed, again.missed) == (("tables",), ("tables",))
 
 
 def test_rules_that_never_saw_the_two_together_missed_nothing() -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 import click
 import msgspec
 
-from watchkeeper.app import find_log, find_place, now, open_log
+from watchkeeper.app import find_place, now, open_log
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option
 from watchkeeper.cli.output import printable, show, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.cli.wording import render_ago
 from watchkeeper.model.errors import UsageError
-from watchkeeper.model.incident_state import Deployment, IncidentState
+from watchkeeper.model.incident_state import Deployment
 
 
 @verb(
@@ -32,16 +32,11 @@ def command(*, revision: str | None, environment: str, folder: Path, as_json: bo
     What goes wrong at run time is traced in the code of that commit, never in what has changed since. A tag of
     `watchkeeper-tag` that names the commit counts more. Exit code 0, 2 for a commit that this repository does not have.
     """
-    from watchkeeper.lockwatch.deploying import read_incidents, record_deployed
+    from watchkeeper.lockwatch.deploying import find_incidents, read_incidents, record_deployed
 
     place = find_place(folder, os.environ)
     if revision is None:
-        log = find_log(place.home)
-        state = IncidentState()
-        if log is not None:
-            with log:
-                state = read_incidents(log, place)
-        _show(list(state.deployed.values()), as_json=as_json)
+        _show(list(find_incidents(place).deployed.values()), as_json=as_json)
         return Exit.NOTHING
     if not environment:
         raise UsageError(

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from watchkeeper.app import find_log, find_place, now
+from watchkeeper.app import find_place, now
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.incident_lines import incident_block
 from watchkeeper.cli.options import json_option, repo_option
@@ -38,15 +38,10 @@ def command(*, identity: str, svg: Path | None, folder: Path, as_json: bool) -> 
 
     ID may be how the id begins. Exit code 1 while it is open, else 0.
     """
-    from watchkeeper.lockwatch.deploying import read_incidents
+    from watchkeeper.lockwatch.deploying import find_incidents
 
     place = find_place(folder, os.environ)
-    log = find_log(place.home)
-    state = IncidentState()
-    if log is not None:
-        with log:
-            state = read_incidents(log, place)
-    standing = _find(state, identity)
+    standing = _find(find_incidents(place), identity)
     if svg is not None:
         from watchkeeper.database.wait_graph import render_svg
 

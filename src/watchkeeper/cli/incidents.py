@@ -9,13 +9,13 @@ from pathlib import Path
 import click
 import msgspec
 
-from watchkeeper.app import find_log, find_place, now
+from watchkeeper.app import find_place, now
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option
 from watchkeeper.cli.output import Terminal, find_terminal, printable, show, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.cli.wording import render_ago
-from watchkeeper.model.incident_state import DatabaseStanding, IncidentStanding, IncidentState
+from watchkeeper.model.incident_state import DatabaseStanding, IncidentStanding
 
 
 @verb(
@@ -30,14 +30,10 @@ def command(*, show_all: bool, folder: Path, as_json: bool) -> int:
 
     Without `--all` those that are open, and those of the last day. Exit code 1 where one is open, else 0.
     """
-    from watchkeeper.lockwatch.deploying import read_incidents
+    from watchkeeper.lockwatch.deploying import find_incidents
 
     place = find_place(folder, os.environ)
-    log = find_log(place.home)
-    state = IncidentState()
-    if log is not None:
-        with log:
-            state = read_incidents(log, place)
+    state = find_incidents(place)
     found = [each for each in state.incidents.values() if show_all or each.is_open or _is_new(each)]
     found.sort(key=lambda each: (each.is_open, each.opened_at), reverse=True)
     if as_json:

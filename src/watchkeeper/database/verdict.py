@@ -41,10 +41,11 @@ def judge(incident: Incident, state: State) -> Verdict:
     known = [each for each in state.conflicts.values() if set(changes) <= set(each.conflict.changes)]
     about = [each for each in known if _is_about(each.conflict, sides, incident)]
     missed = tuple(_missed(about)) if set(changes) <= state.changes.keys() else ()
-    proof = _proof(incident, sides, changes)
     proved = next((each for each in about if each.proof is not None and each.proof.outcome.is_proof), None)
     if proved is not None and proved.proof is not None and proved.proof.outcome is Outcome.PROVED_AT_RUN_TIME:
         return Verdict((), proved.conflict.id, missed)
+    # Which checks had proved it before is kept: they have missed nothing.
+    proof = _proof(incident, sides, changes, proved.proof.by if proved is not None and proved.proof is not None else ())
     best = proved or max(about, key=lambda each: each.severity.rank, default=None)
     if best is not None:
         return Verdict((ConflictProbed(best.conflict.id, proof),), best.conflict.id, missed)
@@ -93,7 +94,9 @@ def _missed(about: Sequence[ConflictState]) -> Iterator[str]:
             yield name
 
 
-def _proof(incident: Incident, sides: Sequence[Origin], changes: tuple[ChangeId, ChangeId]) -> Proof:
+def _proof(
+    incident: Incident, sides: Sequence[Origin], changes: tuple[ChangeId, ChangeId], before: tuple[str, ...]
+) -> Proof:
     ordered = sorted(zip(changes, sides, strict=True), key=lambda each: each[0])
     revision = next((each.revision for each in sides if each.revision is not None), Sha(""))
     return Proof(
@@ -101,7 +104,7 @@ def _proof(incident: Incident, sides: Sequence[Origin], changes: tuple[ChangeId,
         trees=tuple(origin.commit or Sha("") for _, origin in ordered),
         merged=revision,
         outcome=Outcome.PROVED_AT_RUN_TIME,
-        by=(f"incident {incident.id}",),
+        by=(*before, f"incident {incident.id}"),
         reason=f"{incident.kind.value} in {incident.database}: {incident.summary}",
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from watchkeeper.app import Place, now
+from watchkeeper.app import Place, find_log, now
 from watchkeeper.model.errors import UsageError
 from watchkeeper.model.ids import Sha
 from watchkeeper.model.incident_state import IncidentState, fold_incidents
@@ -55,6 +55,15 @@ def ask_command(place: Place) -> Callable[[], str] | None:
         return words[0][:64] if words else ""
 
     return ask
+
+
+def find_incidents(place: Place) -> IncidentState:
+    """The same, where a record is; an empty state where nothing was ever recorded. Creates nothing."""
+    log = find_log(place.home)
+    if log is None:
+        return IncidentState()
+    with log:
+        return read_incidents(log, place)
 
 
 class Deployments:

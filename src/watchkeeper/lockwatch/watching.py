@@ -22,12 +22,11 @@ from watchkeeper.database.serverlog import ServerLog
 from watchkeeper.database.sqlite import SqliteFile, is_address
 from watchkeeper.database.verdict import judge
 from watchkeeper.database.watcher import Settings, Sink, Watcher
-from watchkeeper.model.incidents import Incident, IncidentChanged, IncidentEnded, IncidentEvent, IncidentOpened
+from watchkeeper.lockwatch.deploying import read_incidents
+from watchkeeper.model.incidents import Incident, IncidentChanged, IncidentEvent, IncidentOpened
 
 if TYPE_CHECKING:
     from watchkeeper.record.log import Log
-
-_KINDS = ("incident-opened", "incident-changed", "incident-ended")
 
 
 class WatchOptions(msgspec.Struct, frozen=True):
@@ -46,7 +45,7 @@ class Recording:
 
     def __init__(self, log: Log, place: Place) -> None:
         self.log = log
-        self._project = place.project
+        self._place, self._project = place, place.project
         self._state = State()
 
     def append(self, events: Sequence[IncidentEvent]) -> None:
@@ -65,16 +64,8 @@ class Recording:
 
     def find_open(self, database: str) -> tuple[Incident, ...]:
         """The incidents of a database that were told, and not that they are over."""
-        found = dict[str, Incident]()
-        for recorded in self.log.read(self._project, kinds=_KINDS):
-            match recorded.event:
-                case IncidentOpened(incident) | IncidentChanged(incident) if incident.database == database:
-                    found[incident.id] = incident
-                case IncidentEnded(id=ended):
-                    found.pop(ended, None)
-                case _:
-                    continue
-        return tuple(found.values())
+        state = read_incidents(self.log, self._place)
+        return tuple(each.incident for each in state.open_incidents() if each.incident.database == database)
 
 
 @contextmanager
