@@ -11,6 +11,19 @@ import pytest
 import sqlalchemy as sa
 
 from watchkeeper.model.agents import Channel, Heed, Lease, Notice, NoticeId, Session, SessionId
+from watchkeeper.model.attention import (
+    ChannelBack,
+    ChannelDied,
+    Delivery,
+    MatterAcknowledged,
+    MatterSnoozed,
+    MessageAsked,
+    MessageFailed,
+    MessageIntended,
+    MessageSent,
+    PersonActed,
+    Urgency,
+)
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.conflicts import Conflict, Evidence, Kind, Severity
 from watchkeeper.model.errors import WatchkeeperError
@@ -140,6 +153,28 @@ from watchkeeper.model.landing import (
     Verdict,
 )
 from watchkeeper.model.probing import Outcome, Proof
+from watchkeeper.model.review import (
+    ChangeFoundWrong,
+    ChangeReviewed,
+    ChangeSurveyed,
+    Claim,
+    CommitRef,
+    Day,
+    DayClosed,
+    Decision,
+    DecisionFound,
+    DecisionId,
+    DecisionJudged,
+    DecisionKind,
+    DecisionVerdict,
+    EventRef,
+    ReportRef,
+    RolloverFailed,
+    RunRef,
+    SurveyPoint,
+    WorkLog,
+    WrongHow,
+)
 from watchkeeper.record.codec import KINDS, LANDING_KINDS
 from watchkeeper.record.log import Log
 from watchkeeper.record.shelf import Shelf
@@ -235,6 +270,18 @@ HANG = Incident(
     edges=(Edge(21742, 21741, "content"), Edge(21741, 21742, in_application=True)),
     advice=("set lock_timeout",),
 )
+DECISION = Decision(DecisionId("d-12345678"), DecisionKind.DEPENDENCY, "requests is new", "requests 2.32", "diff")
+CLAIM = Claim(
+    "k1",
+    "2 issues were closed",
+    (
+        EventRef(ProjectId("p"), (Seq(3), Seq(4)), 2),
+        CommitRef(ProjectId("p"), Sha("c" * 40), is_landed=True),
+        RunRef(ProjectId("p"), "pytest", 0),
+        ReportRef(ProjectId("p"), "conflict", "c-1", "open"),
+    ),
+)
+
 EVERY_KIND: tuple[Event, ...] = (
     ChangeAppeared(A),
     ChangeMoved(A),
@@ -286,6 +333,22 @@ EVERY_KIND: tuple[Event, ...] = (
     RevisionDeployed("production", Sha("c" * 40), "ada"),
     DatabaseUnseen("production", "connection refused"),
     DatabaseSeen("production", "PostgreSQL 18.6"),
+    ChangeSurveyed("shop", Sha("c" * 40), Sha("d" * 40), "Retry payments", points=(SurveyPoint("money", 9, "why"),)),
+    DecisionFound(DECISION),
+    DecisionJudged(DECISION.id, DecisionVerdict.QUESTIONED, "ada", "why not the old one", IssueId("shop#9")),
+    ChangeReviewed(Sha("c" * 40), "ada", "read"),
+    ChangeFoundWrong(Sha("c" * 40), WrongHow.REVERT, "double charge", "d" * 40),
+    DayClosed(WorkLog("shop", Day("2026-11-26"), NOON, NOON, "UTC", "Nothing shipped.", flags=(CLAIM,), empty="idle")),
+    RolloverFailed(Day("2026-11-26"), "the hub cannot be read"),
+    MessageAsked("deploy", Urgency.NAG, "Rotate the key", by="codex-1"),
+    MatterAcknowledged("ab" * 32, 3, "ada"),
+    MatterSnoozed("ab" * 32, NOON, 3, "ada"),
+    MessageIntended("t-1", "discord", Delivery.POST, ("ab" * 32,), "digest", 3),
+    MessageSent("t-1", "112233"),
+    MessageFailed("t-1", "429", NOON),
+    ChannelDied("discord", "no answer for 10 minutes"),
+    ChannelBack("discord"),
+    PersonActed("hold", "fix-login/1", "ada", "web", "operator"),
 )
 
 

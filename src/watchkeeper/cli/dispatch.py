@@ -11,17 +11,11 @@ import msgspec
 
 from watchkeeper.app import now
 from watchkeeper.cli.exits import Exit
-from watchkeeper.cli.fleet_place import (
-    FleetPicture,
-    FleetPlace,
-    find_fleet,
-    fleet_option,
-    look_at_fleet,
-    open_fleet_log,
-)
+from watchkeeper.cli.fleet_place import FleetPicture, fleet_option, look_at_fleet
 from watchkeeper.cli.options import json_option
 from watchkeeper.cli.output import printable, show, show_document
 from watchkeeper.cli.verb import verb
+from watchkeeper.fleetplace import FleetPlace, find_fleet, open_fleet_log
 from watchkeeper.model.events import Event
 from watchkeeper.model.fleet import Choice, Dispatch, DispatchDecided
 

@@ -10,20 +10,14 @@ from pathlib import Path
 import msgspec
 
 from watchkeeper.cli.exits import Exit
-from watchkeeper.cli.fleet_place import (
-    FleetPicture,
-    FleetPlace,
-    find_fleet,
-    fleet_option,
-    look_at_fleet,
-    open_fleet_log,
-)
+from watchkeeper.cli.fleet_place import FleetPicture, fleet_option, look_at_fleet
 from watchkeeper.cli.fleet_words import spend_words
 from watchkeeper.cli.options import json_option
 from watchkeeper.cli.output import Terminal, find_terminal, printable, show, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.cli.wording import render_ago
 from watchkeeper.fleet.budgets import total
+from watchkeeper.fleetplace import FleetPlace, find_fleet, open_fleet_log
 from watchkeeper.model.fleet import Choice, Spend
 from watchkeeper.model.fleet_state import EngagementStanding
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from watchkeeper.agents.files import read_config
-from watchkeeper.cli.fleet_place import FleetPlace, find_fleet
 from watchkeeper.cli.health import Check, Health
 from watchkeeper.cli.output import printable
 from watchkeeper.fleet.config import AgentEntry, FleetConfig
@@ -25,6 +24,7 @@ from watchkeeper.fleet.service import (
     service_path,
 )
 from watchkeeper.fleet.variables import variables_of
+from watchkeeper.fleetplace import FleetPlace, find_fleet
 from watchkeeper.model.errors import WatchkeeperError
 
 _VERSION_S = 15.0

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 import msgspec
 
-from watchkeeper.app import find_log, now, open_log
+from watchkeeper.app import now
 from watchkeeper.durable.thishost import find_host_name
-from watchkeeper.fleet.config import FleetConfig
 from watchkeeper.fleet.hours import Moment, find_day_begin
 from watchkeeper.fleet.machine import LocalMachine, find_zone
 from watchkeeper.fleet.plan import Machine, Plan
 from watchkeeper.fleet.planner import plan
-from watchkeeper.fleet.reading import find_fleet_file, load_fleet, not_found
-from watchkeeper.fleet.roster import Roster, call_roll
 from watchkeeper.fleet.spending import SpendBook
+from watchkeeper.fleetplace import FleetPlace
 from watchkeeper.model.fleet import Spend
 from watchkeeper.model.fleet_state import FleetState, fold_fleet
-from watchkeeper.record.home import find_home
 
 if TYPE_CHECKING:
     from watchkeeper.record.log import Log
@@ -37,14 +33,6 @@ fleet_option: Callable[[Any], Any] = click.option(
 )
 
 
-class FleetPlace(NamedTuple):
-    """A fleet as it is configured, with the projects that this machine works on."""
-
-    config: FleetConfig
-    roster: Roster
-    home: Path
-
-
 class FleetPicture(NamedTuple):
     """What is recorded of each project, what was spent today, and what would be decided now."""
 
@@ -53,37 +41,6 @@ class FleetPicture(NamedTuple):
     machine: Machine
     plan: Plan
     moment: Moment
-
-
-def find_fleet(file: Path | None, folder: Path = Path()) -> FleetPlace:
-    """Raises NotARepositoryError (``fleet-not-found``), UsageError; of projects that are not there the roster tells."""
-    path = find_fleet_file(folder, os.environ, file)
-    if path is None:
-        raise not_found(None)
-    config = load_fleet(path)
-    home = find_home(os.environ)
-    if config.store and "://" not in config.store:
-        home = Path(path.parent, Path(config.store).expanduser())
-    return FleetPlace(config, call_roll(config, find_host_name(os.environ)), home)
-
-
-@contextmanager
-def open_fleet_log(place: FleetPlace, *, creates: bool = False) -> Iterator[Log | None]:
-    """The record of the fleet; None where nothing was recorded and nothing is to be made. Raises WatchkeeperError."""
-    store = place.config.store
-    if "://" in store:
-        from watchkeeper.record.log import Log
-        from watchkeeper.record.store import open_url_store
-
-        with Log(open_url_store(store)) as log:
-            yield log
-        return
-    found = open_log(place.home) if creates else find_log(place.home)
-    if found is None:
-        yield None
-        return
-    with found:
-        yield found
 
 
 def look_at_fleet(place: FleetPlace, log: Log | None) -> FleetPicture:

@@ -12,7 +12,7 @@ import click
 
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.fleet_checks import service_checks
-from watchkeeper.cli.fleet_place import find_fleet, fleet_option
+from watchkeeper.cli.fleet_place import fleet_option
 from watchkeeper.cli.health import Health, render_check
 from watchkeeper.cli.options import json_option
 from watchkeeper.cli.output import find_terminal, printable, say, show, show_document
@@ -32,6 +32,7 @@ from watchkeeper.fleet.service import (
     plan_service,
     render_difference,
 )
+from watchkeeper.fleetplace import find_fleet
 from watchkeeper.model.errors import UsageError, WatchkeeperError
 from watchkeeper.record.home import find_home, make_home
 

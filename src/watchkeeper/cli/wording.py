@@ -11,8 +11,10 @@ from watchkeeper.cli.host_words import describe_hosts
 from watchkeeper.cli.incident_words import describe_incidents
 from watchkeeper.cli.landing_words import describe_landing
 from watchkeeper.cli.output import Terminal, printable
+from watchkeeper.cli.people_words import describe_people, describe_review
 from watchkeeper.conflicts.standing import ConflictState, Status
 from watchkeeper.model.agents import SessionId
+from watchkeeper.model.attention import AttentionEvent, PersonActed
 from watchkeeper.model.changes import WorkNotCounted
 from watchkeeper.model.conflicts import Conflict, Evidence, Severity
 from watchkeeper.model.events import (
@@ -52,6 +54,7 @@ from watchkeeper.model.ids import Millis
 from watchkeeper.model.incidents import IncidentEvent
 from watchkeeper.model.landing import LandingEvent
 from watchkeeper.model.probing import Outcome, Proof
+from watchkeeper.model.review import ReviewEvent
 
 _MARKS = {
     Severity.INFO: ("·", ".", "dim"),
@@ -263,11 +266,17 @@ def describe(event: Event, terminal: Terminal) -> str:
             return _describe_fleets_and_queues(event)
 
 
-def _describe_fleets_and_queues(event: FleetEvent | HostEvent | IncidentEvent | LandingEvent) -> str:
+def _describe_fleets_and_queues(
+    event: FleetEvent | HostEvent | IncidentEvent | LandingEvent | ReviewEvent | AttentionEvent | PersonActed,
+) -> str:
     if isinstance(event, HostEvent):
         return describe_hosts(event)
     if isinstance(event, IncidentEvent):
         return describe_incidents(event)
+    if isinstance(event, ReviewEvent):
+        return describe_review(event)
+    if isinstance(event, AttentionEvent | PersonActed):
+        return describe_people(event)
     return describe_fleet(event) if isinstance(event, FleetEvent) else describe_landing(event)
 
 

@@ -19,6 +19,7 @@ from watchkeeper.conflicts.standing import (
     living_of,
 )
 from watchkeeper.model.agents import Heed, Lease, Notice, NoticeId, SessionId
+from watchkeeper.model.attention import AttentionEvent, PersonActed
 from watchkeeper.model.changes import Change
 from watchkeeper.model.conflicts import Conflict, Severity
 from watchkeeper.model.events import (
@@ -57,6 +58,7 @@ from watchkeeper.model.ids import ChangeId, ConflictId, Millis
 from watchkeeper.model.incidents import IncidentEvent
 from watchkeeper.model.landing import LandingEvent
 from watchkeeper.model.probing import Outcome, Proof
+from watchkeeper.model.review import ReviewEvent
 
 
 def fold(state: State, recorded: Recorded) -> State:
@@ -141,8 +143,8 @@ def _apply(recorded: Recorded, draft: _Draft) -> None:
             pass
         case _ if isinstance(event, LandingEvent):
             draft.landing[0] = hear_landing(draft.landing[0], event)
-        case _:  # what the fleet, its hosts and incidents are folded from
-            _: FleetEvent | HostEvent | IncidentEvent = event
+        case _:  # what the fleet, its hosts, incidents, the review and what people were told are folded from
+            _: FleetEvent | HostEvent | IncidentEvent | ReviewEvent | AttentionEvent | PersonActed = event
 
 
 def _apply_lease(event: LeaseTaken | LeaseReleased, leases: dict[str, Lease]) -> None:

@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from watchkeeper.model.agents import Channel, Heed, Lease, Notice, NoticeId, Session, SessionId
+from watchkeeper.model.attention import AttentionEvent, PersonActed
 from watchkeeper.model.changes import Change
 from watchkeeper.model.conflicts import Conflict, Severity
 from watchkeeper.model.fleet import FleetEvent
@@ -15,6 +16,7 @@ from watchkeeper.model.ids import ChangeId, ConflictId, Millis, ProjectId, Seq
 from watchkeeper.model.incidents import IncidentEvent
 from watchkeeper.model.landing import LandingEvent
 from watchkeeper.model.probing import Proof
+from watchkeeper.model.review import ReviewEvent
 
 
 class ChangeAppeared(msgspec.Struct, frozen=True, tag="change-appeared"):
@@ -240,6 +242,9 @@ Event = (
     | FleetEvent
     | HostEvent
     | IncidentEvent
+    | ReviewEvent
+    | AttentionEvent
+    | PersonActed
     | WatchStarted
     | WatchStopped
     | Opaque

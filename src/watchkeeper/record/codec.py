@@ -7,6 +7,18 @@ from typing import get_args
 
 import msgspec
 
+from watchkeeper.model.attention import (
+    AttentionEvent,
+    ChannelBack,
+    ChannelDied,
+    MatterAcknowledged,
+    MatterSnoozed,
+    MessageAsked,
+    MessageFailed,
+    MessageIntended,
+    MessageSent,
+    PersonActed,
+)
 from watchkeeper.model.events import (
     ConflictChanged,
     ConflictClosed,
@@ -49,6 +61,16 @@ from watchkeeper.model.landing import (
     RevertFailed,
     RevertPrepared,
 )
+from watchkeeper.model.review import (
+    ChangeFoundWrong,
+    ChangeReviewed,
+    ChangeSurveyed,
+    DayClosed,
+    DecisionFound,
+    DecisionJudged,
+    ReviewEvent,
+    RolloverFailed,
+)
 
 KINDS: tuple[str, ...] = tuple(str(event.__struct_config__.tag) for event in get_args(Event) if event is not Opaque)
 """The tags of all events that this version records, in the order in which the model lists them."""
@@ -58,6 +80,12 @@ LANDING_KINDS: tuple[str, ...] = tuple(str(event.__struct_config__.tag) for even
 
 FLEET_KINDS: tuple[str, ...] = tuple(str(event.__struct_config__.tag) for event in get_args(FleetEvent))
 """The tags of the events that issues and engagements are folded from."""
+
+REVIEW_KINDS: tuple[str, ...] = tuple(str(event.__struct_config__.tag) for event in get_args(ReviewEvent))
+"""The tags of the events that landed changes, decisions and days are folded from."""
+
+ATTENTION_KINDS: tuple[str, ...] = tuple(str(event.__struct_config__.tag) for event in get_args(AttentionEvent))
+"""The tags of the events that say what people were told, and what they said."""
 
 INCIDENT_KINDS: tuple[str, ...] = tuple(str(event.__struct_config__.tag) for event in get_args(IncidentEvent))
 """The tags of the events that incidents and what is deployed are folded from."""
@@ -117,11 +145,38 @@ def _told_id(event: Event) -> str:
             return event.issue
         case HostJoined():
             return event.host.token
+        case ChangeSurveyed() | ChangeReviewed() | ChangeFoundWrong():
+            return event.commit
+        case DecisionFound():
+            return event.decision.id
+        case DecisionJudged():
+            return event.id
+        case DayClosed():
+            return event.log.day
+        case RolloverFailed():
+            return event.day
+        case _ if isinstance(event, AttentionEvent | PersonActed):
+            return _told_person(event)
         case HostLeft() | HostLost() | LeaderChosen():
             return event.host
     identity = getattr(event, "id", None) if isinstance(event, FleetEvent) else None
     change = getattr(event, "change", "")
     return str(identity if identity is not None else getattr(change, "id", change))
+
+
+def _told_person(event: AttentionEvent | PersonActed) -> str:
+    """Of what is told to people the matter or the message, of what they did its object."""
+    match event:
+        case MatterAcknowledged() | MatterSnoozed():
+            return event.fingerprint
+        case MessageAsked():
+            return event.key
+        case MessageIntended() | MessageSent() | MessageFailed():
+            return event.token
+        case ChannelDied() | ChannelBack():
+            return event.channel
+        case PersonActed():
+            return event.on
 
 
 def encode_event(event: Event) -> str:

@@ -1,0 +1,1 @@
+"""Messages to people: urgency to channel, grouping, quiet hours, acknowledgement; one file a channel."""
