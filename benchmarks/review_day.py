@@ -30,7 +30,6 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-
 from day_measure import wait_until
 from figures import record_figures
 from landing_project import write

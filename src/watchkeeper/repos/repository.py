@@ -104,7 +104,7 @@ class Repository(msgspec.Struct, frozen=True):
         return self.git("merge-base", "--is-ancestor", old, new, allowed=(0, 1)).code == 0
 
     def find_fork(self, head: Sha, base: Sha) -> Sha | None:
-        """Where the line of ``head`` parted from ``base``'s history for the first time; None: it has nothing of its own.
+        """Where the line of ``head`` first parted from ``base``'s history; None: it has nothing of its own.
 
         Another commit than the merge base where the branch took ``base``'s in meanwhile.
         """
