@@ -70,6 +70,7 @@ def plan_day(seed: int) -> list[Work]:
         dice.shuffle(harmless)
         asked += [(project, "", each) for each in harmless[: CHANGES // PROJECTS - taken[project]]]
     dice.shuffle(asked)
+    asked.sort(key=lambda each: each[1] != "conflict-past-the-queue")  # what goes past the queue has to meet the other
     return [
         Work(f"r{project}x{at:02}", project, f"r{project}x{at:02} {each.title}", each.body, each.edits, each.message,
              each.says, problem, each.is_past)
