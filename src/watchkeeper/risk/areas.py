@@ -103,7 +103,18 @@ _GUARDS = re.compile(
     r"|permission_classes|authentication_classes|has_perms?|has_permission|check_permissions?|check_password"
     r"|is_authenticated|is_staff|is_superuser|is_admin|verify_token|verify_signature|compare_digest|csrf_protect"
     r"|require_http_methods|requireAuth|isAuthenticated|ensureAuthenticated|PermissionDenied|authorize|authenticate"
-    r"|user_has_any_permission|user_has_permission|hasPermission|checkPermission)\b"
+    r"|user_has_any_permission|user_has_permission|hasPermission|checkPermission"
+    # Named for what they do: require_owner, ensureMember, assert_can_edit, must_be_admin, is_owner.
+    r"|(?:require|requires|ensure|assert|check|verify|enforce|must_be|must_own|is|has)_?(?:[Cc]an_?\w*|[Oo]wns|[Oo]wner(?:ship)?"
+    r"|[Mm]ember(?:ship)?|[Aa]dmin|[Ll]ogin|[Ll]ogged_?[Ii]n|[Rr]oles?|[Aa]ccess|[Rr]ights?|[Tt]enant|[Aa]uthorized|[Aa]uth)"
+    # What is said to who may not.
+    r"|raise\s+(?:\w+\.)?(?:HTTP)?(?:Forbidden|Unauthorized|PermissionError|AccessDenied|NotAuthorized)(?:Error|Exception)?"
+    r"|abort\(\s*40[13]|status_code\s*=\s*40[13]|status\(\s*40[13])(?!\w)"
+)
+_OWNED = re.compile(
+    r"^\s*(?:if|elif|assert|unless|return)\b.*\b(?P<who>owner(?:_?id)?|author_?id|user_?id|created_by|tenant(?:_?id)?"
+    r"|account_?id|organi[sz]ation_?id|workspace_?id)\b[\"'\])]*\s*(?:[!=]==?|is not\b|is\b)",
+    re.IGNORECASE,
 )
 _SWITCHED_OFF = re.compile(
     r"\bcsrf_exempt\b|\bverify\s*=\s*False\b|rejectUnauthorized\s*:\s*false|\bssl\._create_unverified_context"
@@ -141,7 +152,9 @@ def deletion_in(line: str) -> str | None:
 
 def guards_in(line: str) -> list[str]:
     """The checks of a line that keep people out."""
-    return _GUARDS.findall(line)
+    found = [" ".join(each[0].split()) for each in _GUARDS.finditer(line)]
+    owned = _OWNED.match(line)
+    return [*found, f"{owned['who']}"] if owned is not None else found
 
 
 def switched_off_in(line: str) -> str | None:
