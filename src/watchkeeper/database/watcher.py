@@ -353,7 +353,7 @@ class Watcher:
         self._asked_events = self._clock()
         said = await self._journals.ask(_NOBODY)
         seen = {party.backend for each in self._kept.open for party in each.incident.parties}
-        self._heard, found = hear(self._heard, said.happenings, seen, self._settings.name, at)
+        self._heard, found = hear(self._heard, said.happenings, seen, self._settings.name, at, pools=said.pools)
         told = list[IncidentEvent]()
         for incident in found:
             told += [await self._traced(IncidentOpened(incident)), client_end(incident)]
