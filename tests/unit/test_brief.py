@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from tests.reviewworld import HOUR, NOON, Trusting, World, point, sha
 
+from reviewworld import HOUR, NOON, Trusting, World, point, sha
 from watchkeeper.model.attention import MatterAcknowledged
 from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.events import CloseReason, ConflictClosed

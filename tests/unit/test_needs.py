@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 import msgspec
 import pytest
-from tests.reviewworld import HOUR, World, point, sha
 
+from reviewworld import HOUR, World, point, sha
 from watchkeeper.cli.main import watchkeeper
 from watchkeeper.controlroom.scope import Scope
 from watchkeeper.fleet.config import FleetSection

@@ -15,13 +15,18 @@ from watchkeeper.cli.fleet_place import fleet_option
 from watchkeeper.cli.options import Moment, json_option, repo_option
 from watchkeeper.cli.output import find_terminal, printable, say, show, show_document
 from watchkeeper.cli.verb import verb
-from watchkeeper.controlroom.picture import Reader
+from watchkeeper.cli.wording import render_moment
+from watchkeeper.controlroom.picture import Picture, Reader
 from watchkeeper.controlroom.scope import find_scope, open_scope_log
+from watchkeeper.model.errors import UsageError
 from watchkeeper.model.ids import Millis
 from watchkeeper.model.review import Brief, Section, Standing
 from watchkeeper.review.brief import build_brief
+from watchkeeper.review.graph_svg import draw_graph
+from watchkeeper.review.holistic import describe_graph, make_graph
 from watchkeeper.review.looking_again import LiveVerifier
 from watchkeeper.review.render import LINES, WIDTH, render_lines, render_markdown, render_text
+from watchkeeper.review.rewriting import look_for_rewritings
 
 _DAY_MS = 86_400_000
 
@@ -39,11 +44,25 @@ _DAY_MS = 86_400_000
 @click.option("--all", "whole", is_flag=True, help="Everything, with details and evidence, not one screen.")
 @click.option("--plain", is_flag=True, help="One line an entry, with tabs, for programs.")
 @click.option("--markdown", is_flag=True, help="As markdown.")
+@click.option(
+    "--graph",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write how the changes have to do with each other as a picture (SVG), and say it.",
+)
 @fleet_option
 @repo_option
 @json_option
 def command(
-    *, since: Millis | None, whole: bool, plain: bool, markdown: bool, file: Path | None, folder: Path, as_json: bool
+    *,
+    since: Millis | None,
+    whole: bool,
+    plain: bool,
+    markdown: bool,
+    graph: Path | None,
+    file: Path | None,
+    folder: Path,
+    as_json: bool,
 ) -> int:
     """Say what the fleet did, on one screen: what needs you, conflicts and incidents with their outcome, what landed
     in each project, what to read first, what is stuck or idle and why, what it cost.
@@ -57,7 +76,10 @@ def command(
         reader = Reader(log, scope, now)
         verifier = LiveVerifier(reader)
         picture = verifier.picture
-        brief = build_brief(picture, scope, since or Millis(picture.at - _DAY_MS), verifier)
+        begin = since or Millis(picture.at - _DAY_MS)
+        brief = build_brief(picture, scope, begin, verifier)
+        if graph is not None:
+            return _show_graph(picture, begin, graph, as_json=as_json)
     if as_json:
         show_document({"brief": brief})
     elif plain:
@@ -69,6 +91,22 @@ def command(
     for name, error in scope.problems.items():
         say(printable(f"{name} is not in it: {error.message}"))
     return Exit.FOUND if needs_somebody(brief) else Exit.NOTHING
+
+
+def _show_graph(picture: Picture, since: Millis, file: Path, *, as_json: bool) -> int:
+    found = make_graph(picture, since, Millis(picture.at + 1), look_for_rewritings(picture, since))
+    try:
+        file.write_text(draw_graph(found, f"What landed since {render_moment(since)}"), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{file} cannot be written: {error.strerror}", slug="not-writable", hint="name another file"
+        ) from error
+    if as_json:
+        show_document({"graph": {"nodes": [each._asdict() for each in found.nodes],
+                                 "links": [each._asdict() for each in found.links]}})  # fmt: skip
+    else:
+        show([printable(line) for line in describe_graph(found)], f"open {printable(str(file))}")
+    return Exit.FOUND if found.links else Exit.NOTHING
 
 
 def needs_somebody(brief: Brief) -> bool:
