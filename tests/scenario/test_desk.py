@@ -63,9 +63,12 @@ def test_what_landed_is_surveyed_once_with_its_decisions(shop: GitRepo, capfd: p
 
 
 def test_the_lines_that_the_queues_run_executed_are_known(git_repo: GitRepo, capfd: pytest.CaptureFixture[str]) -> None:
-    begin(git_repo, {"cart.py": CART, "test_cart.py": TEST}, landing="wait_risk = 40")
+    begin(git_repo, {"cart.py": CART, "test_cart.py": TEST}, landing="wait_risk = 13")
     finish(git_repo, "agent-a", {"cart.py": NEW_CART, "test_cart.py": NEW_TEST})
     verbs = Verbs(git_repo, capfd)
+    held = verbs.land("agent-a")["agent-a/1"]
+    assert held["state"] == "held"  # by what the run showed
+    verbs("release", "agent-a/1")
     verbs.land("agent-a")
 
     survey(git_repo)
@@ -73,7 +76,7 @@ def test_the_lines_that_the_queues_run_executed_are_known(git_repo: GitRepo, cap
     with open_reader(git_repo.path) as reader:
         (standing,) = the_project(reader).review.changes.values()
     untested = [each.reason for each in standing.survey.points if each.kind == "uncovered"]
-    assert untested == ["no test executes 3 of 4 changed lines of cart.py: 11-12, 13"]
+    assert untested == ["no test executes 3 of 7 changed lines of cart.py: 11-13"]
     assert not [each for each in standing.survey.could_not if "which changed lines" in each]
 
 
