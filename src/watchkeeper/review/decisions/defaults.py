@@ -26,7 +26,7 @@ _SCALAR = re.compile(
     |[-+]?\d[\d_.]*(\s*(\*\*?|<<|/|\+|-)\s*\d[\d_.]*)+   # 60 * 60
     |True|False|None|true|false|null|undefined
     |(?P<quote>["'])[^"'\\\n\s]{0,60}(?P=quote)                        # a word
-    |[A-Za-z_][\w.]*\(\s*[-\w=.,\s]*\)                  # timedelta(days=3)
+    |[A-Za-z_][\w.]*\(\s*((\w+\s*=\s*)?-?\d[\d_.]*\s*,?\s*)+\)   # timedelta(days=3)
     |[A-Za-z_]\w*(\.\w+)+                               # Mode.FAST
     """,
     re.VERBOSE | re.IGNORECASE,

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from watchkeeper.model.footprint import Footprint
+from watchkeeper.model.footprint import Edit, Footprint, TouchKind
+from watchkeeper.model.reading import SymbolKind
 from watchkeeper.model.resources import AccessMode, ResourceKind
 from watchkeeper.model.review import DecisionKind
 from watchkeeper.review.decisions.found import Found
 from watchkeeper.risk.facts import RiskFacts, SurfaceChange
 from watchkeeper.risk.points import PointKind
+from watchkeeper.risk.public import is_public
 from watchkeeper.risk.words import count_of, list_names
 
 _MOST_NAMES = 4
+_OFFERED = frozenset({SymbolKind.FUNCTION, SymbolKind.CLASS, SymbolKind.ENUM, SymbolKind.INTERFACE, SymbolKind.TYPE})
 _AUTH_BY_DEED = 4
 """Grade of what a change does to access control, not where it lies or how it is called."""
 _ADDED = {
@@ -36,17 +39,18 @@ _TOGETHER = frozenset({PointKind.REMOVED_PUBLIC, PointKind.REMOVED_SETTING, Poin
 def find_in_surface(facts: RiskFacts, footprint: Footprint) -> Iterator[Found]:
     """New things that others may use, and things that are gone; names of one file are told together."""
     versions = _versions(footprint)
-    public: dict[str, list[SurfaceChange]] = {}
+    public = _new_modules(footprint)
     gone: dict[tuple[PointKind, str], list[SurfaceChange]] = {}
     for each in facts.surface:
         if each.kind is PointKind.NEW_PUBLIC:
-            public.setdefault(each.place.path, []).append(each)
+            public.setdefault(each.place.path, []).append(each.name)
         elif each.kind in _ADDED:
             yield _added(each, versions)
         elif each.kind in _GONE and each.is_sure:
             key = each.place.path if each.kind in _TOGETHER else each.name
             gone.setdefault((each.kind, key), []).append(each)
-    yield from (_public(path, group) for path, group in public.items())
+    lines = {write.name: write.line for write in footprint.writes}
+    yield from (_public(path, group, lines) for path, group in public.items())
     yield from (_gone(kind, group) for (kind, _), group in gone.items())
 
 
@@ -71,12 +75,23 @@ def _added(each: SurfaceChange, versions: Mapping[str, str]) -> Found:
     return Found(kind, said.format(name), choice, subject, path=each.place.path, line=each.place.line, names=names)
 
 
-def _public(path: str, group: Sequence[SurfaceChange]) -> Found:
-    names = tuple(each.name.rpartition(":")[2] for each in group)
+def _new_modules(footprint: Footprint) -> dict[str, list[str]]:
+    """The public names of files that are new: the surface tells them with the file, that is, not at all."""
+    found: dict[str, list[str]] = {}
+    new = {touch.now_path for touch in footprint.files if touch.kind is TouchKind.ADDED}
+    for write in footprint.writes:
+        is_offered = "." not in write.key.qualname and write.kind in _OFFERED and is_public(write.key)
+        if write.path in new and write.edit is Edit.ADDED and is_offered and not (write.imports or write.is_test):
+            found.setdefault(write.path, []).append(write.name)
+    return found
+
+
+def _public(path: str, group: Sequence[str], lines: Mapping[str, int]) -> Found:
+    names = tuple(dict.fromkeys(each.rpartition(":")[2] for each in group))
     told = list_names(names, _MOST_NAMES)
-    title = f"offers {count_of(len(group), 'new public name')} in {path}: {told}"
+    title = f"offers {count_of(len(names), 'new public name')} in {path}: {told}"
     return Found(
-        DecisionKind.PUBLIC_SYMBOL, title, told, f"public:{path}", path=path, line=group[0].place.line,
+        DecisionKind.PUBLIC_SYMBOL, title, told, f"public:{path}", path=path, line=lines.get(group[0], 0),
         names=tuple(name.rpartition(".")[2] for name in names),
     )  # fmt: skip
 
