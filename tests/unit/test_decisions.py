@@ -50,6 +50,7 @@ def orders():
 SHOP = {
     "shop/cart.py": CART,
     "shop/app.py": APP,
+    "shop/forms.py": "class Form(Base):\n    a = fields()\n",
     "shop/config.yaml": "retries: 3\nsecret_key: abc\nhosts: [a, b]\n",
     "requirements.txt": "requests==2.0\n",
     "shop/settings.py": "DEBUG = False\nPAGE_SIZE = 20\n",
@@ -105,7 +106,7 @@ DECIDED: dict[str, tuple[DecisionKind, Mapping[str, str | None], str, str]] = {
         DecisionKind.AUTH,
         {"shop/app.py": APP.replace("@login_required\n", "")},
         "auth:shop/app.py",
-        "changes who may do what: shop/app.py no longer checks",
+        "changes who may do what: shop.app:orders no longer checks login_required",
     ),
     "a route that is gone": (
         DecisionKind.DELETED_FEATURE,
@@ -180,6 +181,25 @@ NOTHING: dict[str, Mapping[str, str | None]] = {
     "where a check stands": {"shop/app.py": APP.replace("@login_required\ndef", "@login_required\n@cached\ndef")},
     "a decision record's template": {"docs/decisions/template.md": "# Title\n\n## Decision\nx\n"},
     "documentation": {"docs/guide.md": "# Decision\n\nUse it.\n"},
+    "a function that was carried to another file, and renamed": {
+        "shop/cart.py": CART.replace(CART.partition("def total")[2].partition("\n\n\n")[0], "").replace(
+            "def total", ""
+        ),
+        "shop/sums.py": "from shop.cart import RATE\n\n\ndef all_of(items, limit=None, strict=False):\n"
+        "    return sum(items[:limit]) * RATE\n",
+    },
+    "a page that was carried to another file with its route and its check": {
+        "shop/app.py": APP.partition("@app.route")[0],
+        "shop/orders.py": APP,
+    },
+    "a new name that the change uses itself": {
+        "shop/coupons.py": "def apply(a):\n    return a\n\n\ndef _use(a):\n    return apply(a)\n",
+    },
+    "a method of a class that inherits": {
+        "shop/forms.py": "class Form(Base):\n    a = fields()\n\n    def clean(self):\n        return 1\n",
+    },
+    "a variable that the system means something by": cart("RATE = 3", 'RATE = len(os.environ["PATH"])'),
+    "a value that is made by another call": cart("RATE = 3", "RATE = Rate(3)"),
     "a table that code asks for rows": {"shop/rows.py": '_SQL = "SELECT * FROM coupons"\n'},
 }
 

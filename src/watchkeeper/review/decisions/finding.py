@@ -13,7 +13,8 @@ from watchkeeper.model.review import Decision, DecisionKind
 from watchkeeper.repos.messages import one_line
 from watchkeeper.review.decisions.defaults import find_changed_defaults
 from watchkeeper.review.decisions.found import Found, decision_id, names_it
-from watchkeeper.review.decisions.of_diff import find_in_access, find_in_surface
+from watchkeeper.review.decisions.moved import Moves
+from watchkeeper.review.decisions.of_diff import Seen, find_in_access, find_in_surface, find_offered
 from watchkeeper.review.decisions.stated import find_in_message, find_in_records
 from watchkeeper.review.looking import Looked
 from watchkeeper.risk.facts import RiskFacts
@@ -61,8 +62,10 @@ def find_decisions(project: str, looked: Looked) -> tuple[Decision, ...]:
 
 def find_in_change(files: Sequence[ChangedFile], footprint: Footprint, facts: RiskFacts) -> Iterator[Found]:
     """What the change itself holds, without what its author wrote about it."""
-    yield from find_in_access(facts)
-    yield from find_in_surface(facts, footprint)
+    seen = Seen(files, footprint, facts, Moves(files))
+    yield from find_in_access(seen)
+    yield from find_in_surface(seen)
+    yield from find_offered(seen)
     yield from find_changed_defaults(files, footprint)
     yield from find_in_records(files)
 
