@@ -244,8 +244,8 @@ def _shared(kind: LinkKind, changes: Sequence[LandedChange], things: Mapping[Sha
     for thing, them in having.items():
         for one, other in combinations(them, 2) if len(them) < _HUB else pairwise(them):
             found.setdefault((one.commit, other.commit), []).append(thing)
-    for (one, other), what in found.items():
-        yield Link(kind, one, other, tuple(what[:3]) if kind is not LinkKind.SAME_CODE else (), len(what))
+    for (first, second), what in found.items():
+        yield Link(kind, first, second, tuple(what[:3]) if kind is not LinkKind.SAME_CODE else (), len(what))
 
 
 def _code_names(text: str) -> set[str]:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 
+from watchkeeper.app import Place
 from watchkeeper.controlroom.picture import Picture
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.ids import Millis, Sha
@@ -80,6 +81,10 @@ def look_for_rewritings(picture: Picture, since: Millis) -> dict[tuple[Sha, Sha]
     for project in picture.projects.values():
         landed = [each for each in find_landed(project) if each.at >= since]
         if len(landed) > 1:
-            with suppress(WatchkeeperError), open_hub(project.source.place.repository) as hub:
+            with suppress(WatchkeeperError), _open(project.source.place) as hub:
                 found |= find_rewritings(hub, landed)
     return found
+
+
+def _open(place: Place) -> Hub:
+    return open_hub(place.repository, place.home / "projects" / place.project)
