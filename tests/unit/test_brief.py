@@ -65,7 +65,7 @@ def a_day() -> World:
     world.end("jobs", world.engage(world.issue("jobs", "add retries")), Stage.DONE)
     world.land("docs", "owner", points=(point("auth", 28, "views.py no longer checks is_owner"),))
     for name in ("mig-a", "mig-b"):
-        world.land("shop", name, resources=("migration:shop:0012",))
+        world.land("shop", name, resources=("migration:shop after 0012",))
     return world
 
 

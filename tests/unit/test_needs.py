@@ -215,10 +215,10 @@ def test_what_only_sounds_dangerous_asks_nobody(harmless: dict[str, object]) -> 
 
 def test_landed_migrations_of_one_parent_clash_and_a_chain_does_not() -> None:
     world = World("shop")
-    world.land("shop", "a", resources=("migration:app:0007",))
-    world.land("shop", "b", resources=("migration:app:0008",))
+    world.land("shop", "a", resources=("migration:app after 0007",))
+    world.land("shop", "b", resources=("migration:app after 0008",))
     assert world.matters(MatterKind.CONFLICT) == ()
-    world.land("shop", "c", resources=("migration:app:0008",))
+    world.land("shop", "c", resources=("migration:app after 0008",))
     assert "same parent" in only(world, MatterKind.CONFLICT).title
 
 
@@ -460,7 +460,7 @@ def everything() -> World:
     world.record("shop", DatabaseUnseen(nasty, nasty))
     world.land("shop", "leak; rm -rf /", title=nasty, points=(point("secrets", 40, nasty),))
     for name in ("m1", "m2"):
-        world.land("shop", name, resources=("migration:app:0007",))
+        world.land("shop", name, resources=("migration:app after 0007",))
     world.decide("shop", "env:TTL", nasty, DecisionKind.ENVIRONMENT)
     world.decide("blog", "env:TTL", "2", DecisionKind.ENVIRONMENT)
     world.decide("blog", "auth:x", nasty, DecisionKind.AUTH)

@@ -15,9 +15,9 @@ from typing import NamedTuple
 from watchkeeper.controlroom.picture import Picture
 from watchkeeper.model.fleet import IssueId
 from watchkeeper.model.ids import Millis, Seq, Sha
+from watchkeeper.review.contradictions import find_contradictions
 from watchkeeper.review.landedchanges import (
     LandedChange,
-    find_contradictions,
     find_landed,
     find_meetings,
     find_migration_clashes,

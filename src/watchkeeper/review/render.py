@@ -30,7 +30,7 @@ TITLES: Mapping[Section, str] = {
 _LEAST: Mapping[Section, int] = {
     Section.NEEDS_YOU: 6,
     Section.CONFLICTS: 2,
-    Section.LANDED: 3,
+    Section.LANDED: 6,
     Section.RISK: 2,
     Section.STUCK: 2,
     Section.COST: 1,
