@@ -290,6 +290,6 @@ def _says_nothing(log: WorkLog, reason: str) -> WatchkeeperError:
     return WatchkeeperError(
         f"The log of {log.project} of {log.day} is none: {reason}",
         slug="worklog-empty",
-        hint="watchkeeper log --kind rollover-failed",
+        hint="watchkeeper worklog --list",
         facts={"project": log.project, "day": log.day},
     )
