@@ -95,9 +95,9 @@ def _of_value(write: Write, file: ChangedFile | None) -> Iterator[Found]:
         or (was.partition("(")[0] != now.partition("(")[0] and "(" in was + now)
     ):
         return
-    title = f"{write.name} is {_told(name, now)}, and was {_told(name, was)}"
+    title = f"{write.name} is {told_value(name, now)}, and was {told_value(name, was)}"
     subject = f"default:{write.key.path}:{write.key.qualname}"
-    yield _found(title, _told(name, now), subject, Place(write.path, write.line), name)
+    yield _found(title, told_value(name, now), subject, Place(write.path, write.line), name)
 
 
 def _assigned(source: bytes | None, spans: Sequence[tuple[int, int]], name: str) -> str | None:
@@ -144,16 +144,16 @@ def _of_resource(old: ResourceTouch, new: ResourceTouch) -> Found:
     access = new.access
     if access.resource.kind is ResourceKind.SETTING:
         name = access.resource.name.rpartition(":")[2]
-        title = f"the setting {name} is {_told(name, access.value)}, and was {_told(name, old.access.value)}"
+        title = f"the setting {name} is {told_value(name, access.value)}, and was {told_value(name, old.access.value)}"
         subject = f"default:{new.path}:{name}"
     else:
         name = access.resource.name
         is_set = access.mode is AccessMode.DEFINE  # what it is set to is known by a digest alone
-        value = "another value" if is_set else _told(name, access.value)
-        was = "" if is_set else f", and was {_told(name, old.access.value)}"
+        value = "another value" if is_set else told_value(name, access.value)
+        was = "" if is_set else f", and was {told_value(name, old.access.value)}"
         title = f"the environment variable {name} is {'set to' if is_set else 'taken for'} {value}{was}"
         return _found(title, value, f"default:env:{name}", Place(new.path, access.line), name)
-    return _found(title, _told(name, access.value), subject, Place(new.path, access.line), name.rpartition(".")[2])
+    return _found(title, told_value(name, access.value), subject, Place(new.path, access.line), name.rpartition(".")[2])
 
 
 def _found(title: str, choice: str, subject: str, place: Place, name: str) -> Found:
@@ -161,7 +161,7 @@ def _found(title: str, choice: str, subject: str, place: Place, name: str) -> Fo
     return Found(DecisionKind.DEFAULT, title, choice, subject, path=place.path, line=place.line, names=(name,))
 
 
-def _told(name: str, value: str) -> str:
+def told_value(name: str, value: str) -> str:
     """The value for people; of what may be a secret only that it is another one."""
     is_harmless = re.fullmatch(r"[-\d._]{1,6}|true|false|none|null", value, re.IGNORECASE)
     return _short(value) if is_harmless or not _SECRETS.search(name) else "another value"

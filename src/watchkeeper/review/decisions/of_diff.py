@@ -15,6 +15,7 @@ from watchkeeper.model.footprint import Edit, Footprint, Write
 from watchkeeper.model.reading import CALLABLES, SymbolKind
 from watchkeeper.model.resources import AccessMode, ResourceKind
 from watchkeeper.model.review import DecisionKind
+from watchkeeper.review.decisions.defaults import told_value
 from watchkeeper.review.decisions.found import Found
 from watchkeeper.review.decisions.moved import Moves, without_moved_routes
 from watchkeeper.risk.areas import guards_in, switched_off_in
@@ -71,7 +72,7 @@ def find_in_surface(seen: Seen) -> Iterator[Found]:
         elif each.kind is PointKind.NEW_ENVIRONMENT and _USUAL.fullmatch(each.name):
             continue
         elif each.kind in _ADDED:
-            yield _added(each)
+            yield _added(each, _defaults(seen.footprint))
         elif each.kind in _GONE and each.is_sure and not _went(each, deleted, seen.moves):
             key = each.place.path if each.kind in _TOGETHER else each.name
             gone.setdefault((each.kind, key), []).append(each)
@@ -176,13 +177,16 @@ def _went(each: SurfaceChange, deleted: Mapping[str, Write], moves: Moves) -> bo
     return each.kind is PointKind.REMOVED_PUBLIC and write is not None and moves.went(write)
 
 
-def _added(each: SurfaceChange) -> Found:
+def _added(each: SurfaceChange, defaults: Mapping[str, str]) -> Found:
+    """Of an environment variable the choice is what is taken where it is not set: two may choose differently."""
     kind, said = _ADDED[each.kind]
     name = each.name
+    default = told_value(name, defaults[name]) if kind is DecisionKind.ENVIRONMENT and name in defaults else ""
+    choice = f"{default} by default" if default else name
     subject = f"env:{name}" if kind is DecisionKind.ENVIRONMENT else f"{kind.value}:{name}"
     names = (name, *((name.partition(" ")[2].partition(" ")[0],) if kind is DecisionKind.ROUTE else ()))
     return Found(
-        kind, said.format(name), name, subject, path=each.place.path, line=each.place.line, names=names[-1:]
+        kind, said.format(name), choice, subject, path=each.place.path, line=each.place.line, names=names[-1:]
     )  # fmt: skip
 
 
@@ -219,6 +223,18 @@ def _gone(kind: PointKind, group: Sequence[SurfaceChange]) -> Found:
 def _plain_name(kind: PointKind, name: str) -> str:
     """A symbol without its module, a setting without its file."""
     return name.rpartition(":")[2] if kind in (PointKind.REMOVED_PUBLIC, PointKind.REMOVED_SETTING) else name
+
+
+def _defaults(footprint: Footprint) -> dict[str, str]:
+    """What is taken where an environment variable is not set, by its name."""
+    return {
+        touch.access.resource.name: touch.access.value
+        for touch in footprint.resources
+        if touch.access.resource.kind is ResourceKind.ENVIRONMENT
+        and touch.is_new
+        and touch.access.mode is AccessMode.READ
+        and 0 < len(touch.access.value) < 80
+    }
 
 
 def _versions(footprint: Footprint) -> dict[str, str]:
