@@ -463,3 +463,26 @@ def test_a_change_waits_for_its_score_or_its_paths() -> None:
         "deploy/a.tf waits for a person (/deploy/)",
     )
     assert reasons_to_wait(risk, ["app/login.py"], threshold=41, waiting=["/deploy/"]) == ()
+
+
+@pytest.mark.parametrize(
+    ("guard", "what"),
+    [
+        ("    if doc.owner_id != user.id:\n        raise LookupError(doc)\n", "whose it is"),
+        ("    if request.user != doc.author:\n        return None\n", "whose it is"),
+        ("    doc = fetch(doc, tenant=request.tenant)\n", "whose it is"),
+        ("    if not doc.public:\n        raise PermissionError(doc)\n", "who may do it"),
+    ],
+)
+def test_a_check_of_whose_a_thing_is_counts_as_one_that_keeps_people_out(guard: str, what: str) -> None:
+    base = {"shop/docs.py": f"def show(request, user, doc):\n{guard}    return doc.text\n"}
+    now = {"shop/docs.py": "def show(request, user, doc):\n    return doc.text\n"}
+    gone = [each for each in risk_of(base, now).points if each.reason.endswith(f"no longer checks {what}")]
+    assert [each.kind for each in gone] == [PointKind.AUTH]
+    assert not [each for each in risk_of(now, base).points if "no longer checks" in each.reason]
+
+
+def test_what_only_names_a_user_is_no_check() -> None:
+    base = {"shop/docs.py": "def show(request, doc):\n    user = request.user\n    author = doc.author\n    return doc\n"}
+    now = {"shop/docs.py": "def show(request, doc):\n    return doc\n"}
+    assert not [each for each in risk_of(base, now).points if "no longer checks" in each.reason]
