@@ -176,8 +176,12 @@ class RecordedDay:
         self._plant("secret in a diff", name, commit)
 
     def _rewrite(self, name: str) -> None:
-        lines = [f"def step_{n}(state):\n    value = state.get('k{n}', {n})\n    return value + {n}\n\n" for n in range(60)]
-        commit = self._land(name, "Simplify the engine", {"app/engine.py": "# engine, second edition\n\n" + "\n".join(lines)})
+        lines = [
+            f"def step_{n}(state):\n    value = state.get('k{n}', {n})\n    return value + {n}\n\n" for n in range(60)
+        ]
+        commit = self._land(
+            name, "Simplify the engine", {"app/engine.py": "# engine, second edition\n\n" + "\n".join(lines)}
+        )
         self._plant("untested rewrite", name, commit)
 
     def _unguard(self, name: str) -> None:
@@ -253,9 +257,7 @@ class RecordedDay:
         text = (self.repos[name].path / path).read_text()
         return self._land(name, title, {path: edit(text), **(more or {})}, **how)  # type: ignore[arg-type]
 
-    def _land(
-        self, name: str, title: str, files: Mapping[str, str], *, change: str = "", past: bool = False
-    ) -> Sha:
+    def _land(self, name: str, title: str, files: Mapping[str, str], *, change: str = "", past: bool = False) -> Sha:
         """A commit on the branch, as the queue records it, or as somebody pushed it."""
         self._number += 1
         repo, change = self.repos[name], change or f"change-{self._number}"
@@ -270,7 +272,9 @@ class RecordedDay:
         self.tell(name, EngagementSpent(engagement, spend), EngagementMoved(engagement, Stage.DONE, effect=Effect(
             new, len(files), "12 passed")))  # fmt: skip
         run = RunId(f"r-{self._number}")
-        self.tell(name, EntryQueued(entry), RunBegan(run, Candidate(old, (entry.id,)), self._tree(name), Purpose.LAND, "gate"))
+        self.tell(
+            name, EntryQueued(entry), RunBegan(run, Candidate(old, (entry.id,)), self._tree(name), Purpose.LAND, "gate")
+        )
         self.tell(name, RunEnded(run, Verdict.PASSED))
         self.tell(name, LandingIntended((entry.id,), old, new, self._tree(name), "gate"), LandingDone(new))
         return new
@@ -280,7 +284,9 @@ class RecordedDay:
         issue = IssueId(f"{name}#{self._number}")
         engagement = EngagementId(f"e-{self._number:08x}")
         seal = Seal(Sha(self.repos[name].head), (), Budget(), "d")
-        own = Engagement(engagement, "engineer-resolves-issue", issue, "ada", seal, branch=branch or engagement, title=title)
+        own = Engagement(
+            engagement, "engineer-resolves-issue", issue, "ada", seal, branch=branch or engagement, title=title
+        )
         self.tell(name, IssueFiled(Issue(issue, title, filed_at=self.now)), EngagementSealed(own),
                   EngagementMoved(engagement, Stage.RUNNING))  # fmt: skip
         return engagement
@@ -297,7 +303,10 @@ class RecordedDay:
 
     @staticmethod
     def _begin(name: str) -> dict[str, str]:
-        engine = [f"def step_{n}(state):\n    if 'k{n}' in state:\n        return state['k{n}'] + {n}\n    return {n}\n\n" for n in range(60)]
+        engine = [
+            f"def step_{n}(state):\n    if 'k{n}' in state:\n        return state['k{n}'] + {n}\n    return {n}\n\n"
+            for n in range(60)
+        ]
         return {
             "README.md": f"# {name}\n",
             "app/__init__.py": "",
