@@ -455,6 +455,36 @@ def test_it_is_deleted_only_when_what_stands_in_it_is_pinned(desk: Desk) -> None
     assert list(desk.trees.folder.iterdir()) == []
 
 
+def test_whoever_watches_it_being_deleted_sees_the_whole_of_it_or_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = desk.find()
+    seen: list[bool] = []
+
+    def delete(folder: Path) -> None:
+        seen.append(desk.tree.path.exists())
+        shutil.rmtree(folder)
+
+    monkeypatch.setattr("watchkeeper.repos.hubworktrees._delete", delete)
+
+    desk.trees.remove(desk.tree, pinned=taken.commit if taken else desk.tree.base)
+
+    assert seen
+    assert not any(seen)
+
+
+def test_one_that_was_being_deleted_when_we_were_killed_can_be_made_and_deleted_again(desk: Desk) -> None:
+    gone = desk.trees.folder / ".e-1.gone"
+    desk.tree.path.rename(gone)
+
+    desk.trees.make(desk.tree)
+    taken = desk.snap()
+    desk.trees.remove(desk.tree, pinned=taken.commit)
+
+    assert not gone.exists()
+    assert list(desk.trees.folder.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("issue", "title", "branch"),
     [

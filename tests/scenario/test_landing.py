@@ -49,6 +49,12 @@ TOTALS = {
 }
 
 
+def migration(parent: str) -> str:
+    after = f'[("shop", "{parent}")]' if parent else "[]"
+    head = "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n"
+    return f"{head}    dependencies = {after}\n    operations = []\n"
+
+
 @pytest.fixture
 def verbs(git_repo: GitRepo, capfd: pytest.CaptureFixture[str]) -> Verbs:
     return Verbs(git_repo, capfd)
@@ -166,6 +172,72 @@ def test_of_the_two_dual_writes_one_lands_and_the_other_goes_back_because_they_w
     assert landed["mirror/1"]["state"] == "bounced"
     assert landed["mirror/1"]["partners"] == ["dual-write/1"]
     assert "nested lock: would hang" in landed["mirror/1"]["reason"]
+
+
+@pytest.mark.parametrize("is_taken_in", [True, False], ids=["merged first", "as it was"])
+def test_who_takes_the_target_branch_in_does_not_make_his_own_what_only_both_have(
+    git_repo: GitRepo, verbs: Verbs, *, is_taken_in: bool
+) -> None:
+    test = {"test_engine.py": "def test_nothing_of_this():\n    assert True\n"}
+    begin(git_repo, {**application(stages(INSERT, "session.flush()", COUNT)), **test})
+    path = "engine/stages.py"
+    finish(git_repo, "dual-write", {path: stages(ASSIGN, INSERT, "session.flush()", COUNT)})
+    finish(git_repo, "mirror", {path: stages(INSERT, "session.flush()", COUNT, SECOND)})
+    verbs.land("dual-write")
+    if is_taken_in:
+        git_repo.git("checkout", "-q", "mirror")
+        git_repo.git("merge", "-q", "--no-edit", "main")
+        git_repo.git("checkout", "-q", "main")
+
+    (landed,) = verbs.land("mirror").values()
+
+    assert landed["state"] == "bounced"
+    assert "nested lock: would hang" in landed["reason"]
+
+
+def test_work_that_is_wrong_in_itself_and_took_the_branch_in_is_a_matter_for_its_tests(
+    git_repo: GitRepo, verbs: Verbs
+) -> None:
+    begin(git_repo, SHOP)
+    finish(git_repo, "odd", {"odd.py": "def odd():\n    return undefined_name\n"})
+    finish(git_repo, "totals", TOTALS)
+    verbs.land("totals")
+    git_repo.git("checkout", "-q", "odd")
+    git_repo.git("merge", "-q", "--no-edit", "main")
+    git_repo.git("checkout", "-q", "main")
+
+    (landed,) = verbs.land("odd").values()
+
+    assert landed["state"] == "landed"
+
+
+@pytest.mark.parametrize("how", ["merge", "rebase"])
+def test_two_migrations_after_one_do_not_land_whatever_the_second_took_in(
+    git_repo: GitRepo, verbs: Verbs, how: str
+) -> None:
+    begin(git_repo, {**SHOP, "shop/migrations/__init__.py": "", "shop/migrations/0001_initial.py": migration("")})
+    finish(git_repo, "colour", {"shop/migrations/0002_colour.py": migration("0001_initial")})
+    finish(git_repo, "size", {"shop/migrations/0002_size.py": migration("0001_initial")})
+    verbs.land("colour")
+    git_repo.git("checkout", "-q", "size")
+    git_repo.git(*(("merge", "-q", "--no-edit", "main") if how == "merge" else ("rebase", "-q", "main")))
+    git_repo.git("checkout", "-q", "main")
+
+    (landed,) = verbs.land("size").values()
+
+    assert landed["state"] == "bounced"
+    assert "2 heads" in landed["reason"] or "two-heads" in landed["reason"]
+
+
+def test_a_migration_after_the_newest_lands(git_repo: GitRepo, verbs: Verbs) -> None:
+    begin(git_repo, {**SHOP, "shop/migrations/__init__.py": "", "shop/migrations/0001_initial.py": migration("")})
+    finish(git_repo, "colour", {"shop/migrations/0002_colour.py": migration("0001_initial")})
+    verbs.land("colour")
+    finish(git_repo, "size", {"shop/migrations/0003_size.py": migration("0002_colour")})
+
+    (landed,) = verbs.land("size").values()
+
+    assert landed["state"] == "landed"
 
 
 def test_a_dual_write_and_a_change_that_locks_nothing_both_land(git_repo: GitRepo, verbs: Verbs) -> None:

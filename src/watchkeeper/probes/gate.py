@@ -1,7 +1,8 @@
 """Whether a tree that is about to land holds: what has come to be wrong in it by static checks, then its tests.
 
 A static finding speaks against a tree only where it is emergent: neither the target branch nor any of the entries has
-it alone. What one entry has by itself is a matter for its tests and its review.
+it alone, on what it began from, whatever of the branch it took in since. What one entry has by itself is a matter for
+its tests and its review; but for migrations, which no order of merging puts right.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ _CANNOT_START = (126, 127)
 _NO_TESTS = 5
 _PYTEST_ENDED = (0, 1)
 """How pytest ends when it came to its end; else tests are left that did not run."""
-_VERSION = 4
+_VERSION = 5
+_STRICT = ("migrations",)
 _NOT_NEEDED = "nobody has to wait for a person, whatever they execute"
 _ERROR = re.compile(r"[\w.]*(Error|Exception|Warning|Failed)\b")
 
@@ -116,7 +118,7 @@ class TreeGate:
 
     def _look(self, question: Question) -> dict[str, str]:
         """Emergent static findings, by name, and settings that nothing can land with; what each says."""
-        heads = [(entry, self._merges.tree_of(entry.head)) for entry in question.entries]
+        heads = [(entry, self._merges.own_tree(entry.head, entry.base)) for entry in question.entries]
         if not heads:
             return {}
         roots: set[str] = set()
@@ -127,7 +129,7 @@ class TreeGate:
         )
         merge = VirtualMerge(question.onto, changes, tuple(tree for _, tree in heads), question.tree)
         with self._guard:
-            found = self._static.look(merge)
+            found = self._static.look(merge, strict=_STRICT)
             why = self._judge_settings(question.tree) if PROJECT_FILE in roots else ""
         settings = {f"[settings] {PROJECT_FILE}": why} if why else {}
         return settings | {_name(finding): finding.message for finding in found.emergent}
@@ -144,7 +146,8 @@ class TreeGate:
         if files is None:
             return {}
         ran: list[Ran] = []
-        for tree in (question.tree, question.onto, *(entry.head for entry in question.entries)):
+        alone = (self._merges.own_tree(entry.head, entry.base) for entry in question.entries)
+        for tree in (question.tree, question.onto, *alone):
             if ran and not _beyond(ran):
                 return {}
             ran.append(self._runner.run(check, tree, Selection(files), cancel=cancel))

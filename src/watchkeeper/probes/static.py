@@ -45,8 +45,11 @@ class StaticProver:
         self._names = names
         self._reports: OrderedDict[_Look, tuple[CheckReport, ...]] = OrderedDict()
 
-    def look(self, merge: VirtualMerge) -> StaticFindings:
-        """The merged tree first; the base only where it has findings, its sides only where the base has fewer."""
+    def look(self, merge: VirtualMerge, *, strict: Collection[str] = ()) -> StaticFindings:
+        """The merged tree first; the base only where it has findings, its sides only where the base has fewer.
+
+        Of the checks in ``strict`` a finding counts also where one of the sides has it by itself.
+        """
         started = time.monotonic()
         roots = tuple(sorted(merge.paths))
         merged = self._report(merge.merged, merge.base, roots)
@@ -57,7 +60,8 @@ class StaticProver:
             base = self._alone(merge.base, merge.base, roots, report.check) if merge.base else ()
             if count_findings(report.findings) <= count_findings(base):
                 continue
-            sides = [self._alone(side, merge.base, roots, report.check) for side in merge.sides]
+            judged = () if report.check in strict else merge.sides
+            sides = [self._alone(side, merge.base, roots, report.check) for side in judged]
             found += find_emergent(report.findings, sides, base)
         return StaticFindings(
             emergent=tuple(found),

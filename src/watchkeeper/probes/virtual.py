@@ -69,6 +69,19 @@ class VirtualMerges:
         """The tree of a commit; the empty tree for None."""
         return self._hub.objects.tree_of(revision) if revision is not None else self._hub.write_tree(None, {})
 
+    def own_tree(self, head: Sha, base: Sha | None) -> Sha:
+        """The tree that a branch's own work comes to where it began, without what it took in of its target since.
+
+        Whoever merges the target branch into his own would else have by himself what only both together have. It is
+        ``head``'s where nothing was taken in, where git cannot carry the work back, and after a rebase, which leaves
+        no trace of where it began. Raises: GitError.
+        """
+        fork = self._hub.repository.find_fork(head, base) if base is not None else None
+        if fork is None or fork == base:
+            return self.tree_of(head)
+        outcome = self._hub.merge(base, fork, head)
+        return outcome.tree if outcome.clean else self.tree_of(head)
+
     def changed_paths(self, before: Sha, now: Sha) -> set[str]:
         """The files that differ between two trees."""
         return {path for path, _ in tree_difference(self._hub.objects, before, now)}

@@ -231,14 +231,22 @@ class HubWorktrees:
             self._run("update-ref", f"refs/heads/{tree.branch}", tree.base)
 
     def _forget(self, tree: HubWorktree) -> None:
-        """The folder and the hub's side of it go; the branch stays."""
+        """The folder and the hub's side of it go; the branch stays.
+
+        The folder goes at once, and is emptied elsewhere: whoever watches it sees no work that deletes everything.
+        """
+        gone = self.folder / f".{tree.name}.gone"
         try:
+            if gone.exists():  # somebody was killed here
+                _delete(gone)
             if tree.path.is_symlink():
                 tree.path.unlink()
             elif tree.path.exists():
-                _delete(tree.path)
+                tree.path.rename(gone)
             if self._admin(tree).exists():
                 _delete(self._admin(tree))
+            if gone.exists():
+                _delete(gone)
         except OSError as error:
             raise explain_write(tree.path, error) from error
 

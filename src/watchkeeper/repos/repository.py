@@ -103,6 +103,15 @@ class Repository(msgspec.Struct, frozen=True):
         """``old`` is ``new`` or in its history."""
         return self.git("merge-base", "--is-ancestor", old, new, allowed=(0, 1)).code == 0
 
+    def find_fork(self, head: Sha, base: Sha) -> Sha | None:
+        """Where the line of ``head`` first parted from ``base``'s history; None: it has nothing of its own.
+
+        Another commit than the merge base where the branch took ``base``'s in meanwhile.
+        """
+        lines = self.git("rev-list", "--first-parent", "--parents", head, f"^{base}", "--").output.split(b"\n")
+        oldest = next((line.split() for line in reversed(lines) if line), None)
+        return Sha(oldest[1].decode("ascii")) if oldest is not None and len(oldest) > 1 else None
+
     def tree_files(self, revision: Sha) -> dict[str, TreeEntry]:
         """All files of a commit or tree, submodules among them, by path."""
         return parse_tree_listing(self.git("ls-tree", "-r", "-z", "--full-tree", revision).output)

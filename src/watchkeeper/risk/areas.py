@@ -103,7 +103,11 @@ _GUARDS = re.compile(
     r"|permission_classes|authentication_classes|has_perms?|has_permission|check_permissions?|check_password"
     r"|is_authenticated|is_staff|is_superuser|is_admin|verify_token|verify_signature|compare_digest|csrf_protect"
     r"|require_http_methods|requireAuth|isAuthenticated|ensureAuthenticated|PermissionDenied|authorize|authenticate"
-    r"|user_has_any_permission|user_has_permission|hasPermission|checkPermission)\b"
+    r"|user_has_any_permission|user_has_permission|hasPermission|checkPermission"
+    # Named for what they do: require_owner, ensureMember, assert_can_edit, must_be_admin, is_owner.
+    r"|(?:require|requires|ensure|assert|check|verify|enforce|must_be|must_own|is|has)_?(?:[Cc]an_?\w*|[Oo]wns|[Oo]wner(?:ship)?"
+    r"|[Mm]ember(?:ship)?|[Aa]dmin|[Ll]ogin|[Ll]ogged_?[Ii]n|[Rr]oles?|[Aa]ccess|[Rr]ights?|[Tt]enant|[Aa]uthorized|[Aa]uth)"
+    r")(?!\w)"
 )
 _WHOSE = r"(?:owner|author|creator|created_?by|tenant|workspace|organi[sz]ation|org|account|team|member|user)"
 _SOMEBODY = (

@@ -61,6 +61,7 @@ class AlteredSymbol(msgspec.Struct, frozen=True):
     ``callers`` are the symbols that refer to it; ``unchanged`` those among them that the change left as they were, as
     places, and ``misfit`` says why one of their calls fails now; ``fits``: all of them still fit the new parameters.
     ``grade`` is None where the contract is the same. ``is_gone``: deleted, or no longer at its old name.
+    ``is_untried``: tests there are, and none refers to it, nor to what calls it, two steps far.
     """
 
     name: str
@@ -75,6 +76,7 @@ class AlteredSymbol(msgspec.Struct, frozen=True):
     detail: str = ""
     is_public: bool = True
     is_gone: bool = False
+    is_untried: bool = False
 
 
 class Untested(msgspec.Struct, frozen=True):
