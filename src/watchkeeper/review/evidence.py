@@ -54,7 +54,7 @@ def of_run(project: ProjectPicture, run: RunId | None) -> tuple[Ref, ...]:
     began, ended, seq = known
     if ended is None:
         return ()
-    command = f"the gate {began.gate[:12]}" if not began.tests else f"{len(began.tests)} tests of the gate"
+    command = f"{'some' if began.tests else 'all'} tests (gate {began.gate[:7]})"
     return (RunRef(project.source.project, command, EXITS.get(ended.verdict), began.tree, seq),)
 
 
@@ -100,7 +100,7 @@ def of_matter(matter: Matter, picture: Picture) -> tuple[Ref, ...]:
             found += of_report(project, "engagement", matter.about, picture)
         case MatterKind.DECISION:
             found += of_report(project, "decision", matter.about, picture)
-        case MatterKind.RISK:
+        case MatterKind.RISK if matter.about in project.review.changes:
             found += (
                 CommitRef(own, Sha(matter.about), is_landed=True),
                 ReportRef(own, "change", matter.about, "unread"),
