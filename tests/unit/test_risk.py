@@ -228,7 +228,7 @@ GUARDS = {
     "another check than the owner's": (
         OWNED,
         OWNED.replace("require_owner(user, order)", "require_login(user)"),
-        "checks require_login instead of require_owner",
+        "checks only require_login instead of require_owner",
     ),
 }
 NO_GUARDS = {

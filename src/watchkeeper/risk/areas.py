@@ -127,6 +127,7 @@ _REFUSALS = re.compile(
     r"|\babort\(\s*40[13]\b|\bHttpResponseForbidden\b|\bHTTP_40[13]_\w+|\b(?:sendStatus|status)\(\s*40[13]\b"
     r"|\bthrow\s+new\s+(?:Forbidden|Unauthorized|AccessDenied)\w*",
 )
+_SOMEBODY_AT_ALL = re.compile(r"log(ged)?_?in|authenticat|[_a-z]auth$|Auth$|password|token|signature", re.IGNORECASE)
 _SWITCHED_OFF = re.compile(
     r"\bcsrf_exempt\b|\bverify\s*=\s*False\b|rejectUnauthorized\s*:\s*false|\bssl\._create_unverified_context"
     r"|\bCERT_NONE\b|\bAllowAny\b|check_hostname\s*=\s*False|\bALLOWED_HOSTS\s*=\s*\[\s*[\"']\*"
@@ -169,6 +170,11 @@ def guards_in(line: str) -> list[str]:
     if not found and _REFUSALS.search(line):
         found.append("who may do it")
     return found
+
+
+def strength_of(guard: str) -> int:
+    """2 for a check of what somebody may, 1 for one that he is somebody at all."""
+    return 1 if _SOMEBODY_AT_ALL.search(guard) else 2
 
 
 def switched_off_in(line: str) -> str | None:

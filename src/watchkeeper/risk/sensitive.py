@@ -19,6 +19,7 @@ from watchkeeper.risk.areas import (
     guards_in,
     has_secret,
     names_in,
+    strength_of,
     switched_off_in,
     words_of,
 )
@@ -147,7 +148,9 @@ def _guards(file: ChangedFile, sides: Sides) -> Iterator[Touched]:
             yield Touched(PointKind.AUTH, Place(file.place, number), f"no longer checks {guard}", 4)
         else:
             instead = ", ".join((after - before).keys())
-            yield Touched(PointKind.AUTH, Place(file.place, number), f"checks {instead} instead of {guard}", 3)
+            is_less = max(map(strength_of, after - before), default=0) < strength_of(guard)
+            what = f"checks {'only ' if is_less else ''}{instead} instead of {guard}"
+            yield Touched(PointKind.AUTH, Place(file.place, number), what, 4 if is_less else 3)
         return
     for number, text in new.items():
         off = switched_off_in(text)
