@@ -13,16 +13,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
 from gitrepo import GitRepo
 from watchkeeper.app import find_place
 from watchkeeper.controlroom.picture import Reader
 from watchkeeper.controlroom.scope import ProjectSource, Scope
 from watchkeeper.desk.surveyor import Surveyor
 from watchkeeper.fleet.config import FleetConfig, ProjectEntry
-from watchkeeper.model.events import ConflictOpened, ConflictProbed, Event
 from watchkeeper.model.conflicts import Conflict, Kind, Severity
+from watchkeeper.model.events import ConflictOpened, ConflictProbed, Event
 from watchkeeper.model.findings import Finding
 from watchkeeper.model.fleet import (
     Budget,
@@ -44,13 +42,13 @@ from watchkeeper.model.footprint import Confidence
 from watchkeeper.model.hosts import FLEET
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis, Sha
 from watchkeeper.model.landing import (
+    Bounce,
     Candidate,
     Entry,
     EntryBounced,
     EntryHeld,
     EntryId,
     EntryQueued,
-    Bounce,
     LandingDone,
     LandingIntended,
     Purpose,
@@ -61,8 +59,8 @@ from watchkeeper.model.landing import (
     Verdict,
 )
 from watchkeeper.model.probing import Outcome, Proof
+from watchkeeper.model.review import BriefEntry
 from watchkeeper.record.log import Log
-from watchkeeper.repos.target import find_target
 
 MORNING = Millis(1_767_254_400_000)  # 2026-01-01 08:00 UTC
 _MINUTE = 60_000
@@ -78,6 +76,11 @@ class Planted(NamedTuple):
     pages: tuple[str, ...]
     words: tuple[str, ...] = ()
 
+    def is_in(self, entry: BriefEntry) -> bool:
+        """Whether an entry speaks of it."""
+        at_page = entry.claim.page.startswith(self.pages)
+        return at_page and all(word in entry.claim.text for word in self.words)
+
 
 class RecordedDay:
     """Makes the day in ``folder``; ``planted`` are the bad ones."""
@@ -88,8 +91,8 @@ class RecordedDay:
         names = NAMES[:projects]
         environ = {**os.environ, "WATCHKEEPER_HOME": str(folder / "state")}
         self.repos = {name: GitRepo.create(folder / name) for name in names}
-        for name, repo in self.repos.items():
-            repo.commit("begin", self._begin(name))
+        for repo in self.repos.values():
+            repo.commit("begin", _BEGIN)
         entries = tuple(ProjectEntry(name, folder / name) for name in names)
         places = {name: find_place(folder / name, environ) for name in names}
         config = FleetConfig(folder / "fleet.toml", projects=entries)
@@ -100,6 +103,10 @@ class RecordedDay:
             self.tell(name, TargetMoved(None, Sha(repo.head), self._tree(name)))
         self._play(changes)
         self.reader = Reader(log, self.scope, lambda: self.now)
+        self.survey()
+
+    def survey(self) -> None:
+        """What landed is looked at."""
         Surveyor(self.reader, lambda: self.now).look()
 
     # -- the day -------------------------------------------------------------------------------------------------------
@@ -114,7 +121,7 @@ class RecordedDay:
         turns: list[Callable[[], None]] = [lambda act=act: act(self.random.choice(names)) for act in bad]  # type: ignore[misc]
         turns.append(lambda: self._contradict(first, second))
         usual = [self._feature, self._fix, self._refactor, self._docs, self._tests, self._auth_words, self._setting]
-        turns += [lambda act=self.random.choice(usual): act(self.random.choice(names)) for _ in range(changes - 11)]  # type: ignore[misc]
+        turns += [lambda: self.random.choice(usual)(self.random.choice(names))] * (changes - 11)
         turns += [lambda: self._noise(self.random.choice(names))] * 6
         self.random.shuffle(turns)
         for turn in turns:
@@ -122,71 +129,54 @@ class RecordedDay:
 
     def _feature(self, name: str) -> None:
         noun = self._noun()
-        self._land(name, f"Add {noun} export", {
-            f"app/{noun}.py": f"def export_{noun}(rows):\n    out = []\n    for row in rows:\n        out.append(str(row))\n"
-                              f"    return ','.join(out)\n",
-            f"tests/test_{noun}.py": f"from app.{noun} import export_{noun}\n\n\ndef test_export():\n"
-                                     f"    assert export_{noun}([1, 2]) == '1,2'\n",
-        })  # fmt: skip
+        files = {f"app/{noun}.py": _EXPORT.format(noun), f"tests/test_{noun}.py": _EXPORT_TEST.format(noun)}
+        self.land(name, f"Add {noun} export", files)
 
     def _fix(self, name: str) -> None:
-        self._number += 1
-        self._edit(name, f"Fix rounding case {self._number}", "app/pay.py",
-                   lambda text: text + f"\n\ndef round_{self._number}(x):\n    return round(x, {self._number % 4})\n",
-                   {f"tests/test_round_{self._number}.py":
-                    f"from app.pay import round_{self._number}\n\n\ndef test_it():\n    assert round_{self._number}(1.0) == 1\n"})  # fmt: skip
+        number = self._next()
+        test = {f"tests/test_round_{number}.py": _ROUND_TEST.format(number)}
+        self._append(name, f"Fix rounding case {number}", "app/pay.py", _ROUND.format(number, number % 4), test)
 
     def _refactor(self, name: str) -> None:
-        self._number += 1
-        self._edit(name, f"Rename helper {self._number}", "app/text.py",
-                   lambda text: text + f"\n\ndef clean_{self._number}(s):\n    return s.strip().lower()\n")  # fmt: skip
+        number = self._next()
+        self._append(name, f"Rename helper {number}", "app/text.py", _CLEAN.format(number))
 
     def _docs(self, name: str) -> None:
-        self._edit(name, "Describe the setup", "README.md", lambda text: text + f"\nStep {self.random.random()}.\n")
+        self._append(name, "Describe the setup", "README.md", f"\nStep {self.random.random()}.\n")
 
     def _tests(self, name: str) -> None:
         noun = self._noun()
-        self._land(name, f"Test {noun} limits", {f"tests/test_{noun}_more.py":
-                   "from app.pay import total\n\n\ndef test_more():\n    assert total([2, 3]) == 5\n"})  # fmt: skip
+        self.land(name, f"Test {noun} limits", {f"tests/test_{noun}_more.py": _MORE_TEST})
 
     def _auth_words(self, name: str) -> None:
         """About access by its words, and harmless."""
-        self._number += 1
-        self._edit(name, f"Show login hint {self._number}", "app/login.py",
-                   lambda text: text + f"\n\ndef login_hint_{self._number}():\n    return 'use your mail address'\n")  # fmt: skip
+        number = self._next()
+        self._append(name, f"Show login hint {number}", "app/login.py", _HINT.format(number))
 
     def _setting(self, name: str) -> None:
         noun = self._noun()
-        self._edit(name, f"Read the {noun} limit", "app/settings.py",
-                   lambda text: text + f"\n{noun.upper()}_{self._number} = os.environ.get('{name.upper()}_{noun.upper()}_{self._number}', '10')\n")  # fmt: skip
+        variable = f"{name}_{noun}".upper()
+        self._append(name, f"Read the {noun} limit", "app/settings.py", _SETTING.format(noun.upper(), variable, "10"))
 
     # -- the bad ones --------------------------------------------------------------------------------------------------
 
     def _weaken(self, name: str) -> None:
-        commit = self._edit(name, "Make totals faster", "app/pay.py",
-                            lambda text: text.replace("return sum(prices)", "return sum(prices[:100])"), {
-            "tests/test_pay.py": "from app.pay import total\n\n\ndef test_total():\n    assert total([1, 2]) is not None\n",
-        })  # fmt: skip
+        text = (self.repos[name].path / "app/pay.py").read_text()
+        faster = text.replace("return sum(prices)", "return sum(prices[:100])")
+        commit = self.land(name, "Make totals faster", {"app/pay.py": faster, "tests/test_pay.py": _WEAK_TEST})
         self._plant("weakened test", name, commit)
 
     def _leak(self, name: str) -> None:
-        key = "ghp_" + "".join(self.random.choice("abcdefghijklmnopqrstuvwxyzABCDEFGHIJ0123456789") for _ in range(36))
-        commit = self._edit(name, "Call the export service", "app/settings.py",
-                            lambda text: text + f'\nEXPORT_TOKEN = "{key}"\n')  # fmt: skip
+        key = "ghp_" + "".join(self.random.choice("abcdefghijklmnopqrstuvwxyzABCDEF0123456789") for _ in range(36))
+        commit = self._append(name, "Call the export service", "app/settings.py", f'\nEXPORT_TOKEN = "{key}"\n')
         self._plant("secret in a diff", name, commit)
 
     def _rewrite(self, name: str) -> None:
-        lines = [
-            f"def step_{n}(state):\n    value = state.get('k{n}', {n})\n    return value + {n}\n\n" for n in range(60)
-        ]
-        commit = self._land(
-            name, "Simplify the engine", {"app/engine.py": "# engine, second edition\n\n" + "\n".join(lines)}
-        )
+        commit = self.land(name, "Simplify the engine", {"app/engine.py": _steps(_NEW_STEP)})
         self._plant("untested rewrite", name, commit)
 
     def _unguard(self, name: str) -> None:
-        commit = self._edit(name, "Speed up document pages", "app/views.py", lambda text: text.replace(
-            "    if doc.owner_id != user.id:\n        raise PermissionError('not yours')\n", ""))  # fmt: skip
+        commit = self.land(name, "Speed up document pages", {"app/views.py": _SHOW.format("")})
         self._plant("removed ownership check", name, commit)
 
     def _empty(self, name: str) -> None:
@@ -195,27 +185,32 @@ class RecordedDay:
         self.planted.append(Planted("empty success", name, (f"/engagements/{engagement}",)))
 
     def _clash(self, name: str) -> None:
-        commits = []
-        for number, word in enumerate(self.random.sample(_NOUNS, 2)):
-            commits.append(self._land(name, f"Store {word}s", {f"app/migrations/0002_{word}.py":
-                "from django.db import migrations, models\n\n\nclass Migration(migrations.Migration):\n"
-                "    dependencies = [('app', '0001_initial')]\n    operations = [migrations.AddField('Doc', "
-                f"'{word}', models.IntegerField(default={number}))]\n"}))  # fmt: skip
+        commits = [
+            self.land(name, f"Store {word}s", {f"app/migrations/0002_{word}.py": _MIGRATION.format(word)})
+            for word in self.random.sample(_NOUNS, 2)
+        ]
         self._plant("migration clash", name, *commits)
 
     def _meet(self, name: str) -> None:
         """Each alone is right; together they write twice. Both came past the queue."""
-        commits, changes = [], []
+        commits = []
         for word in self.random.sample(_NOUNS, 2):
-            change = f"mirror-{word}"
-            commits.append(self._edit(name, f"Mirror the {word} stage", "app/stages.py", lambda text, word=word: (  # type: ignore[misc]
-                text + f"\n\ndef mirror_{word}(doc):\n    update_stage_field(doc, '{word}')\n"), change=change, past=True))  # fmt: skip
-            changes.append(change)
+            text = (self.repos[name].path / "app/stages.py").read_text() + _MIRROR.format(word)
+            commits.append(self.land(name, f"Mirror the {word} stage", {"app/stages.py": text}, past=f"mirror-{word}"))
         conflict = Conflict(
-            ConflictId(f"c-{self.random.randrange(16**8):08x}"), Kind.EMERGENT, "emergent", Severity.MAJOR, Confidence.SURE,
-            tuple(sorted(ChangeId(f"landed:{each[:9]}") for each in commits)), ("app/stages:update_stage_field",),
-            "both write the stage of one document, from two connections", "why", (), "repair there", "f" * 8,
-        )  # fmt: skip
+            id=ConflictId(f"c-{self.random.randrange(16**8):08x}"),
+            kind=Kind.EMERGENT,
+            rule="emergent",
+            severity=Severity.MAJOR,
+            confidence=Confidence.SURE,
+            changes=tuple(sorted(ChangeId(f"landed:{each[:9]}") for each in commits)),
+            subjects=("app/stages:update_stage_field",),
+            summary="both write the stage of one document, from two connections",
+            why="why",
+            evidence=(),
+            next_step="repair it there",
+            fingerprint="f" * 8,
+        )
         self.tell(name, ConflictOpened(conflict))
         finding = Finding("tests", "failed", "tests/test_stages.py", "test_both", "test_both hangs on the merge only")
         proof = Proof(conflict.changes, tuple(commits), commits[-1], Outcome.PROVED, (finding,), ("tests",))
@@ -224,8 +219,8 @@ class RecordedDay:
 
     def _contradict(self, one: str, other: str) -> None:
         for name, value in ((one, "60"), (other, "3600")):
-            self._edit(name, "Cache pages", "app/settings.py",
-                       lambda text, value=value: text + f"\nCACHE_TTL = os.environ.get('CACHE_TTL_SECONDS', '{value}')\n")  # type: ignore[misc]  # fmt: skip
+            setting = _SETTING.format("CACHE_TTL", "CACHE_TTL_SECONDS", value)
+            self._append(name, "Cache pages", "app/settings.py", setting)
         self.planted.append(Planted("contradictory decisions", "", ("/decisions",), ("CACHE_TTL",)))
 
     def _noise(self, name: str) -> None:
@@ -250,20 +245,18 @@ class RecordedDay:
         source = self.scope.find(name)
         self.log.append(source.project if source is not None else FLEET, list(events), self.now)
 
-    def _edit(
-        self, name: str, title: str, path: str, edit: Callable[[str], str], more: Mapping[str, str] | None = None,
-        **how: object,
-    ) -> Sha:  # fmt: skip
-        text = (self.repos[name].path / path).read_text()
-        return self._land(name, title, {path: edit(text), **(more or {})}, **how)  # type: ignore[arg-type]
+    def _append(self, name: str, title: str, path: str, text: str, more: Mapping[str, str] | None = None) -> Sha:
+        before = (self.repos[name].path / path).read_text()
+        return self.land(name, title, {path: before + text, **(more or {})})
 
-    def _land(self, name: str, title: str, files: Mapping[str, str], *, change: str = "", past: bool = False) -> Sha:
-        """A commit on the branch, as the queue records it, or as somebody pushed it."""
-        self._number += 1
-        repo, change = self.repos[name], change or f"change-{self._number}"
+    def land(self, name: str, title: str, files: Mapping[str, str], *, past: str = "") -> Sha:
+        """A commit on the branch, as the queue records it; or, with a name ``past``, as somebody pushed it."""
+        repo, change = self.repos[name], past or f"change-{self._next()}"
         old = Sha(repo.head)
         new = Sha(repo.commit(title, files))
-        entry = Entry(EntryId(f"{change}/1"), ChangeId(change), new, old, title=title, author="ada", is_picked=past)
+        entry = Entry(
+            EntryId(f"{change}/1"), ChangeId(change), new, old, title=title, author="ada", is_picked=bool(past)
+        )
         if past:
             self.tell(name, TargetMoved(old, new, self._tree(name), (entry,)))
             return new
@@ -298,26 +291,131 @@ class RecordedDay:
         return Sha(self.repos[name].git("rev-parse", "HEAD^{tree}"))
 
     def _noun(self) -> str:
-        self._number += 1
-        return f"{self.random.choice(_NOUNS)}_{self._number}"
+        return f"{self.random.choice(_NOUNS)}_{self._next()}"
 
-    @staticmethod
-    def _begin(name: str) -> dict[str, str]:
-        engine = [
-            f"def step_{n}(state):\n    if 'k{n}' in state:\n        return state['k{n}'] + {n}\n    return {n}\n\n"
-            for n in range(60)
-        ]
-        return {
-            "README.md": f"# {name}\n",
-            "app/__init__.py": "",
-            "app/pay.py": "def total(prices):\n    return sum(prices)\n",
-            "app/text.py": "def slug(s):\n    return s.lower()\n",
-            "app/login.py": "def login_page():\n    return 'hello'\n",
-            "app/settings.py": "import os\n\nDEBUG = os.environ.get('DEBUG', '')\n",
-            "app/stages.py": "def update_stage_field(doc, value):\n    doc.stage = value\n    doc.save()\n",
-            "app/engine.py": "# engine\n\n" + "\n".join(engine),
-            "app/views.py": "def show(user, doc):\n    if doc.owner_id != user.id:\n        raise PermissionError('not yours')\n    return doc.text\n",
-            "app/migrations/__init__.py": "",
-            "app/migrations/0001_initial.py": "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n    dependencies = []\n    operations = []\n",
-            "tests/test_pay.py": "from app.pay import total\n\n\ndef test_total():\n    assert total([1, 2]) == 3\n    assert total([]) == 0\n",
-        }  # fmt: skip
+    def _next(self) -> int:
+        self._number += 1
+        return self._number
+
+
+def _steps(step: str) -> str:
+    return "\n".join(step.format(number) for number in range(60))
+
+
+_OLD_STEP = """\
+def step_{0}(state):
+    if 'k{0}' in state:
+        return state['k{0}'] + {0}
+    return {0}
+
+"""
+_NEW_STEP = """\
+def step_{0}(state):
+    value = state.get('k{0}', {0})
+    return value + {0}
+
+"""
+_EXPORT = """\
+def export_{0}(rows):
+    out = []
+    for row in rows:
+        out.append(str(row))
+    return ','.join(out)
+"""
+_EXPORT_TEST = """\
+from app.{0} import export_{0}
+
+
+def test_export():
+    assert export_{0}([1, 2]) == '1,2'
+"""
+_ROUND = """
+
+def round_{0}(x):
+    return round(x, {1})
+"""
+_ROUND_TEST = """\
+from app.pay import round_{0}
+
+
+def test_it():
+    assert round_{0}(1.0) == 1
+"""
+_CLEAN = """
+
+def clean_{0}(s):
+    return s.strip().lower()
+"""
+_MORE_TEST = """\
+from app.pay import total
+
+
+def test_more():
+    assert total([2, 3]) == 5
+"""
+_HINT = """
+
+def login_hint_{0}():
+    return 'use your mail address'
+"""
+_SETTING = """
+{0} = os.environ.get('{1}', '{2}')
+"""
+_MIRROR = """
+
+def mirror_{0}(doc):
+    update_stage_field(doc, '{0}')
+"""
+_MIGRATION = """\
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [('app', '0001_initial')]
+    operations = [migrations.AddField('Doc', '{0}', models.IntegerField(default=0))]
+"""
+_GUARD = """\
+    if doc.owner_id != user.id:
+        raise PermissionError('not yours')
+"""
+_SHOW = """\
+def show(user, doc):
+{0}    return doc.text
+"""
+_TEST = """\
+from app.pay import total
+
+
+def test_total():
+    assert total([1, 2]) == 3
+    assert total([]) == 0
+"""
+_WEAK_TEST = """\
+from app.pay import total
+
+
+def test_total():
+    assert total([1, 2]) is not None
+"""
+_FIRST_MIGRATION = """\
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = []
+    operations = []
+"""
+_BEGIN = {
+    "README.md": "# A project\n",
+    "app/__init__.py": "",
+    "app/pay.py": "def total(prices):\n    return sum(prices)\n",
+    "app/text.py": "def slug(s):\n    return s.lower()\n",
+    "app/login.py": "def login_page():\n    return 'hello'\n",
+    "app/settings.py": "import os\n\nDEBUG = os.environ.get('DEBUG', '')\n",
+    "app/stages.py": "def update_stage_field(doc, value):\n    doc.stage = value\n    doc.save()\n",
+    "app/engine.py": _steps(_OLD_STEP),
+    "app/views.py": _SHOW.format(_GUARD),
+    "app/migrations/__init__.py": "",
+    "app/migrations/0001_initial.py": _FIRST_MIGRATION,
+    "tests/test_pay.py": _TEST,
+}

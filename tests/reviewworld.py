@@ -190,9 +190,9 @@ class World:
 
     def decide(self, project: str, subject: str, choice: str, kind: DecisionKind, **more: Any) -> DecisionId:
         number = self._next("decision")
-        usual = {"change": ChangeId(f"change-{number}")}
+        usual: dict[str, Any] = {"title": f"{subject}: {choice}", "change": ChangeId(f"change-{number}")}
         decision = Decision(
-            DecisionId(f"d-{number:08x}"), kind, f"{subject}: {choice}", choice, "diff", subject, **{**usual, **more}
+            DecisionId(f"d-{number:08x}"), kind, choice=choice, origin="diff", subject=subject, **{**usual, **more}
         )
         self.record(project, DecisionFound(decision))
         return decision.id

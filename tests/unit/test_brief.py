@@ -258,7 +258,7 @@ def test_everything_is_in_the_whole_text_with_what_it_rests_on() -> None:
     shown = " ".join(" ".join(render_text(brief, whole=True)).split())
     for entry in brief.first(1000):
         assert " ".join(entry.claim.text.split()) in shown
-    assert "run of the gate gate" in shown
+    assert "run of all tests (gate gate)" in shown
 
 
 def test_what_is_marked_is_marked_in_every_form() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -21,6 +22,7 @@ from watchkeeper.controlroom.scope import find_scope, open_scope_log
 from watchkeeper.model.errors import UsageError
 from watchkeeper.model.ids import Millis
 from watchkeeper.model.review import Brief, Section, Standing
+from watchkeeper.record.home import make_home
 from watchkeeper.review.brief import build_brief
 from watchkeeper.review.graph_svg import draw_graph
 from watchkeeper.review.holistic import describe_graph, make_graph
@@ -50,6 +52,10 @@ _DAY_MS = 86_400_000
     type=click.Path(path_type=Path),
     help="Write how the changes have to do with each other as a picture (SVG), and say it.",
 )
+@click.option(
+    "--summary", metavar="COMMAND", default="", help="A shell line that sums it up; each sentence is checked."
+)
+@click.option("--summary-env", "variables", metavar="NAME", multiple=True, help="A variable that the command gets.")
 @fleet_option
 @repo_option
 @json_option
@@ -60,6 +66,8 @@ def command(
     plain: bool,
     markdown: bool,
     graph: Path | None,
+    summary: str,
+    variables: tuple[str, ...],
     file: Path | None,
     folder: Path,
     as_json: bool,
@@ -70,6 +78,9 @@ def command(
     Each sentence rests on commits, runs, events or reports, and is looked at again before it is shown: what no longer
     holds is corrected, and what cannot be looked at comes first and is marked. No model is asked. Without a fleet it
     speaks of the repository here. Exit code 1 when something needs you or could not be verified, else 0.
+
+    --summary runs a command in the sandbox, which gets the claims as JSON on its input and prints sentences that name
+    the claims they rest on. A sentence that names none, or has a number or a name that they have not, is left out.
     """
     scope = find_scope(file, folder, os.environ)
     with open_scope_log(scope, os.environ) as log:
@@ -80,6 +91,8 @@ def command(
         brief = build_brief(picture, scope, begin, verifier)
         if graph is not None:
             return _show_graph(picture, begin, graph, as_json=as_json)
+    if summary:
+        brief = _with_summary(brief, summary, variables, scope.home)
     if as_json:
         show_document({"brief": brief})
     elif plain:
@@ -91,6 +104,17 @@ def command(
     for name, error in scope.problems.items():
         say(printable(f"{name} is not in it: {error.message}"))
     return Exit.FOUND if needs_somebody(brief) else Exit.NOTHING
+
+
+def _with_summary(brief: Brief, command: str, variables: Sequence[str], home: Path) -> Brief:
+    from watchkeeper.review.summary import summarize
+    from watchkeeper.sandbox.run import find_sandbox
+
+    given = {name: os.environ[name] for name in variables if name in os.environ}
+    summed, checked = summarize(brief, command, find_sandbox(make_home(home) / "jobs"), given)
+    for said, why in checked.refused:
+        say(printable(f"left out of the summary, since {why}: {said}" if said else why))
+    return summed
 
 
 def _show_graph(picture: Picture, since: Millis, file: Path, *, as_json: bool) -> int:

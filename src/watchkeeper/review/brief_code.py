@@ -12,15 +12,20 @@ from watchkeeper.controlroom.scope import Scope
 from watchkeeper.model.attention import MatterKind
 from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.events import CloseReason
-from watchkeeper.model.ids import Millis
+from watchkeeper.model.ids import Millis, Sha
 from watchkeeper.model.incident_state import IncidentStanding
 from watchkeeper.model.probing import Outcome
 from watchkeeper.model.review import BriefEntry, Claim
 from watchkeeper.review.evidence import events, make_claim, of_change, of_commits, of_conflict, of_incident
-from watchkeeper.review.landedchanges import LandedChange, find_unsurveyed_landings
+from watchkeeper.review.landedchanges import (
+    LandedChange,
+    find_meetings,
+    find_migration_clashes,
+    find_unsurveyed_landings,
+)
 from watchkeeper.review.links import Commands, page, step
 from watchkeeper.review.matters_code import read_command
-from watchkeeper.review.ranking import dangers_of, score_of
+from watchkeeper.review.ranking import dangers_of, has_to_be_read, score_of
 from watchkeeper.review.words import counted, lasted, names, short
 from watchkeeper.review.words import since as since_words
 
@@ -100,8 +105,9 @@ def risk_entries(
             claim = make_claim(f"unseen:{name}", text, events(project.source.project, (e.seq for e in unseen)))
             yield BriefEntry(claim, name, score=200.0)
         commands = Commands(project, scope)
+        together = _told_together(name, landed[name], told)
         for change in landed[name]:
-            is_told = (name, MatterKind.RISK, change.commit) in told
+            is_told = (name, MatterKind.RISK, change.commit) in told or change.commit in together
             if change.at < since or is_told or change.standing.reviewed is not None or change.is_reverted:
                 continue
             dangers = dangers_of(change)
@@ -117,6 +123,19 @@ def risk_entries(
             )
             act = step("read it", read_command(commands, change), where)
             yield BriefEntry(claim, name, float(score_of(dangers)), act, details)
+
+
+def _told_together(name: str, landed: Sequence[LandedChange], told: Told) -> AbstractSet[Sha]:
+    """Changes of which it is told already what they do to each other, and that are not dangerous by themselves."""
+    meetings = [(each.state.conflict.id, each.changes) for each in find_meetings(landed)]
+    clashes = [(f"migration:{each.parent}", each.changes) for each in find_migration_clashes(landed)]
+    return frozenset(
+        change.commit
+        for about, changes in (*meetings, *clashes)
+        if (name, MatterKind.CONFLICT, about) in told
+        for change in changes
+        if not has_to_be_read(change, dangers_of(change))
+    )
 
 
 def _incident(name: str, project: ProjectPicture, each: IncidentStanding, now: Millis) -> BriefEntry:

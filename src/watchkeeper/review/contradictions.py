@@ -73,15 +73,20 @@ def _unsure(made: Iterable[Made]) -> Iterable[Contradiction]:
     """Pairs of what was said; each decision is in one of them at most."""
     found: list[tuple[float, Made, Made]] = []
     for one, other in combinations(_newest_of_each(made), 2):
-        likeness = _likeness(one[1], other[1])
+        likeness = _likeness(one[1], other[1]) if _maker(one[1]) != _maker(other[1]) else 0.0
         if likeness and _is_open((one, other)):
             found.append((likeness, one, other))
     used: set[str] = set()
-    count = 0
+    told: set[frozenset[str]] = set()  # a change may say the same in its message and in a record
     for _, one, other in sorted(found, key=lambda each: (-each[0], each[1][1].seq, each[2][1].seq)):
-        if count < _MOST_UNSURE and used.isdisjoint((one[1].decision.id, other[1].decision.id)):
+        changes = frozenset((_maker(one[1]), _maker(other[1])))
+        if (
+            len(told) < _MOST_UNSURE
+            and changes not in told
+            and used.isdisjoint((one[1].decision.id, other[1].decision.id))
+        ):
             used |= {one[1].decision.id, other[1].decision.id}
-            count += 1
+            told.add(changes)
             shared = sorted(_about(one[1]) & _about(other[1]))
             yield _contradiction(" ".join(shared[:4]), (one, other), is_sure=False)
 
@@ -154,10 +159,14 @@ def _newest_of_each(those: Iterable[Made]) -> list[Made]:
     """One change may decide the same again and otherwise in its next revision: that replaces the first."""
     newest: dict[tuple[str, str, str], Made] = {}
     for name, each in those:
-        made = each.decision
-        by = made.change or made.commit or made.issue or made.id
-        newest[name, by, made.subject or made.id] = (name, each)
+        newest[name, _maker(each), each.decision.subject or each.decision.id] = (name, each)
     return list(newest.values())
+
+
+def _maker(standing: DecisionStanding) -> str:
+    """The change in which it was decided, else what is known of where it comes from."""
+    decision = standing.decision
+    return decision.commit or decision.change or decision.engagement or decision.issue or decision.id
 
 
 def _contradiction(

@@ -54,7 +54,7 @@ def of_run(project: ProjectPicture, run: RunId | None) -> tuple[Ref, ...]:
     began, ended, seq = known
     if ended is None:
         return ()
-    command = f"the gate {began.gate[:12]}" if not began.tests else f"{len(began.tests)} tests of the gate"
+    command = f"{'some' if began.tests else 'all'} tests (gate {began.gate[:7]})"
     return (RunRef(project.source.project, command, EXITS.get(ended.verdict), began.tree, seq),)
 
 
@@ -100,7 +100,7 @@ def of_matter(matter: Matter, picture: Picture) -> tuple[Ref, ...]:
             found += of_report(project, "engagement", matter.about, picture)
         case MatterKind.DECISION:
             found += of_report(project, "decision", matter.about, picture)
-        case MatterKind.RISK:
+        case MatterKind.RISK if matter.about in project.review.changes:
             found += (
                 CommitRef(own, Sha(matter.about), is_landed=True),
                 ReportRef(own, "change", matter.about, "unread"),
@@ -109,7 +109,22 @@ def of_matter(matter: Matter, picture: Picture) -> tuple[Ref, ...]:
             found += of_report(project, "database", matter.about, picture)
         case _:
             pass
+    found += _of_events(matter, project, found)
     return (*found, *events(own, matter.evidence or _newest(found, project)))
+
+
+def _of_events(matter: Matter, project: ProjectPicture, known: Sequence[Ref]) -> list[Ref]:
+    """The landed changes and the decisions of which the matter's events tell: that they are still so is looked at."""
+    seqs, own = set(matter.evidence), project.source.project
+    commits = {commit: each for commit, each in project.review.changes.items() if each.seq in seqs}
+    found: list[Ref] = [CommitRef(own, commit, is_landed=True) for commit in list(commits)[:MOST_COMMITS]]
+    for each in project.review.decisions.values():
+        if each.seq in seqs and matter.about != "open":
+            state = each.judged.verdict.value if each.judged is not None else "open"
+            found.append(ReportRef(own, "decision", each.decision.id, state))
+            if each.decision.commit is not None:
+                found.append(CommitRef(own, each.decision.commit, is_landed=True))
+    return [each for each in dict.fromkeys(found) if each not in known]
 
 
 def _newest(found: Sequence[Ref], project: ProjectPicture) -> tuple[Seq, ...]:
@@ -122,4 +137,6 @@ def _of_fleet(matter: Matter, picture: Picture) -> tuple[Ref, ...]:
     found: tuple[Ref, ...] = ()
     if matter.kind is MatterKind.CHANNEL and picture.projects:
         found = (ReportRef(next(iter(picture.projects.values())).source.project, "channel", matter.about, "dead"),)
+    for project in picture.projects.values() if matter.kind is MatterKind.DECISION else ():
+        found = (*found, *_of_events(matter, project, found))
     return (*found, *events(FLEET, matter.evidence or ((picture.seq,) if not found else ())))

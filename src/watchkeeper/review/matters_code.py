@@ -192,6 +192,8 @@ def _proof_words(state: ConflictState) -> str:
 # -- landed changes, decisions ----------------------------------------------------------------------------------------
 
 _WEEK_MS = 7 * 86_400_000
+_GRAVE = 80
+"""From this weight on a danger is told by itself, however old it is."""
 
 
 def read_command(commands: Commands, change: LandedChange) -> str:
@@ -201,18 +203,37 @@ def read_command(commands: Commands, change: LandedChange) -> str:
 
 
 def _risks(maker: Maker, commands: Commands, landed: tuple[LandedChange, ...], picture: Picture) -> Iterator[Matter]:
+    """The grave ones each by itself; others that are older than a week and still unread as one."""
+    old: list[LandedChange] = []
     for change in landed:
         dangers = dangers_of(change)
-        if has_to_be_read(change, dangers):
-            yield _risk(maker, commands, change, dangers, is_old=picture.at - change.at > _WEEK_MS)
+        if not has_to_be_read(change, dangers):
+            continue
+        if picture.at - change.at > _WEEK_MS and dangers[0].weight < _GRAVE:
+            old.append(change)
+        else:
+            yield _risk(maker, commands, change, dangers)
+    if old:
+        newest = old[-1]
+        yield maker.make(
+            MatterKind.RISK,
+            Urgency.TODAY,
+            f"{counted(len(old), 'dangerous change')} older than a week nobody has read: "
+            + names([each.survey.title for each in reversed(old)]),
+            about="unread",
+            reason="what nobody reads in a week is read by nobody",
+            since=newest.at,
+            weight=330 + min(60, len(old)),
+            step=step("read the newest", read_command(commands, newest), page("changes", newest.commit)),
+            page=page("projects", newest.project),
+            evidence=tuple(seq for each in old[-20:] for seq in each.evidence),
+        )
 
 
-def _risk(
-    maker: Maker, commands: Commands, change: LandedChange, dangers: tuple[Danger, ...], *, is_old: bool
-) -> Matter:
+def _risk(maker: Maker, commands: Commands, change: LandedChange, dangers: tuple[Danger, ...]) -> Matter:
     first, score = dangers[0], score_of(dangers)
     leaked = first.kind == PointKind.SECRETS and first.weight >= 90
-    urgency = Urgency.URGENT if leaked else Urgency.FYI if is_old else Urgency.TODAY
+    urgency = Urgency.URGENT if leaked else Urgency.TODAY
     others = f" (and {counted(len(dangers) - 1, 'more reason')})" if len(dangers) > 1 else ""
     return maker.make(
         MatterKind.RISK,

@@ -38,6 +38,7 @@ _LEAST: Mapping[Section, int] = {
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~@:!+()-])")
 _LEAST_WIDTH = 40
 _LEAST_REASON = 24
+_MOST_SOURCES = 4
 
 
 def _plain(_: str, text: str) -> str:
@@ -207,7 +208,10 @@ def _whole(section: BriefSection, width: int, paint: Paint) -> Iterator[str]:
             told = standing_mark(detail)
             text = f"- {f'[{told}] ' if told else ''}{detail.text}"
             yield from textwrap.wrap(text, width, initial_indent="      ", subsequent_indent="        ")
-        rests = "; ".join([*evidence_words(each.claim)][:4])
+        words = [*evidence_words(each.claim)]
+        rests = "; ".join(words[:_MOST_SOURCES])
+        if len(words) > _MOST_SOURCES:
+            rests += f"; and {len(words) - _MOST_SOURCES} more"
         if rests:
             yield from (
                 paint("dim", line)

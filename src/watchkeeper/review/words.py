@@ -1,6 +1,7 @@
 """Sentences of the review: one line each, cut to what a list shows; names and amounts. Pure.
 
-What others wrote is quoted in them: it stays on its line, and nothing in it acts on whoever reads it.
+What others wrote is quoted in them: it stays on its line, nothing in it acts on whoever reads it, and what looks like
+a secret is hidden.
 """
 
 from __future__ import annotations
@@ -9,16 +10,18 @@ from collections.abc import Sequence
 
 from watchkeeper.model.fleet import Spend
 from watchkeeper.model.ids import Millis
+from watchkeeper.model.redaction import redact
 
 MOST_BYTES = 200
 """Of one sentence, in UTF-8."""
+_MOST_READ = 20_000
 
 _STEPS = ((90, 1, "s"), (5400, 60, "min"), (2 * 86400, 3600, "h"), (float("inf"), 86400, "d"))
 
 
 def sentence(text: str, most: int = MOST_BYTES) -> str:
     """``text`` on one line of printable characters, at most ``most`` bytes; what is cut ends with ``...``."""
-    line = " ".join("".join(each if each.isprintable() else " " for each in text).split())
+    line = redact(" ".join("".join(each if each.isprintable() else " " for each in text[:_MOST_READ]).split()))
     raw = line.encode("utf-8", "replace")
     if len(raw) <= most:
         return raw.decode("utf-8")
