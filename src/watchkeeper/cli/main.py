@@ -34,6 +34,8 @@ VERBS: Mapping[str, str] = {
     "lease": "Let one session or person alone touch something for a while.",
     "status": "Say whether the daemon runs, and what agents were told.",
     "fleet": "Say what each project of the fleet does now, and why.",
+    "brief": "Say what the fleet did, and what of it needs you.",
+    "ack": "Say that you know of a matter, until it gets worse.",
     "dispatch": "Decide which issues are worked on next, and say why.",
     "overrule": "Let an issue go on that was held back.",
     "service": "Keep the fleet running: systemd or launchd.",

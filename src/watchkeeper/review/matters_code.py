@@ -197,8 +197,8 @@ _WEEK_MS = 7 * 86_400_000
 
 def read_command(commands: Commands, change: LandedChange) -> str:
     """What says all that there is to say of a landed change."""
-    base = ("--base", change.survey.base) if change.survey.base else ()
-    return commands.of_repo("risk", change.commit, *base)
+    base = ("--base", change.survey.base[:12]) if change.survey.base else ()
+    return commands.of_repo("risk", change.commit[:12], *base)
 
 
 def _risks(maker: Maker, commands: Commands, landed: tuple[LandedChange, ...], picture: Picture) -> Iterator[Matter]:

@@ -99,7 +99,7 @@ def _of_points(points: Iterable[SurveyPoint]) -> Iterator[Danger]:
         elif point.kind == PointKind.AUTH and point.weight >= _BY_DEED:
             weight = 82
         elif point.kind in WEAKENED:
-            weight = point.weight * 3.4 if point.weight >= _GRAVE_WEAKENING else point.weight * 2
+            weight = max(48, point.weight * 3.6) if point.weight >= _GRAVE_WEAKENING else point.weight * 2
         if weight >= 1:
             yield Danger(min(_MOST, round(weight)), point.kind, point.reason, point.path, point.line)
 
