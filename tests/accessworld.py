@@ -89,12 +89,14 @@ class Served:
     def client(self, **more: Any) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=30, **more)
 
-    def logged_in(self, role: Role = Role.OPERATOR) -> httpx.Client:
+    @contextlib.contextmanager
+    def logged_in(self, role: Role = Role.OPERATOR) -> Iterator[httpx.Client]:
         """A browser's: with the cookie of a login, and with what a browser says of where it comes from."""
-        client = self.client(headers={"origin": self.url, "sec-fetch-site": "same-origin", "accept": "text/html"})
-        answer = client.post("/login", data={"token": self.tokens[role]})
-        assert answer.status_code == 303, answer.text
-        return client
+        said = {"origin": self.url, "sec-fetch-site": "same-origin", "accept": "text/html"}
+        with self.client(headers=said) as client:
+            answer = client.post("/login", data={"token": self.tokens[role]})
+            assert answer.status_code == 303, answer.text
+            yield client
 
     def program(self, role: Role = Role.OPERATOR) -> httpx.Client:
         return self.client(headers={"authorization": f"Bearer {self.tokens[role]}"})

@@ -39,11 +39,12 @@ from watchkeeper.web.access.limits import (
 )
 from watchkeeper.web.access.refusing import Asking, Refused
 
-PUBLIC_PATHS = ("/login",)
+_LOGIN = "/login"
+PUBLIC_PATHS = (_LOGIN,)
 PUBLIC_FOLDERS = ("/static/",)
 """What is answered to anybody: where one logs in, and what its page looks like. Everything else asks who it is."""
 
-VIEWERS_MAY_POST = ("/login", "/logout")
+VIEWERS_MAY_POST = ("/logout",)
 _SAFE = frozenset({"GET", "HEAD"})
 _ACTS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _DROPPED = re.compile(
@@ -112,6 +113,8 @@ class Guard:
 
     async def _require_act(self, receive: Receive, headers: Headers, asking: Asking, known: Known | None) -> Receive:
         """Only a page of ours, with the token of this login, by who may act; with the body read and bounded."""
+        if asking.path == _LOGIN:  # whoever is logged in may log in anew, from a form that was shown before
+            known = None
         is_own = known is not None and known.person.via == "api"  # no browser sends a token by itself
         if not is_own:
             self._who.require_own_origin(headers, needs_proof=known is None)
