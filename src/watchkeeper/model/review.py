@@ -39,7 +39,8 @@ class RunRef(msgspec.Struct, frozen=True, tag="run"):
 class ReportRef(msgspec.Struct, frozen=True, tag="report"):
     """A thing with a page of its own, and the state in which it is claimed to be (``open``, ``closed``, ``held``).
 
-    ``kind`` is ``conflict``, ``incident``, ``entry``, ``issue``, ``engagement``, ``decision`` or ``queue``.
+    ``kind`` is ``conflict``, ``incident``, ``entry``, ``issue``, ``engagement``, ``decision``, ``queue``, ``database``,
+    ``channel`` or ``change`` (a landed one: ``read`` or ``unread``).
     """
 
     project: ProjectId
@@ -103,13 +104,17 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class BriefEntry(msgspec.Struct, frozen=True):
-    """One thing of a brief. ``score`` orders within its section, the highest first; ``step`` is what to do about it."""
+    """One thing of a brief. ``score`` orders within its section, the highest first; ``step`` is what to do about it.
+
+    ``matter`` is the id of the matter that it tells of, by which it can be acknowledged; ``""``: of none.
+    """
 
     claim: Claim
     project: str = ""
     score: float = 0.0
     step: Step | None = None
     details: tuple[Claim, ...] = ()
+    matter: str = ""
 
 
 class BriefSection(msgspec.Struct, frozen=True):
