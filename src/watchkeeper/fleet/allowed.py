@@ -76,7 +76,7 @@ RANGES: Mapping[str, Callable[[Any], bool]] = {
     "tracker.poll_minutes": _between(1, 1440),
     "host.concurrency": _between(0, 1000),
     "host.hub": lambda text: not text.startswith("-") and "::" not in text,
-    "web.listen": _is_listen,
+    "web.listen": lambda text: not text or _is_listen(text),
     "web.origin": _is_origin,
     "web.hosts": lambda names: all(re.fullmatch(rf"{_HOST}(:\d{{1,5}})?", name) for name in names),
     "web.trusted_proxy": _is_address,

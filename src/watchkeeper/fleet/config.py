@@ -89,7 +89,7 @@ class HostEntry(msgspec.Struct, frozen=True):
 class WebSection(msgspec.Struct, frozen=True):
     """Where the control room listens, under which names it is known, and who may come in by which door."""
 
-    listen: str = "127.0.0.1:7333"
+    listen: str = ""  # "": 127.0.0.1:7333, and the fleet's daemon does not keep it
     exposed: bool = False  # it may listen beyond this machine; see docs/access.md before
     origin: str = ""  # as a browser sees it, "https://box.example.ts.net"; "": as it listens
     hosts: tuple[str, ...] = ()  # further names under which it answers

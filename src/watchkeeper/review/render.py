@@ -10,7 +10,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 
-from watchkeeper.model.review import Brief, BriefEntry, BriefSection, Claim, Section, Standing, Step
+from watchkeeper.model.review import Brief, BriefEntry, BriefSection, Claim, Section, Standing
 from watchkeeper.review.words import counted
 
 LINES, WIDTH = 40, 100
@@ -158,7 +158,8 @@ def _part(section: BriefSection, count: int, width: int, paint: Paint) -> Iterat
     for each in section.entries[:count]:
         yield _line(each, width, paint)
         if section.section is Section.NEEDS_YOU and each.step is not None:
-            yield paint("dim", _action(each, each.step, width))
+            act = f"     {each.step.label}: {each.step.command or each.step.page}"
+            yield paint("dim", act)  # never cut: it is there to be copied
     left = section.of - min(count, len(section.entries))
     if left > 0:
         yield paint("dim", f"   and {left} more")
@@ -168,15 +169,14 @@ def _line(entry: BriefEntry, width: int, paint: Paint) -> str:
     mark = standing_mark(entry.claim)
     text = _with_project(entry)
     said = f"   [{mark}] {text}" if mark else f"   {text}"
-    return paint("yellow" if mark else "", _cut(said, width))
+    return paint("yellow" if mark else "", _cut(_with_reason(said, entry, width), width))
 
 
-def _action(entry: BriefEntry, step: Step, width: int) -> str:
-    """The one thing to do, which is never cut; in front of it why, as far as there is room."""
-    act = f"{step.label}: {step.command or step.page}"
+def _with_reason(text: str, entry: BriefEntry, width: int) -> str:
+    """The sentence, and why it needs somebody, as far as there is room on its line."""
     why = entry.details[0].text if entry.matter and entry.details else ""
-    room = width - len(act) - 8
-    return f"     {_cut(why, room)}; {act}" if why and room >= _LEAST_REASON else f"     {act}"
+    room = width - len(text) - 2
+    return f"{text}; {_cut(why, room)}" if why and room >= _LEAST_REASON else text
 
 
 def _with_project(entry: BriefEntry) -> str:

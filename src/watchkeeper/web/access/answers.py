@@ -8,7 +8,8 @@ from html import escape
 import msgspec
 from starlette.responses import HTMLResponse, Response
 
-from watchkeeper.model.errors import WatchkeeperError
+from watchkeeper.controlroom.actions import NotAllowedError
+from watchkeeper.model.errors import NotARepositoryError, UsageError, WatchkeeperError
 from watchkeeper.model.redaction import redact
 
 CONTENT_POLICY = (
@@ -54,3 +55,17 @@ def refusal(
     page = plain_page("Refused" if status < 500 else "Something went wrong", body, status=status)
     page.headers.update(headers or {})
     return page
+
+
+def status_of(error: WatchkeeperError) -> int:
+    """What an error of ours is in HTTP."""
+    match error:
+        case NotAllowedError():
+            return 403
+        case UsageError() | NotARepositoryError():
+            return _STATUS.get(error.slug, 400)
+        case _:
+            return 500
+
+
+_STATUS = {"not-there": 404, "unknown-project": 404, "not-in-queue": 404, "api-no-json": 415}

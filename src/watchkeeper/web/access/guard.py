@@ -18,11 +18,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from watchkeeper.controlroom.actions import NotAllowedError, Role
-from watchkeeper.model.errors import NotARepositoryError, UsageError, WatchkeeperError
+from watchkeeper.controlroom.actions import Role
+from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.redaction import redact
 from watchkeeper.web.access import refusing
-from watchkeeper.web.access.answers import HEADERS, plain_page, refusal
+from watchkeeper.web.access.answers import HEADERS, plain_page, refusal, status_of
 from watchkeeper.web.access.identity import Identities, Known
 from watchkeeper.web.access.limits import (
     ALL_REFUSALS,
@@ -246,22 +246,15 @@ def _wants_json(scope: Scope, headers: Headers) -> bool:
 
 def _failed(scope: Scope, error: Exception) -> Response:
     as_json = _wants_json(scope, Headers(scope=scope))
-    match error:
-        case NotAllowedError():
-            status = 403
-        case UsageError() | NotARepositoryError():
-            status = 404 if error.slug in {"not-there", "unknown-project"} else 400
-        case WatchkeeperError():
-            status = 500
-        case _:
-            _LOG.error("%s %s failed: %s", scope["method"], redact(scope["path"])[:200], _where(error))
-            error = WatchkeeperError(
-                "The page could not be made; what was acted on before stays done",
-                slug="web-failed",
-                hint="watchkeeper doctor, and the log of `watchkeeper web` says where",
-            )
-            status = 500
-    return refusal(status, error, as_json=as_json)
+    if isinstance(error, WatchkeeperError):
+        return refusal(status_of(error), error, as_json=as_json)
+    _LOG.error("%s %s failed: %s", scope["method"], redact(scope["path"])[:200], _where(error))
+    shown = WatchkeeperError(
+        "The page could not be made; what was acted on before stays done",
+        slug="web-failed",
+        hint="watchkeeper doctor, and the log of `watchkeeper web` says where",
+    )
+    return refusal(500, shown, as_json=as_json)
 
 
 def _where(error: Exception) -> str:

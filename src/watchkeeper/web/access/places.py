@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from watchkeeper.fleet.config import WebSection
 from watchkeeper.model.errors import UsageError
 
+DEFAULT_LISTEN = "127.0.0.1:7333"
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -46,10 +47,14 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def require_listen(text: str, *, exposed: bool) -> tuple[str, int]:
-    """Where to listen. Raises UsageError: ``web-bad-listen``, or ``web-exposed`` where nobody said that it may."""
+def require_listen(web: WebSection, given: str = "") -> tuple[str, int]:
+    """Where to listen; ``given`` stands above the file.
+
+    Raises UsageError: ``web-bad-listen``, or ``web-exposed`` for what other machines reach where nobody said that.
+    """
+    text = given or web.listen or DEFAULT_LISTEN
     host, port = parse_listen(text)
-    if not is_loopback(host) and not exposed:
+    if not is_loopback(host) and not web.exposed:
         raise UsageError(
             f"{text} can be reached from other machines, by plain HTTP: whoever is on the way reads the login and all"
             " code that is shown, and can act as you",
@@ -62,7 +67,7 @@ def require_listen(text: str, *, exposed: bool) -> tuple[str, int]:
 
 def find_places(web: WebSection, listen: str = "") -> Places:
     """What is answered, as the file says and as it listens (``listen`` stands above ``web.listen``)."""
-    host, port = parse_listen(listen or web.listen)
+    host, port = parse_listen(listen or web.listen or DEFAULT_LISTEN)
     names = _LOOPBACK if is_loopback(host) else (*_LOOPBACK, *_written(host))
     own = {_with_port(name, port) for name in names if name}
     public = urlsplit(web.origin)
