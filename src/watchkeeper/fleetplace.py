@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,16 +27,16 @@ class FleetPlace(NamedTuple):
     home: Path
 
 
-def find_fleet(file: Path | None, folder: Path = Path()) -> FleetPlace:
+def find_fleet(file: Path | None, folder: Path = Path(), environ: Mapping[str, str] = os.environ) -> FleetPlace:
     """Raises NotARepositoryError (``fleet-not-found``), UsageError; of projects that are not there the roster tells."""
-    path = find_fleet_file(folder, os.environ, file)
+    path = find_fleet_file(folder, environ, file)
     if path is None:
         raise not_found(None)
     config = load_fleet(path)
-    home = find_home(os.environ)
+    home = find_home(environ)
     if config.store and "://" not in config.store:
         home = Path(path.parent, Path(config.store).expanduser())
-    return FleetPlace(config, call_roll(config, find_host_name(os.environ)), home)
+    return FleetPlace(config, call_roll(config, find_host_name(environ)), home)
 
 
 @contextmanager

@@ -67,7 +67,7 @@ def find_scope(file: Path | None, folder: Path, environ: Mapping[str, str]) -> S
         place = find_place(folder, environ)
         name = find_name(place, read_fleet(place))
         return Scope((ProjectSource(name, place),), place.home, find_zone("", environ))
-    fleet = find_fleet(file, folder)
+    fleet = find_fleet(file, folder, environ)
     problems = dict(fleet.roster.problems)
     found = []
     for member in fleet.roster.members:

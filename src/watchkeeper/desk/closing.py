@@ -10,14 +10,14 @@ import asyncio
 import datetime as dt
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from watchkeeper.controlroom.picture import Reader
-from watchkeeper.controlroom.scope import ProjectSource, Scope
+from watchkeeper.controlroom.scope import ProjectSource, Scope, require_project
 from watchkeeper.fleet.hours import parse_clock
 from watchkeeper.fleet.machine import find_zone
 from watchkeeper.model.errors import WatchkeeperError
@@ -27,7 +27,7 @@ from watchkeeper.model.ids import Millis, ProjectId, Seq
 from watchkeeper.model.review import Day, DayClosed, RolloverFailed, WorkLog
 from watchkeeper.record.home import make_home
 from watchkeeper.record.log import Log
-from watchkeeper.review.calendar import Boundary, Span, find_open_days
+from watchkeeper.review.calendar import Boundary, Span, find_day, find_open_days
 from watchkeeper.review.dayfold import DayFolder
 from watchkeeper.review.rollover import check_worklog, make_synthesis, make_worklog
 from watchkeeper.review.surveying import find_unsurveyed
@@ -142,19 +142,31 @@ class Closer:
         zone = scope.zone
         for day in days:
             logs = [each[day] for each in closed.values() if day in each]
-            behind = {name for name, each in closed.items() if each and max(each) < day}
+            behind = {name for name, each in closed.items() if self._is_behind(scope, name, each, day)}
             failed = {name: why for name in behind if (why := picture.projects[name].review.failed.get(day))}
             is_old = self._clock() > max(log.end for log, _, _ in logs) + _NO_LONGER_MS
             if behind - failed.keys() or (failed and not is_old):
                 return  # one is still to come
             absent = {name: error.message for name, error in scope.problems.items()} | failed
-            absent |= {name: "nothing was ever recorded of it" for name, each in closed.items() if not each}
+            absent |= {
+                name: "nothing was recorded of it yet"
+                for name, each in closed.items()
+                if name not in behind and not each
+            }
             try:
                 self._close(FLEET, FLEET_FOLDER, make_synthesis(logs, day, absent), zone)
             except Exception as error:  # noqa: BLE001 - as for a project
                 self._fail(FLEET, FLEET_FOLDER, day, error)
                 return
         self._again.pop(FLEET_FOLDER, None)
+
+    def _is_behind(self, scope: Scope, name: str, closed: Collection[Day], day: Day) -> bool:
+        """Whether a project has yet to close ``day``: not one of which nothing was recorded by then."""
+        if closed:
+            return max(closed) < day
+        source = require_project(scope, name)
+        first_at = _first_at(self._reader.log, source)
+        return first_at is not None and find_day(first_at, boundary_of(scope, source, self._environ)) <= day
 
     # -- one day -------------------------------------------------------------------------------------------------------
 
@@ -278,6 +290,6 @@ def _says_nothing(log: WorkLog, reason: str) -> WatchkeeperError:
     return WatchkeeperError(
         f"The log of {log.project} of {log.day} is none: {reason}",
         slug="worklog-empty",
-        hint="watchkeeper log --kind rollover-failed",
+        hint="watchkeeper worklog --list",
         facts={"project": log.project, "day": log.day},
     )

@@ -18,6 +18,7 @@ import msgspec
 from watchkeeper.controlroom.picture import Reader
 from watchkeeper.controlroom.scope import Scope
 from watchkeeper.desk.closing import Closer, ClosingStatistics
+from watchkeeper.desk.measuring import Measurer
 from watchkeeper.desk.surveyor import Surveyor, SurveyStatistics
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.hosts import FLEET
@@ -150,7 +151,8 @@ def make_desk(
     reader: Reader, environ: Mapping[str, str], clock: Callable[[], Millis], pid: int, tell: Callable[[str], None]
 ) -> Desk:
     """The desk of a scope, with whatever tells people where that is there."""
-    parts = Parts(reader, Surveyor(reader, clock), Closer(reader, environ, clock), _find_telling(reader, environ))
+    others: dict[str, Loop] = {"how fast watches are": Measurer(reader, clock), **_find_telling(reader, environ)}
+    parts = Parts(reader, Surveyor(reader, clock), Closer(reader, environ, clock), others)
     return Desk(parts, clock, pid, tell)
 
 

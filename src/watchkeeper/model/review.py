@@ -309,7 +309,25 @@ class RolloverFailed(msgspec.Struct, frozen=True, tag="rollover-failed"):
     reason: str
 
 
+class WatchMeasured(msgspec.Struct, frozen=True, tag="watch-measured"):
+    """How long the watch takes from a save to its conflicts, by its own count of the last thousand, in milliseconds.
+
+    ``count`` is how many saves there were since it was started.
+    """
+
+    count: int
+    p50_ms: float = 0.0
+    p99_ms: float = 0.0
+
+
 ReviewEvent = (
-    ChangeSurveyed | DecisionFound | DecisionJudged | ChangeReviewed | ChangeFoundWrong | DayClosed | RolloverFailed
+    ChangeSurveyed
+    | DecisionFound
+    | DecisionJudged
+    | ChangeReviewed
+    | ChangeFoundWrong
+    | DayClosed
+    | RolloverFailed
+    | WatchMeasured
 )
 """What the review of a project is folded from. The fleet's own days are recorded under ``model.hosts.FLEET``."""

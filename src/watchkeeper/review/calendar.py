@@ -17,6 +17,7 @@ from watchkeeper.model.review import Day, WorkLog
 
 MOST_DAYS = 31
 """So many missed days are caught up; of what lies before that the first of them says so."""
+_MOST_COUNTED = 400
 
 
 class Boundary(NamedTuple):
@@ -73,7 +74,7 @@ def _start(last: WorkLog | None, first_at: Millis | None, now: Millis, boundary:
     if last is not None:
         return dt.date.fromisoformat(last.day) + dt.timedelta(days=1), last.end
     assert first_at is not None
-    # A clock that was wrong for one event must not make years of days.
-    oldest = find_date(Moment(now, boundary.zone), boundary.minute) - dt.timedelta(days=MOST_DAYS + 1)
+    # A clock that was wrong for one event must not make decades of days.
+    oldest = find_date(Moment(now, boundary.zone), boundary.minute) - dt.timedelta(days=_MOST_COUNTED)
     date = max(find_date(Moment(first_at, boundary.zone), boundary.minute), oldest)
     return date, find_boundary(date, boundary.minute, boundary.zone)

@@ -26,7 +26,7 @@ _SCALAR = re.compile(
     |[-+]?\d[\d_.]*(\s*(\*\*?|<<|/|\+|-)\s*\d[\d_.]*)+   # 60 * 60
     |True|False|None|true|false|null|undefined
     |(?P<quote>["'])[^"'\\\n\s]{0,60}(?P=quote)                        # a word
-    |[A-Za-z_][\w.]*\(\s*[-\w=.,\s]*\)                  # timedelta(days=3)
+    |[A-Za-z_][\w.]*\(\s*((\w+\s*=\s*)?-?\d[\d_.]*\s*,?\s*)+\)   # timedelta(days=3)
     |[A-Za-z_]\w*(\.\w+)+                               # Mode.FAST
     """,
     re.VERBOSE | re.IGNORECASE,
@@ -85,9 +85,15 @@ def _of_value(write: Write, file: ChangedFile | None) -> Iterator[Found]:
     is_field = write.kind is SymbolKind.FIELD and is_public(write.key)
     if file is None or not (is_constant or is_field) or _VERSIONS.search(name):
         return
+    # Of a call only what it is given is a value: another call is other code.
     was = _assigned(file.base, write.before, name)
     now = _assigned(file.now, write.after, name)
-    if was is None or now is None or _same(was, now):
+    if (
+        was is None
+        or now is None
+        or _same(was, now)
+        or (was.partition("(")[0] != now.partition("(")[0] and "(" in was + now)
+    ):
         return
     title = f"{write.name} is {_told(name, now)}, and was {_told(name, was)}"
     subject = f"default:{write.key.path}:{write.key.qualname}"
@@ -129,6 +135,7 @@ def _has_default(touch: ResourceTouch) -> bool:
         return False
     if kind is ResourceKind.SETTING:
         is_plain = not _TOOLS.search(touch.path) and not access.value.startswith(("[", "{"))
+        is_plain = is_plain and (not touch.path.endswith(".py") or _SCALAR.fullmatch(access.value) is not None)
         return access.mode is AccessMode.DEFINE and is_plain and not _VERSIONS.search(access.resource.name)
     return kind is ResourceKind.ENVIRONMENT and access.mode is not AccessMode.WRITE
 

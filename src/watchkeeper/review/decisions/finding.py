@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+from watchkeeper.code.changed_file import ChangedFile
 from watchkeeper.model.agents import SessionId
 from watchkeeper.model.events import DecisionRecorded
+from watchkeeper.model.footprint import Footprint
 from watchkeeper.model.ids import ChangeId
 from watchkeeper.model.review import Decision, DecisionKind
 from watchkeeper.repos.messages import one_line
 from watchkeeper.review.decisions.defaults import find_changed_defaults
 from watchkeeper.review.decisions.found import Found, decision_id, names_it
-from watchkeeper.review.decisions.of_diff import find_in_access, find_in_surface
+from watchkeeper.review.decisions.moved import Moves
+from watchkeeper.review.decisions.of_diff import Seen, find_in_access, find_in_surface, find_offered
 from watchkeeper.review.decisions.stated import find_in_message, find_in_records
 from watchkeeper.review.looking import Looked
+from watchkeeper.risk.facts import RiskFacts
 
 MOST_DECISIONS = 40
 """So many of one change are told; what has more is a project that was taken in whole."""
@@ -26,10 +30,7 @@ def find_decisions(project: str, looked: Looked) -> tuple[Decision, ...]:
     footprint = looked.assessed.gathered.party.footprint
     entry, asked = looked.landed.entry, looked.asked
     found = [
-        *find_in_access(facts),
-        *find_in_surface(facts, footprint),
-        *find_changed_defaults(files, footprint),
-        *find_in_records(files),
+        *find_in_change(files, footprint, facts),
         *(each for commit in looked.commits for each in find_in_message(commit.message)),
     ]
     mark = entry.head if looked.landed.past_queue else entry.id
@@ -57,6 +58,16 @@ def find_decisions(project: str, looked: Looked) -> tuple[Decision, ...]:
             ),
         )
     return tuple(told.values())[:MOST_DECISIONS]
+
+
+def find_in_change(files: Sequence[ChangedFile], footprint: Footprint, facts: RiskFacts) -> Iterator[Found]:
+    """What the change itself holds, without what its author wrote about it."""
+    seen = Seen(files, footprint, facts, Moves(files))
+    yield from find_in_access(seen)
+    yield from find_in_surface(seen)
+    yield from find_offered(seen)
+    yield from find_changed_defaults(files, footprint)
+    yield from find_in_records(files)
 
 
 def find_recorded(project: str, event: DecisionRecorded, agents: Mapping[SessionId, str], change: str = "") -> Decision:
