@@ -1,0 +1,34 @@
+"""Numbers over time, each a drawing and the same as a table."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from watchkeeper.model.ids import Millis
+from watchkeeper.model.redaction import redact
+from watchkeeper.review.calendar import boundary_of
+from watchkeeper.review.charts import render_chart
+from watchkeeper.review.numbers import count_numbers
+from watchkeeper.web.pages.asking import Answer, Asking
+
+_DAY_MS = 86_400_000
+CHOICES = (("7", "a week"), ("30", "30 days"), ("90", "90 days"))
+
+
+def show(asking: Asking) -> Answer:
+    """Of all projects, or of one; of the last 30 days, or as many as are asked for."""
+    given = asking.query.get("days", "30")
+    days = int(given) if given in {each for each, _ in CHOICES} else 30
+    since = Millis(asking.now - (days - 1) * _DAY_MS)
+    sources = [each for name, project in asking.projects() for each in (project.source.project, project.source.shared)]
+    log = asking.room.reader.log
+    first = next((project.source for _, project in asking.projects()), None)
+    events = sorted(
+        (each for source in dict.fromkeys(sources) for each in log.read(source)), key=lambda each: each.seq
+    )
+    charts = ()
+    if first is not None:
+        charts = count_numbers(events, boundary_of(asking.room.scope, first, asking.room.environ), since, asking.now)
+    drawn = [(each, Markup(redact(render_chart(each)))) for each in charts]  # noqa: S704 escaped where it is drawn
+    context = {"charts": drawn, "days": str(days), "choices": CHOICES}
+    return Answer("Numbers", "numbers.html", context, "numbers")
