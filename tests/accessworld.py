@@ -35,6 +35,7 @@ from watchkeeper.model.ids import ProjectId
 from watchkeeper.record.log import Log
 from watchkeeper.web.access import Access, make_server_config
 from watchkeeper.web.api import api_routes
+from watchkeeper.web.room import Room
 
 FREE_NAMES = {"ChangeId", "EntryId", "SymbolId", "IssueId", "SessionId"}
 """Ids that are made of names which others choose: branches, symbols, issues."""
@@ -135,6 +136,11 @@ def small_app(room: SmallRoom, access: Access) -> Starlette:
         *access.routes(),
     ]
     return Starlette(routes=routes, middleware=access.middleware())
+
+
+def real_room(reader: Reader, actions: Actions, _: Scope) -> Room:
+    """The room that the pages show, with nothing of this machine's environment."""
+    return Room(reader, actions, environ={})
 
 
 @contextlib.contextmanager

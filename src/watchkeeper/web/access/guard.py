@@ -10,6 +10,8 @@ import asyncio
 import hmac
 import logging
 import re
+import time
+from collections.abc import Awaitable, Callable
 from html import escape
 from urllib.parse import parse_qs, quote
 
@@ -27,6 +29,7 @@ from watchkeeper.web.access.identity import Identities, Known
 from watchkeeper.web.access.limits import (
     ALL_REFUSALS,
     BODY_S,
+    LOOK_AGAIN_S,
     MAX_BODY,
     MAX_HEADER_BYTES,
     MAX_HEADERS,
@@ -85,7 +88,7 @@ class Guard:
                 raise ConnectionAbortedError("the answer could not be completed")
             await answer(scope, receive, answering)
 
-    async def _judge(self, scope: Scope, receive: Receive, send: Send, asking: Asking) -> Response | None:
+    async def _judge(self, scope: Scope, receive: Receive, send: _Answering, asking: Asking) -> Response | None:
         headers = Headers(scope=scope)
         _require_form(scope, headers)
         client = self._who.client_of(scope, headers)
@@ -97,6 +100,8 @@ class Guard:
             raise refusing.too_often(wait)
         if known is None and not is_public:
             return _to_login(scope, headers)
+        if known is not None:
+            send.looks_again = lambda: self._is_still(known, scope, headers, client)
         inner = {**scope, "headers": [each for each in scope["headers"] if not _DROPPED.match(each[0].lower())]}
         inner["state"] = {
             **scope.get("state", {}),
@@ -110,6 +115,13 @@ class Guard:
             receive = await self._require_act(receive, headers, asking, known)
         await self._app(inner, receive, send)
         return None
+
+    async def _is_still(self, known: Known, scope: Scope, headers: Headers, client: str) -> bool:
+        try:
+            now = await run_in_threadpool(self._who.find, scope, headers, client, is_public=False)
+        except Refused:
+            return False
+        return now is not None and now.person == known.person
 
     async def _require_act(self, receive: Receive, headers: Headers, asking: Asking, known: Known | None) -> Receive:
         """Only a page of ours, with the token of this login, by who may act; with the body read and bounded."""
@@ -145,6 +157,8 @@ class _Answering:
     def __init__(self, send: Send, *, is_static: bool) -> None:
         self._send, self._is_static = send, is_static
         self.has_begun = False
+        self.looks_again: Callable[[], Awaitable[bool]] | None = None
+        self._looked_at = time.monotonic()
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -155,6 +169,10 @@ class _Answering:
             if not self._is_static:
                 headers["cache-control"] = "no-store"
             message["headers"] = [(name, _one_line(value)) for name, value in message["headers"]]
+        elif self.looks_again is not None and time.monotonic() - self._looked_at > LOOK_AGAIN_S:
+            self._looked_at = time.monotonic()
+            if not await self.looks_again():  # live rows end with the login that they were asked for with
+                raise refusing.not_logged_in()
         await self._send(message)
 
 
