@@ -149,6 +149,7 @@ def served(
     *,
     events: tuple[Event, ...] = (),
     web: WebSection | None = None,
+    ports: Mapping[str, int] | None = None,
     make_app: Callable[[Any, Access], Starlette] = small_app,
     make_room: Callable[[Reader, Actions, Scope], Any] | None = None,
 ) -> Iterator[Served]:
@@ -166,7 +167,7 @@ def served(
         log.append(source.project, events, now())
         reader = Reader(log, scope, now)
         actions = Actions(reader, now)
-        access = Access(web or WebSection(), scope.home, log, now, listen=f"127.0.0.1:{port}")
+        access = Access(web or WebSection(), scope.home, log, now, listen=f"127.0.0.1:{port}", ports=ports)
         tokens = {role: access.identities.tokens.make(role.value, role) for role in Role}
         room = SmallRoom(reader, actions) if make_room is None else make_room(reader, actions, scope)
         app = make_app(room, access)

@@ -12,6 +12,7 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from html import escape
 from urllib.parse import parse_qs, quote
 
@@ -54,21 +55,24 @@ _DROPPED = re.compile(
     rb"tailscale-|x-forwarded|forwarded$|x-real-ip|x-http-method|x-method-override|x-original|x-rewrite"
 )
 _BAD_PATH = re.compile(r"[\x00-\x1f\x7f\\]|(?:^|/)\.{1,2}(?:/|$)|//")
+Beside = Callable[[], AbstractAsyncContextManager[None]]
 _LOG = logging.getLogger(__name__)
 
 
 class Guard:
     """The middleware, as ASGI has it."""
 
-    def __init__(self, app: ASGIApp, *, identities: Identities) -> None:
-        self._app, self._who = app, identities
+    def __init__(self, app: ASGIApp, *, identities: Identities, beside: Beside = nullcontext) -> None:
+        """``beside`` is what is served as long as the app is."""
+        self._app, self._who, self._beside = app, identities, beside
         clock = identities.clock
         self._strangers, self._persons = Limiter(STRANGERS, clock), Limiter(PERSONS, clock)
         self._refusals, self._all_refusals = Limiter(REFUSALS, clock), Limiter(ALL_REFUSALS, clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
+            async with self._beside():
+                await self._app(scope, receive, send)
         elif scope["type"] == "http":
             await self._http(scope, receive, send)
         else:  # no part of ours speaks over a websocket
