@@ -33,12 +33,13 @@ class Served(NamedTuple):
     room: Room
     tokens: Mapping[Role, str]
 
-    def client(self, role: Role = Role.OPERATOR) -> httpx.Client:
+    @contextlib.contextmanager
+    def client(self, role: Role = Role.OPERATOR) -> Iterator[httpx.Client]:
         """Logged in as a browser is."""
         headers = {"origin": self.url, "sec-fetch-site": "same-origin", "accept": "text/html"}
-        client = httpx.Client(base_url=self.url, timeout=30, headers=headers)
-        assert client.post("/login", data={"token": self.tokens[role]}).status_code == 303
-        return client
+        with httpx.Client(base_url=self.url, timeout=30, headers=headers) as client:
+            assert client.post("/login", data={"token": self.tokens[role]}).status_code == 303
+            yield client
 
 
 @contextlib.contextmanager

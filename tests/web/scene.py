@@ -15,13 +15,14 @@ from watchkeeper.controlroom.scope import ProjectSource, Scope, find_scope, open
 from watchkeeper.model.agents import Channel, Heed, Notice, NoticeId, Session, SessionId
 from watchkeeper.model.attention import MessageAsked, Urgency
 from watchkeeper.model.changes import Change, Source
+from watchkeeper.model.confidence import Confidence
 from watchkeeper.model.conflicts import Conflict, Evidence, Kind, Severity
 from watchkeeper.model.events import (
     ChangeAppeared,
+    CloseReason,
     ConflictClosed,
     ConflictOpened,
     ConflictProbed,
-    CloseReason,
     Event,
     NoticeDelivered,
     NoticeQueued,
@@ -49,18 +50,17 @@ from watchkeeper.model.fleet import (
     Spend,
     Stage,
 )
-from watchkeeper.model.confidence import Confidence
 from watchkeeper.model.hosts import FLEET
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis, ProjectId, Sha
 from watchkeeper.model.incidents import (
     Attribution,
     DatabaseSeen,
     Edge,
+    EndReason,
     Incident,
     IncidentEnded,
     IncidentKind,
     IncidentOpened,
-    EndReason,
     Origin,
     Party,
     Role,
@@ -115,7 +115,7 @@ ONE = (
     '    mirror.write(order, "status", stage)\n    return order\n'
 )
 OTHER = (
-    'def update_stage_field(order, stage):\n    content.update(order.id, status=stage)\n'
+    "def update_stage_field(order, stage):\n    content.update(order.id, status=stage)\n"
     '    write(order, "stage", stage)\n    return order\n'
 )
 
@@ -167,7 +167,9 @@ def make_scene(folder: Path) -> Scene:
 
 def _repositories(folder: Path) -> dict[str, Sha]:
     shop = GitRepo.create(folder / "shop")
-    base = shop.commit("first", {"shop/orders.py": BASE, "tests/test_orders.py": "def test_stage():\n    assert True\n"})
+    base = shop.commit(
+        "first", {"shop/orders.py": BASE, "tests/test_orders.py": "def test_stage():\n    assert True\n"}
+    )
     commits = {"base": Sha(base)}
     for name, text, branch in (("one", ONE, HELD_BRANCH), ("other", OTHER, "stage-status")):
         shop.git("checkout", "-q", "-b", branch, "main")
@@ -241,7 +243,10 @@ def _work(scene: Scene, tell: _Recorder, shop: ProjectId, news: ProjectId) -> No
     )  # fmt: skip
     for project, name, number, identity, title, branch, stage, reason, fault in plans:
         issue = IssueId(f"{name}#{number}")
-        tell(project, IssueFiled(Issue(issue, title, f"Please: {title.lower()}.", author="ada", filed_at=Millis(tell.at))))
+        tell(
+            project,
+            IssueFiled(Issue(issue, title, f"Please: {title.lower()}.", author="ada", filed_at=Millis(tell.at))),
+        )
         seal = Seal(scene.commits["base"], (), Budget(), "d")
         own = Engagement(EngagementId(identity), "engineer-resolves-issue", issue, "claude", seal, 1, branch, title)
         tell(project, EngagementSealed(own))

@@ -11,16 +11,14 @@ import click
 from watchkeeper.app import now
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.fleet_place import fleet_option
-from watchkeeper.cli.options import json_option
+from watchkeeper.cli.options import json_option, repo_option
 from watchkeeper.cli.output import printable, say, show, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.controlroom.actions import Role
-from watchkeeper.fleet.reading import find_fleet_file
-from watchkeeper.fleetplace import find_fleet
+from watchkeeper.controlroom.scope import Scope, find_scope, open_scope_log
 from watchkeeper.model.attention import PersonActed
 from watchkeeper.model.errors import UsageError
 from watchkeeper.model.hosts import FLEET
-from watchkeeper.record.home import find_home
 
 
 @verb(
@@ -42,8 +40,9 @@ from watchkeeper.record.home import find_home
 )
 @click.option("--revoke", "revoked", metavar="NAME", help="End one, and all logins that were made with it.")
 @fleet_option
+@repo_option
 @json_option
-def command(*, made: str | None, role: str, revoked: str | None, file: Path | None, as_json: bool) -> int:
+def command(*, made: str | None, role: str, revoked: str | None, file: Path | None, folder: Path, as_json: bool) -> int:
     """List the tokens with which one logs in to the control room, make another, or end one.
 
     A token is kept as a salted hash alone. Its name is what the record calls its holder by. A running `watchkeeper web`
@@ -53,14 +52,15 @@ def command(*, made: str | None, role: str, revoked: str | None, file: Path | No
 
     if made is not None and revoked is not None:
         raise UsageError("A token is made or revoked, one at a time", slug="usage", hint="give --new or --revoke")
-    tokens = open_tokens(_home(file), now)
+    scope = find_scope(file, folder, os.environ)
+    tokens = open_tokens(scope.home, now)
     if made is not None:
         secret = tokens.make(made, Role(role))
-        _audit(file, "token-made", made, role)
+        _audit(scope, "token-made", made, role)
         _show_new(made, role, secret, as_json=as_json)
     elif revoked is not None:
         gone = tokens.revoke(revoked)
-        _audit(file, "token-revoked", gone.name, gone.role.value)
+        _audit(scope, "token-revoked", gone.name, gone.role.value)
         if as_json:
             show_document({"revoked": gone.name})
         else:
@@ -85,17 +85,8 @@ def _show_new(name: str, role: str, secret: str, *, as_json: bool) -> None:
     show([secret], "watchkeeper web")
 
 
-def _home(file: Path | None) -> Path:
-    """The state folder of the fleet, or the user's own."""
-    if find_fleet_file(Path.cwd(), os.environ, file) is None:
-        return find_home(os.environ)
-    return find_fleet(file, Path.cwd()).home
-
-
-def _audit(file: Path | None, what: str, name: str, role: str) -> None:
-    from watchkeeper.app import open_log
-
-    with open_log(_home(file), os.environ) as log:
+def _audit(scope: Scope, what: str, name: str, role: str) -> None:
+    with open_scope_log(scope, os.environ) as log:
         acted = PersonActed(what, name, os.environ.get("USER", ""), "cli", role)
         log.append(FLEET, [acted], now())
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import quote, urlencode
 
+from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -15,7 +17,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
-from markupsafe import Markup
 
 from watchkeeper.controlroom.actions import Role
 from watchkeeper.web.acting import act_routes
@@ -88,10 +89,5 @@ def _query(request: Request) -> Mapping[str, str]:
 
 
 def _address(path: str, query: Mapping[str, str]) -> str:
-    from urllib.parse import quote, urlencode
-
     kept = {key: value for key, value in query.items() if key != "said"}
     return quote(path, safe="/") + (f"?{urlencode(kept)}" if kept else "")
-
-
-Make = Callable[[Room, AccessPort], Starlette]

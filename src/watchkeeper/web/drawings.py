@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
+from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
@@ -106,14 +107,16 @@ def draw_lane(view: QueueView, project: str) -> Markup:
     ]
     for number, row in enumerate(line):
         x = 74 + number * (_BOX_WIDTH + _GAP)
-        kind = "sought" if row.place is Place.QUARANTINED else "runs" if row.waits_for.startswith("its run") else "rests"
+        kind = (
+            "sought" if row.place is Place.QUARANTINED else "runs" if row.waits_for.startswith("its run") else "rests"
+        )
         parts.append(
             Markup(
                 '<path class="wire{speculative}" d="M{a} {y}H{b}"/><a href="{page}" class="box {kind}{speculative}">'
                 '<title>{whole}</title><rect x="{x}" y="8" width="{w}" height="{h}" rx="6"/>'
                 '<text x="{tx}" y="29">{name}</text><text x="{tx}" y="48" class="dim">{waits}</text></a>'
             ).format(
-                a=x - _GAP + (4 if number else 4),
+                a=x - _GAP + 4,
                 b=x - 4,
                 y=height // 2,
                 page=f"/queue/{_quoted(row.id)}",
@@ -132,8 +135,6 @@ def draw_lane(view: QueueView, project: str) -> Markup:
 
 
 def _quoted(text: str) -> str:
-    from urllib.parse import quote
-
     return quote(text, safe="")
 
 

@@ -37,7 +37,7 @@ _MOST_GONE = 2_000
 _TIME_EVERY_S = 20.0
 """Some of what a page says is a matter of time alone: it is looked at again so often without any event."""
 
-CSRF = "csrf-of-the-viewer-stands-here"
+CSRF = Markup("csrf-of-the-viewer-stands-here")
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -220,7 +220,7 @@ class Hub:
         picture = self._room.reader.look()
         asking = Asking(self._room, picture, view.params, view.query, view.may_act)
         html = self._renderer.render(
-            asking, view.page.make()(asking), csrf=Markup(CSRF), person=None, said=None, page=view.page, at=view.path
+            asking, view.page.make()(asking), csrf=CSRF, person=None, said=None, page=view.page, at=view.path
         )
         return find_fragments(html), picture.seq
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
@@ -18,7 +18,7 @@ from watchkeeper.model.incidents import Incident
 from watchkeeper.model.redaction import redact
 from watchkeeper.review.words import counted, short
 from watchkeeper.web.pages.asking import Answer, Asking
-from watchkeeper.web.words import Look, ago, iso, lasted, look_of, moment, shape_svg
+from watchkeeper.web.words import SHAPES, Look, ago, iso, lasted, look_of, moment, shape_svg
 
 _CACHED_TEXTS = 65_536
 _LIVE = re.compile(r"<!--live (\S+) in (\S*)-->(.*?)<!--end \1-->", re.DOTALL)
@@ -60,7 +60,7 @@ class Renderer:
         self._environment = _make_environment(zone)
 
     def render(self, asking: Asking, answer: Answer, **more: Any) -> str:
-        """The whole page, or what of it is live. ``more`` is what belongs to one viewer: ``csrf``, ``said``, ``person``."""
+        """The whole page, or what of it is live. ``more`` belongs to one viewer: ``csrf``, ``said``."""
         template = self._environment.get_template(answer.template)
         needs = asking.room.needs(asking.picture)
         context: dict[str, Any] = {
@@ -139,11 +139,14 @@ def _state(value: object, word: str = "") -> Markup:
 
 
 def _mark(hue: str, shape: str, word: str) -> Markup:
-    return Markup('<span class="state {}">{}<span>{}</span></span>').format(hue, Markup(shape_svg(shape)), word)
+    return Markup('<span class="state {}">{}<span>{}</span></span>').format(hue, _SHAPES[shape], word)
+
+
+_SHAPES = {each: Markup(shape_svg(each)) for each in SHAPES}  # noqa: S704 our own drawings
 
 
 def _wait_graph(incident: Incident) -> Markup:
-    return Markup(redact(render_svg(incident)))
+    return Markup(redact(render_svg(incident)))  # noqa: S704 escaped where it is drawn
 
 
 def _link(path: str, query: Mapping[str, str], **more: object) -> str:
@@ -156,6 +159,3 @@ def _link(path: str, query: Mapping[str, str], **more: object) -> str:
 def escaped(text: str) -> Markup:
     """A text inside a drawing that Python makes: without secrets, and inert."""
     return escape(_redacted(text))
-
-
-Filter = Callable[..., Any]

@@ -14,7 +14,7 @@ from watchkeeper.model.probing import Outcome
 from watchkeeper.model.review import DecisionVerdict, Standing
 from watchkeeper.review.states import Activity, Safety
 
-_SHAPES = {
+SHAPES = {
     "diamond": '<path d="M6 .5 11.5 6 6 11.5.5 6z"/>',
     "triangle": '<path d="M6 1 11.6 11H.4z"/>',
     "square": '<rect x="1.2" y="1.2" width="9.6" height="9.6" rx="1"/>',
@@ -31,7 +31,7 @@ _SHAPES = {
 
 
 class Look(NamedTuple):
-    """``hue`` is one of ``red``, ``amber``, ``green``, ``blue``, ``grey``; ``shape`` names a drawing; ``word`` says it."""
+    """``hue`` is ``red``, ``amber``, ``green``, ``blue`` or ``grey``; ``shape`` names a drawing; ``word`` says it."""
 
     hue: str
     shape: str
@@ -40,7 +40,7 @@ class Look(NamedTuple):
 
 def shape_svg(shape: str) -> str:
     """The drawing's markup, in the colour of the text around it; words beside it say the same."""
-    return f'<svg class="mark" viewBox="0 0 12 12" width="12" height="12" aria-hidden="true">{_SHAPES[shape]}</svg>'
+    return f'<svg class="mark" viewBox="0 0 12 12" width="12" height="12" aria-hidden="true">{SHAPES[shape]}</svg>'
 
 
 _ACTIVITY = {
@@ -99,7 +99,7 @@ _VERDICT = {
 }
 
 
-def look_of(value: object) -> Look:  # noqa: C901 one line a kind
+def look_of(value: object) -> Look:
     """How any state is shown. Total over the states that pages show; KeyError for what is none."""
     match value:
         case Activity():

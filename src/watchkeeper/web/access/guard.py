@@ -150,6 +150,8 @@ class Guard:
             if not self._refusals.take(client) and not self._all_refusals.take():
                 await run_in_threadpool(self._who.audit_refused, client, asking, refused.error)
         extra = {"retry-after": str(refused.wait_s)} if refused.wait_s else {}
+        if refused.status == 405:
+            extra["allow"] = "GET, HEAD, POST"
         if refused.status == 401 and _wants_json(scope, headers):
             extra["www-authenticate"] = "Bearer"
         return refusal(refused.status, refused.error, as_json=_wants_json(scope, headers), headers=extra)

@@ -57,7 +57,7 @@ class Part(NamedTuple):
     """One page of a list: its rows, of how many, and the numbers of the pages around it (0: there is none)."""
 
     rows: Sequence[Any]
-    count: int
+    total: int
     page: int
     before: int
     after: int

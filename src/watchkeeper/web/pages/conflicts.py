@@ -37,7 +37,9 @@ def show_list(asking: Asking) -> Answer:
     """Problems alone; ``show=all``: what is dismissed, closed or mere information too."""
     rows = conflict_rows(asking)
     words = asking.query.get("q", "").strip().lower()
-    found = [each for each in rows if words in f"{each.state.conflict.summary} {' '.join(each.who)} {each.project}".lower()]
+    found = [
+        each for each in rows if words in f"{each.state.conflict.summary} {' '.join(each.who)} {each.project}".lower()
+    ]
     matrix = draw_matrix(*_matrix([each for each in found if each.state.status is Status.OPEN]))
     return Answer("Conflicts", "conflicts.html", {"part": cut(asking, found), "matrix": matrix}, "conflicts")
 
@@ -83,9 +85,7 @@ def show_one(asking: Asking) -> Answer:
         "merged": [each for each in conflict.evidence if not each.change],
         "status": status_word(state),
         "heir": living.conflict.id if living is not None and living.conflict.id != identity else "",
-        "notices": [
-            each for each in project.standing.notices.values() if each.notice.conflict == identity
-        ],
+        "notices": [each for each in project.standing.notices.values() if each.notice.conflict == identity],
         "matter": next((each for each in asking.room.matters(asking.picture) if each.about == identity), None),
         "history": _history(asking, project, identity),
         "is_open": state.status is Status.OPEN,
@@ -96,7 +96,9 @@ def show_one(asking: Asking) -> Answer:
 def _side(project: ProjectPicture, change: ChangeId, evidence: tuple[Evidence, ...]) -> Side:
     known = project.standing.changes.get(change)
     session = next((each.session for each in project.standing.sessions.values() if each.session.change == change), None)
-    row = next((each for each in project.landing.view.rows if each.id.rpartition("/")[0] in _keys(project, change)), None)
+    row = next(
+        (each for each in project.landing.view.rows if each.id.rpartition("/")[0] in _keys(project, change)), None
+    )
     return Side(
         change,
         names_of(project, (change,))[0],

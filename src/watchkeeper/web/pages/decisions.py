@@ -12,7 +12,8 @@ def show(asking: Asking) -> Answer:
         (name, each)
         for name, project in asking.projects()
         for each in (project.review.decisions.values() if asking.is_all else project.review.open_decisions())
-        if words in f"{each.decision.title} {each.decision.choice} {each.decision.subject} {each.decision.agent}".lower()
+        if words
+        in f"{each.decision.title} {each.decision.choice} {each.decision.subject} {each.decision.agent}".lower()
     ]
     found.sort(key=lambda pair: -pair[1].seq if asking.is_all else pair[1].seq)
     return Answer("Decisions", "decisions.html", {"part": cut(asking, found)}, "decisions")

@@ -1,4 +1,4 @@
-"""The fleet: each project on one line, engagements on both axes; and one project with its issues and what it waits for."""
+"""The fleet: each project on one line, engagements on both axes; and one project with its issues."""
 
 from __future__ import annotations
 

@@ -14,7 +14,9 @@ def show(asking: Asking) -> Answer:
     conflicts = conflict_rows(asking)
     queue = queue_rows(asking)
     fleet = engagement_rows(asking)
-    hushed = [each for each in asking.room.matters(asking.picture) if asking.picture.attention.is_hushed(each, asking.now)]
+    hushed = [
+        each for each in asking.room.matters(asking.picture) if asking.picture.attention.is_hushed(each, asking.now)
+    ]
     context = {
         "needs": needs[:_SHOWN],
         "needs_of": len(needs),
@@ -35,7 +37,9 @@ def show_all(asking: Asking) -> Answer:
     """Everything that is derived, also what is hushed or good to know; filtered by words."""
     words = asking.query.get("q", "").strip().lower()
     every = matter_rows(asking, asking.room.matters(asking.picture))
-    found = [each for each in every if words in f"{each.matter.title} {each.matter.project} {each.matter.about}".lower()]
+    found = [
+        each for each in every if words in f"{each.matter.title} {each.matter.project} {each.matter.about}".lower()
+    ]
     return Answer("All matters", "matters.html", {"matters": found[:200], "of": len(found)}, "needs")
 
 

@@ -34,7 +34,9 @@ def show_one(asking: Asking) -> Answer:
         "project": name,
         "standing": standing,
         "incident": standing.incident,
-        "names": {each.backend: each.application or each.user or str(each.backend) for each in standing.incident.parties},
+        "names": {
+            each.backend: each.application or each.user or str(each.backend) for each in standing.incident.parties
+        },
         "matter": next((each for each in asking.room.matters(asking.picture) if each.about == identity), None),
     }
     return Answer(standing.incident.summary, "incident.html", context, "incidents")

@@ -28,7 +28,11 @@ def show_list(asking: Asking) -> Answer:
 def show_one(asking: Asking) -> Answer:
     """Raises UsageError (``not-there``)."""
     name, day = asking.params["project"], Day(asking.params["day"])
-    review = asking.picture.fleet_review if name == "fleet" and name not in asking.picture.projects else asking.project(name).review
+    review = (
+        asking.picture.fleet_review
+        if name == "fleet" and name not in asking.picture.projects
+        else asking.project(name).review
+    )
     log = require(review.days.get(day), "log of a day", f"{name} {day}")
     days = sorted(review.days)
     at = days.index(day)

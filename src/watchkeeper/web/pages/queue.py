@@ -45,11 +45,7 @@ def show_one(asking: Asking) -> Answer:
     wanted = asking.query.get("project", "")
     name, project = require(
         next(
-            (
-                (n, p)
-                for n, p in asking.picture.projects.items()
-                if identity in p.landing.entries and wanted in ("", n)
-            ),
+            ((n, p) for n, p in asking.picture.projects.items() if identity in p.landing.entries and wanted in ("", n)),
             None,
         ),
         "entry of a queue",
@@ -59,8 +55,18 @@ def show_one(asking: Asking) -> Answer:
     row = next((each for each in project.landing.view.rows if each.id == identity), None)
     landed = next((each for each in reversed(project.landing.landed) if each.entry.id == identity), None)
     events = _events(asking, project, identity)
-    left = next((each.event for each in reversed(events) if isinstance(each.event, EntryBounced | EntryWithdrawn)), None)
-    place = row.place if row else Place.LANDED if landed else Place.BOUNCED if isinstance(left, EntryBounced) else Place.WITHDRAWN
+    left = next(
+        (each.event for each in reversed(events) if isinstance(each.event, EntryBounced | EntryWithdrawn)), None
+    )
+    place = (
+        row.place
+        if row
+        else Place.LANDED
+        if landed
+        else Place.BOUNCED
+        if isinstance(left, EntryBounced)
+        else Place.WITHDRAWN
+    )
     order = [each for each in project.landing.view.rows if row is not None and 0 < each.position < row.position]
     context = {
         "project": name,

@@ -63,9 +63,11 @@ def conflict_rows(asking: Asking) -> list[ConflictRow]:
     found: list[ConflictRow] = []
     for name, project in asking.projects():
         states = project.standing.conflicts.values() if asking.is_all else open_conflicts(project.standing)
-        for each in states:
-            if asking.is_all or each.severity is not Severity.INFO:
-                found.append(ConflictRow(name, each, names_of(project, each.conflict.changes)))
+        found += [
+            ConflictRow(name, each, names_of(project, each.conflict.changes))
+            for each in states
+            if asking.is_all or each.severity is not Severity.INFO
+        ]
     return sorted(found, key=_gravity)
 
 
@@ -86,11 +88,11 @@ def names_of(project: ProjectPicture, changes: Iterable[ChangeId]) -> tuple[str,
 
 def queue_rows(asking: Asking) -> list[QueueRow]:
     """Who waits for a target branch, project by project, the next first."""
-    found = []
-    for name, project in asking.projects():
-        for each in project.landing.view.rows:
-            found.append(QueueRow(name, each, max(0, each.position - 1)))
-    return found
+    return [
+        QueueRow(name, each, max(0, each.position - 1))
+        for name, project in asking.projects()
+        for each in project.landing.view.rows
+    ]
 
 
 def engagement_rows(asking: Asking) -> list[EngagementRow]:

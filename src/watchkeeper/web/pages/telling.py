@@ -73,11 +73,13 @@ def lines_of(recorded: Iterable[Recorded], project: ProjectPicture | None = None
     found = []
     for each in recorded:
         words, where = tell(each.event)
-        found.append(Line(each.seq, each.at, known, each.event.__struct_config__.tag or "", short(words, 200), where))
+        found.append(
+            Line(each.seq, each.at, known, str(each.event.__struct_config__.tag or ""), short(words, 200), where)
+        )
     return found
 
 
-def tell(event: Event) -> tuple[str, str]:  # noqa: C901, PLR0912 one line a kind of event
+def tell(event: Event) -> tuple[str, str]:  # noqa: C901, PLR0912, PLR0915 one line a kind of event
     """What one event says, and the page of what it is about. Total: a kind without words of its own says its name."""
     match event:
         case ConflictOpened(conflict) | ConflictChanged(conflict):
