@@ -9,9 +9,16 @@ import pytest
 from watchkeeper.cli.db import VERBS as DB_VERBS
 from watchkeeper.cli.issue import VERBS as ISSUE_VERBS
 from watchkeeper.cli.main import VERBS, run
+from watchkeeper.cli.web import VERBS as WEB_VERBS
 
 FOLDER = Path(__file__).parent / "help"
-NAMES = ["watchkeeper", *VERBS, *(f"issue {name}" for name in ISSUE_VERBS), *(f"db {name}" for name in DB_VERBS)]
+NAMES = [
+    "watchkeeper",
+    *VERBS,
+    *(f"issue {name}" for name in ISSUE_VERBS),
+    *(f"db {name}" for name in DB_VERBS),
+    *(f"web {name}" for name in WEB_VERBS),
+]
 
 
 @pytest.mark.parametrize("name", NAMES)

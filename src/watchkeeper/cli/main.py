@@ -43,6 +43,7 @@ VERBS: Mapping[str, str] = {
     "deployed": "Say which commit runs where.",
     "incidents": "List what stood still in databases, and whose changes made it.",
     "incident": "Show one incident with the code of both sides.",
+    "web": "Serve the control room, for a browser.",
     "desk": "Survey what landed, close days, and tell people.",
     "decisions": "List what agents decided, and accept, question or revert it.",
     "worklog": "Show the log of a project's day.",

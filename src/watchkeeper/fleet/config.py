@@ -86,6 +86,23 @@ class HostEntry(msgspec.Struct, frozen=True):
     concurrency: int = 0  # how many engagements may go on there at once; 0: as the fleet
 
 
+class WebSection(msgspec.Struct, frozen=True):
+    """Where the control room listens, under which names it is known, and who may come in by which door."""
+
+    listen: str = ""  # "": 127.0.0.1:7333, and the fleet's daemon does not keep it
+    exposed: bool = False  # it may listen beyond this machine; see docs/access.md before
+    origin: str = ""  # as a browser sees it, "https://box.example.ts.net"; "": as it listens
+    hosts: tuple[str, ...] = ()  # further names under which it answers
+    trusted_proxy: str = ""  # the address from which Tailscale's identity headers are believed; "": from none
+    proxy_user: str = "root"  # whose program the one at that address is, where it is this machine; "*": anybody's
+    operators: tuple[str, ...] = ()  # Tailscale logins that may act
+    viewers: tuple[str, ...] = ()  # Tailscale logins that may look; "*": all of the tailnet
+    session_hours: float = 168.0  # so long a login holds at most
+    idle_hours: float = 24.0  # so long a login holds unused
+    dev_listen: str = ""  # where the projects' dev servers are shown, another port; "": nowhere
+    dev_origin: str = ""  # as a browser sees that one; "{name}" is the project's
+
+
 class FleetConfig(msgspec.Struct, frozen=True):
     """A whole ``fleet.toml``. ``store`` is a folder or an address; ``""``: the user's state folder."""
 
@@ -96,6 +113,7 @@ class FleetConfig(msgspec.Struct, frozen=True):
     agents: tuple[AgentEntry, ...] = ()
     trackers: tuple[TrackerEntry, ...] = ()
     hosts: tuple[HostEntry, ...] = ()
+    web: WebSection = WebSection()
 
     @property
     def is_shared(self) -> bool:
@@ -134,6 +152,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "agent": AgentEntry,
     "tracker": TrackerEntry,
     "host": HostEntry,
+    "web": WebSection,
 }
 """The tables of the file, and what each row holds."""
 

@@ -24,11 +24,12 @@ from watchkeeper.fleet.config import (
     HostEntry,
     ProjectEntry,
     TrackerEntry,
+    WebSection,
 )
 from watchkeeper.model.errors import NotARepositoryError, UsageError
 from watchkeeper.model.fleet import Budget
 
-_TOP = ("store", "fleet", "project", "agent", "tracker", "host")
+_TOP = ("store", "fleet", "project", "agent", "tracker", "host", "web")
 _MAX_FILE = 4 << 20
 
 
@@ -98,7 +99,8 @@ def parse_fleet(content: bytes, origin: Path) -> FleetConfig:
     hosts = tuple(
         HostEntry(name=name, **_values(place, HostEntry, row)) for place, name, row in _named(top, document, "host")
     )
-    config = FleetConfig(origin, store, _fleet(top, document.get("fleet", {})), projects, agents, trackers, hosts)
+    fleet, web = (_section(top, name, kind, document) for name, kind in (("fleet", FleetSection), ("web", WebSection)))
+    config = FleetConfig(origin, store, fleet, projects, agents, trackers, hosts, web)
     _check_names(config, top)
     return config
 
@@ -165,10 +167,11 @@ def _rows(top: _Place, document: Mapping[str, Any]) -> Iterator[tuple[_Place, Ma
         yield top._replace(table="project", row=index), row
 
 
-def _fleet(top: _Place, row: object) -> FleetSection:
+def _section(top: _Place, table: str, kind: type[msgspec.Struct], document: Mapping[str, Any]) -> Any:
+    row = document.get(table, {})
     if not isinstance(row, dict):
-        _refuse_value(top, "fleet", row)
-    return FleetSection(**_values(top._replace(table="fleet"), FleetSection, row))
+        _refuse_value(top, table, row)
+    return kind(**_values(top._replace(table=table), kind, row))
 
 
 def _project(place: _Place, row: Mapping[str, Any]) -> ProjectEntry:
