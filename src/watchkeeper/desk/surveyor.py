@@ -51,6 +51,7 @@ class Surveyor:
     def __init__(self, reader: Reader, clock: Callable[[], Millis], pause_s: float = LOOK_S) -> None:
         self._reader, self._clock, self._pause_s = reader, clock, pause_s
         self._again: dict[str, Millis] = {}
+        self._swept: set[str] = set()
         self._told: dict[str, Seq] = {}
         self._statistics = SurveyStatistics()
 
@@ -83,7 +84,11 @@ class Surveyor:
                     self._survey(name, analysis, landed)
         self._take_words(name)
         self._take_incidents(name)
-        return len(find_unsurveyed(self._reader.look().projects[name]))
+        waiting = len(find_unsurveyed(self._reader.look().projects[name]))
+        if not waiting and name not in self._swept:
+            _Tries(self._reader.log, project).sweep()
+            self._swept.add(name)
+        return waiting
 
     # -- one change ----------------------------------------------------------------------------------------------------
 
@@ -192,6 +197,10 @@ class _Tries:
 
     def end(self, mark: str) -> None:
         self._shelf.put({_name(mark): None})
+
+    def sweep(self) -> None:
+        """Forget what a process left that was gone between recording a survey and saying that it is done."""
+        self._shelf.put(dict.fromkeys(self._shelf.read()))
 
 
 def _name(mark: str) -> str:

@@ -60,13 +60,10 @@ class Moves:
 def without_moved_routes(surface: Iterable[SurfaceChange]) -> tuple[SurfaceChange, ...]:
     """The surface without routes that went in one place and came in another: the one's path ends as the other's."""
     told = tuple(surface)
-    gone = [each for each in told if each.kind is PointKind.REMOVED_ROUTE]
-    dropped: set[int] = set()
-    for new in (each for each in told if each.kind is PointKind.NEW_ROUTE):
-        old = next((each for each in gone if id(each) not in dropped and _same_end(each.name, new.name)), None)
-        if old is not None:
-            dropped |= {id(old), id(new)}
-    return tuple(each for each in told if id(each) not in dropped)
+    gone = [each.name for each in told if each.kind is PointKind.REMOVED_ROUTE]
+    new = [each.name for each in told if each.kind is PointKind.NEW_ROUTE]
+    others = {PointKind.NEW_ROUTE: gone, PointKind.REMOVED_ROUTE: new}  # one that was written twice is told once
+    return tuple(each for each in told if not any(_same_end(each.name, other) for other in others.get(each.kind, ())))
 
 
 def _same_end(one: str, other: str) -> bool:

@@ -15,6 +15,7 @@ from watchkeeper.model.footprint import Edit, Footprint, Write
 from watchkeeper.model.reading import CALLABLES, SymbolKind
 from watchkeeper.model.resources import AccessMode, ResourceKind
 from watchkeeper.model.review import DecisionKind
+from watchkeeper.review.decisions.defaults import is_data_file
 from watchkeeper.review.decisions.found import Found
 from watchkeeper.review.decisions.moved import Moves, without_moved_routes
 from watchkeeper.risk.areas import guards_in, switched_off_in
@@ -51,6 +52,10 @@ _USUAL = re.compile(
 """Variables that the system and its tools have a meaning for: nobody has to set them because of this."""
 
 
+_VARIABLES = (PointKind.NEW_ENVIRONMENT, PointKind.REMOVED_ENVIRONMENT)
+_BUILDS = re.compile(r"(^|/)([\w-]+\.)?Dockerfile(\.[\w-]+)?$")
+
+
 class Seen(NamedTuple):
     """A change, as decisions are read from it."""
 
@@ -68,11 +73,11 @@ def find_in_surface(seen: Seen) -> Iterator[Found]:
     for each in without_moved_routes(seen.facts.surface):
         if each.kind is PointKind.NEW_DEPENDENCY:
             dependencies.setdefault(each.place.path, []).append(each)
-        elif each.kind is PointKind.NEW_ENVIRONMENT and _USUAL.fullmatch(each.name):
+        elif each.kind in _VARIABLES and (_USUAL.fullmatch(each.name) or _BUILDS.search(each.place.path)):
             continue
         elif each.kind in _ADDED:
             yield _added(each)
-        elif each.kind in _GONE and each.is_sure and not _went(each, deleted, seen.moves):
+        elif each.kind in _GONE and each.is_sure and not _went(each, deleted, seen.moves) and not _is_data(each):
             key = each.place.path if each.kind in _TOGETHER else each.name
             gone.setdefault((each.kind, key), []).append(each)
     versions = _versions(seen.footprint)
@@ -85,8 +90,9 @@ def find_offered(seen: Seen) -> Iterator[Found]:
     """Public names that the change adds and does not use itself, by file."""
     bases = _bases(seen.files)
     offered: dict[str, list[Write]] = {}
+    spared = {file.place for file in seen.files if role_of(file.place, file.now) is not Role.CODE}
     for write in seen.footprint.writes:
-        if _is_new_and_public(write, bases) and not seen.moves.came(write):
+        if write.path not in spared and _is_new_and_public(write, bases) and not seen.moves.came(write):
             word = write.key.qualname.rpartition(".")[2]
             if not seen.moves.names(word, write.path, write.after):
                 offered.setdefault(write.path, []).append(write)
@@ -169,6 +175,10 @@ def _bases(files: Sequence[ChangedFile]) -> dict[tuple[str, str], bool]:
         for symbol in file.base_reading.symbols
         if symbol.kind is SymbolKind.CLASS
     }
+
+
+def _is_data(each: SurfaceChange) -> bool:
+    return each.kind is PointKind.REMOVED_SETTING and is_data_file(each.place.path)
 
 
 def _went(each: SurfaceChange, deleted: Mapping[str, Write], moves: Moves) -> bool:
