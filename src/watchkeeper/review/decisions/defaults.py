@@ -185,6 +185,7 @@ def _short(value: str) -> str:
 
 
 def _same(one: str, other: str) -> bool:
-    """The same value, however it is written: quotes, spaces, ``1_000``."""
+    """The same value, however it is written: quotes, spaces, ``1_000``; nothing for something empty means the same."""
     plain = [re.sub(r"\s+|(?<=\d)_(?=\d)", "", each).replace('"', "'") for each in (one, other)]
-    return plain[0] == plain[1]
+    nothing = {"None", "[]", "{}", "()", "set()", "dict()", "list()", "undefined", "null"}
+    return plain[0] == plain[1] or set(plain) <= nothing
