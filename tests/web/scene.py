@@ -71,6 +71,7 @@ from watchkeeper.model.incidents import (
 from watchkeeper.model.landing import (
     Bounce,
     Candidate,
+    CandidateBuilt,
     Entry,
     EntryBounced,
     EntryHeld,
@@ -208,8 +209,8 @@ def _record(scene: Scene, log: Log) -> None:
     _yesterday(scene, tell, shop, news)
     _work(scene, tell, shop, news)
     _collide(scene, tell, shop)
-    _queue(scene, tell, shop)
     _landed(scene, tell, shop)
+    _queue(scene, tell, shop)
     _hang(tell, shop)
     tell(
         FLEET,
@@ -319,8 +320,12 @@ def _queue(scene: Scene, tell: _Recorder, shop: ProjectId) -> None:
     ]  # fmt: skip
     for each in entries:
         tell(shop, EntryQueued(each))
-    tell(shop, RunBegan(RunId("r-1"), Candidate(base, tuple(each.id for each in entries[:3])), Sha("d" * 40),
-                        Purpose.LAND, "pytest"))  # fmt: skip
+    line = tuple(each.id for each in entries[:3])
+    for count in range(1, len(line) + 1):
+        tell(shop, CandidateBuilt(Candidate(scene.commits["landed"], line[:count]), Sha(f"{count:040x}")))
+    for count in (1, 3):
+        candidate = Candidate(scene.commits["landed"], line[:count])
+        tell(shop, RunBegan(RunId(f"r-{count}"), candidate, Sha(f"{count:040x}"), Purpose.LAND, "pytest"))
     tell(shop, EntryHeld(entries[3].id, "its risk is above what lands by itself", "", 30))
     back = Entry(EntryId("login/1"), ChangeId("login"), Sha("9" * 40), base, "Log in by link", "codex")
     tell(shop, EntryQueued(back))

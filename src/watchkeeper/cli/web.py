@@ -78,7 +78,7 @@ def _serve(scope: Scope, listen: str, *, is_kept: bool) -> int:
     from watchkeeper.web.room import Room
 
     section = scope.config.web if scope.config is not None else WebSection()
-    host, port = require_listen(listen or section.listen, exposed=section.exposed)
+    host, port = require_listen(section, listen)
     with open_scope_log(scope, os.environ) as log, _bound(host, port) as sock:
         address = f"{host}:{sock.getsockname()[1]}"
         access = Access(section, scope.home, log, now, listen=address)
