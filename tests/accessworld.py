@@ -35,6 +35,7 @@ from watchkeeper.model.ids import ProjectId
 from watchkeeper.record.log import Log
 from watchkeeper.web.access import Access, make_server_config
 from watchkeeper.web.api import api_routes
+from watchkeeper.web.room import Room
 
 FREE_NAMES = {"ChangeId", "EntryId", "SymbolId", "IssueId", "SessionId"}
 """Ids that are made of names which others choose: branches, symbols, issues."""
@@ -89,12 +90,14 @@ class Served:
     def client(self, **more: Any) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=30, **more)
 
-    def logged_in(self, role: Role = Role.OPERATOR) -> httpx.Client:
+    @contextlib.contextmanager
+    def logged_in(self, role: Role = Role.OPERATOR) -> Iterator[httpx.Client]:
         """A browser's: with the cookie of a login, and with what a browser says of where it comes from."""
-        client = self.client(headers={"origin": self.url, "sec-fetch-site": "same-origin", "accept": "text/html"})
-        answer = client.post("/login", data={"token": self.tokens[role]})
-        assert answer.status_code == 303, answer.text
-        return client
+        said = {"origin": self.url, "sec-fetch-site": "same-origin", "accept": "text/html"}
+        with self.client(headers=said) as client:
+            answer = client.post("/login", data={"token": self.tokens[role]})
+            assert answer.status_code == 303, answer.text
+            yield client
 
     def program(self, role: Role = Role.OPERATOR) -> httpx.Client:
         return self.client(headers={"authorization": f"Bearer {self.tokens[role]}"})
@@ -135,12 +138,18 @@ def small_app(room: SmallRoom, access: Access) -> Starlette:
     return Starlette(routes=routes, middleware=access.middleware())
 
 
+def real_room(reader: Reader, actions: Actions, _: Scope) -> Room:
+    """The room that the pages show, with nothing of this machine's environment."""
+    return Room(reader, actions, environ={})
+
+
 @contextlib.contextmanager
 def served(
     folder: Path,
     *,
     events: tuple[Event, ...] = (),
     web: WebSection | None = None,
+    ports: Mapping[str, int] | None = None,
     make_app: Callable[[Any, Access], Starlette] = small_app,
     make_room: Callable[[Reader, Actions, Scope], Any] | None = None,
 ) -> Iterator[Served]:
@@ -158,7 +167,7 @@ def served(
         log.append(source.project, events, now())
         reader = Reader(log, scope, now)
         actions = Actions(reader, now)
-        access = Access(web or WebSection(), scope.home, log, now, listen=f"127.0.0.1:{port}")
+        access = Access(web or WebSection(), scope.home, log, now, listen=f"127.0.0.1:{port}", ports=ports)
         tokens = {role: access.identities.tokens.make(role.value, role) for role in Role}
         room = SmallRoom(reader, actions) if make_room is None else make_room(reader, actions, scope)
         app = make_app(room, access)

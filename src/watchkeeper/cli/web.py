@@ -73,7 +73,7 @@ def _serve(scope: Scope, listen: str, *, is_kept: bool) -> int:
     from watchkeeper.controlroom.picture import Reader
     from watchkeeper.controlroom.scope import open_scope_log
     from watchkeeper.fleet.config import WebSection
-    from watchkeeper.web.access import Access, make_server_config, require_listen
+    from watchkeeper.web.access import make_server_config, open_access, require_listen
     from watchkeeper.web.app import make_app
     from watchkeeper.web.room import Room
 
@@ -81,7 +81,7 @@ def _serve(scope: Scope, listen: str, *, is_kept: bool) -> int:
     host, port = require_listen(section, listen)
     with open_scope_log(scope, os.environ) as log, _bound(host, port) as sock:
         address = f"{host}:{sock.getsockname()[1]}"
-        access = Access(section, scope.home, log, now, listen=address)
+        access = open_access(scope, log, now, listen=address)
         room = Room(Reader(log, scope, now), environ=os.environ)
         server = uvicorn.Server(make_server_config(make_app(room, access), host, port))
         token = access.first_token()

@@ -10,6 +10,9 @@ import asyncio
 import hmac
 import logging
 import re
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from html import escape
 from urllib.parse import parse_qs, quote
 
@@ -27,6 +30,7 @@ from watchkeeper.web.access.identity import Identities, Known
 from watchkeeper.web.access.limits import (
     ALL_REFUSALS,
     BODY_S,
+    LOOK_AGAIN_S,
     MAX_BODY,
     MAX_HEADER_BYTES,
     MAX_HEADERS,
@@ -39,32 +43,36 @@ from watchkeeper.web.access.limits import (
 )
 from watchkeeper.web.access.refusing import Asking, Refused
 
-PUBLIC_PATHS = ("/login",)
+_LOGIN = "/login"
+PUBLIC_PATHS = (_LOGIN,)
 PUBLIC_FOLDERS = ("/static/",)
 """What is answered to anybody: where one logs in, and what its page looks like. Everything else asks who it is."""
 
-VIEWERS_MAY_POST = ("/login", "/logout")
+VIEWERS_MAY_POST = ("/logout",)
 _SAFE = frozenset({"GET", "HEAD"})
 _ACTS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _DROPPED = re.compile(
     rb"tailscale-|x-forwarded|forwarded$|x-real-ip|x-http-method|x-method-override|x-original|x-rewrite"
 )
 _BAD_PATH = re.compile(r"[\x00-\x1f\x7f\\]|(?:^|/)\.{1,2}(?:/|$)|//")
+Beside = Callable[[], AbstractAsyncContextManager[None]]
 _LOG = logging.getLogger(__name__)
 
 
 class Guard:
     """The middleware, as ASGI has it."""
 
-    def __init__(self, app: ASGIApp, *, identities: Identities) -> None:
-        self._app, self._who = app, identities
+    def __init__(self, app: ASGIApp, *, identities: Identities, beside: Beside = nullcontext) -> None:
+        """``beside`` is what is served as long as the app is."""
+        self._app, self._who, self._beside = app, identities, beside
         clock = identities.clock
         self._strangers, self._persons = Limiter(STRANGERS, clock), Limiter(PERSONS, clock)
         self._refusals, self._all_refusals = Limiter(REFUSALS, clock), Limiter(ALL_REFUSALS, clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
+            async with self._beside():
+                await self._app(scope, receive, send)
         elif scope["type"] == "http":
             await self._http(scope, receive, send)
         else:  # no part of ours speaks over a websocket
@@ -84,7 +92,7 @@ class Guard:
                 raise ConnectionAbortedError("the answer could not be completed")
             await answer(scope, receive, answering)
 
-    async def _judge(self, scope: Scope, receive: Receive, send: Send, asking: Asking) -> Response | None:
+    async def _judge(self, scope: Scope, receive: Receive, send: _Answering, asking: Asking) -> Response | None:
         headers = Headers(scope=scope)
         _require_form(scope, headers)
         client = self._who.client_of(scope, headers)
@@ -96,6 +104,8 @@ class Guard:
             raise refusing.too_often(wait)
         if known is None and not is_public:
             return _to_login(scope, headers)
+        if known is not None:
+            send.looks_again = lambda: self._is_still(known, scope, headers, client)
         inner = {**scope, "headers": [each for each in scope["headers"] if not _DROPPED.match(each[0].lower())]}
         inner["state"] = {
             **scope.get("state", {}),
@@ -110,8 +120,17 @@ class Guard:
         await self._app(inner, receive, send)
         return None
 
+    async def _is_still(self, known: Known, scope: Scope, headers: Headers, client: str) -> bool:
+        try:
+            now = await run_in_threadpool(self._who.find, scope, headers, client, is_public=False)
+        except Refused:
+            return False
+        return now is not None and now.person == known.person
+
     async def _require_act(self, receive: Receive, headers: Headers, asking: Asking, known: Known | None) -> Receive:
         """Only a page of ours, with the token of this login, by who may act; with the body read and bounded."""
+        if asking.path == _LOGIN:  # whoever is logged in may log in anew, from a form that was shown before
+            known = None
         is_own = known is not None and known.person.via == "api"  # no browser sends a token by itself
         if not is_own:
             self._who.require_own_origin(headers, needs_proof=known is None)
@@ -131,6 +150,8 @@ class Guard:
             if not self._refusals.take(client) and not self._all_refusals.take():
                 await run_in_threadpool(self._who.audit_refused, client, asking, refused.error)
         extra = {"retry-after": str(refused.wait_s)} if refused.wait_s else {}
+        if refused.status == 405:
+            extra["allow"] = "GET, HEAD, POST"
         if refused.status == 401 and _wants_json(scope, headers):
             extra["www-authenticate"] = "Bearer"
         return refusal(refused.status, refused.error, as_json=_wants_json(scope, headers), headers=extra)
@@ -142,6 +163,8 @@ class _Answering:
     def __init__(self, send: Send, *, is_static: bool) -> None:
         self._send, self._is_static = send, is_static
         self.has_begun = False
+        self.looks_again: Callable[[], Awaitable[bool]] | None = None
+        self._looked_at = time.monotonic()
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -152,6 +175,10 @@ class _Answering:
             if not self._is_static:
                 headers["cache-control"] = "no-store"
             message["headers"] = [(name, _one_line(value)) for name, value in message["headers"]]
+        elif self.looks_again is not None and time.monotonic() - self._looked_at > LOOK_AGAIN_S:
+            self._looked_at = time.monotonic()
+            if not await self.looks_again():  # live rows end with the login that they were asked for with
+                raise refusing.not_logged_in()
         await self._send(message)
 
 

@@ -114,6 +114,10 @@ class Identities:
             raise refusing.wrong_token()
         return Named(token.id, token.name, token.role)
 
+    def is_alive(self, session: str) -> bool:
+        """Whether a login still holds."""
+        return self._by_session(session) is not None
+
     def _by_session(self, given: str) -> Known | None:
         session = self.sessions.find(given)
         if session is None:
@@ -190,10 +194,10 @@ def cookie_name(*, is_secure: bool) -> str:
 
 def cookies_of(headers: Headers, name: str) -> Sequence[str]:
     """All values of one cookie: another port of this host may have set a second one, which must not lock us out."""
-    found = []
-    for line in headers.getlist("cookie"):
-        for part in line.split(";"):
-            key, _, value = part.strip().partition("=")
-            if key == name:
-                found.append(value.strip('"'))
-    return found[:4]
+    return [each for line in headers.getlist("cookie") for each in cookies_of_line(line, name)][:4]
+
+
+def cookies_of_line(line: str, name: str) -> Sequence[str]:
+    """The same of one line."""
+    parts = [part.strip().partition("=") for part in line.split(";")]
+    return [value.strip('"') for key, _, value in parts if key == name][:4]

@@ -17,6 +17,7 @@ MAX_HEADER_BYTES = 24_576
 MAX_BODY = 262_144
 BODY_S = 15.0
 HEAD_S = 10.0
+LOOK_AGAIN_S = 10.0  # an answer that goes on for longer is of somebody who still may have it
 
 
 class Rate(NamedTuple):
