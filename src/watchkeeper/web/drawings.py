@@ -102,7 +102,8 @@ def draw_lane(view: QueueView, project: str) -> Markup:
             ' aria-label="The line of {project}: {n} waiting">'
         ).format(w=width, h=height, project=_text(project), n=len(line)),
         Markup(
-            '<circle class="tip" cx="30" cy="{y}" r="22"/><text x="30" y="{ty}" text-anchor="middle" font-size="10">{tip}</text>'
+            '<circle class="tip" cx="30" cy="{y}" r="22"/>'
+            '<text x="30" y="{ty}" text-anchor="middle" font-size="10">{tip}</text>'
         ).format(y=height // 2, ty=height // 2 + 4, tip=(view.tip or "none")[:7]),
     ]
     for number, row in enumerate(line):
