@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from roomserver import Served
+
 from watchkeeper.controlroom.actions import Role
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
-
     from roomserver import Served
 
 

@@ -71,6 +71,7 @@ from watchkeeper.model.incidents import (
 from watchkeeper.model.landing import (
     Bounce,
     Candidate,
+    CandidateBuilt,
     Entry,
     EntryBounced,
     EntryHeld,
@@ -208,8 +209,8 @@ def _record(scene: Scene, log: Log) -> None:
     _yesterday(scene, tell, shop, news)
     _work(scene, tell, shop, news)
     _collide(scene, tell, shop)
-    _queue(scene, tell, shop)
     _landed(scene, tell, shop)
+    _queue(scene, tell, shop)
     _hang(tell, shop)
     tell(
         FLEET,
@@ -232,7 +233,8 @@ def _yesterday(scene: Scene, tell: _Recorder, shop: ProjectId, news: ProjectId) 
 def _work(scene: Scene, tell: _Recorder, shop: ProjectId, news: ProjectId) -> None:
     """Engagements in every state of both axes."""
     plans = (
-        (shop, "shop", 41, "e-0000a101", "Write the stage of an order to both stores", HELD_BRANCH, Stage.DONE, "", None),
+        (shop, "shop", 41, "e-0000a101", "Write the stage of an order to both stores", HELD_BRANCH, Stage.DONE,
+         "", None),
         (shop, "shop", 42, "e-0000a102", "Show the stage on the status page", "stage-status", Stage.RUNNING, "", None),
         (shop, "shop", 43, "e-0000a103", "Round prices as the law wants it", "rounding", Stage.WAITING,
          "for an answer: which of two laws counts", None),
@@ -286,7 +288,7 @@ def _collide(scene: Scene, tell: _Recorder, shop: ProjectId) -> None:
     tell(shop, ConflictOpened(conflict))
     for number, session in enumerate(("claude-1", "codex-1")):
         notice = Notice(NoticeId(f"n-0000000{number}"), SessionId(session), Severity.MAJOR,
-                        "Another agent changes update_stage_field too: look at its diff before you go on.", CONFLICT)  # fmt: skip
+                        "Another agent changes update_stage_field too: look before you go on.", CONFLICT)  # fmt: skip
         tell(shop, NoticeQueued(notice))
     tell(shop, NoticeDelivered(NoticeId("n-00000000"), Channel.HOOK))
     tell(shop, NoticeSettled(NoticeId("n-00000000"), Heed.UNANSWERED, "its turn ended and the conflict stood"))
@@ -319,8 +321,12 @@ def _queue(scene: Scene, tell: _Recorder, shop: ProjectId) -> None:
     ]  # fmt: skip
     for each in entries:
         tell(shop, EntryQueued(each))
-    tell(shop, RunBegan(RunId("r-1"), Candidate(base, tuple(each.id for each in entries[:3])), Sha("d" * 40),
-                        Purpose.LAND, "pytest"))  # fmt: skip
+    line = tuple(each.id for each in entries[:3])
+    for count in range(1, len(line) + 1):
+        tell(shop, CandidateBuilt(Candidate(scene.commits["landed"], line[:count]), Sha(f"{count:040x}")))
+    for count in (1, 3):
+        candidate = Candidate(scene.commits["landed"], line[:count])
+        tell(shop, RunBegan(RunId(f"r-{count}"), candidate, Sha(f"{count:040x}"), Purpose.LAND, "pytest"))
     tell(shop, EntryHeld(entries[3].id, "its risk is above what lands by itself", "", 30))
     back = Entry(EntryId("login/1"), ChangeId("login"), Sha("9" * 40), base, "Log in by link", "codex")
     tell(shop, EntryQueued(back))
@@ -342,7 +348,8 @@ def _landed(scene: Scene, tell: _Recorder, shop: ProjectId) -> None:
         SurveyPoint("untested", 12, "charge is run by no test", "shop/billing.py", 4),
     )
     tell(shop, ChangeSurveyed(
-        "shop", commit, base, "Charge in the customer's currency", entry.change, entry.id, "codex", "shop#40", "", "codex",
+        "shop", commit, base, "Charge in the customer's currency", entry.change, entry.id, "codex", "shop#40", "",
+        "codex",
         at, 37, points, writes=("shop/billing.py:charge", "tests/test_orders.py:test_stage"), files=2, lines_added=6,
         lines_removed=1,
     ))  # fmt: skip
@@ -362,7 +369,8 @@ def _hang(tell: _Recorder, shop: ProjectId) -> None:
                     author="ada", agent="claude", issue="shop#41")  # fmt: skip
     parties = (
         Party(4711, Role.HOLDER, "idle in transaction", "UPDATE content SET status = $1", "shop-web", user="app",
-              transaction_since=Millis(tell.at), attribution=Attribution(Tier.TAG, (origin,), "its tag names the line")),
+              transaction_since=Millis(tell.at),
+              attribution=Attribution(Tier.TAG, (origin,), "its tag names the line")),
         Party(4712, Role.WAITER, "waits", "UPDATE content SET status = $1", "shop-web", user="app",
               waiting_since=Millis(tell.at), attribution=Attribution(reason="nothing names its code")),
     )  # fmt: skip

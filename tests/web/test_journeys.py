@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed: the pages were NOT looked at in a browser")
+from browsing import open_page
 from playwright.sync_api import expect
 
-from browsing import open_page
 from scene import CONFLICT, HELD_BRANCH
 from watchkeeper.app import now
 from watchkeeper.controlroom.actions import Role
@@ -22,7 +22,6 @@ from watchkeeper.model.landing import EntryHeld, EntryId
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
-
     from roomserver import Served
 
 pytestmark = pytest.mark.xdist_group("chromium")

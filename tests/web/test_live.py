@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from watchkeeper.app import now
 from watchkeeper.model.attention import MessageAsked, Urgency
 from watchkeeper.model.ids import Seq
-from watchkeeper.web.live import _Shown, _View
+from watchkeeper.web.live import View, _Shown
 from watchkeeper.web.rendering import Fragment, find_fragments
 from watchkeeper.web.sitemap import PAGES
 
@@ -59,6 +59,7 @@ def shown(stream: Iterator[Message], count: int) -> list[tuple[int, str]]:
 
 def test_what_was_missed_comes_once_after_an_interruption(room: Served) -> None:
     with room.client() as client:
+        client.get("/events")
         after = room.log.last_seq()
         with client.stream("GET", f"/live?at=/events&after={after}") as answer:
             assert answer.headers["content-type"].startswith("text/event-stream")
@@ -121,7 +122,7 @@ def test_whoever_comes_back_with_a_number_has_the_page_of_now(
     renderings: list[dict[str, int]], data: st.DataObject
 ) -> None:
     """Applying what is sent since any number to what was shown then gives what is shown now."""
-    shown = _Shown(_View(PAGES[0], "/", {}, {}, may_act=True))
+    shown = _Shown(View(PAGES[0], "/", {}, {}, may_act=True))
     seen: list[dict[str, int]] = []
     for seq, rendering in enumerate(renderings, start=1):
         shown.take(tuple(Fragment(k, "list", str(v), str(v)) for k, v in rendering.items()), Seq(seq))

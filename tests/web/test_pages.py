@@ -13,7 +13,6 @@ from watchkeeper.web.sitemap import PAGES
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
-
     from roomserver import Served
 
 pytestmark = pytest.mark.xdist_group("chromium")
@@ -52,7 +51,6 @@ def test_every_page_opens_for_an_operator_and_for_a_viewer(room: Served) -> None
 def test_axe_finds_no_violation_and_no_page_is_wider_than_a_phone(browser: Browser, room: Served) -> None:
     pytest.importorskip("axe_playwright_python", reason="axe is not installed: accessibility was NOT checked")
     from axe_playwright_python.sync_playwright import Axe
-
     from browsing import open_page
 
     found: list[str] = []

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import quote, urlencode
 
 from markupsafe import Markup
 from starlette.applications import Starlette
@@ -19,9 +18,10 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from watchkeeper.controlroom.actions import Role
+from watchkeeper.model.ids import Seq
 from watchkeeper.web.acting import act_routes
 from watchkeeper.web.api import api_routes
-from watchkeeper.web.live import Hub, live_route
+from watchkeeper.web.live import Hub, View, live_route
 from watchkeeper.web.pages.asking import Asking
 from watchkeeper.web.rendering import Renderer
 from watchkeeper.web.room import Room
@@ -43,7 +43,7 @@ def make_app(room: Room, access: AccessPort) -> Starlette:
     renderer = Renderer(room.scope.zone)
     hub = Hub(room, renderer)
     routes: list[BaseRoute] = [
-        *(_route(each, room, renderer) for each in PAGES),
+        *(_route(each, room, renderer, hub) for each in PAGES),
         live_route(hub),
         *act_routes(room),
         *api_routes(room),
@@ -61,33 +61,32 @@ def make_app(room: Room, access: AccessPort) -> Starlette:
     return Starlette(routes=routes, middleware=access.middleware(), lifespan=lifespan)
 
 
-def _route(page: Page, room: Room, renderer: Renderer) -> Route:
-    def make(request: Request) -> str:
+def _route(page: Page, room: Room, renderer: Renderer, hub: Hub) -> Route:
+    def make(request: Request) -> tuple[str, View, Seq]:
         state = request.state
         picture = room.reader.look()
         query = _query(request)
         asking = Asking(room, picture, request.path_params, query, state.person.role is Role.OPERATOR)
-        return renderer.render(
+        view = View(page, request.url.path, request.path_params, query, asking.may_act)
+        html = renderer.render(
             asking,
             page.make()(asking),
             csrf=Markup(state.csrf),  # noqa: S704 made of our own letters, and no text to look for secrets in
             person=state.person,
-            said=room.take_said(query.get("said", "")),
+            said=room.take_said(request.query_params.get("said", "")),
             page=page,
-            at=_address(request.url.path, query),
+            at=view.address,
         )
+        return html, view, picture.seq
 
     async def show(request: Request) -> Response:
-        return HTMLResponse(await run_in_threadpool(make, request))
+        html, view, seq = await run_in_threadpool(make, request)
+        hub.prime(view, html, seq, request.state.csrf)
+        return HTMLResponse(html)
 
     return Route(page.path, show, methods=["GET"])
 
 
 def _query(request: Request) -> Mapping[str, str]:
     """The last value of each name, and of no more names than a page of ours has."""
-    return {key[:40]: value[:400] for key, value in list(request.query_params.items())[:12]}
-
-
-def _address(path: str, query: Mapping[str, str]) -> str:
-    kept = {key: value for key, value in query.items() if key != "said"}
-    return quote(path, safe="/") + (f"?{urlencode(kept)}" if kept else "")
+    return {key[:40]: value[:400] for key, value in list(request.query_params.items())[:12] if key != "said"}

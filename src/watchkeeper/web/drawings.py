@@ -15,7 +15,7 @@ from watchkeeper.review.words import short
 from watchkeeper.web.words import Look
 
 _CELL, _LABEL, _CHARS = 30, 190, 26
-_BOX_WIDTH, _BOX_HEIGHT, _GAP, _PER_LANE = 148, 54, 26, 12
+_BOX_WIDTH, _BOX_HEIGHT, _GAP, _PER_LANE = 184, 54, 26, 12
 
 
 class Cell(NamedTuple):
@@ -102,8 +102,9 @@ def draw_lane(view: QueueView, project: str) -> Markup:
             ' aria-label="The line of {project}: {n} waiting">'
         ).format(w=width, h=height, project=_text(project), n=len(line)),
         Markup(
-            '<circle class="tip" cx="30" cy="{y}" r="22"/><text x="30" y="{ty}" text-anchor="middle">{tip}</text>'
-        ).format(y=height // 2, ty=height // 2 + 4, tip=(view.tip or "none")[:6]),
+            '<circle class="tip" cx="30" cy="{y}" r="22"/>'
+            '<text x="30" y="{ty}" text-anchor="middle" font-size="10">{tip}</text>'
+        ).format(y=height // 2, ty=height // 2 + 4, tip=(view.tip or "none")[:7]),
     ]
     for number, row in enumerate(line):
         x = 74 + number * (_BOX_WIDTH + _GAP)
@@ -127,8 +128,8 @@ def draw_lane(view: QueueView, project: str) -> Markup:
                 w=_BOX_WIDTH,
                 h=_BOX_HEIGHT,
                 tx=x + 9,
-                name=_text(f"{row.position}. {row.title or row.id}", 19),
-                waits=_text(row.waits_for, 21),
+                name=_text(f"{row.position}. {row.title or row.id}", 25),
+                waits=_text(row.waits_for, 27),
             )
         )
     return Markup("").join([*parts, Markup("</svg>")])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import NamedTuple
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 import msgspec
 from markupsafe import Markup
@@ -34,6 +34,7 @@ _REST = 2.0
 """A page that took a second to render is not rendered again for so many."""
 _KEPT_S = 120.0
 _MOST_GONE = 2_000
+_MOST_IDLE = 64
 _TIME_EVERY_S = 20.0
 """Some of what a page says is a matter of time alone: it is looked at again so often without any event."""
 
@@ -65,14 +66,18 @@ class Pulse(msgspec.Struct, frozen=True):
     absences: tuple[str, ...] = ()
 
 
-class _View(NamedTuple):
-    """One page as one role sees it."""
+class View(NamedTuple):
+    """One page as one role sees it. ``address`` is its path with its query, as forms lead back to it."""
 
     page: Page
     path: str
     params: Mapping[str, str]
     query: Mapping[str, str]
     may_act: bool
+
+    @property
+    def address(self) -> str:
+        return quote(self.path, safe="/") + (f"?{urlencode(self.query)}" if self.query else "")
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -82,7 +87,7 @@ class _View(NamedTuple):
 class _Shown:
     """A page that somebody looks at: what it showed last, and at which event each element changed last."""
 
-    def __init__(self, view: _View) -> None:
+    def __init__(self, view: View) -> None:
         self.view = view
         self.viewers = 0
         self.left_at = 0.0
@@ -216,15 +221,26 @@ class Hub:
         each.next_at = each.rendered_at + _REST * (each.rendered_at - began)
         return (each.version, each.problem, each.since) != before
 
-    def _make(self, view: _View) -> tuple[tuple[Fragment, ...], Seq]:
+    def _make(self, view: View) -> tuple[tuple[Fragment, ...], Seq]:
         picture = self._room.reader.look()
         asking = Asking(self._room, picture, view.params, view.query, view.may_act)
         html = self._renderer.render(
-            asking, view.page.make()(asking), csrf=CSRF, person=None, said=None, page=view.page, at=view.path
+            asking, view.page.make()(asking), csrf=CSRF, person=None, said=None, page=view.page, at=view.address
         )
         return find_fragments(html), picture.seq
 
-    async def follow(self, view: _View, after: Seq, csrf: str) -> AsyncIterator[bytes]:
+    def prime(self, view: View, html: str, seq: Seq, csrf: str) -> None:
+        """A page was rendered for somebody: from here on his stream knows what he has."""
+        if not view.page.is_live or view.key in self._shown:
+            return
+        idle = [key for key, each in self._shown.items() if not each.viewers]
+        for key in idle[: max(0, len(idle) - _MOST_IDLE)]:
+            del self._shown[key]
+        shown = self._shown[view.key] = _Shown(view)
+        shown.left_at = shown.rendered_at = asyncio.get_running_loop().time()
+        shown.take(find_fragments(html.replace(csrf, CSRF) if csrf else html), seq)
+
+    async def follow(self, view: View, after: Seq, csrf: str) -> AsyncIterator[bytes]:
         """The stream of one viewer."""
         shown = self._shown.setdefault(view.key, _Shown(view))
         shown.viewers += 1
@@ -285,7 +301,7 @@ def live_route(hub: Hub) -> Route:
             return Response(status_code=503, headers={"retry-after": "30"})
         page, params = found
         query = {key[:40]: value[:400] for key, value in parse_qsl(at.query)[:12] if key != "said"}
-        view = _View(page, at.path, params, query, request.state.person.role is Role.OPERATOR)
+        view = View(page, unquote(at.path), params, query, request.state.person.role is Role.OPERATOR)
         given = request.headers.get("last-event-id") or request.query_params.get("after", "0")
         after = Seq(int(given)) if given.isascii() and given.isdigit() and len(given) < 18 else Seq(0)
         body = hub.follow(view, after, request.state.csrf)
