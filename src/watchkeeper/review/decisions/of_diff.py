@@ -16,11 +16,7 @@ from watchkeeper.model.footprint import Edit, Footprint, Write
 from watchkeeper.model.reading import CALLABLES, SymbolKind
 from watchkeeper.model.resources import AccessMode, ResourceKind
 from watchkeeper.model.review import DecisionKind
-<<<<<<< HEAD
-from watchkeeper.review.decisions.defaults import told_value
-=======
-from watchkeeper.review.decisions.defaults import is_data_file
->>>>>>> 792d204fa99136e330744250a82c8cda0b6ef947
+from watchkeeper.review.decisions.defaults import is_data_file, told_value
 from watchkeeper.review.decisions.found import Found
 from watchkeeper.review.decisions.moved import Moves, without_moved_routes
 from watchkeeper.risk.areas import guards_in, switched_off_in
@@ -81,13 +77,8 @@ def find_in_surface(seen: Seen) -> Iterator[Found]:
         elif each.kind in _VARIABLES and (_USUAL.fullmatch(each.name) or _BUILDS.search(each.place.path)):
             continue
         elif each.kind in _ADDED:
-<<<<<<< HEAD
             yield _added(each, _defaults(seen.footprint))
-        elif each.kind in _GONE and each.is_sure and not _went(each, deleted, seen.moves):
-=======
-            yield _added(each)
         elif each.kind in _GONE and each.is_sure and not _went(each, deleted, seen.moves) and not _is_data(each):
->>>>>>> 792d204fa99136e330744250a82c8cda0b6ef947
             key = each.place.path if each.kind in _TOGETHER else each.name
             gone.setdefault((each.kind, key), []).append(each)
     versions = _versions(seen.footprint)
