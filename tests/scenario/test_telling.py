@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ import pytest
 from discordserver import BOT_TOKEN, DiscordServer, Fault, Window, serve_discord
 from telling import ALWAYS, matter, open_reader, policy
 from watchkeeper.controlroom.picture import Reader
-from watchkeeper.desk.telling import Clock, Telling
+from watchkeeper.desk.teller import Clock, Teller
 from watchkeeper.model.attention import (
     Delivery,
     Matter,
@@ -25,6 +28,7 @@ from watchkeeper.model.attention import (
 )
 from watchkeeper.model.hosts import FLEET
 from watchkeeper.model.ids import Millis
+from watchkeeper.notify.apprise import Apprise
 from watchkeeper.notify.discord import Asker, Discord, parse_webhook
 from watchkeeper.notify.limits import Limits
 from watchkeeper.notify.policy import ChannelKind, ChannelRule, Policy
@@ -65,8 +69,8 @@ class Scene:
         self.reader, self.server = reader, server
         self.matters: list[Matter] = []
 
-    def make(self, ports: dict[str, Port], rules: Policy, **more: Any) -> Telling:
-        return Telling(
+    def make(self, ports: dict[str, Port], rules: Policy, **more: Any) -> Teller:
+        return Teller(
             self.reader, lambda _picture: self.matters, ports, policy=rules, hours=ALWAYS, clock=Clock(now), **more
         )
 
@@ -246,7 +250,7 @@ def test_a_webhook_that_is_gone_is_dead_is_told_elsewhere_and_comes_back(scene: 
         place = scene.server.webhooks.pop(gone)
         scene.matters = [matter("i-1", since=now())]
         async with scene.told(ports, rules):
-            await scene.wait(lambda: len(scene.room("92")) == 2)
+            await scene.wait(lambda: sum(bool(each.sent_at) for each in scene.state().messages.values()) == 2)
             told = " ".join(each["content"] for each in scene.room("92"))
             assert "Nothing gets through to you by discord" in told
             assert "i\\-1 stands still" in told
@@ -316,3 +320,39 @@ def test_a_channel_without_its_address_is_dead_and_says_why(scene: Scene) -> Non
         assert scene.state().channels["discord"].reason == "HOOK is not set"
 
     run(doing())
+
+
+def test_through_apprise_a_message_comes_and_what_fails_is_said_again(scene: Scene) -> None:
+    rules = policy(ChannelRule("phone", ChannelKind.APPRISE), **PROMPT)
+    told: list[dict[str, Any]] = []
+    answers = [500]
+
+    class Heard(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(answers.pop() if answers else 200)
+            self.end_headers()
+
+        def log_message(self, *_args: object) -> None:
+            pass
+
+    async def doing(port: int) -> None:
+        scene.matters = [matter("i-1", since=now())]
+        async with scene.told({"phone": Apprise(f"json://127.0.0.1:{port}/x")}, rules):
+            await scene.wait(lambda: any(each.sent_at for each in scene.state().messages.values()))
+            scene.matters = []
+            await asyncio.sleep(0.3)  # an edit would come now
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Heard)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        run(doing(server.server_address[1]))
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert [each["title"] for each in told] == [
+        "▲ urgent · api: i-1 stands still",
+        "▲ urgent · api: i-1 stands still (may be a repeat: an answer was lost)",
+    ]

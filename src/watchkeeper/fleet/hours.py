@@ -75,6 +75,13 @@ def find_next_day(moment: Moment) -> Millis:
     return _day_begin(moment, moment.local.date() + dt.timedelta(days=1))
 
 
+def wall_times(minute: int, moment: Moment) -> tuple[Millis, ...]:
+    """When the clock on the wall shows this minute of the day, once for each day near, in order."""
+    first = moment.local.date() - dt.timedelta(days=2)
+    midnights = (dt.datetime.combine(first + dt.timedelta(days=day), dt.time()) for day in range(5))
+    return tuple(min(_instants(each + dt.timedelta(minutes=minute), moment.zone)) for each in midnights)
+
+
 def _day_begin(moment: Moment, date: dt.date) -> Millis:
     """Where clocks are put forward at midnight there is no midnight; where they are put back there may be two."""
     return min(_instants(dt.datetime.combine(date, dt.time()), moment.zone))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -215,11 +214,6 @@ def route_of(method: str, path: str) -> str:
     """What one limit is for: which message of a room does not matter."""
     room = re.sub(r"(/messages)/[^/]+$", r"\1/*", path)
     return f"{method} {room}"
-
-
-def make_limits() -> Limits:
-    """For one Discord. A window of a webhook's limit passes before the first question: see ``Limits``."""
-    return Limits(time.monotonic, first_s=2.0)
 
 
 def _buttons(message: Message) -> list[dict[str, Any]]:

@@ -35,7 +35,10 @@ Outcome = Sent | NotSent
 class Port(Protocol):
     """One channel. Nothing it says names a secret. Its methods never raise for what the other side does."""
 
-    inert: Inert  # how it quotes
+    @property
+    def inert(self) -> Inert:
+        """How it quotes what is not trusted."""
+        ...
 
     def ready_in(self, message: Message) -> float:
         """Seconds until its limits have room for this message."""

@@ -68,7 +68,11 @@ def _idle_reason(project: ProjectPicture) -> str:
         first, count = Counter(why).most_common(1)[0]
         rest = f" (and {len(why) - count} for other reasons)" if len(why) > count else ""
         return f"{counted(len(waiting), 'issue waits', 'issues wait')}: {short(first, 100)}{rest}"
-    return short(decided.why, 140) if decided is not None else f"{counted(len(waiting), 'issue waits', 'issues wait')} for a dispatcher"
+    return (
+        short(decided.why, 140)
+        if decided is not None
+        else f"{counted(len(waiting), 'issue waits', 'issues wait')} for a dispatcher"
+    )
 
 
 def cost_entries(picture: Picture, scope: Scope, since: Millis) -> Iterator[BriefEntry]:
