@@ -5,15 +5,28 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from watchkeeper.app import open_log
 from watchkeeper.controlroom.picture import Reader
 from watchkeeper.controlroom.scope import Scope
-from watchkeeper.model.attention import Matter, MatterKind, Urgency, matter_fingerprint
-from watchkeeper.model.ids import Millis
-from watchkeeper.notify.policy import ChannelRule, Policy
+from watchkeeper.model.attention import (
+    Matter,
+    MatterKind,
+    MessageIntended,
+    MessageSent,
+    Urgency,
+    matter_fingerprint,
+)
+from watchkeeper.model.attention_state import AttentionState, fold_attention
+from watchkeeper.model.events import Event, Recorded
+from watchkeeper.model.hosts import FLEET
+from watchkeeper.model.ids import Millis, Seq
+from watchkeeper.notify.messages import Message
+from watchkeeper.notify.planning import Plan, plan
+from watchkeeper.notify.policy import ChannelRule, Hours, Policy
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 24 * 3_600_000
 NOON = 12 * HOUR + 100 * DAY
@@ -62,6 +75,58 @@ def matter(about: str, urgency: Urgency = Urgency.URGENT, since: int = NOON, **m
 
 def policy(*channels: ChannelRule, **more: Any) -> Policy:
     return Policy(channels or (ChannelRule("discord"),), **more)
+
+
+class World:
+    """What is true, what was told, and the clock."""
+
+    def __init__(self, rules: Policy | None = None, hours: Hours = ALWAYS) -> None:
+        self.rules = rules or policy()
+        self.hours = hours
+        self.now = Millis(NOON)
+        self.matters: list[Matter] = []
+        self.state = AttentionState()
+        self.sent: list[Message] = []
+        self._numbers = count(1)
+
+    def record(self, *events: Event) -> None:
+        recorded = [Recorded(Seq(next(self._numbers)), self.now, FLEET, each) for each in events]
+        self.state = fold_attention(recorded, self.state)
+
+    def plan(self) -> Plan:
+        return plan(self.matters, self.state, self.rules, self.hours, self.now)
+
+    def intend(self, message: Message) -> None:
+        self.record(
+            MessageIntended(
+                message.token, message.channel, message.what, tuple(each.fingerprint for each in message.entries),
+                message.digest, 0, message.reference, message.entries, message.may_repeat, message.is_more,
+            )
+        )  # fmt: skip
+
+    def tell(self) -> list[Message]:
+        """Send all that is planned now, as the loop does: plan anew after each."""
+        found: list[Message] = []
+        for _ in range(100):
+            messages = self.plan().messages
+            if not messages:
+                break
+            message = messages[0]
+            self.intend(message)
+            can_edit = next(each for each in self.rules.channels if each.name == message.channel).can_edit
+            self.record(MessageSent(message.token, (message.reference or message.token) if can_edit else ""))
+            found.append(message)
+        else:
+            raise AssertionError("it never ends")
+        self.sent += found
+        return found
+
+    def after(self, millis: int) -> list[Message]:
+        self.now = Millis(self.now + millis)
+        return self.tell()
+
+    def reasons(self, about: Matter) -> list[str]:
+        return [each.reason for each in self.plan().hushed if each.fingerprint == about.fingerprint]
 
 
 @contextmanager

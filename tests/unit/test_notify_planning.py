@@ -2,88 +2,27 @@
 
 from __future__ import annotations
 
-from itertools import count
-
 import msgspec
 import pytest
 
-from telling import ALWAYS, DAY, HOUR, MINUTE, NOON, Fixed, matter, policy
+from telling import DAY, HOUR, MINUTE, NOON, Fixed, World, matter, policy
 from watchkeeper.model.attention import (
     ChannelBack,
     ChannelDied,
     Delivery,
     EntryState,
-    Matter,
     MatterAcknowledged,
     MatterKind,
     MatterSnoozed,
     MessageFailed,
-    MessageIntended,
-    MessageSent,
     Urgency,
     matter_id,
 )
-from watchkeeper.model.attention_state import AttentionState, fold_attention
-from watchkeeper.model.events import Event, Recorded
-from watchkeeper.model.hosts import FLEET
-from watchkeeper.model.ids import Millis, Seq
+from watchkeeper.model.ids import Millis
 from watchkeeper.notify.messages import Message
-from watchkeeper.notify.planning import Plan, plan
-from watchkeeper.notify.policy import ChannelKind, ChannelRule, Hours, Policy
+from watchkeeper.notify.policy import ChannelKind, ChannelRule
 
 U = Urgency
-
-
-class World:
-    """What is true, what was told, and the clock."""
-
-    def __init__(self, rules: Policy | None = None, hours: Hours = ALWAYS) -> None:
-        self.rules = rules or policy()
-        self.hours = hours
-        self.now = Millis(NOON)
-        self.matters: list[Matter] = []
-        self.state = AttentionState()
-        self.sent: list[Message] = []
-        self._numbers = count(1)
-
-    def record(self, *events: Event) -> None:
-        recorded = [Recorded(Seq(next(self._numbers)), self.now, FLEET, each) for each in events]
-        self.state = fold_attention(recorded, self.state)
-
-    def plan(self) -> Plan:
-        return plan(self.matters, self.state, self.rules, self.hours, self.now)
-
-    def intend(self, message: Message) -> None:
-        self.record(
-            MessageIntended(
-                message.token, message.channel, message.what, tuple(each.fingerprint for each in message.entries),
-                message.digest, 0, message.reference, message.entries, message.may_repeat, message.is_more,
-            )
-        )  # fmt: skip
-
-    def tell(self) -> list[Message]:
-        """Send all that is planned now, as the loop does: plan anew after each."""
-        found: list[Message] = []
-        for _ in range(100):
-            messages = self.plan().messages
-            if not messages:
-                break
-            message = messages[0]
-            self.intend(message)
-            can_edit = next(each for each in self.rules.channels if each.name == message.channel).can_edit
-            self.record(MessageSent(message.token, (message.reference or message.token) if can_edit else ""))
-            found.append(message)
-        else:
-            pytest.fail("it never ends")
-        self.sent += found
-        return found
-
-    def after(self, millis: int) -> list[Message]:
-        self.now = Millis(self.now + millis)
-        return self.tell()
-
-    def reasons(self, about: Matter) -> list[str]:
-        return [each.reason for each in self.plan().hushed if each.fingerprint == about.fingerprint]
 
 
 def whats(messages: list[Message]) -> list[Delivery]:

@@ -41,6 +41,7 @@ VERBS: Mapping[str, str] = {
     "deployed": "Say which commit runs where.",
     "incidents": "List what stood still in databases, and whose changes made it.",
     "incident": "Show one incident with the code of both sides.",
+    "notify": "Say how people are told, and try it.",
     "log": "Replay what was recorded.",
     "hooks": "Let agents that people start take part.",
     "mcp": "Answer what agents ask by themselves.",
