@@ -37,6 +37,12 @@ class Fault(NamedTuple):
     pause_s: float = 0.0  # before the answer
 
 
+def limited(seconds: float, *, is_global: bool = False) -> Fault:
+    """It is too much, says Discord, for so long."""
+    body = {"message": "You are being rate limited.", "retry_after": seconds, "global": is_global, "code": 0}
+    return Fault(429, body)
+
+
 class Window(NamedTuple):
     """So many questions in so many seconds."""
 
@@ -95,6 +101,7 @@ class DiscordServer:
         self.commands: list[dict[str, Any]] = []
         self.responses: list[dict[str, Any]] = []  # what interactions were answered with
         self._buckets: dict[str, Bucket] = {}
+        self._closed = 0.0  # for everybody
         self._next = 0
         self._sockets: list[web.WebSocketResponse] = []
         self._sequence = 0
@@ -179,8 +186,9 @@ class DiscordServer:
         """Limits are counted before anything is done; a fault may come before or after it."""
         now = time.monotonic()
         bucket = self._bucket(request.method, path)
-        if bucket.closed > now + 0.003:
-            self.trespasses.append(f"{request.method} {path}: {bucket.closed - now:.3f} s too early")
+        closed = max(bucket.closed, self._closed)
+        if closed > now + 0.003:
+            self.trespasses.append(f"{request.method} {path}: {closed - now:.3f} s too early")
         if bucket.left(now) <= 0:
             wait = bucket.opens_in(now)
             bucket.closed = now + wait
@@ -192,6 +200,10 @@ class DiscordServer:
             }
             return 429, limited, {"Retry-After": str(int(wait) + 1), **self._headers(bucket, now)}
         if fault is not None and not fault.after and not fault.cuts:
+            if fault.status == 429 and fault.body.get("global"):
+                self._closed = now + fault.body["retry_after"]
+            elif fault.status == 429:
+                bucket.closed = now + fault.body["retry_after"]
             return fault.status, dict(fault.body), {}
         bucket.times.append(now)
         if fault is not None and fault.cuts and not fault.after:
@@ -201,8 +213,7 @@ class DiscordServer:
             if quota.left(now) <= 0:
                 wait = quota.opens_in(now)
                 bucket.closed = now + wait
-                limited = {"message": "The resource is being rate limited.", "retry_after": wait + 0.001}
-                return 429, {**limited, "global": False, "code": 0}, {"X-RateLimit-Scope": "shared"}
+                return 429, limited(wait + 0.001).body, {"X-RateLimit-Scope": "shared"}
             quota.times.append(now)
         status, found = self._right(request, path, body)
         headers = self._headers(bucket, now)
