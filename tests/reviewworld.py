@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -75,9 +75,11 @@ class MemoryLog:
 
     def __init__(self) -> None:
         self.recorded: list[Recorded] = []
+        self._last = 0
 
     def append(self, project: ProjectId, events: Any, at: Millis) -> tuple[Recorded, ...]:
-        new = tuple(Recorded(Seq(len(self.recorded) + 1 + n), at, project, each) for n, each in enumerate(events))
+        new = tuple(Recorded(Seq(self._last + n), at, project, each) for n, each in enumerate(events, 1))
+        self._last += len(new)
         self.recorded.extend(new)
         return new
 
@@ -96,17 +98,28 @@ def sha(text: str) -> Sha:
 class World:
     """Projects of one fleet; each call records what would be recorded, one minute later than the last."""
 
-    def __init__(self, *projects: str, fleet: FleetSection = FleetSection()) -> None:  # noqa: B008 - frozen
-        self.log, self.now = MemoryLog(), NOON
+    def __init__(
+        self,
+        *projects: str,
+        fleet: FleetSection = FleetSection(),  # noqa: B008 - frozen
+        log: Any = None,
+        places: Mapping[str, Place] | None = None,
+        commits: Callable[[str, str], Sha] | None = None,
+    ) -> None:
+        """``commits`` makes the commit of a project's landing of that name; by default it is only a name."""
+        self.log, self.now = log if log is not None else MemoryLog(), NOON
+        self._commits = commits or (lambda project, name: sha(f"{project}:{name}"))
         entries = tuple(ProjectEntry(name, Path("/fleet") / name) for name in projects)
         config = FleetConfig(Path("/fleet/fleet.toml"), fleet=fleet, projects=entries)
         self.scope = Scope(
-            tuple(ProjectSource(each.name, _place(each.name), each) for each in entries),
+            tuple(
+                ProjectSource(each.name, (places or {}).get(each.name) or _place(each.name), each) for each in entries
+            ),
             Path("/state"),
             dt.UTC,
             config,
         )
-        self._tips = {name: sha(f"{name}:0") for name in projects}
+        self._tips = {name: self._commits(name, "0") for name in projects}
         self._counts: dict[str, int] = {}
         for name in projects:
             self.record(name, TargetMoved(None, self._tips[name], sha(f"tree:{name}:0")))
@@ -117,7 +130,8 @@ class World:
     def record(self, project: str, *events: Event) -> Seq:
         """Record events of a project (``""``: of the fleet); the number of the last."""
         self.now = Millis(self.now + MINUTE)
-        identity = ProjectId(f"id-{project}") if project else FLEET
+        source = self.scope.find(project)
+        identity = source.project if source is not None else FLEET
         return self.log.append(identity, events, self.now)[-1].seq
 
     def issue(self, project: str, title: str, **more: Any) -> IssueId:
@@ -147,7 +161,7 @@ class World:
     def land(self, project: str, change: str, *, tested: bool = True, survey: bool = True, **more: Any) -> Sha:
         """Through the queue; ``more`` is of the survey."""
         entry = self.queue(project, change)
-        new, old, tree = sha(f"{project}:landed:{change}"), self._tips[project], sha(f"tree:{change}")
+        new, old, tree = self._commits(project, f"landed:{change}"), self._tips[project], sha(f"tree:{change}")
         candidate = Candidate(old, (entry.id,))
         run = RunId(f"r-{self._next('run')}")
         if tested:
@@ -162,7 +176,7 @@ class World:
 
     def push(self, project: str, change: str, **more: Any) -> Sha:
         """Past the queue."""
-        new, old = sha(f"{project}:pushed:{change}"), self._tips[project]
+        new, old = self._commits(project, f"pushed:{change}"), self._tips[project]
         entry = Entry(EntryId(f"{change}/1"), ChangeId(change), new, old, title=change, is_picked=True)
         self.record(project, TargetMoved(old, new, sha(f"tree:{change}"), (entry,)))
         self._tips[project] = new

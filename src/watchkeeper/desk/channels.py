@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from watchkeeper.fleet.config import ChannelEntry, FleetConfig
-from watchkeeper.fleet.hours import Moment, Window, find_quiet_end, is_quiet, parse_quiet, wall_times
+from watchkeeper.fleet.hours import Moment, Window, find_boundary, find_quiet_end, is_quiet, parse_clock, parse_quiet
 from watchkeeper.fleet.machine import find_zone
 from watchkeeper.model.errors import UsageError, WatchkeeperError
 from watchkeeper.model.ids import Millis
@@ -38,7 +38,11 @@ class WallHours(NamedTuple):
         return min((each for each in self._briefs(at) if each > at), default=None)
 
     def _briefs(self, at: Millis) -> tuple[Millis, ...]:
-        return () if self.brief is None else wall_times(self.brief, Moment(at, self.zone))
+        """Once for each day near."""
+        if self.brief is None:
+            return ()
+        today = Moment(at, self.zone).local.date()
+        return tuple(find_boundary(today + dt.timedelta(days=day), self.brief, self.zone) for day in range(-2, 3))
 
 
 def read_policy(config: FleetConfig | None) -> Policy:
@@ -66,8 +70,7 @@ def read_hours(config: FleetConfig | None, zone: dt.tzinfo, environ: Mapping[str
         return WallHours(zone)
     said = config.notify
     own = find_zone(said.time_zone, environ) if said.time_zone else zone
-    hour, _, minute = said.brief.partition(":")
-    return WallHours(own, parse_quiet(said.quiet) or (), int(hour) * 60 + int(minute) if said.brief else None)
+    return WallHours(own, parse_quiet(said.quiet) or (), parse_clock(said.brief))
 
 
 def open_ports(config: FleetConfig | None, environ: Mapping[str, str]) -> dict[str, Port]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from watchkeeper.fleet.hours import parse_quiet
+from watchkeeper.fleet.hours import parse_clock, parse_quiet
 from watchkeeper.fleet.variables import parse_passed
 from watchkeeper.model.attention import MatterKind
 
@@ -30,6 +30,7 @@ RANGES: Mapping[str, Callable[[Any], bool]] = {
     "fleet.keep_free_mb": _between(0, 1 << 30),
     "fleet.quiet": lambda text: parse_quiet(text) is not None,
     "fleet.time_zone": _is_zone,
+    "fleet.day_begins": lambda text: parse_clock(text) is not None,
     "fleet.max_attempts": _between(1, 100),
     "fleet.retry_minutes": _between(0, 1440),
     "fleet.stuck_minutes": _between(0.05, 1440),
@@ -39,6 +40,8 @@ RANGES: Mapping[str, Callable[[Any], bool]] = {
     "project.port": _between(0, 65535),
     "project.concurrency": _between(0, 1000),
     "project.quiet": lambda text: text is None or parse_quiet(text) is not None,
+    "project.day_begins": lambda text: text is None or parse_clock(text) is not None,
+    "project.time_zone": lambda text: text is None or _is_zone(text),
     "project.target": lambda text: not text.startswith("-"),
     "agent.command": lambda words: bool(words) and bool(words[0]),
     "agent.env": lambda words: all(parse_passed(each) is not None for each in words),
@@ -50,7 +53,7 @@ RANGES: Mapping[str, Callable[[Any], bool]] = {
     "tracker.poll_minutes": _between(1, 1440),
     "host.concurrency": _between(0, 1000),
     "host.hub": lambda text: not text.startswith("-") and "::" not in text,
-    "notify.brief": lambda text: not text or re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text) is not None,
+    "notify.brief": lambda text: not text or parse_clock(text) is not None,
     "notify.quiet": lambda text: parse_quiet(text) is not None,
     "notify.time_zone": _is_zone,
     "notify.nag_hours": _between(0.25, 168),
@@ -68,6 +71,8 @@ RANGES: Mapping[str, Callable[[Any], bool]] = {
 _COUNT = "a whole number, 0 or more"
 _BUDGET = "a table, as in { money = 20.0, tokens = 5_000_000, minutes = 600 }"
 _QUIET = '"22:00-07:00", several with commas, or "" for never'
+_ZONE = 'the name of a time zone, as in "Europe/Berlin"'
+_CLOCK = 'a time of the day, as in "04:00"'
 _NAMES = 'a list of names, as in ["codex", "goose"]'
 EXPECTED: Mapping[str, str] = {
     "store": 'a folder, "postgresql://...", or "" for the state folder',
@@ -82,7 +87,8 @@ EXPECTED: Mapping[str, str] = {
     "fleet.budget": _BUDGET,
     "fleet.engagement_budget": _BUDGET,
     "fleet.quiet": _QUIET,
-    "fleet.time_zone": 'the name of a time zone, as in "Europe/Berlin"',
+    "fleet.time_zone": _ZONE,
+    "fleet.day_begins": _CLOCK,
     "fleet.max_attempts": "a whole number, 1 to 100",
     "fleet.retry_minutes": "a whole number, 0 to 1440",
     "fleet.stuck_minutes": "minutes, 0.05 to 1440",
@@ -101,6 +107,8 @@ EXPECTED: Mapping[str, str] = {
     "project.concurrency": "a whole number, 0 to 1000",
     "project.budget": _BUDGET,
     "project.quiet": _QUIET,
+    "project.day_begins": _CLOCK,
+    "project.time_zone": _ZONE,
     "project.focus": "true or false",
     "project.tracker": "the name of a [tracker.NAME]",
     "agent.command": 'a command line, as in "codex-acp" or ["goose", "acp"]',

@@ -25,7 +25,8 @@ class FleetSection(msgspec.Struct, frozen=True):
     budget: Budget = Budget()
     engagement_budget: Budget = Budget()
     quiet: str = ""  # when nothing is started: "22:00-07:00"
-    time_zone: str = ""  # of quiet hours and of the day that a budget is for; "": the system's
+    time_zone: str = ""  # of quiet hours, of days and of the day that a budget is for; "": the system's
+    day_begins: str = "04:00"  # when a project's day ends, its work log is written, and the next one begins
     max_attempts: int = 3  # so often an issue is tried before a person is needed
     retry_minutes: int = 5  # how long a failed issue rests; each failure doubles it
     stuck_minutes: float = 10.0  # for so long nothing may be seen of an agent
@@ -49,6 +50,8 @@ class ProjectEntry(msgspec.Struct, frozen=True):
     concurrency: int = 2
     budget: Budget = Budget()
     quiet: str | None = None  # None: as the fleet
+    day_begins: str | None = None  # None: as the fleet
+    time_zone: str | None = None  # of its days; None: as the fleet
     focus: bool = False  # it gets at least every second start
     tracker: str = ""  # "": the built-in one
 
@@ -144,6 +147,14 @@ class FleetConfig(msgspec.Struct, frozen=True):
     def quiet_of(self, project: ProjectEntry) -> str:
         """Its quiet hours, else the fleet's."""
         return self.fleet.quiet if project.quiet is None else project.quiet
+
+    def day_begins_of(self, project: ProjectEntry) -> str:
+        """When its day begins, else the fleet's."""
+        return self.fleet.day_begins if project.day_begins is None else project.day_begins
+
+    def time_zone_of(self, project: ProjectEntry) -> str:
+        """The zone of its days, else the fleet's."""
+        return self.fleet.time_zone if project.time_zone is None else project.time_zone
 
     def tracker_of(self, project: ProjectEntry) -> TrackerEntry | None:
         """Where its issues come from; None: from the built-in tracker alone."""

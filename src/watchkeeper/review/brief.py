@@ -79,6 +79,7 @@ def need_entry(matter: Matter, picture: Picture, matters: Sequence[Matter] = ())
         score=1000.0 * rank + matter.weight,
         step=matter.step,
         details=tuple(details),
+        matter=matter.id,
     )
 
 
@@ -95,12 +96,16 @@ def _headline(picture: Picture, since: Millis, landed: Mapping[str, Sequence[Lan
     times = [each.at for project in picture.projects.values() for each in project.landing.landed]
     count = sum(1 for at in times if at >= since)
     busy = sum(1 for project in picture.projects.values() if any(each.at >= since for each in project.landing.landed))
+    if picture.seq == 0:
+        return make_claim("headline", "Nothing was ever recorded here", (), "/")
+    queued = any(project.landing.view.tip is not None for project in picture.projects.values())
     red = [name for name, project in picture.projects.items() if project.landing.red is not None]
     incidents = sum(1 for project in picture.projects.values() for _ in project.incidents.open_incidents())
     parts = [
         f"{counted(needs, 'thing needs', 'things need')} you" if needs else "nothing needs you",
         f"{counted(count, 'change')} landed in {counted(busy, 'project')}" if count else "nothing landed",
-        f"{', '.join(red)} {'is' if len(red) == 1 else 'are'} red" if red else "no target branch is red",
+        *([f"{', '.join(red)} {'is' if len(red) == 1 else 'are'} red"] if red else []),
+        *(["no target branch is red"] if not red and queued else []),
         *([f"{counted(incidents, 'incident is', 'incidents are')} open"] if incidents else []),
     ]
     unread = sum(1 for them in landed.values() for each in them if each.at >= since and each.standing.reviewed is None)

@@ -49,7 +49,8 @@ def _engagements(
             continue
         again = f", try {tries[own.issue]}" if tries[own.issue] > 1 else ""
         what = f"{name}: {own.id} on {short(own.issue, 30)}{again}"
-        text = f"{what} is {activity.value.value} for {lasted(picture.at - activity.since)}: {activity.why}"
+        how = "failed {} ago" if activity.value is Activity.FAILED else f"is {activity.value.value} for {{}}"
+        text = f"{what} {how.format(lasted(picture.at - activity.since))}: {activity.why}"
         where = page("engagements", own.id)
         claim = make_claim(f"engagement:{own.id}", text, of_report(project, "engagement", own.id, picture), where)
         yield BriefEntry(claim, name, score + tries[own.issue])

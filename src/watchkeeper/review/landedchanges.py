@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from watchkeeper.conflicts.standing import ConflictState, Status
@@ -13,7 +13,7 @@ from watchkeeper.model.events import CloseReason
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis, Seq, Sha
 from watchkeeper.model.probing import Outcome
 from watchkeeper.model.resources import ResourceKind
-from watchkeeper.model.review import ChangeSurveyed, DecisionKind, WrongHow
+from watchkeeper.model.review import ChangeSurveyed, WrongHow
 from watchkeeper.model.review_state import ChangeStanding, DecisionStanding
 from watchkeeper.watch.discovery import landed_id
 
@@ -133,6 +133,10 @@ def find_meetings(landed: Iterable[LandedChange]) -> tuple[Meeting, ...]:
     return tuple(best.values())
 
 
+_AFTER = " after "
+"""In the name of a migration's place: whose child it is. What only names a migration is no child of it."""
+
+
 class Clash(NamedTuple):
     """Two or more landed changes that made a migration with the same parent: the branch has several heads."""
 
@@ -141,72 +145,14 @@ class Clash(NamedTuple):
 
 
 def find_migration_clashes(landed: Iterable[LandedChange]) -> tuple[Clash, ...]:
-    """Same sequence, same parent (or number), by different changes, none of which was taken out again."""
+    """Same sequence, same parent, by different changes, none of which was taken out again."""
     mark = f"{ResourceKind.MIGRATION.value}:"
     children: dict[str, list[LandedChange]] = {}
     for change in landed:
         for name in () if change.is_reverted else change.survey.resources:
-            if name.startswith(mark):
+            if name.startswith(mark) and _AFTER in name:
                 children.setdefault(name.removeprefix(mark), []).append(change)
-    return tuple(Clash(parent, tuple(them)) for parent, them in children.items() if len(them) > 1)
-
-
-class Contradiction(NamedTuple):
-    """Decisions about one subject that chose differently; the oldest first. ``projects`` are where each was made."""
-
-    subject: str
-    decisions: tuple[DecisionStanding, ...]
-    projects: tuple[str, ...]
-
-
-_OPINIONS = frozenset({DecisionKind.DEPENDENCY, DecisionKind.ENVIRONMENT, DecisionKind.DEFAULT, DecisionKind.STATED})
-"""Kinds of which two with one subject and another choice contradict each other: two routes of one name do not."""
-
-
-def find_contradictions(projects: Mapping[str, ProjectPicture]) -> tuple[Contradiction, ...]:
-    """Within a project and across. Where a person has judged all of them, there is none.
-
-    Across projects only what is no place in one project's code (``default:path:...``) can be the same subject.
-    """
-    told: dict[tuple[str, str], list[tuple[str, DecisionStanding]]] = {}
-    for name, project in projects.items():
-        for each in project.review.decisions.values():
-            subject = _subject(each)
-            if subject:
-                scope = name if subject.startswith(("default:", "auth:", "public:")) else ""
-                told.setdefault((scope, subject), []).append((name, each))
-    found = []
-    for (_, subject), those in told.items():
-        newest = _newest_of_each(those)
-        choices = {_plain(each.decision.choice) for _, each in newest}
-        is_open = any(each.judged is None for _, each in newest)
-        if len(choices) > 1 and is_open:
-            ordered = sorted(newest, key=lambda pair: pair[1].seq)
-            decisions = tuple(each for _, each in ordered)
-            found.append(Contradiction(subject, decisions, tuple(name for name, _ in ordered)))
-    return tuple(found)
-
-
-def _subject(standing: DecisionStanding) -> str:
-    """What it is about; ``""`` for what cannot be contradicted, and for what was taken back by a person."""
-    decision = standing.decision
-    if decision.kind not in _OPINIONS:
-        return ""
-    return decision.subject or (_plain(decision.title) if decision.kind is DecisionKind.STATED else "")
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.lower().split()).rstrip(".")
-
-
-def _newest_of_each(those: Iterable[tuple[str, DecisionStanding]]) -> list[tuple[str, DecisionStanding]]:
-    """One issue's change may decide the same again and otherwise in its next revision: that replaces the first."""
-    newest: dict[tuple[str, str], tuple[str, DecisionStanding]] = {}
-    for name, each in those:
-        made = each.decision
-        by = made.change or made.commit or made.issue or made.id
-        newest[name, by] = (name, each)
-    return list(newest.values())
+    return tuple(Clash(parent.partition(_AFTER)[2], tuple(them)) for parent, them in children.items() if len(them) > 1)
 
 
 def _landings(project: ProjectPicture) -> dict[str, LandedEntry]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from watchkeeper.conflicts.standing import ConflictState, open_conflicts
 from watchkeeper.controlroom.picture import Picture, ProjectPicture
@@ -14,12 +14,11 @@ from watchkeeper.model.incident_state import DatabaseStanding, IncidentStanding
 from watchkeeper.model.incidents import IncidentKind
 from watchkeeper.model.review import DecisionKind
 from watchkeeper.model.review_state import DecisionStanding
+from watchkeeper.review.contradictions import Contradiction, find_contradictions
 from watchkeeper.review.landedchanges import (
     Clash,
-    Contradiction,
     LandedChange,
     Meeting,
-    find_contradictions,
     find_landed,
     find_meetings,
     find_migration_clashes,
@@ -280,12 +279,10 @@ def _contradictions(picture: Picture, scope: Scope) -> Iterator[Matter]:
         where = dict.fromkeys(each.projects)
         project = picture.projects[each.projects[-1]]
         maker = Maker(each.projects[-1] if len(where) == 1 else "", project if len(where) == 1 else None)
-        yield _contradiction(maker, Commands(project, scope), each, picture.projects)
+        yield _contradiction(maker, Commands(project, scope), each)
 
 
-def _contradiction(
-    maker: Maker, commands: Commands, each: Contradiction, _projects: Mapping[str, ProjectPicture]
-) -> Matter:
+def _contradiction(maker: Maker, commands: Commands, each: Contradiction) -> Matter:
     is_across = len(set(each.projects)) > 1
     newest = each.decisions[-1].decision
     said = names(
@@ -295,14 +292,16 @@ def _contradiction(
         ]
     )
     subject = each.subject.partition(":")[2] if ":" in each.subject else each.subject
+    how = "contradict each other" if each.is_sure else "may contradict each other"
+    weight = 120 if each.is_mild else 640 if each.is_sure else 565
     return maker.make(
         MatterKind.DECISION,
-        Urgency.TODAY,
-        f"decisions contradict each other about {short(subject, 60)}: {said}",
-        about=f"subject:{each.subject}",
+        Urgency.FYI if each.is_mild else Urgency.TODAY,
+        f"decisions {how} about {short(subject, 60)}: {said}",
+        about=f"subject:{each.subject}" if each.is_sure else f"said:{each.decisions[0].decision.id}:{newest.id}",
         reason="agents chose differently, and nobody said which of them stands",
         since=each.decisions[-1].at,
-        weight=640 + min(30, 10 * len(each.decisions)),
+        weight=weight + min(30, 10 * len(each.decisions)),
         step=step("say which stands", commands.of_repo("decisions", newest.id), decision_page(newest.id)),
         page=decision_page(newest.id),
         evidence=tuple(standing.seq for standing in each.decisions),

@@ -50,7 +50,7 @@ def _engagement(view: View, each: EngagementStanding) -> Matter | None:
         title, reason, urgency, weight = f"{what} ran but {empty}", "a success without an effect", Urgency.TODAY, 620
     elif each.stage is Stage.NEEDS_PERSON and is_open:
         title, reason = f"{what} needs you: {each.reason or 'it does not say for what'}", "its agent can do no more"
-        urgency, weight = Urgency.NAG, 450
+        urgency, weight = Urgency.TODAY, 450
     elif each.fault in (Fault.ESCAPED, Fault.REWROTE) and view.now - each.since < _WEEK_MS:
         title, reason = f"{what} was stopped: {each.reason or each.fault.value}", "it went beyond what it may do"
         urgency, weight = Urgency.NAG, 740
