@@ -47,6 +47,7 @@ VERBS: Mapping[str, str] = {
     "desk": "Survey what landed, close days, and tell people.",
     "decisions": "List what agents decided, and accept, question or revert it.",
     "worklog": "Show the log of a project's day.",
+    "notify": "Say how people are told, and try it.",
     "log": "Replay what was recorded.",
     "hooks": "Let agents that people start take part.",
     "mcp": "Answer what agents ask by themselves.",

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from watchkeeper.fleet.hours import parse_clock, parse_quiet
 from watchkeeper.fleet.variables import parse_passed
+from watchkeeper.model.attention import MatterKind
 
 
 def _is_zone(name: str) -> bool:
@@ -87,6 +88,19 @@ RANGES: Mapping[str, Callable[[Any], bool]] = {
     "web.idle_hours": _between(0.01, 8760),
     "web.dev_listen": lambda text: not text or _is_listen(text),
     "web.dev_origin": lambda text: _is_origin(text.replace("{name}", "name")),
+    "notify.brief": lambda text: not text or parse_clock(text) is not None,
+    "notify.quiet": lambda text: parse_quiet(text) is not None,
+    "notify.time_zone": _is_zone,
+    "notify.nag_hours": _between(0.25, 168),
+    "notify.settle_seconds": _between(0, 3600),
+    "notify.wait_seconds": _between(0, 600),
+    "notify.interval_minutes": _between(0, 240),
+    "notify.budget": _between(2, 1000),
+    "notify.page": lambda text: not text or re.fullmatch(r"https?://[^\s<>\"()]+", text) is not None,
+    "channel.address": lambda text: parse_passed(text) is not None and "=" not in text,
+    "channel.room": lambda text: re.fullmatch(r"\d{0,20}", text) is not None,
+    "channel.operators": lambda ids: all(re.fullmatch(r"(role:)?\d{1,20}", each) for each in ids),
+    "channel.viewers": lambda ids: all(re.fullmatch(r"(role:)?\d{1,20}", each) for each in ids),
 }
 
 _COUNT = "a whole number, 0 or more"
@@ -159,5 +173,25 @@ EXPECTED: Mapping[str, str] = {
     "web.idle_hours": "hours, 0.01 to 8760",
     "web.dev_listen": 'an address and another port, as in "127.0.0.1:7334", or ""',
     "web.dev_origin": 'an address without a path, as in "http://{name}.localhost:7334"',
+    "notify": "a table, as in [notify]",
+    "channel": "tables, as in [channel.NAME]",
+    "notify.brief": 'a time of the day, as in "08:00", or "" for never',
+    "notify.quiet": _QUIET,
+    "notify.wakes": f"a list of {', '.join(each.value for each in MatterKind)}",
+    "notify.time_zone": 'the name of a time zone, as in "Europe/Berlin"',
+    "notify.today": '"brief" or "at-once"',
+    "notify.nag_hours": "hours, 0.25 to 168",
+    "notify.settle_seconds": "a whole number of seconds, 0 to 3600",
+    "notify.wait_seconds": "a whole number of seconds, 0 to 600",
+    "notify.interval_minutes": "minutes, 0 to 240",
+    "notify.budget": "a whole number of messages an hour, 2 to 1000",
+    "notify.page": 'the address of the dashboard, as in "https://server.example.ts.net"',
+    "channel.address": "the name of a variable, never the address or token itself",
+    "channel.kind": '"discord", "discord-bot" or "apprise"',
+    "channel.room": "the id of a channel on Discord, as its menu copies it",
+    "channel.urgencies": 'a list of "today", "scheduled", "nag", "urgent"',
+    "channel.projects": 'a list of names of projects, and "fleet" for what is about none',
+    "channel.operators": 'a list of ids of users on Discord, or "role:ID"',
+    "channel.viewers": 'a list of ids of users on Discord, or "role:ID"',
 }
 """What each key may be, in words; every key of the file is in it."""

@@ -7,7 +7,9 @@ from typing import Literal
 
 import msgspec
 
+from watchkeeper.model.attention import MatterKind, Urgency
 from watchkeeper.model.fleet import Budget
+from watchkeeper.notify.policy import TOLD
 
 FLEET_FILE = "fleet.toml"
 
@@ -103,6 +105,35 @@ class WebSection(msgspec.Struct, frozen=True):
     dev_origin: str = ""  # as a browser sees that one; "{name}" is the project's
 
 
+class NotifySection(msgspec.Struct, frozen=True):
+    """When people are told. What it is about says how urgent it is; each channel says what it takes."""
+
+    brief: str = "08:00"  # when the brief is sent; "": never
+    quiet: str = "22:00-07:00"  # when only ``wakes`` are told, and only what is urgent of them
+    wakes: tuple[MatterKind, ...] = (MatterKind.INCIDENT,)
+    time_zone: str = ""  # "": the fleet's
+    today: Literal["brief", "at-once"] = "brief"
+    nag_hours: float = 4.0
+    settle_seconds: int = 60  # what is over before is not told
+    wait_seconds: int = 30  # for so long others may join a message
+    interval_minutes: float = 5.0  # between two messages of one project, but for what is urgent
+    budget: int = 12  # messages an hour and channel, edits not counted
+    page: str = ""  # the address of the dashboard, for links
+
+
+class ChannelEntry(msgspec.Struct, frozen=True):
+    """One way to a person. ``address`` names the variable that holds the webhook, the bot's token, or Apprise's URL."""
+
+    name: str
+    address: str
+    kind: Literal["discord", "discord-bot", "apprise"] = "discord"
+    room: str = ""  # of a bot: the id of the channel on Discord
+    urgencies: tuple[Urgency, ...] = TOLD
+    projects: tuple[str, ...] = ()  # (): all; "fleet" is what is about none
+    operators: tuple[str, ...] = ()  # of a bot: ids of users, or "role:ID", who may act
+    viewers: tuple[str, ...] = ()  # of a bot: who may ask
+
+
 class FleetConfig(msgspec.Struct, frozen=True):
     """A whole ``fleet.toml``. ``store`` is a folder or an address; ``""``: the user's state folder."""
 
@@ -114,6 +145,8 @@ class FleetConfig(msgspec.Struct, frozen=True):
     trackers: tuple[TrackerEntry, ...] = ()
     hosts: tuple[HostEntry, ...] = ()
     web: WebSection = WebSection()
+    notify: NotifySection = NotifySection()
+    channels: tuple[ChannelEntry, ...] = ()
 
     @property
     def is_shared(self) -> bool:
@@ -153,6 +186,8 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "tracker": TrackerEntry,
     "host": HostEntry,
     "web": WebSection,
+    "notify": NotifySection,
+    "channel": ChannelEntry,
 }
 """The tables of the file, and what each row holds."""
 
@@ -162,7 +197,7 @@ FLEET_KEYS: tuple[str, ...] = (
         f"{table}.{key}"
         for table, kind in SECTIONS.items()
         for key in kind.__struct_fields__
-        if not (key == "name" and table in {"agent", "tracker", "host"})
+        if not (key == "name" and table in {"agent", "tracker", "host", "channel"})
     ),
 )
 """All keys; ``agent.command`` stands in ``[agent.NAME]``, ``project.path`` in each ``[[project]]``."""
