@@ -105,7 +105,7 @@ def test_a_file_that_others_could_have_written_is_not_believed(tmp_path: Path, c
     assert raised.value.slug == "web-state-unreadable"
 
 
-# -- logins -------------------------------------------------------------------------------------------------------------
+# -- logins ----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
