@@ -53,6 +53,7 @@ soak: .venv/.ready ## random edits, truncations and noise over real sources, the
 	$(BIN)/python benchmarks/landing_soak.py
 	$(BIN)/python benchmarks/fleet_storm.py --minutes $(MINUTES)
 	$(BIN)/python benchmarks/database_soak.py --minutes $(MINUTES)
+	$(BIN)/python benchmarks/web_soak.py
 
 nightly: .venv/.ready ## real agents of every vendor that installs here, pinned; writes benchmarks/results
 	$(BIN)/python benchmarks/conformance.py

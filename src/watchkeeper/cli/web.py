@@ -83,6 +83,7 @@ def _serve(scope: Scope, listen: str, *, is_kept: bool) -> int:
         address = f"{host}:{sock.getsockname()[1]}"
         access = open_access(scope, log, now, listen=address)
         room = Room(Reader(log, scope, now), environ=os.environ)
+        room.needs(room.reader.look())  # all of the record is read before anybody waits for it
         server = uvicorn.Server(make_server_config(make_app(room, access), host, port))
         token = access.first_token()
         lines = [f"the control room is at http://{address}"]

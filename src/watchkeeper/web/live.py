@@ -284,7 +284,7 @@ class Hub:
 
     def _absences(self) -> tuple[str, ...]:
         try:
-            return self._room.absences(self._room.reader.look())
+            return tuple(self._room.absences(self._room.reader.look()).values())
         except Exception:  # noqa: BLE001 said by the badge already
             return ()
 

@@ -68,7 +68,7 @@ class Renderer:
             "navigation": NAVIGATION,
             "now": asking.now,
             "seq": asking.picture.seq,
-            "absences": asking.room.absences(asking.picture),
+            "absences": tuple(asking.room.absences(asking.picture).values()),
             "needs_count": len(needs),
             "may_act": asking.may_act,
             "query": dict(asking.query),

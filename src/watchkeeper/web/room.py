@@ -48,7 +48,7 @@ class Room:
         self.deciding = Deciding(reader, clock)
         self._guard = threading.Lock()
         self._matters: tuple[Seq, Millis, tuple[Matter, ...]] | None = None
-        self._absent: tuple[Millis, Seq, tuple[str, ...]] | None = None
+        self._absent: tuple[Millis, Seq, Mapping[str, str]] | None = None
         self._said: OrderedDict[str, Said] = OrderedDict()
 
     @property
@@ -67,12 +67,13 @@ class Room:
         """Of these what a person should be asked about now."""
         return find_open(picture, self.matters(picture))
 
-    def absences(self, picture: Picture) -> tuple[str, ...]:
-        """Why what is shown may be older than it looks: one clause for each project that nobody watches."""
+    def absences(self, picture: Picture) -> Mapping[str, str]:
+        """Why what is shown may be older than it looks: a clause for each project, by name, that nobody watches."""
         with self._guard:
             known = self._absent
             if known is None or known[1] != picture.seq or self.clock() - known[0] > _ATTENDING_MS:
-                found = tuple(filter(None, (_absence(each) for each in picture.projects.values())))
+                said = {name: _absence(each) for name, each in picture.projects.items()}
+                found = {name: each for name, each in said.items() if each}
                 known = self._absent = (self.clock(), picture.seq, found)
             return known[2]
 

@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from watchkeeper.model.ids import Sha
+from watchkeeper.model.review import ChangeSurveyed
+from watchkeeper.model.review_state import ChangeStanding
+from watchkeeper.review.landedchanges import LandedChange, find_landed
+from watchkeeper.review.ranking import Danger, dangers_of, score_of
 from watchkeeper.web.diffs import read_diff, read_symbols
 from watchkeeper.web.pages.asking import Answer, Asking, cut, require
 
-_MOST_RISK_FIRST = 500
+
+class ChangeRow(NamedTuple):
+    """A landed change, and the reasons to read it; ``score`` is made of them, 0 to 100."""
+
+    project: str
+    standing: ChangeStanding
+    survey: ChangeSurveyed
+    dangers: tuple[Danger, ...]
+    score: int
+    is_unread: bool
 
 
 def show_list(asking: Asking) -> Answer:
     """What nobody has read, the riskiest first; ``show=all``: all, the newest first."""
     words = asking.query.get("q", "").strip().lower()
     found = [
-        (name, each)
+        row
         for name, project in asking.projects()
-        for each in project.review.changes.values()
-        if (asking.is_all or (each.reviewed is None and not each.wrong))
-        and words in f"{each.survey.title} {each.survey.author} {each.survey.commit} {each.survey.issue}".lower()
+        for row in map(_row, find_landed(project))
+        if (asking.is_all or row.is_unread)
+        and words in f"{row.survey.title} {row.survey.author} {row.survey.commit} {row.survey.issue} {name}".lower()
     ]
-    found.sort(key=lambda pair: -pair[1].seq if asking.is_all else (-pair[1].survey.risk, pair[1].seq))
+    found.sort(key=lambda row: -row.standing.seq if asking.is_all else (-row.score, row.standing.seq))
     return Answer("Read first", "changes.html", {"part": cut(asking, found)}, "changes")
+
+
+def _row(change: LandedChange) -> ChangeRow:
+    dangers = dangers_of(change)
+    standing = change.standing
+    is_unread = standing.reviewed is None and not standing.wrong and not change.is_reverted
+    return ChangeRow(change.project, standing, standing.survey, dangers, score_of(dangers), is_unread)
 
 
 def show_one(asking: Asking) -> Answer:
@@ -41,6 +63,8 @@ def show_one(asking: Asking) -> Answer:
         ),
         None,
     )
+    change = next((each for each in find_landed(project) if each.survey.commit == commit), None)
+    dangers = dangers_of(change) if change is not None else ()
     symbols, problem = read_symbols(project, landed) if landed is not None else ((), "its landing is not in the record")
     decisions = [each for each in project.review.decisions.values() if each.decision.commit == commit]
     touched = {each.path for each in symbols}
@@ -49,7 +73,8 @@ def show_one(asking: Asking) -> Answer:
         "project": name,
         "standing": standing,
         "survey": survey,
-        "points": sorted(survey.points, key=lambda each: -each.weight),
+        "dangers": dangers,
+        "score": score_of(dangers),
         "symbols": symbols,
         "symbols_problem": problem,
         "diff": diff,

@@ -62,7 +62,7 @@ def _record(asking: Asking) -> Check:
 
 def _projects(asking: Asking) -> list[Check]:
     absent = asking.room.absences(asking.picture)
-    found = [Check("warn", "watch", each, "watchkeeper up") for each in absent]
+    found = [Check("warn", "watch", each, "watchkeeper up") for each in absent.values()]
     found += [
         Check("fail", f"project {name}", error.message, error.hint)
         for name, error in asking.room.scope.problems.items()

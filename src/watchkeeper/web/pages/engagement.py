@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from watchkeeper.controlroom.picture import ProjectPicture
-from watchkeeper.model.events import Recorded, SessionBegan, SessionEnded
+from watchkeeper.model.events import Recorded
 from watchkeeper.model.fleet import EngagementId
 from watchkeeper.model.fleet_state import EngagementStanding
 from watchkeeper.model.ids import ChangeId, Sha
@@ -13,7 +15,7 @@ from watchkeeper.web.pages.asking import Answer, Asking, require
 from watchkeeper.web.pages.rows import ConflictRow, names_of, rows_of
 from watchkeeper.web.pages.telling import lines_of
 
-_LOOKED, _SHOWN = 4_000, 100
+_SHOWN, _MOST_SUBJECTS = 100, 40
 
 
 def show(asking: Asking) -> Answer:
@@ -25,6 +27,10 @@ def show(asking: Asking) -> Answer:
     sessions = {each.session.id for each in project.standing.sessions.values() if each.session.change in changes}
     issue = project.fleet.issues.get(own.issue)
     notices = [each for each in project.standing.notices.values() if each.notice.session in sessions]
+    entries = [each for each in project.landing.entries if each.rpartition("/")[0] in changes]
+    conflicts = [each for each in project.standing.conflicts.values() if not changes.isdisjoint(each.conflict.changes)]
+    told = [each.notice.id for each in notices]
+    subjects = (*changes, *sorted(sessions), *entries, *told, *(each.conflict.id for each in conflicts))
     context = {
         "project": name,
         "row": row,
@@ -35,13 +41,9 @@ def show(asking: Asking) -> Answer:
         "sessions": sorted(sessions),
         "notices": sorted(notices, key=lambda each: -each.queued_at),
         "warnings": standing.warnings,
-        "conflicts": [
-            ConflictRow(name, each, names_of(project, each.conflict.changes))
-            for each in project.standing.conflicts.values()
-            if not changes.isdisjoint(each.conflict.changes)
-        ],
+        "conflicts": [ConflictRow(name, each, names_of(project, each.conflict.changes)) for each in conflicts],
         "entries": [each for each in project.landing.view.rows if each.id.rpartition("/")[0] in changes],
-        "events": lines_of(_events(asking, project, standing, changes), project),
+        "events": lines_of(_events(asking, project, standing, subjects), project),
         "has_diff": _tips(standing) is not None,
     }
     return Answer(row.title, "engagement.html", context, "fleet")
@@ -78,30 +80,11 @@ def _changes(project: ProjectPicture, standing: EngagementStanding) -> set[Chang
 
 
 def _events(
-    asking: Asking, project: ProjectPicture, standing: EngagementStanding, changes: set[ChangeId]
+    asking: Asking, project: ProjectPicture, standing: EngagementStanding, subjects: Iterable[str]
 ) -> list[Recorded]:
-    """What was recorded of it lately, the newest first: of itself, its sessions, its change."""
+    """What was recorded of it lately, the newest first: of itself, its change, its sessions, what they are told."""
     log, source = asking.room.reader.log, project.source
-    recent = [each for source_id in {source.project, source.shared} for each in log.latest(source_id, limit=_LOOKED)]
-    keys = {str(standing.engagement.id), *(str(each) for each in changes)}
-    found = [each for each in recent if _is_about(each, keys)]
-    return sorted(found, key=lambda each: -each.seq)[:_SHOWN]
-
-
-def _is_about(recorded: Recorded, keys: set[str]) -> bool:
-    event = recorded.event
-    if isinstance(event, SessionBegan):
-        return event.session.change in keys
-    if isinstance(event, SessionEnded):
-        return False
-    for field in ("id", "change", "entry", "engagement", "conflict"):
-        value = getattr(event, field, None)
-        if isinstance(value, str) and (value in keys or value.rpartition("/")[0] in keys):
-            return True
-        if value is not None and not isinstance(value, str):
-            named = getattr(value, "id", None)
-            if named in keys or (isinstance(named, str) and named.rpartition("/")[0] in keys):
-                return True
-            if not keys.isdisjoint(getattr(value, "changes", ())):
-                return True
-    return False
+    found = {each.seq: each for each in log.latest(source.shared, limit=_SHOWN, subject=standing.engagement.id)}
+    for subject in list(dict.fromkeys(subjects))[:_MOST_SUBJECTS]:
+        found.update((each.seq, each) for each in log.latest(source.project, limit=_SHOWN, subject=subject))
+    return [found[seq] for seq in sorted(found, reverse=True)][:_SHOWN]

@@ -70,7 +70,7 @@ def _row(asking: Asking, name: str, project: ProjectPicture) -> ProjectRow:
     return ProjectRow(
         name,
         _worst(alive),
-        _safety(project, [each.severity for each in conflicts]),
+        _safety(project, [each.severity for each in conflicts], name in asking.room.absences(asking.picture)),
         len(alive),
         issues,
         len(conflicts),
@@ -87,14 +87,14 @@ def _worst(alive: list[EngagementRow]) -> Activity:
     return next((each for each in order if each in found), Activity.DONE)
 
 
-def _safety(project: ProjectPicture, severities: list[Severity]) -> Safety:
+def _safety(project: ProjectPicture, severities: list[Severity], is_absent: bool) -> Safety:
     if project.landing.halt is not None:
         return Safety.BLOCKED
     if Severity.BLOCKING in severities:
         return Safety.CONFLICTING
     if severities:
         return Safety.AT_RISK
-    return Safety.CLEAR if project.watching is not None and project.watching.is_on else Safety.UNKNOWN
+    return Safety.UNKNOWN if is_absent else Safety.CLEAR
 
 
 def _idle(project: ProjectPicture, issues: int) -> str:

@@ -13,7 +13,7 @@ from watchkeeper.web.pages.rows import queue_rows
 from watchkeeper.web.pages.telling import lines_of
 
 _LANDED, _RETURNED = 15, 30
-_MOST_EVENTS = 5_000
+_MOST_EVENTS = 200
 
 
 def show(asking: Asking) -> Answer:
@@ -92,12 +92,4 @@ def _runs(project: ProjectPicture, identity: EntryId) -> list[tuple[RunBegan, Ru
 
 def _events(asking: Asking, project: ProjectPicture, identity: EntryId) -> list[Recorded]:
     """What was recorded of it, in order."""
-    recent = asking.room.reader.log.latest(project.source.project, limit=_MOST_EVENTS)
-    found = []
-    for each in recent:
-        own = getattr(each.event, "id", None)
-        entry = getattr(each.event, "entry", None)
-        entries = getattr(each.event, "entries", ())
-        if identity in (own, getattr(entry, "id", entry)) or identity in entries:
-            found.append(each)
-    return found
+    return list(asking.room.reader.log.latest(project.source.project, limit=_MOST_EVENTS, subject=identity))

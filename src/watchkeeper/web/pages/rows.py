@@ -109,7 +109,15 @@ def rows_of(asking: Asking, name: str, project: ProjectPicture) -> Iterable[Enga
     for each in project.fleet.engagements.values():
         issue = project.fleet.issues.get(each.engagement.issue)
         title = each.engagement.title or (issue.issue.title if issue is not None else "") or each.engagement.id
-        yield EngagementRow(name, each, activity_of(each, asking.now), safety_of(each, project), title)
+        yield EngagementRow(name, each, activity_of(each, asking.now), _safety(asking, name, project, each), title)
+
+
+def _safety(asking: Asking, name: str, project: ProjectPicture, each: EngagementStanding) -> Facet[Safety]:
+    """Where nobody answers who should watch, nothing at work is clear: the record may say so still."""
+    found, absence = safety_of(each, project), asking.room.absences(asking.picture).get(name)
+    if absence is None or found.value is not Safety.CLEAR or each.is_over:
+        return found
+    return Facet(Safety.UNKNOWN, project.last_at, absence, "watchkeeper up")
 
 
 _SAFE = (Safety.CONFLICTING, Safety.BLOCKED, Safety.AT_RISK, Safety.UNKNOWN, Safety.CLEAR)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from watchkeeper.conflicts.scoring import Ending, count_rules
+from watchkeeper.review.outcomes import count_points
 from watchkeeper.web.pages.asking import Answer, Asking
 
 COLUMNS = (
@@ -22,17 +23,6 @@ def show(asking: Asking) -> Answer:
         (name, sorted(count_rules(log.read(each.source.project)).values(), key=lambda rule: -rule.raised))
         for name, each in asking.projects()
     ]
-    points: dict[str, list[int]] = {}
-    for _, project in asking.projects():
-        for each in project.review.changes.values():
-            for kind in {point.kind for point in each.survey.points}:
-                count = points.setdefault(kind, [0, 0, 0])
-                count[0] += 1
-                count[1] += bool(each.wrong)
-                count[2] += each.reviewed is not None and not each.wrong
-    context = {
-        "found": found,
-        "columns": COLUMNS,
-        "points": sorted(points.items(), key=lambda pair: (-pair[1][1], -pair[1][0])),
-    }
+    points = [(name, count_points(project.review.changes)) for name, project in asking.projects()]
+    context = {"found": found, "columns": COLUMNS, "points": [each for each in points if each[1].surveyed]}
     return Answer("Rules", "rules.html", context, "rules")
