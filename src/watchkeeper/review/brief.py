@@ -70,7 +70,9 @@ def draft_brief(picture: Picture, scope: Scope, since: Millis) -> Brief:
         ranked = sorted(entries, key=lambda each: (-each.score, each.claim.id))
         of = len(needs) + len(first) if section is Section.NEEDS_YOU else len(entries)
         sections.append(BriefSection(section, tuple(ranked[: SHOWN[section]]), of))
-    draft = Brief(since, picture.at, _headline(picture, since, landed, len(needs)), tuple(sections), picture.seq)
+    draft = Brief(
+        since, picture.at, _headline(picture, since, landed, (len(needs), len(first))), tuple(sections), picture.seq
+    )
     return with_headline(draft)
 
 
@@ -102,7 +104,9 @@ def with_headline(brief: Brief) -> Brief:
     return msgspec.structs.replace(brief, headline=msgspec.structs.replace(brief.headline, text=sentence(text)))
 
 
-def _headline(picture: Picture, since: Millis, landed: Mapping[str, Sequence[LandedChange]], needs: int) -> Claim:
+def _headline(
+    picture: Picture, since: Millis, landed: Mapping[str, Sequence[LandedChange]], needs: tuple[int, int]
+) -> Claim:
     times = [each.at for project in picture.projects.values() for each in project.landing.landed]
     count = sum(1 for at in times if at >= since)
     busy = sum(1 for project in picture.projects.values() if any(each.at >= since for each in project.landing.landed))
@@ -112,7 +116,8 @@ def _headline(picture: Picture, since: Millis, landed: Mapping[str, Sequence[Lan
     red = [name for name, project in picture.projects.items() if project.landing.red is not None]
     incidents = sum(1 for project in picture.projects.values() for _ in project.incidents.open_incidents())
     parts = [
-        f"{counted(needs, 'thing needs', 'things need')} you" if needs else "nothing needs you",
+        f"{counted(needs[0], 'thing needs', 'things need')} you" if needs[0] else "nothing needs you",
+        *([f"{counted(needs[1], 'change')} should be read"] if needs[1] else []),
         f"{counted(count, 'change')} landed in {counted(busy, 'project')}" if count else "nothing landed",
         *([f"{', '.join(red)} {'is' if len(red) == 1 else 'are'} red"] if red else []),
         *(["no target branch is red"] if not red and queued else []),

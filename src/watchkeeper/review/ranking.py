@@ -119,7 +119,7 @@ def _of_tests(change: LandedChange) -> Iterator[Danger]:
         yield Danger(68, "untested-rewrite", f"{rewrite.reason}, and {why}", rewrite.path, rewrite.line)
     elif uncovered is not None and survey.tests_added == 0 and survey.lines_removed >= _REWRITTEN_LINES:
         weight = round(3 * uncovered.weight + survey.lines_removed + survey.lines_added / 4)
-        why = f"{uncovered.reason}; {survey.lines_removed} lines of it were written anew, and no test was added"
+        why = f"{survey.lines_removed} lines written anew and no test added: {uncovered.reason}"
         yield Danger(min(66, weight), "untested-rewrite", why, uncovered.path, uncovered.line)
     elif bare and not _touches_only(survey.writes, "test") and survey.lines_added + survey.lines_removed >= 60:
         size = f"{survey.lines_added} lines added and {survey.lines_removed} removed"
