@@ -6,13 +6,15 @@ import json
 
 import pytest
 
-from deskscene import open_reader, the_project
+from deskscene import Clock, open_reader, the_project
 from gitrepo import GitRepo
 from landingscene import Verbs, begin, finish
 from watchkeeper.app import now
 from watchkeeper.cli.main import run
+from watchkeeper.desk import surveyor as surveyor_module
 from watchkeeper.desk.surveyor import Surveyor
-from watchkeeper.model.review import DecisionKind
+from watchkeeper.model.review import ChangeSurveyed, DecisionKind
+from watchkeeper.review.looking import Looked
 
 CART = "import os\n\nRETRIES = 3\n\n\ndef total(items, limit=10):\n    return sum(items[:limit])\n"
 TEST = "from cart import total\n\n\ndef test_total():\n    assert total([1, 2]) == 3\n"
@@ -156,7 +158,7 @@ def test_a_change_that_cannot_be_opened_is_told_and_not_passed_over(
 
         (standing,) = the_project(reader).review.changes.values()
         assert standing.survey.could_not == ("what it changes: looking at it ended the process that looked, each time",)
-        assert shelf.read() == {}
+        assert set(shelf.read()) == {"begin"}
 
 
 def test_the_verbs_say_what_is_to_do(shop: GitRepo, capfd: pytest.CaptureFixture[str]) -> None:
@@ -164,3 +166,30 @@ def test_the_verbs_say_what_is_to_do(shop: GitRepo, capfd: pytest.CaptureFixture
     assert "nothing was decided that nobody asked for" in capfd.readouterr().out
     assert run(["worklog", "--repo", str(shop.path), "--json"]) == 2
     assert json.loads(capfd.readouterr().out)["error"]["slug"] == "no-worklog"
+
+
+def test_a_change_on_which_our_own_code_fails_keeps_no_other_back(
+    shop: GitRepo, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish(shop, "agent-a", {"bad.py": "def bad():\n    return 1\n"})
+    finish(shop, "agent-b", {"cart.py": NEW_CART, "test_cart.py": NEW_TEST})
+    Verbs(shop, capfd).land("agent-a", "agent-b")
+    real = surveyor_module.make_survey
+
+    def broken(project: str, looked: Looked) -> ChangeSurveyed:
+        if looked.landed.entry.change == "agent-a":
+            raise RecursionError("too deep")
+        return real(project, looked)
+
+    monkeypatch.setattr(surveyor_module, "make_survey", broken)
+    clock = Clock(now())
+    with open_reader(shop.path, clock) as reader:
+        surveyor = Surveyor(reader, clock)
+        for _ in range(3):
+            surveyor.look()
+            clock.at += 130_000
+        changes = {each.survey.change: each.survey for each in the_project(reader).review.changes.values()}
+
+    assert changes["agent-a"].could_not == ("what it changes: RecursionError: too deep",)
+    assert changes["agent-b"].writes
+    assert (surveyor.statistics.surveyed, surveyor.statistics.unreadable) == (1, 1)

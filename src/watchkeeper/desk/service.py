@@ -119,7 +119,7 @@ class Desk:
 
     async def _keep(self, what: str, run: Callable[[], Awaitable[None]]) -> None:
         """Begin a loop again where it ends; the pause grows while it does not stay."""
-        pause, loop = _FIRST_PAUSE_S, asyncio.get_running_loop()
+        pause, said, loop = _FIRST_PAUSE_S, "", asyncio.get_running_loop()
         while True:
             began = loop.time()
             try:
@@ -128,10 +128,12 @@ class Desk:
             except Exception as error:  # noqa: BLE001 - also a fault of our own must not end the other loops
                 message = self._explain(error).message
             known = self._troubles.get(what, Trouble())
-            if message != known.reason:
+            stayed = loop.time() - began > _GOOD_S
+            if message != said or stayed:
                 self._tell(f"{what}: {message}")
+            said = message
             self._troubles[what] = Trouble(message, known.count + 1, self._clock())
-            pause = _FIRST_PAUSE_S if loop.time() - began > _GOOD_S else min(_MOST_PAUSE_S, pause * 2)
+            pause = _FIRST_PAUSE_S if stayed else min(_MOST_PAUSE_S, pause * 2)
             await asyncio.sleep(pause)
             self._troubles[what] = msgspec.structs.replace(self._troubles[what], reason="")
 

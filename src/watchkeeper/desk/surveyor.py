@@ -22,12 +22,13 @@ from watchkeeper.model.ids import Millis, ProjectId, Seq
 from watchkeeper.model.review import DecisionFound
 from watchkeeper.record.log import Log
 from watchkeeper.review.decisions import find_decisions, find_recorded
-from watchkeeper.review.looking import find_asked, look_at, sessions_of
+from watchkeeper.review.looking import Looked, find_asked, look_at, sessions_of
 from watchkeeper.review.outcomes import find_from_incidents, find_wrong
-from watchkeeper.review.surveying import find_unsurveyed, make_survey, make_unreadable
+from watchkeeper.review.surveying import find_unsurveyed, make_survey, make_unreadable, mark_of
 
 LOOK_S = 2.0
 _SHELF = "survey-tries"
+_BEGIN = "begin"
 _MOST_TRIES = 3
 _AGAIN_S = (20.0, 120.0)
 """So long after each try a change is opened again that could not be: what may pass, as a full disk, gets the time."""
@@ -51,6 +52,8 @@ class Surveyor:
     def __init__(self, reader: Reader, clock: Callable[[], Millis], pause_s: float = LOOK_S) -> None:
         self._reader, self._clock, self._pause_s = reader, clock, pause_s
         self._again: dict[str, Millis] = {}
+        self._swept: set[str] = set()
+        self._begins: dict[str, str] = {}
         self._told: dict[str, Seq] = {}
         self._statistics = SurveyStatistics()
 
@@ -76,14 +79,32 @@ class Surveyor:
         """Gives how many still wait: for another try."""
         project = self._reader.look().projects[name]
         now = self._clock()
-        todo = [each for each in find_unsurveyed(project) if self._again.get(_mark(each), now) <= now]
+        todo = [each for each in self._waiting(project) if self._again.get(_mark(each), now) <= now]
         if todo:
             with _opened(project.source.place) as analysis:
                 for landed in todo:
                     self._survey(name, analysis, landed)
         self._take_words(name)
         self._take_incidents(name)
-        return len(find_unsurveyed(self._reader.look().projects[name]))
+        waiting = len(self._waiting(self._reader.look().projects[name]))
+        if not waiting and name not in self._swept:
+            _Tries(self._reader.log, project).sweep()
+            self._swept.add(name)
+        return waiting
+
+    def _waiting(self, project: ProjectPicture) -> tuple[LandedEntry, ...]:
+        """What has to be looked at. Where that begins is kept: the first one may be tried again after later ones."""
+        name = project.source.name
+        if name not in self._begins:
+            shelf = self._reader.log.shelf(project.source.project, _SHELF)
+            begin = shelf.read().get(_BEGIN, b"").decode("utf-8", "surrogateescape")
+            if not begin and (found := find_unsurveyed(project)):
+                begin = mark_of(found[0])
+                shelf.put({_BEGIN: begin.encode("utf-8", "surrogateescape")})
+            if not begin:
+                return ()
+            self._begins[name] = begin
+        return find_unsurveyed(project, self._begins[name])
 
     # -- one change ----------------------------------------------------------------------------------------------------
 
@@ -93,21 +114,17 @@ class Surveyor:
         count = tries.begin(mark)  # recorded before it is opened: what ends the process is not opened for ever
         project = self._reader.look().projects[name]
         try:
-            if count > _MOST_TRIES:
-                raise _ends_process()
-            if isinstance(analysis, WatchkeeperError):
-                raise analysis
             with paused_collector():
-                looked = look_at(project.source.place, analysis, project, landed)
+                looked = _look(analysis, project, landed, count)
                 survey = make_survey(name, looked)
                 decisions = find_decisions(name, looked)
                 wrong = find_wrong(looked, survey.commit, project)
-        except WatchkeeperError as error:
+        except Exception as error:  # noqa: BLE001 - a fault of our own keeps no other change back, and is said of this one
             if count < _MOST_TRIES:
                 self._again[mark] = Millis(self._clock() + int(_AGAIN_S[count - 1] * 1000))
                 return
             asked = find_asked(project.fleet, landed.entry, sessions_of(project))
-            if self._record(name, landed, [make_unreadable(name, landed, asked, error.message)]):
+            if self._record(name, landed, [make_unreadable(name, landed, asked, _reason(error))]):
                 self._count(unreadable=self._statistics.unreadable + 1)
         else:
             events: list[Event] = [survey, *(DecisionFound(each) for each in decisions), *wrong]
@@ -125,7 +142,7 @@ class Surveyor:
             project = self._reader.look().projects[name].source.project
             last = _newest(self._reader.log, project)
             now = self._reader.look().projects[name]
-            if landed not in find_unsurveyed(now):
+            if landed not in self._waiting(now):
                 self._count(overtaken=self._statistics.overtaken + 1)
                 return False
             if self._append(project, events, last):
@@ -193,9 +210,26 @@ class _Tries:
     def end(self, mark: str) -> None:
         self._shelf.put({_name(mark): None})
 
+    def sweep(self) -> None:
+        """Forget what a process left that was gone between recording a survey and saying that it is done."""
+        self._shelf.put(dict.fromkeys(self._shelf.read().keys() - {_BEGIN}))
+
 
 def _name(mark: str) -> str:
     return mark.encode("ascii", "backslashreplace").decode()[:500]
+
+
+def _look(analysis: Analysis | WatchkeeperError, project: ProjectPicture, landed: LandedEntry, count: int) -> Looked:
+    """Open a change, unless it ended whoever did. Raises WatchkeeperError."""
+    if count > _MOST_TRIES:
+        raise _ends_process()
+    if isinstance(analysis, WatchkeeperError):
+        raise analysis
+    return look_at(project.source.place, analysis, project, landed)
+
+
+def _reason(error: Exception) -> str:
+    return error.message if isinstance(error, WatchkeeperError) else f"{type(error).__name__}: {error}"
 
 
 def _mark(landed: LandedEntry) -> str:

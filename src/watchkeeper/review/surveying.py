@@ -38,15 +38,16 @@ _PLAIN = "which changed lines tests execute: its tests were run, and nobody watc
 _SCRIPTS = (".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts")
 
 
-def find_unsurveyed(project: ProjectPicture) -> tuple[LandedEntry, ...]:
+def find_unsurveyed(project: ProjectPicture, begin: str = "") -> tuple[LandedEntry, ...]:
     """What landed and was not looked at yet, the oldest first.
 
-    Where nothing was surveyed yet, the newest 200; what landed before the first that was is left out for good.
+    Where nothing was surveyed yet, the newest 200. What landed before ``begin`` (the mark of the first that has to be
+    looked at; unknown: the first that was) is left out for good.
     """
     landed, done = project.landing.landed, _surveyed(project.review)
-    known = next((index for index, each in enumerate(landed) if _mark(each) in done), None)
+    known = next((index for index, each in enumerate(landed) if mark_of(each) in ({begin} if begin else done)), None)
     first = known if known is not None else max(0, len(landed) - MOST_OLD)
-    return tuple(each for each in landed[first:] if _mark(each) not in done)
+    return tuple(each for each in landed[first:] if mark_of(each) not in done)
 
 
 def _surveyed(review: ReviewState) -> frozenset[str]:
@@ -54,7 +55,7 @@ def _surveyed(review: ReviewState) -> frozenset[str]:
     return frozenset(each.survey.entry or each.survey.commit for each in review.changes.values())
 
 
-def _mark(landed: LandedEntry) -> str:
+def mark_of(landed: LandedEntry) -> str:
     """By what a landing is known again: its entry; past the queue its commit."""
     return landed.entry.head if landed.past_queue else landed.entry.id
 

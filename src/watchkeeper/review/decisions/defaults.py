@@ -38,10 +38,21 @@ _TOOLS = re.compile(
 )
 
 
+_CONFIGURES = re.compile(
+    r"config|settings?|options|preferences|defaults?|conf$|rc$|^\.|limits|policy|features?|flags", re.IGNORECASE
+)
+
+
+def is_data_file(path: str) -> bool:
+    """Whether a file of keys holds data rather than settings: JSON that is not called a configuration."""
+    name = path.rpartition("/")[2]
+    return name.endswith((".json", ".jsonc")) and _CONFIGURES.search(name.rpartition(".")[0]) is None
+
+
 def find_changed_defaults(files: Sequence[ChangedFile], footprint: Footprint) -> Iterator[Found]:
     """Each once. Values that may be secrets are not told; tests, examples and files of tools have no defaults."""
     texts = {file.place: file for file in files}
-    spared = {file.place for file in files if _is_spared(file)}
+    spared = {file.place for file in files if is_spared(file)}
     told: set[str] = set()
     for found in (*_of_symbols(footprint, texts, spared), *_of_resources(footprint, spared)):
         if found.subject not in told:
@@ -49,7 +60,7 @@ def find_changed_defaults(files: Sequence[ChangedFile], footprint: Footprint) ->
             yield found
 
 
-def _is_spared(file: ChangedFile) -> bool:
+def is_spared(file: ChangedFile) -> bool:
     role = role_of(file.place, file.now)
     return role in (Role.TEST, Role.GENERATED, Role.PROSE) or is_aside(file.place) or file.is_binary
 
@@ -134,7 +145,9 @@ def _has_default(touch: ResourceTouch) -> bool:
     if not access.value or len(access.value) > _MOST_VALUE or "\n" in access.value:
         return False
     if kind is ResourceKind.SETTING:
-        is_plain = not _TOOLS.search(touch.path) and not access.value.startswith(("[", "{"))
+        is_plain = not (_TOOLS.search(touch.path) or is_data_file(touch.path)) and not access.value.startswith(
+            ("[", "{")
+        )
         is_plain = is_plain and (not touch.path.endswith(".py") or _SCALAR.fullmatch(access.value) is not None)
         return access.mode is AccessMode.DEFINE and is_plain and not _VERSIONS.search(access.resource.name)
     return kind is ResourceKind.ENVIRONMENT and access.mode is not AccessMode.WRITE
@@ -172,6 +185,7 @@ def _short(value: str) -> str:
 
 
 def _same(one: str, other: str) -> bool:
-    """The same value, however it is written: quotes, spaces, ``1_000``."""
+    """The same value, however it is written: quotes, spaces, ``1_000``; nothing for something empty means the same."""
     plain = [re.sub(r"\s+|(?<=\d)_(?=\d)", "", each).replace('"', "'") for each in (one, other)]
-    return plain[0] == plain[1]
+    nothing = {"None", "[]", "{}", "()", "set()", "dict()", "list()", "undefined", "null"}
+    return plain[0] == plain[1] or set(plain) <= nothing

@@ -12,8 +12,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from watchkeeper.code.changed_file import ChangedFile
-from watchkeeper.model.footprint import Write
+from watchkeeper.model.footprint import Footprint, Write
 from watchkeeper.model.reading import Span
+from watchkeeper.model.resources import ResourceKind
 from watchkeeper.risk.facts import Role, SurfaceChange
 from watchkeeper.risk.files import role_of, sides_of
 from watchkeeper.risk.points import PointKind
@@ -57,16 +58,33 @@ class Moves:
         return False
 
 
-def without_moved_routes(surface: Iterable[SurfaceChange]) -> tuple[SurfaceChange, ...]:
-    """The surface without routes that went in one place and came in another: the one's path ends as the other's."""
+def without_moved_routes(surface: Iterable[SurfaceChange], footprint: Footprint) -> tuple[SurfaceChange, ...]:
+    """The surface without routes that went in one place and came in another: the one's path ends as the other's, or
+    what answers is called the same.
+    """
+    handlers = _handlers(footprint)
     told = tuple(surface)
-    gone = [each for each in told if each.kind is PointKind.REMOVED_ROUTE]
-    dropped: set[int] = set()
-    for new in (each for each in told if each.kind is PointKind.NEW_ROUTE):
-        old = next((each for each in gone if id(each) not in dropped and _same_end(each.name, new.name)), None)
-        if old is not None:
-            dropped |= {id(old), id(new)}
-    return tuple(each for each in told if id(each) not in dropped)
+    gone = [each.name for each in told if each.kind is PointKind.REMOVED_ROUTE]
+    new = [each.name for each in told if each.kind is PointKind.NEW_ROUTE]
+    others = {PointKind.NEW_ROUTE: gone, PointKind.REMOVED_ROUTE: new}  # one that was written twice is told once
+    return tuple(
+        each
+        for each in told
+        if not any(_same_end(each.name, other) for other in others.get(each.kind, ()))
+        and not (each.kind in others and each.name in handlers)
+    )
+
+
+def _handlers(footprint: Footprint) -> frozenset[str]:
+    """The routes whose handler answered before, and answers now, by another name of the route."""
+    sides: dict[bool, dict[str, set[str]]] = {True: {}, False: {}}
+    for touch in footprint.resources:
+        access = touch.access
+        if access.resource.kind is ResourceKind.ROUTE and access.value and not touch.is_kept:
+            handler = access.value.rpartition(".")[2]
+            sides[touch.is_new].setdefault(handler, set()).add(access.resource.name)
+    both = sides[True].keys() & sides[False].keys()
+    return frozenset(name for handler in both for side in sides.values() for name in side[handler])
 
 
 def _same_end(one: str, other: str) -> bool:

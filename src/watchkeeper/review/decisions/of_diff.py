@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from watchkeeper.code.changed_file import ChangedFile
@@ -15,7 +16,7 @@ from watchkeeper.model.footprint import Edit, Footprint, Write
 from watchkeeper.model.reading import CALLABLES, SymbolKind
 from watchkeeper.model.resources import AccessMode, ResourceKind
 from watchkeeper.model.review import DecisionKind
-from watchkeeper.review.decisions.defaults import told_value
+from watchkeeper.review.decisions.defaults import is_data_file, told_value
 from watchkeeper.review.decisions.found import Found
 from watchkeeper.review.decisions.moved import Moves, without_moved_routes
 from watchkeeper.risk.areas import guards_in, switched_off_in
@@ -52,6 +53,10 @@ _USUAL = re.compile(
 """Variables that the system and its tools have a meaning for: nobody has to set them because of this."""
 
 
+_VARIABLES = (PointKind.NEW_ENVIRONMENT, PointKind.REMOVED_ENVIRONMENT)
+_BUILDS = re.compile(r"(^|/)([\w-]+\.)?Dockerfile(\.[\w-]+)?$")
+
+
 class Seen(NamedTuple):
     """A change, as decisions are read from it."""
 
@@ -66,14 +71,14 @@ def find_in_surface(seen: Seen) -> Iterator[Found]:
     gone: dict[tuple[PointKind, str], list[SurfaceChange]] = {}
     dependencies: dict[str, list[SurfaceChange]] = {}
     deleted = {write.name: write for write in seen.footprint.writes if write.edit is Edit.DELETED}
-    for each in without_moved_routes(seen.facts.surface):
+    for each in without_moved_routes(seen.facts.surface, seen.footprint):
         if each.kind is PointKind.NEW_DEPENDENCY:
             dependencies.setdefault(each.place.path, []).append(each)
-        elif each.kind is PointKind.NEW_ENVIRONMENT and _USUAL.fullmatch(each.name):
+        elif each.kind in _VARIABLES and (_USUAL.fullmatch(each.name) or _BUILDS.search(each.place.path)):
             continue
         elif each.kind in _ADDED:
             yield _added(each, _defaults(seen.footprint))
-        elif each.kind in _GONE and each.is_sure and not _went(each, deleted, seen.moves):
+        elif each.kind in _GONE and each.is_sure and not _went(each, deleted, seen.moves) and not _is_data(each):
             key = each.place.path if each.kind in _TOGETHER else each.name
             gone.setdefault((each.kind, key), []).append(each)
     versions = _versions(seen.footprint)
@@ -84,10 +89,11 @@ def find_in_surface(seen: Seen) -> Iterator[Found]:
 
 def find_offered(seen: Seen) -> Iterator[Found]:
     """Public names that the change adds and does not use itself, by file."""
-    bases = _bases(seen.files)
+    bases, registered = _bases(seen.files), _registered(seen.files)
     offered: dict[str, list[Write]] = {}
+    spared = {file.place for file in seen.files if role_of(file.place, file.now) is not Role.CODE}
     for write in seen.footprint.writes:
-        if _is_new_and_public(write, bases) and not seen.moves.came(write):
+        if write.path not in spared and _is_new_and_public(write, bases, registered) and not seen.moves.came(write):
             word = write.key.qualname.rpartition(".")[2]
             if not seen.moves.names(word, write.path, write.after):
                 offered.setdefault(write.path, []).append(write)
@@ -151,13 +157,18 @@ def _guards_now(file: ChangedFile | None, write: Write) -> list[str]:
     return _guards(file.now, spans)
 
 
-def _is_new_and_public(write: Write, bases: Mapping[tuple[str, str], bool]) -> bool:
-    """A function or class of a module, or a method of a class that inherits nothing: others may be overrides."""
+def _is_new_and_public(
+    write: Write, bases: Mapping[tuple[str, str], bool], registered: AbstractSet[tuple[str, str]]
+) -> bool:
+    """A function or class of a module, or a method of a class that inherits nothing: others may be overrides.
+
+    What is decorated, and a class that inherits, is used by whoever knows the decorator or the base, not by its name.
+    """
     if write.edit is not Edit.ADDED or write.imports or write.is_test or not is_public(write.key):
         return False
     owner, _, _ = write.key.qualname.rpartition(".")
     if not owner:
-        return write.kind in _OFFERED
+        return write.kind in _OFFERED and (write.path, write.key.qualname) not in registered
     return write.kind is SymbolKind.METHOD and bases.get((write.path, owner)) is False
 
 
@@ -170,6 +181,22 @@ def _bases(files: Sequence[ChangedFile]) -> dict[tuple[str, str], bool]:
         for symbol in file.base_reading.symbols
         if symbol.kind is SymbolKind.CLASS
     }
+
+
+def _is_data(each: SurfaceChange) -> bool:
+    return each.kind is PointKind.REMOVED_SETTING and is_data_file(each.place.path)
+
+
+def _registered(files: Sequence[ChangedFile]) -> frozenset[tuple[str, str]]:
+    """Functions with a decorator, and classes with a base, of the change's texts."""
+    return frozenset(
+        (file.place, symbol.qualname)
+        for file in files
+        if file.now_reading is not None
+        for symbol in file.now_reading.symbols
+        if (symbol.kind is SymbolKind.FUNCTION and symbol.decorators)
+        or (symbol.kind is SymbolKind.CLASS and symbol.bases)
+    )
 
 
 def _went(each: SurfaceChange, deleted: Mapping[str, Write], moves: Moves) -> bool:
