@@ -236,6 +236,9 @@ def _names(work: Work, picture: Picture) -> list[str]:
     for entry in project.landing.entries.values():
         if work.key in f"{entry.change} {entry.title}":
             found |= {str(entry.id), str(entry.head)}
+    for decision in project.review.decisions.values():
+        if decision.decision.commit in found or work.key in decision.decision.change:
+            found.add(str(decision.decision.id))
     for conflict in project.standing.conflicts.values():
         sides = {str(each) for each in conflict.conflict.changes}
         if any(work.key in side for side in sides) or sides & {f"landed:{each[:10]}" for each in found}:
@@ -293,8 +296,8 @@ def _means(entry: BriefEntry, sides: list[list[str]]) -> bool:
            if isinstance(each, CommitRef | ReportRef)}  # fmt: skip
     if len(own) > 2 * _MOST_CHANGES:
         return False
-    words = set(re.findall(r"[\w:#/.-]+", entry.claim.text))
-    return any(own & set(names) or words & set(names) for names in sides)
+    text = entry.claim.text
+    return any(own & set(names) or any(name in text for name in names if len(name) > 4) for names in sides)
 
 
 def _rival(truth: list[dict[str, Any]], picture: Picture, first: int) -> list[str]:

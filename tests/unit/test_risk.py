@@ -236,7 +236,7 @@ NO_GUARDS = {
         OWNED,
         "def cancel(user, order):\n    log(order)\n    require_owner(user, order)\n    order.cancel()\n",
     ),
-    "a check with another argument": (OWNED, OWNED.replace("require_owner(user, order)", "require_owner(user, order.row)")),
+    "a check with another argument": (OWNED, OWNED.replace("owner(user, order)", "owner(user, order.row)")),
     "a check that came": (OWNED.replace("    require_owner(user, order)\n", ""), OWNED),
     "a requirement of something else": (
         "def load(path):\n    require_file(path)\n    return open(path)\n",

@@ -7,7 +7,9 @@ from typing import Literal
 
 import msgspec
 
+from watchkeeper.model.attention import MatterKind, Urgency
 from watchkeeper.model.fleet import Budget
+from watchkeeper.notify.policy import TOLD
 
 FLEET_FILE = "fleet.toml"
 
@@ -86,6 +88,52 @@ class HostEntry(msgspec.Struct, frozen=True):
     concurrency: int = 0  # how many engagements may go on there at once; 0: as the fleet
 
 
+class WebSection(msgspec.Struct, frozen=True):
+    """Where the control room listens, under which names it is known, and who may come in by which door."""
+
+    listen: str = ""  # "": 127.0.0.1:7333, and the fleet's daemon does not keep it
+    exposed: bool = False  # it may listen beyond this machine; see docs/access.md before
+    origin: str = ""  # as a browser sees it, "https://box.example.ts.net"; "": as it listens
+    hosts: tuple[str, ...] = ()  # further names under which it answers
+    trusted_proxy: str = ""  # the address from which Tailscale's identity headers are believed; "": from none
+    proxy_user: str = "root"  # whose program the one at that address is, where it is this machine; "*": anybody's
+    operators: tuple[str, ...] = ()  # Tailscale logins that may act
+    viewers: tuple[str, ...] = ()  # Tailscale logins that may look; "*": all of the tailnet
+    session_hours: float = 168.0  # so long a login holds at most
+    idle_hours: float = 24.0  # so long a login holds unused
+    dev_listen: str = ""  # where the projects' dev servers are shown, another port; "": nowhere
+    dev_origin: str = ""  # as a browser sees that one; "{name}" is the project's
+
+
+class NotifySection(msgspec.Struct, frozen=True):
+    """When people are told. What it is about says how urgent it is; each channel says what it takes."""
+
+    brief: str = "08:00"  # when the brief is sent; "": never
+    quiet: str = "22:00-07:00"  # when only ``wakes`` are told, and only what is urgent of them
+    wakes: tuple[MatterKind, ...] = (MatterKind.INCIDENT,)
+    time_zone: str = ""  # "": the fleet's
+    today: Literal["brief", "at-once"] = "brief"
+    nag_hours: float = 4.0
+    settle_seconds: int = 60  # what is over before is not told
+    wait_seconds: int = 30  # for so long others may join a message
+    interval_minutes: float = 5.0  # between two messages of one project, but for what is urgent
+    budget: int = 12  # messages an hour and channel, edits not counted
+    page: str = ""  # the address of the dashboard, for links
+
+
+class ChannelEntry(msgspec.Struct, frozen=True):
+    """One way to a person. ``address`` names the variable that holds the webhook, the bot's token, or Apprise's URL."""
+
+    name: str
+    address: str
+    kind: Literal["discord", "discord-bot", "apprise"] = "discord"
+    room: str = ""  # of a bot: the id of the channel on Discord
+    urgencies: tuple[Urgency, ...] = TOLD
+    projects: tuple[str, ...] = ()  # (): all; "fleet" is what is about none
+    operators: tuple[str, ...] = ()  # of a bot: ids of users, or "role:ID", who may act
+    viewers: tuple[str, ...] = ()  # of a bot: who may ask
+
+
 class FleetConfig(msgspec.Struct, frozen=True):
     """A whole ``fleet.toml``. ``store`` is a folder or an address; ``""``: the user's state folder."""
 
@@ -96,6 +144,9 @@ class FleetConfig(msgspec.Struct, frozen=True):
     agents: tuple[AgentEntry, ...] = ()
     trackers: tuple[TrackerEntry, ...] = ()
     hosts: tuple[HostEntry, ...] = ()
+    web: WebSection = WebSection()
+    notify: NotifySection = NotifySection()
+    channels: tuple[ChannelEntry, ...] = ()
 
     @property
     def is_shared(self) -> bool:
@@ -134,6 +185,9 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "agent": AgentEntry,
     "tracker": TrackerEntry,
     "host": HostEntry,
+    "web": WebSection,
+    "notify": NotifySection,
+    "channel": ChannelEntry,
 }
 """The tables of the file, and what each row holds."""
 
@@ -143,7 +197,7 @@ FLEET_KEYS: tuple[str, ...] = (
         f"{table}.{key}"
         for table, kind in SECTIONS.items()
         for key in kind.__struct_fields__
-        if not (key == "name" and table in {"agent", "tracker", "host"})
+        if not (key == "name" and table in {"agent", "tracker", "host", "channel"})
     ),
 )
 """All keys; ``agent.command`` stands in ``[agent.NAME]``, ``project.path`` in each ``[[project]]``."""

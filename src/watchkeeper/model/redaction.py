@@ -39,6 +39,8 @@ def _redact_once(text: str) -> str:
     if _PEM_HINT in text:
         text = _without_private_keys(text)
     text = _GIVEN_OUT.sub(rf"\g<kind>{MARK}", text)
+    if "…" in text or "..." in text:
+        text = _CUT_SHORT.sub(rf"\g<kind>{MARK}", text)
     if "eyJ" in text:
         text = _SIGNED.sub(MARK, text)
     if "://" in text:
@@ -102,6 +104,11 @@ _GIVEN_OUT = re.compile(
     | [MNO][\w-]{23,27}\.[\w-]{6}\.[\w-]{27,} (?![\w-])
     )""",
     re.VERBOSE | re.ASCII,
+)
+_CUT_SHORT = re.compile(  # a key that somebody cut before it came here: the rest of it is enough to begin with
+    r"(?<![A-Za-z0-9])(?P<kind>gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|sk-ant-|sk-proj-|[srp]k_live_|AKIA|ASIA|AIza|npm_|pypi-"
+    r"|hf_|dckr_pat_|hvs\.|tskey-|glsa_|sbp_|wk_[tsp]_|eyJ)[\w+/=.-]{2,}?(?=…|\.\.\.|\[\.\.\.\])",
+    re.ASCII,
 )
 _SIGNED = re.compile(r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*){0,3}", re.ASCII)
 _HOOK = re.compile(
