@@ -294,6 +294,30 @@ def test_what_a_test_may_reach_is_not_said_to_be_untried(base: dict[str, str], n
     assert untried(base, now) == []
 
 
+MODULE = "".join(f"def f{n}(rows):\n    return [row for row in rows if row > {n}]\n\n\n" for n in range(6))
+ANEW = "".join(
+    f"def f{n}(rows):\n    found = []\n    for row in rows:\n        if row > {n}:\n            found.append(row)\n"
+    "    return found\n\n\n"
+    for n in range(4)
+)
+
+
+@pytest.mark.parametrize(
+    ("now", "is_told"),
+    [
+        (ANEW + MODULE[MODULE.index("def f4") :], True),
+        (MODULE.replace("rows):", "rows, key=None):"), False),
+        (ANEW[: ANEW.index("def f2")] + MODULE[MODULE.index("def f2") :], False),
+    ],
+    ids=["most of its functions", "one parameter more", "two of six"],
+)
+def test_a_module_of_which_most_functions_are_written_anew_is_rewritten(now: str, *, is_told: bool) -> None:
+    risk = risk_of({"app/core.py": MODULE}, {"app/core.py": now})
+
+    told = [point.reason for point in risk.points if point.kind is PointKind.REWRITE]
+    assert bool(told) is is_told
+
+
 NO_AREAS = {
     "a guard that moved": (
         {"app/views.py": VIEW},

@@ -23,7 +23,8 @@ class Role(StrEnum):
 class FileFacts(msgspec.Struct, frozen=True):
     """One changed file. ``changed`` counts lines, added and removed, that say something and did not merely move.
 
-    ``share`` is the part of the base's telling lines that went, ``base_lines`` how many there were.
+    ``share`` is the part of the base's telling lines that went, ``base_lines`` how many there were. ``functions`` is
+    how many functions the base's text has, where a language reads it.
     """
 
     path: str
@@ -33,6 +34,7 @@ class FileFacts(msgspec.Struct, frozen=True):
     share: float = 0.0
     base_lines: int = 0
     is_moved: bool = False
+    functions: int = 0
 
 
 class Grade(StrEnum):
