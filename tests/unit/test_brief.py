@@ -150,7 +150,7 @@ def test_conflicts_are_told_with_their_outcome_and_mild_ones_are_counted() -> No
         world.conflict("shop", "a", other, Severity.MINOR)
     told = texts(draft_brief(world.look(), world.scope, NOON), Section.CONFLICTS)
     assert told[0].startswith("shop: proved; the code no longer shows it: ")
-    assert told[1] == "shop: 2 milder conflicts: 2 open"
+    assert told[1] == "2 milder conflicts in shop: 2 open"
 
 
 def test_an_idle_project_says_why_and_costs_are_added_up() -> None:
@@ -290,3 +290,16 @@ def test_an_empty_record_says_so() -> None:
     brief = build_brief(world.look(), world.scope, NOON, Trusting())
     assert brief.headline.text == "Nothing was ever recorded here"
     assert len(render_text(brief)) <= 3
+
+
+def test_where_little_needs_somebody_the_most_dangerous_changes_stand_there_and_harmless_ones_do_not() -> None:
+    world = World("shop")
+    for number in range(20):
+        world.land("shop", f"change-{number}", points=(point("contract", number),) if number else ())
+    brief = draft_brief(world.look(), world.scope, NOON)
+    shown = [text.partition(": ")[2].partition(":")[0] for text in texts(brief, Section.NEEDS_YOU)]
+    assert shown == [f"change-{number}" for number in range(19, 7, -1)]
+    assert not set(texts(brief, Section.NEEDS_YOU)) & set(texts(brief, Section.RISK))
+    harmless = World("shop")
+    harmless.land("shop", "a", points=(point("size", 2),))
+    assert texts(draft_brief(harmless.look(), harmless.scope, NOON), Section.NEEDS_YOU) == []

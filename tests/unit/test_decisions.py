@@ -328,3 +328,22 @@ def test_the_same_change_gives_the_same_id_and_another_another() -> None:
         decision_id("shop", one._replace(choice="4"), "a/1"),
     }  # fmt: skip
     assert len(ids) == 4
+
+
+def test_a_variable_that_is_read_in_another_place_with_another_default_is_a_decision() -> None:
+    base = {"shop/a.py": "import os\n\n\ndef wait():\n    return int(os.environ.get('WAIT_FOR', '30'))\n"}
+
+    def of(text: str, **more: str) -> list[tuple[str, str]]:
+        texts = change_of_texts(base, {"shop/b.py": text, **more})
+        return [(each.subject, each.choice) for each in find_in_change(*texts) if each.subject.startswith("env:")]
+
+    reads = "import os\n\n\ndef pause():\n    return int(os.environ.get('WAIT_FOR', '30000'))\n"
+    assert of(reads) == [("env:WAIT_FOR", "'30000' by default")]
+    assert of(reads.replace("'30000'", "''")) == []
+    assert of("import os\n\n\ndef pause():\n    return os.environ['WAIT_FOR']\n") == []
+
+
+def test_a_new_variable_is_chosen_with_its_default() -> None:
+    texts = {"shop/b.py": "import os\n\n\ndef pause():\n    return int(os.environ.get('WAIT_FOR', '5'))\n"}
+    (chosen,) = [each for each in found(texts) if each.subject == "env:WAIT_FOR"]
+    assert chosen.choice == "'5' by default"

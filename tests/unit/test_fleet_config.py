@@ -296,3 +296,23 @@ def test_a_window_without_length_is_the_whole_day_and_never_ends() -> None:
 
     assert is_quiet(windows, now)
     assert find_quiet_end(windows, now) is None
+
+
+def test_a_projects_day_begins_as_it_says_else_as_the_fleet_says() -> None:
+    text = (
+        "[fleet]\nday_begins = '05:30'\ntime_zone = 'Europe/Berlin'\n"
+        "[[project]]\npath = 'a'\n[[project]]\npath = 'b'\nday_begins = '00:00'\ntime_zone = 'Asia/Tokyo'\n"
+    )
+    config = parse_fleet(text.encode(), Path("/f/fleet.toml"))
+    one, two = config.projects
+
+    assert (config.day_begins_of(one), config.time_zone_of(one)) == ("05:30", "Europe/Berlin")
+    assert (config.day_begins_of(two), config.time_zone_of(two)) == ("00:00", "Asia/Tokyo")
+
+
+@pytest.mark.parametrize("line", ["day_begins = '24:00'", "day_begins = '4'", "time_zone = 'Mars/Olympus'"])
+def test_a_day_that_begins_at_no_time_is_refused(line: str) -> None:
+    for text in (f"[fleet]\n{line}\n", f"[[project]]\npath = 'a'\n{line}\n"):
+        with pytest.raises(UsageError) as refused:
+            parse_fleet(text.encode(), Path("/f/fleet.toml"))
+        assert refused.value.slug == "fleet-bad-value"

@@ -189,6 +189,7 @@ def test_a_leaked_key_is_urgent_until_somebody_has_read_the_change() -> None:
         {"points": (point("auth", 28, "views.py no longer checks is_owner"),)},
         {"points": (point("assertion-removed", 13, "test_total asserts nothing"),)},
         {"points": (point("rewrite", 18, "core.py is rewritten"),), "tests_added": 0, "lines_added": 200},
+        {"writes": (), "code_files": 1, "issue": "shop#1", "tests_added": 0, "lines_added": 2},
         {"could_not": ("what it changes: the commit is gone",), "files": 0, "writes": ()},
     ],
 )
@@ -205,6 +206,9 @@ def test_a_dangerous_change_should_be_read_today(dangerous: dict[str, object]) -
         {"points": (point("test-deleted", 3, "a test of what is gone is gone"),)},
         {"points": (point("rewrite", 8, "core.py is rewritten"),), "tests_added": 4, "lines_added": 200},
         {"points": (point("size", 15, "400 lines"),), "lines_added": 400, "tests_added": 9},
+        {"writes": (), "code_files": 0, "issue": "shop#1", "tests_added": 0, "lines_added": 2},
+        {"writes": (), "code_files": 1, "files": 2, "issue": "shop#1", "tests_added": 0, "lines_added": 2},
+        {"writes": (), "code_files": 1, "tests_added": 0, "lines_added": 2},
     ],
 )
 def test_what_only_sounds_dangerous_asks_nobody(harmless: dict[str, object]) -> None:

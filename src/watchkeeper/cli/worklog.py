@@ -52,7 +52,7 @@ def command(
     """
     from watchkeeper.controlroom.picture import Reader
     from watchkeeper.controlroom.scope import find_scope, open_scope_log
-    from watchkeeper.desk.closing import boundary_of
+    from watchkeeper.review.boundaries import boundary_of
 
     scope = find_scope(file, folder, os.environ)
     with open_scope_log(scope, os.environ) as log:
@@ -65,9 +65,7 @@ def command(
     if as_json:
         show_document({"project": name, "log": msgspec.to_builtins(found)})
         return Exit.FOUND if failed else Exit.NOTHING
-    source = scope.find(name)
-    zone = boundary_of(scope, source, os.environ).zone if source is not None else scope.zone
-    _print(found, zone)
+    _print(found, boundary_of(scope, scope.find(name), os.environ).zone)
     return Exit.FOUND if failed else Exit.NOTHING
 
 

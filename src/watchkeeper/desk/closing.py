@@ -18,8 +18,6 @@ import msgspec
 
 from watchkeeper.controlroom.picture import Reader
 from watchkeeper.controlroom.scope import ProjectSource, Scope, require_project
-from watchkeeper.fleet.hours import parse_clock
-from watchkeeper.fleet.machine import find_zone
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.events import Event, Recorded
 from watchkeeper.model.hosts import FLEET
@@ -27,7 +25,8 @@ from watchkeeper.model.ids import Millis, ProjectId, Seq
 from watchkeeper.model.review import Day, DayClosed, RolloverFailed, WorkLog
 from watchkeeper.record.home import make_home
 from watchkeeper.record.log import Log
-from watchkeeper.review.calendar import Boundary, Span, find_day, find_open_days
+from watchkeeper.review.boundaries import boundary_of
+from watchkeeper.review.calendar import Span, find_day, find_open_days
 from watchkeeper.review.dayfold import DayFolder
 from watchkeeper.review.rollover import check_worklog, make_synthesis, make_worklog
 from watchkeeper.review.surveying import find_unsurveyed
@@ -45,7 +44,6 @@ _NO_LONGER_MS = 6 * 3_600_000
 """So long the fleet waits for a project whose log cannot be written; then it says that it has none."""
 _AGAIN_MS = (60_000, 300_000, 900_000)
 _KINDS = ("day-closed",)
-_DEFAULT_BEGIN = 4 * 60
 _REPAIRED = 60
 
 
@@ -235,15 +233,6 @@ class Closer:
 
     def _count(self, **changed: int) -> None:
         self._statistics = msgspec.structs.replace(self._statistics, **changed)
-
-
-def boundary_of(scope: Scope, source: ProjectSource, environ: Mapping[str, str]) -> Boundary:
-    """When a project's day begins: as the fleet's file says, else at four in the morning of the system's zone."""
-    if scope.config is None or source.entry is None:
-        return Boundary(_DEFAULT_BEGIN, scope.zone)
-    begins = parse_clock(scope.config.day_begins_of(source.entry))
-    zone = scope.config.time_zone_of(source.entry)
-    return Boundary(_DEFAULT_BEGIN if begins is None else begins, find_zone(zone, environ) if zone else scope.zone)
 
 
 def worklog_path(home: Path, name: str, day: Day) -> Path:

@@ -160,6 +160,7 @@ class ChangeSurveyed(msgspec.Struct, frozen=True, tag="change-surveyed"):
     ``base`` is what it is compared with. ``writes`` and ``reads`` are symbols (``path:qualname``), ``resources`` are
     ``kind:name``; all lists are cut, the counts are not. ``entry`` is ``""`` for what came past the queue.
     ``digests`` are of the added code of each symbol, normalised: equal ones in two projects have converged.
+    ``code_files`` are those of ``files`` that are code or tests; 0 also where nobody counted.
     """
 
     project_name: str
@@ -185,6 +186,7 @@ class ChangeSurveyed(msgspec.Struct, frozen=True, tag="change-surveyed"):
     tests_added: int = 0
     tests_removed: int = 0
     digests: tuple[str, ...] = ()
+    code_files: int = 0
 
 
 class DecisionKind(StrEnum):

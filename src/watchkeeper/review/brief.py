@@ -35,6 +35,10 @@ SHOWN: Mapping[Section, int] = {
 }
 """So many entries of each part are in a brief; how many there are stands beside."""
 
+_READING, _LEAST_SCORE = 12, 10
+"""Ten minutes of reading: where fewer things need somebody, the most dangerous changes that nobody has read stand among
+them, from this score on."""
+
 
 def build_brief(picture: Picture, scope: Scope, since: Millis, verifier: Verifier) -> Brief:
     """The brief of what happened from ``since`` to now, with every sentence looked at again by ``verifier``."""
@@ -47,20 +51,28 @@ def draft_brief(picture: Picture, scope: Scope, since: Millis) -> Brief:
     needs = find_open(picture, matters)
     landed = {name: find_landed(project) for name, project in picture.projects.items()}
     shown, told = needs[: SHOWN[Section.NEEDS_YOU]], _told(needs)
+    risks = sorted(
+        risk_entries(picture, scope, since, landed, _told(shown)), key=lambda each: (-each.score, each.claim.id)
+    )
+    known = {each.page for each in matters if each.kind is MatterKind.RISK}  # acknowledged, or put off
+    first = [each for each in risks if each.step and each.score >= _LEAST_SCORE and each.claim.page not in known]
+    first = first[: max(0, _READING - len(shown))]
     parts = {
-        Section.NEEDS_YOU: [need_entry(each, picture, matters) for each in shown],
+        Section.NEEDS_YOU: [*(need_entry(each, picture, matters) for each in shown), *first],
         Section.CONFLICTS: list(conflict_entries(picture, since, told)),
         Section.LANDED: list(landed_entries(picture, since, landed)),
-        Section.RISK: list(risk_entries(picture, scope, since, landed, _told(shown))),
+        Section.RISK: [each for each in risks if each not in first],
         Section.STUCK: list(stuck_entries(picture, since, told)),
         Section.COST: list(cost_entries(picture, scope, since)),
     }
     sections = []
     for section, entries in parts.items():
         ranked = sorted(entries, key=lambda each: (-each.score, each.claim.id))
-        of = len(needs) if section is Section.NEEDS_YOU else len(entries)
+        of = len(needs) + len(first) if section is Section.NEEDS_YOU else len(entries)
         sections.append(BriefSection(section, tuple(ranked[: SHOWN[section]]), of))
-    draft = Brief(since, picture.at, _headline(picture, since, landed, len(needs)), tuple(sections), picture.seq)
+    draft = Brief(
+        since, picture.at, _headline(picture, since, landed, (len(needs), len(first))), tuple(sections), picture.seq
+    )
     return with_headline(draft)
 
 
@@ -92,7 +104,9 @@ def with_headline(brief: Brief) -> Brief:
     return msgspec.structs.replace(brief, headline=msgspec.structs.replace(brief.headline, text=sentence(text)))
 
 
-def _headline(picture: Picture, since: Millis, landed: Mapping[str, Sequence[LandedChange]], needs: int) -> Claim:
+def _headline(
+    picture: Picture, since: Millis, landed: Mapping[str, Sequence[LandedChange]], needs: tuple[int, int]
+) -> Claim:
     times = [each.at for project in picture.projects.values() for each in project.landing.landed]
     count = sum(1 for at in times if at >= since)
     busy = sum(1 for project in picture.projects.values() if any(each.at >= since for each in project.landing.landed))
@@ -102,7 +116,8 @@ def _headline(picture: Picture, since: Millis, landed: Mapping[str, Sequence[Lan
     red = [name for name, project in picture.projects.items() if project.landing.red is not None]
     incidents = sum(1 for project in picture.projects.values() for _ in project.incidents.open_incidents())
     parts = [
-        f"{counted(needs, 'thing needs', 'things need')} you" if needs else "nothing needs you",
+        f"{counted(needs[0], 'thing needs', 'things need')} you" if needs[0] else "nothing needs you",
+        *([f"{counted(needs[1], 'change')} should be read"] if needs[1] else []),
         f"{counted(count, 'change')} landed in {counted(busy, 'project')}" if count else "nothing landed",
         *([f"{', '.join(red)} {'is' if len(red) == 1 else 'are'} red"] if red else []),
         *(["no target branch is red"] if not red and queued else []),

@@ -48,13 +48,13 @@ _OUTCOMES = {
 
 
 def conflict_entries(picture: Picture, since: Millis, told: Told) -> Iterator[BriefEntry]:
-    """Each grave one of the time with what became of it; mild ones are counted for their project."""
+    """Each grave one of the time with what became of it; mild ones are counted."""
+    mild: dict[str, list[ConflictState]] = {}
     for name, project in picture.projects.items():
         for incident in project.incidents.incidents.values():
             is_told = (name, MatterKind.INCIDENT, incident.incident.id) in told
             if not is_told and (incident.is_open or (incident.ended_at or 0) >= since):
                 yield _incident(name, project, incident, picture.at)
-        mild: list[ConflictState] = []
         for state in project.standing.conflicts.values():
             if (name, MatterKind.CONFLICT, state.conflict.id) in told or not _is_of(state, since):
                 continue
@@ -62,9 +62,9 @@ def conflict_entries(picture: Picture, since: Millis, told: Told) -> Iterator[Br
             if proved or (state.status is Status.OPEN and state.severity.rank >= Severity.MAJOR.rank):
                 yield _conflict(name, project, state, picture.at)
             elif state.severity.rank >= Severity.MINOR.rank:
-                mild.append(state)
-        if mild:
-            yield _mild(name, project, mild)
+                mild.setdefault(name, []).append(state)
+    if mild:
+        yield _mild(picture, mild)
 
 
 def landed_entries(
@@ -171,13 +171,30 @@ def _conflict(name: str, project: ProjectPicture, state: ConflictState, now: Mil
                       details=details)  # fmt: skip
 
 
-def _mild(name: str, project: ProjectPicture, states: Sequence[ConflictState]) -> BriefEntry:
-    """``shop: 12 milder ones: 5 resolved, 4 cleared by a run, 3 open``."""
+def _mild(picture: Picture, states: Mapping[str, Sequence[ConflictState]]) -> BriefEntry:
+    """``12 milder conflicts in shop and blog: 5 resolved, 4 cleared by a run, 3 open``; each project as a detail."""
+    all_of_them = [state for them in states.values() for state in them]
+    refs = [
+        ref
+        for name, them in states.items()
+        for ref in events(picture.projects[name].source.project, (state.seq for state in them))
+    ]
+    text = f"{counted(len(all_of_them), 'milder conflict')} in {names(list(states))}: {_told_of(all_of_them)}"
+    details = tuple(
+        make_claim(
+            f"mild:{name}",
+            f"{name}: {_told_of(them)}",
+            events(picture.projects[name].source.project, (state.seq for state in them)),
+            page("projects", name),
+        )
+        for name, them in states.items()
+    )
+    return BriefEntry(make_claim("mild", text, refs, "/conflicts"), score=1.0, details=details)
+
+
+def _told_of(states: Sequence[ConflictState]) -> str:
     count = Counter(_became(state) for state in states)
-    told = ", ".join(f"{number} {word}" for word, number in count.most_common())
-    seqs = events(project.source.project, (state.seq for state in states))
-    text = f"{name}: {counted(len(states), 'milder conflict')}: {told}"
-    return BriefEntry(make_claim(f"mild:{name}", text, seqs, page("projects", name)), name, score=1.0)
+    return ", ".join(f"{number} {word}" for word, number in count.most_common())
 
 
 def _became(state: ConflictState) -> str:

@@ -24,14 +24,22 @@ _SCORES = {Activity.STUCK: 300.0, Activity.FAILED: 200.0, Activity.WAITING: 100.
 
 
 def stuck_entries(picture: Picture, since: Millis, told: Told) -> Iterator[BriefEntry]:
-    """Engagements that stand still or failed, each project that has nothing to do, with the reason."""
+    """Engagements that stand still or failed; projects that have nothing to do, together where the reason is one."""
+    idle: dict[str, list[str]] = {}
     for name, project in picture.projects.items():
         yield from _engagements(name, project, picture, since, told)
-        idle = _idle_reason(project)
-        if idle:
-            evidence = events(project.source.shared, (project.fleet.seq,))
-            claim = make_claim(f"idle:{name}", f"{name} is idle: {idle}", evidence, page("projects", name))
-            yield BriefEntry(claim, name, score=10.0)
+        if reason := _idle_reason(project):
+            idle.setdefault(reason, []).append(name)
+    for reason, names_of in idle.items():
+        evidence = [
+            ref
+            for each in names_of
+            for ref in events(picture.projects[each].source.shared, (picture.projects[each].fleet.seq,))
+        ]
+        are = "is" if len(names_of) == 1 else "are"
+        where = page("projects", names_of[0]) if len(names_of) == 1 else FLEET_PAGE
+        claim = make_claim(f"idle:{','.join(names_of)}", f"{names(names_of, 6)} {are} idle: {reason}", evidence, where)
+        yield BriefEntry(claim, names_of[0] if len(names_of) == 1 else "", score=10.0)
 
 
 def _engagements(

@@ -27,6 +27,7 @@ from watchkeeper.record.log import Log
 from watchkeeper.review.verifying import Seen, Sight
 from watchkeeper.review.words import short
 
+_MOST_COMMITS = 20_000
 _MOST_EVENTS = 4
 """So many of a claim's events are looked up: the newest, and the oldest."""
 EXITS: Mapping[Verdict, int | None] = {Verdict.PASSED: 0, Verdict.FAILED: 1}
@@ -44,6 +45,7 @@ class LiveVerifier:
         for project in self._picture.projects.values():
             self._by_id[project.source.shared] = self._by_id[project.source.project] = project
         self._tips: dict[ProjectId, Sha | None] = {}
+        self._branches: dict[ProjectId, frozenset[Sha]] = {}
         self._seen: dict[Ref, Seen] = {}
 
     @property
@@ -80,6 +82,8 @@ class LiveVerifier:
     def _commit(self, ref: CommitRef, project: ProjectPicture) -> Seen:
         repository = project.source.place.repository
         short_name = ref.commit[:10]
+        if ref.commit in self._newest_of(project):  # the usual case: one call of git for all commits of a project
+            return see_reverted(ref, project) if ref.is_landed else _HOLDS
         if repository.find_commit(ref.commit) is None:
             return Seen(Sight.UNSEEN, f"the commit {short_name} is not in the repository any more")
         if not ref.is_landed:
@@ -90,6 +94,18 @@ class LiveVerifier:
         if not repository.is_ancestor(ref.commit, tip):
             return Seen(Sight.CHANGED, f"{short_name} is not in the target branch any more")
         return see_reverted(ref, project)
+
+    def _newest_of(self, project: ProjectPicture) -> frozenset[Sha]:
+        """The newest commits that are in the target branch; none where it cannot be found."""
+        key = project.source.project
+        if key not in self._branches:
+            tip = self._tip(project)
+            listed = b""
+            if tip is not None:
+                count = f"--max-count={_MOST_COMMITS}"
+                listed = project.source.place.repository.git("rev-list", count, "--end-of-options", tip, "--").output
+            self._branches[key] = frozenset(Sha(line) for line in listed.decode("ascii").split())
+        return self._branches[key]
 
     def _tip(self, project: ProjectPicture) -> Sha | None:
         key = project.source.project

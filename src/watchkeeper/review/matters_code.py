@@ -303,22 +303,27 @@ def _contradictions(picture: Picture, scope: Scope) -> Iterator[Matter]:
         yield _contradiction(maker, Commands(project, scope), each)
 
 
+def _whose(standing: DecisionStanding, name: str) -> str:
+    """By what a decision within one project is told apart: the issue, else the change."""
+    return standing.decision.issue or short(standing.decision.change, 30) or name
+
+
 def _contradiction(maker: Maker, commands: Commands, each: Contradiction) -> Matter:
     is_across = len(set(each.projects)) > 1
     newest = each.decisions[-1].decision
     said = names(
         [
-            f"{short(standing.decision.choice, 48)} ({name if is_across else standing.decision.change or name})"
+            f"{short(standing.decision.choice, 48).rstrip('.')} ({name if is_across else _whose(standing, name)})"
             for name, standing in zip(each.projects, each.decisions, strict=True)
         ]
     )
     subject = each.subject.partition(":")[2] if ":" in each.subject else each.subject
-    how = "contradict each other" if each.is_sure else "may contradict each other"
+    how = f"contradict each other about {short(subject, 60)}" if each.is_sure else "may contradict each other"
     weight = 120 if each.is_mild else 640 if each.is_sure else 565
     return maker.make(
         MatterKind.DECISION,
         Urgency.FYI if each.is_mild else Urgency.TODAY,
-        f"decisions {how} about {short(subject, 60)}: {said}",
+        f"decisions {how}: {said}",
         about=f"subject:{each.subject}" if each.is_sure else f"said:{each.decisions[0].decision.id}:{newest.id}",
         reason="agents chose differently, and nobody said which of them stands",
         since=each.decisions[-1].at,

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from watchkeeper.model.resources import ResourceKind
-from watchkeeper.model.review import SurveyPoint, WrongHow
+from watchkeeper.model.review import ChangeSurveyed, SurveyPoint, WrongHow
 from watchkeeper.review.landedchanges import LandedChange
 from watchkeeper.review.words import counted, short
 from watchkeeper.risk.points import PointKind
@@ -59,6 +59,7 @@ _FACTOR: Mapping[str, float] = {
     PointKind.NEW_PUBLIC: 0.6,
 }
 _MOST = 97
+_REWRITTEN_LINES, _HARMLESS = 8, 1
 _READ_FIRST = 45
 """From this score on somebody should read a change, whatever else there is."""
 
@@ -110,9 +111,16 @@ def _of_tests(change: LandedChange) -> Iterator[Danger]:
     kinds = {point.kind: point for point in reversed(survey.points)}
     bare = survey.tests_added == 0 and survey.lines_added >= 10
     rewrite, uncovered = kinds.get(PointKind.REWRITE), kinds.get(PointKind.UNCOVERED)
-    if rewrite is not None and (bare or uncovered is not None):
+    if _is_empty(survey):
+        whose = f"it was to resolve {short(survey.issue, 40)}" if survey.issue else "an agent was engaged for it"
+        yield Danger(62, "empty-change", f"{whose}, and changes nothing that runs: only comments or layout")
+    elif rewrite is not None and (bare or uncovered is not None):
         why = "no test was added for it" if bare else uncovered.reason if uncovered is not None else ""
         yield Danger(68, "untested-rewrite", f"{rewrite.reason}, and {why}", rewrite.path, rewrite.line)
+    elif uncovered is not None and survey.tests_added == 0 and survey.lines_removed >= _REWRITTEN_LINES:
+        weight = round(3 * uncovered.weight + survey.lines_removed + survey.lines_added / 4)
+        why = f"{survey.lines_removed} lines written anew and no test added: {uncovered.reason}"
+        yield Danger(min(66, weight), "untested-rewrite", why, uncovered.path, uncovered.line)
     elif bare and not _touches_only(survey.writes, "test") and survey.lines_added + survey.lines_removed >= 60:
         size = f"{survey.lines_added} lines added and {survey.lines_removed} removed"
         yield Danger(min(60, 22 + survey.lines_added // 8), "untested", f"{size} without a test for them")
@@ -124,7 +132,7 @@ def _of_tests(change: LandedChange) -> Iterator[Danger]:
 def _of_arrival(change: LandedChange) -> Iterator[Danger]:
     """How it came into the branch."""
     if change.past_queue:
-        weight = 40 if not change.is_tested else 22
+        weight = 46 if not change.is_tested else 25
         told = "and no run of the tests on it is known" if not change.is_tested else "and passed the tests there"
         yield Danger(weight, "past-queue", f"it came past the queue, {told}")
     elif change.landing is not None and not change.is_tested:
@@ -135,6 +143,14 @@ def _of_outcome(change: LandedChange) -> Iterator[Danger]:
     for each in change.standing.wrong:
         if each.how is not WrongHow.REVERT:
             yield Danger(70, "found-wrong", f"it is known to be wrong: {short(each.what, 100)}")
+
+
+def _is_empty(survey: ChangeSurveyed) -> bool:
+    """Somebody was to do something, code was changed, and nothing of what it does is another."""
+    is_asked = bool(survey.issue or survey.engagement)
+    is_code = survey.files > 0 and survey.code_files == survey.files
+    touches = survey.writes or survey.resources or survey.tests_added or survey.tests_removed
+    return is_asked and is_code and not touches and not survey.could_not and survey.risk <= _HARMLESS
 
 
 def _touches_only(writes: Iterable[str], word: str) -> bool:

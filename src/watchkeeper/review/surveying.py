@@ -80,6 +80,7 @@ def make_survey(project: str, looked: Looked) -> ChangeSurveyed:
         reads=_names(each.target for each in footprint.reads),
         resources=_resources(footprint),
         files=len(facts.files),
+        code_files=sum(1 for each in facts.files if each.role in (Role.CODE, Role.TEST)),
         lines_added=sum(hunk.now_count for touch in footprint.files for hunk in touch.hunks),
         lines_removed=sum(hunk.base_count for touch in footprint.files for hunk in touch.hunks),
         tests_added=added,

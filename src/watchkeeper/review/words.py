@@ -35,7 +35,7 @@ def short(text: str, most: int = 80) -> str:
 
 def names(them: Sequence[str], most: int = 3) -> str:
     """``a, b and 3 more``; each cut."""
-    shown = [short(each, 60) for each in them[:most]]
+    shown = [short(each, 80) for each in them[:most]]
     if len(them) > most:
         return f"{', '.join(shown)} and {len(them) - most} more"
     return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))

@@ -52,7 +52,7 @@ def is_data_file(path: str) -> bool:
 def find_changed_defaults(files: Sequence[ChangedFile], footprint: Footprint) -> Iterator[Found]:
     """Each once. Values that may be secrets are not told; tests, examples and files of tools have no defaults."""
     texts = {file.place: file for file in files}
-    spared = {file.place for file in files if _is_spared(file)}
+    spared = {file.place for file in files if is_spared(file)}
     told: set[str] = set()
     for found in (*_of_symbols(footprint, texts, spared), *_of_resources(footprint, spared)):
         if found.subject not in told:
@@ -60,7 +60,7 @@ def find_changed_defaults(files: Sequence[ChangedFile], footprint: Footprint) ->
             yield found
 
 
-def _is_spared(file: ChangedFile) -> bool:
+def is_spared(file: ChangedFile) -> bool:
     role = role_of(file.place, file.now)
     return role in (Role.TEST, Role.GENERATED, Role.PROSE) or is_aside(file.place) or file.is_binary
 

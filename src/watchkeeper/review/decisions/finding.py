@@ -16,6 +16,7 @@ from watchkeeper.review.decisions.found import Found, decision_id, names_it
 from watchkeeper.review.decisions.moved import Moves
 from watchkeeper.review.decisions.of_diff import Seen, find_in_access, find_in_surface, find_offered
 from watchkeeper.review.decisions.stated import find_in_message, find_in_records
+from watchkeeper.review.decisions.taken import find_taken
 from watchkeeper.review.looking import Looked
 from watchkeeper.risk.facts import RiskFacts
 
@@ -64,9 +65,12 @@ def find_in_change(files: Sequence[ChangedFile], footprint: Footprint, facts: Ri
     """What the change itself holds, without what its author wrote about it."""
     seen = Seen(files, footprint, facts, Moves(files))
     yield from find_in_access(seen)
-    yield from find_in_surface(seen)
+    told = set[str]()
+    for each in (*find_in_surface(seen), *find_changed_defaults(files, footprint)):
+        told.add(each.subject.removeprefix("default:"))
+        yield each
     yield from find_offered(seen)
-    yield from find_changed_defaults(files, footprint)
+    yield from find_taken(files, footprint, told)
     yield from find_in_records(files)
 
 
