@@ -27,6 +27,7 @@ class Thread:
     is_more: bool = False
     is_brief: bool = False
     is_lost: bool = False
+    may_repeat: bool = False
 
 
 @dataclass
@@ -120,7 +121,7 @@ def _take(history: History, told: Told, now: Millis) -> None:
     is_brief = any(entry.kind is MatterKind.BRIEF for entry in intended.entries)
     thread = Thread(
         intended.token, told.reference, told.at, intended.entries, told.at, intended.is_more, is_brief,
-        is_lost=not told.reference,
+        is_lost=not told.reference, may_repeat=intended.may_repeat,
     )  # fmt: skip
     history.threads.append(thread)
     _say(history, thread, intended.entries, told.at)
