@@ -50,7 +50,7 @@ TIMEOUT_S = 1.0
 FIRST_S = 0.6  # as in service: longer than a window
 WINDOW = Window(5, 0.5)
 SETTLE_S = 180.0
-_IDLE_S = 6.0
+_IDLE_S = 25.0
 FAULTS = (
     Fault(500), Fault(502, after=True), Fault(503), Fault(cuts=True), Fault(cuts=True, after=True),
     Fault(504, pause_s=1.3, after=True), Fault(500, pause_s=1.3), limited(0.4), limited(0.3, is_global=True),

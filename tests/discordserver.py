@@ -308,7 +308,8 @@ class DiscordServer:
             case path if path.endswith("/commands"):
                 self.commands = [
                     {
-                        **{key: value for key, value in each.items() if value is not None}, "id": str(8001 + at), "application_id": APPLICATION_ID, "version": "1",
+                        **{key: value for key, value in each.items() if value is not None},
+                        "id": str(8001 + at), "application_id": APPLICATION_ID, "version": "1",
                         "default_member_permissions": None, "type": each.get("type", 1), "nsfw": False,
                     }
                     for at, each in enumerate(body)
@@ -403,7 +404,8 @@ class DiscordServer:
 
     def _hello(self) -> dict[str, Any]:
         return {
-            "v": 10, "guilds": [{"id": GUILD_ID, "unavailable": True}], "user": _user(BOT_ID, "watchkeeper", is_bot=True), "session_id": "s",
+            "v": 10, "guilds": [{"id": GUILD_ID, "unavailable": True}], "session_id": "s",
+            "user": _user(BOT_ID, "watchkeeper", is_bot=True),
             "session_type": "normal", "resume_gateway_url": self.gateway_url, "shard": [0, 1],
             "application": {"id": APPLICATION_ID, "flags": 0}, "private_channels": [], "relationships": [],
             "presences": [], "geo_ordered_rtc_regions": [], "guild_join_requests": [],
