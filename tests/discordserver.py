@@ -162,7 +162,10 @@ class DiscordServer:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         path = request.path.removeprefix("/api/v10").removeprefix("/api")
-        raw = await request.read()
+        try:
+            raw = await request.read()
+        except ConnectionResetError:  # whoever asked was killed before he had asked
+            return web.Response(status=400)
         body = json.loads(raw) if raw else None
         fault = self.misfortune(request.method, path)
         status, found, headers = self._limited(request, path, body, fault)
