@@ -51,6 +51,7 @@ FIRST_S = 0.6  # as in service: longer than a window
 WINDOW = Window(5, 0.5)
 SETTLE_S = 180.0
 _IDLE_S = 25.0
+_QUIET_S = 15.0
 FAULTS = (
     Fault(500), Fault(502, after=True), Fault(503), Fault(cuts=True), Fault(cuts=True, after=True),
     Fault(504, pause_s=1.3, after=True), Fault(500, pause_s=1.3), limited(0.4), limited(0.3, is_global=True),
@@ -234,13 +235,17 @@ class Storm:
         self._process.wait()
 
     def _settle(self) -> int:
-        """Wait until nothing is asked any more and nothing is in doubt; how much is, where that does not come."""
+        """Wait until all is told, nothing is asked any more and nothing in doubt; how much is, where that is not to be.
+
+        A teller that was just begun has asked nothing yet: that all is quiet alone says nothing.
+        """
         ends = time.monotonic() + SETTLE_S
         count, since = -1, time.monotonic()
         while time.monotonic() < ends:
             if len(self._server.asked) != count:
                 count, since = len(self._server.asked), time.monotonic()
-            if time.monotonic() - since > 5.0 and not self._in_doubt():
+            is_told = {*self._live, *self._over} <= self._told()
+            if is_told and time.monotonic() - since > _QUIET_S and not self._in_doubt():
                 return 0
             time.sleep(0.5)
         return self._in_doubt()
