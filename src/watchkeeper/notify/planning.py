@@ -267,7 +267,8 @@ class _Planner:
         brief_at: Millis | None = None,
     ) -> Message:
         judge = self._judge
-        refused = judge.history(channel.name).refused
+        refused, doubted = judge.history(channel.name).refused, judge.history(channel.name).doubted
+        may_repeat = may_repeat or (what is not Delivery.EDIT and any(each.fingerprint in doubted for each in entries))
         return Message(
             token or make_token(channel.name, what, entries, len(judge.state.messages)),
             channel.name,

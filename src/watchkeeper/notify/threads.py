@@ -53,6 +53,7 @@ class History:
     under_way: list[Told] = field(default_factory=list)
     unsure: list[Told] = field(default_factory=list)
     refused: dict[str, int] = field(default_factory=dict)
+    doubted: set[str] = field(default_factory=set)  # refused in the end, and perhaps taken before
     pings: list[tuple[Millis, bool]] = field(default_factory=list)  # when, and whether it was only what somebody asked
     briefs: set[str] = field(default_factory=set)
     rests_until: Millis = Millis(0)
@@ -136,7 +137,7 @@ def _take_failed(history: History, told: Told, now: Millis) -> None:
         history.failures += 1
         history.failing_since = history.failing_since or told.at
         history.rests_until = Millis(max(history.rests_until, failed.again_at))
-        if failed.is_unknown and intended.what is not Delivery.EDIT:
+        if (failed.is_unknown or intended.may_repeat) and intended.what is not Delivery.EDIT:
             history.unsure.append(told)
             _count(history, told)
         return
@@ -144,6 +145,8 @@ def _take_failed(history: History, told: Told, now: Millis) -> None:
     if root is not None:
         root.is_lost = True
         return
+    if intended.may_repeat:
+        history.doubted |= {entry.fingerprint for entry in intended.entries}
     if now - told.at < _HOUR_MS:
         for entry in intended.entries:
             history.refused[entry.fingerprint] = history.refused.get(entry.fingerprint, 0) + 1
