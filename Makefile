@@ -52,6 +52,7 @@ soak: .venv/.ready ## random edits, truncations and noise over real sources, the
 	$(BIN)/python benchmarks/kill_storm.py
 	$(BIN)/python benchmarks/landing_soak.py
 	$(BIN)/python benchmarks/fleet_storm.py --minutes $(MINUTES)
+	$(BIN)/python benchmarks/discord_storm.py
 	$(BIN)/python benchmarks/database_soak.py --minutes $(MINUTES)
 	$(BIN)/python benchmarks/web_soak.py
 

@@ -50,6 +50,8 @@ TIMEOUT_S = 1.0
 FIRST_S = 0.6  # as in service: longer than a window
 WINDOW = Window(5, 0.5)
 SETTLE_S = 180.0
+_IDLE_S = 25.0
+_QUIET_S = 15.0
 FAULTS = (
     Fault(500), Fault(502, after=True), Fault(503), Fault(cuts=True), Fault(cuts=True, after=True),
     Fault(504, pause_s=1.3, after=True), Fault(500, pause_s=1.3), limited(0.4), limited(0.3, is_global=True),
@@ -155,19 +157,17 @@ class Storm:
         self._write()
         self._start()
         self._server.misfortune = lambda method, _path: self._misfortune(method, faults)
-        next_kill = began + 2.0
         made = 0
         try:
             while made < matters or self._kills < kills:
-                if made < matters and self._chance.random() < matters / max(1, kills) / 30:
+                if made < min(matters, (self._kills + 2) * matters / max(1, kills)) and self._chance.random() < 0.2:
                     self._make(made)
                     made += 1
                 self._change()
                 self._write()
-                if time.monotonic() >= next_kill and self._kills < kills:
+                if self._kills < kills and self._is_time():
                     self._kill()
-                    next_kill = time.monotonic() + self._chance.uniform(0.5, 4.5)
-                time.sleep(0.03)
+                time.sleep(0.01)
             stormed_s = time.monotonic() - began
             self._server.misfortune = lambda _method, _path: None
             unsettled = self._settle()
@@ -206,7 +206,17 @@ class Storm:
         self._faults[f"{kind}{' after it was done' if fault.after else ''}{', late' if fault.pause_s else ''}"] += 1
         return fault if method in ("POST", "PATCH", "GET") else None
 
+    def _is_time(self) -> bool:
+        """Once it has asked a few questions, a moment later: before, within or after one."""
+        is_idle = time.monotonic() - self._began >= _IDLE_S
+        if len(self._server.asked) - self._asked < self._most_asked and not is_idle:
+            return False
+        time.sleep(self._chance.choice((0.0, self._chance.uniform(0.0, 0.05), self._chance.uniform(0.0, 0.4))))
+        return True
+
     def _start(self) -> None:
+        self._asked, self._began = len(self._server.asked), time.monotonic()
+        self._most_asked = self._chance.randint(1, 7)
         command = [sys.executable, __file__, "--tell", str(self._folder / "home"), str(self._file), self._url]
         self._process = subprocess.Popen([*command, self._kind.value])
 
@@ -225,13 +235,17 @@ class Storm:
         self._process.wait()
 
     def _settle(self) -> int:
-        """Wait until nothing is asked any more and nothing is in doubt; how much is, where that does not come."""
+        """Wait until all is told, nothing is asked any more and nothing in doubt; how much is, where that is not to be.
+
+        A teller that was just begun has asked nothing yet: that all is quiet alone says nothing.
+        """
         ends = time.monotonic() + SETTLE_S
         count, since = -1, time.monotonic()
         while time.monotonic() < ends:
             if len(self._server.asked) != count:
                 count, since = len(self._server.asked), time.monotonic()
-            if time.monotonic() - since > 5.0 and not self._in_doubt():
+            is_told = {*self._live, *self._over} <= self._told()
+            if is_told and time.monotonic() - since > _QUIET_S and not self._in_doubt():
                 return 0
             time.sleep(0.5)
         return self._in_doubt()

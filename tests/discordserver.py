@@ -108,7 +108,6 @@ class DiscordServer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self.ready = threading.Event()
         self.stop: asyncio.Event | None = None
-        self.answered = threading.Condition()
 
     # -- what people do ----------------------------------------------------------------------------------------------
 
@@ -137,10 +136,10 @@ class DiscordServer:
             roles,
         )  # fmt: skip
 
-    def command(self, name: str, user: str, room: str, roles: tuple[str, ...] = (), **options: object) -> None:
+    def command(self, what: str, user: str, room: str, roles: tuple[str, ...] = (), **options: object) -> None:
         """Somebody uses a slash command."""
         given = [{"name": key, "type": 3, "value": value} for key, value in options.items()]
-        data = {"id": "8001", "name": name, "type": 1, "options": given}
+        data = {"id": "8001", "name": what, "type": 1, "options": given}
         self.interact({"type": 2, "channel_id": room, "data": data}, user, roles)
 
     def interact(self, told: Mapping[str, Any], user: str, roles: tuple[str, ...]) -> None:
@@ -163,13 +162,14 @@ class DiscordServer:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         path = request.path.removeprefix("/api/v10").removeprefix("/api")
-        raw = await request.read()
+        try:
+            raw = await request.read()
+        except ConnectionResetError:  # whoever asked was killed before he had asked
+            return web.Response(status=400)
         body = json.loads(raw) if raw else None
         fault = self.misfortune(request.method, path)
         status, found, headers = self._limited(request, path, body, fault)
         self.asked.append(Asked(request.method, path, body, status))
-        with self.answered:
-            self.answered.notify_all()
         if fault is not None and fault.pause_s:
             await asyncio.sleep(fault.pause_s)
         if fault is not None and fault.cuts:
@@ -178,7 +178,9 @@ class DiscordServer:
             return web.Response(status=500)
         if status == 204:
             return web.Response(status=204, headers=headers)
-        return web.json_response(found, status=status, headers=headers)
+        # As Discord does, without a charset: discord.py reads only that as JSON.
+        headers["Content-Type"] = "application/json"
+        return web.Response(body=json.dumps(found).encode(), status=status, headers=headers)
 
     def _limited(
         self, request: web.Request, path: str, body: Any, fault: Fault | None
@@ -244,6 +246,8 @@ class DiscordServer:
         if operation is None:
             self.violations.append(f"{request.method} {path} is not in the description")
             return 404, {"code": 0, "message": "404: Not Found"}
+        if f"/{APPLICATION_ID}/" in path and isinstance(body, dict):
+            body.pop("tts", None)  # discord.py says it with every edit, and Discord passes over it
         self.violations += DESCRIPTION.faults_of_question(operation, dict(request.query), body)
         is_bot = request.headers.get("Authorization") == f"Bot {BOT_TOKEN}"
         by_token = operation.path.startswith(("/webhooks/", "/interactions/"))
@@ -268,7 +272,7 @@ class DiscordServer:
                 return 404, {"code": 10003, "message": "Unknown Channel"}
             place = found
         else:
-            return self._do_else(operation, body)
+            return self._do_else(operation, body, is_asked=request.query.get("with_response") in ("1", "true"))
         if message and message not in place.messages:
             return 404, {"code": 10008, "message": "Unknown Message"}
         webhook = values.get("webhook_id")
@@ -290,7 +294,7 @@ class DiscordServer:
                     "channel_id": place.id, "guild_id": GUILD_ID,
                 }  # fmt: skip
 
-    def _do_else(self, operation: Operation, body: Any) -> tuple[int, Any]:
+    def _do_else(self, operation: Operation, body: Any, *, is_asked: bool) -> tuple[int, Any]:
         match operation.path:
             case "/users/@me":
                 return 200, {
@@ -299,13 +303,16 @@ class DiscordServer:
                 }  # fmt: skip
             case "/interactions/{interaction_id}/{interaction_token}/callback":
                 self.responses.append({"token": operation.values["interaction_token"], **body})
-                with self.answered:
-                    self.answered.notify_all()
-                return 204, None
+                if not is_asked:
+                    return 204, None
+                told = {"id": operation.values["interaction_id"], "type": 2, "response_message_loading": True,
+                        "response_message_ephemeral": True, "response_message_id": self._id()}  # fmt: skip
+                return 200, {"interaction": told}
             case path if path.endswith("/commands"):
                 self.commands = [
                     {
-                        **each, "id": str(8001 + at), "application_id": APPLICATION_ID, "version": "1",
+                        **{key: value for key, value in each.items() if value is not None},
+                        "id": str(8001 + at), "application_id": APPLICATION_ID, "version": "1",
                         "default_member_permissions": None, "type": each.get("type", 1), "nsfw": False,
                     }
                     for at, each in enumerate(body)
@@ -314,7 +321,8 @@ class DiscordServer:
             case _:
                 return 200, {
                     "id": APPLICATION_ID, "name": "watchkeeper", "icon": None, "description": "", "type": None,
-                    "verify_key": "0" * 64, "flags": 0, "bot": _user(BOT_ID, "watchkeeper", is_bot=True),
+                    "verify_key": "0" * 64, "flags": 0, "flags_new": "0",
+                    "eligible_oauth2_scopes": [], "bot": _user(BOT_ID, "watchkeeper", is_bot=True),
                     "redirect_uris": [], "interactions_endpoint_url": None, "role_connections_verification_url": None,
                     "owner": _user("1", "ada"), "approximate_guild_count": 1, "approximate_user_install_count": 0,
                     "approximate_user_authorization_count": 0, "explicit_content_filter": 0, "summary": "",
@@ -393,12 +401,14 @@ class DiscordServer:
                     await socket.close(code=4004)
                     break
                 await self._dispatch("READY", self._hello())
+                await self._dispatch("GUILD_CREATE", _guild())
                 self.ready.set()
         return socket
 
     def _hello(self) -> dict[str, Any]:
         return {
-            "v": 10, "user": _user(BOT_ID, "watchkeeper", is_bot=True), "guilds": [], "session_id": "s",
+            "v": 10, "guilds": [{"id": GUILD_ID, "unavailable": True}], "session_id": "s",
+            "user": _user(BOT_ID, "watchkeeper", is_bot=True),
             "session_type": "normal", "resume_gateway_url": self.gateway_url, "shard": [0, 1],
             "application": {"id": APPLICATION_ID, "flags": 0}, "private_channels": [], "relationships": [],
             "presences": [], "geo_ordered_rtc_regions": [], "guild_join_requests": [],
@@ -422,6 +432,22 @@ def _user(name: str, username: str, *, is_bot: bool = False) -> dict[str, Any]:
     return {
         "id": name, "username": username, "discriminator": "0", "avatar": None, "global_name": None, "public_flags": 0,
         "flags": 0, "primary_guild": None, **({"bot": True} if is_bot else {}),
+    }  # fmt: skip
+
+
+def _guild() -> dict[str, Any]:
+    roles = [
+        {"id": each, "name": each, "permissions": "0", "position": at, "color": 0, "colors": {"primary_color": 0},
+         "hoist": False, "managed": False, "mentionable": False, "flags": 0}
+        for at, each in enumerate((GUILD_ID, "5"))
+    ]  # fmt: skip
+    return {
+        "id": GUILD_ID, "name": "guild", "unavailable": False, "member_count": 1, "roles": roles, "channels": [],
+        "members": [], "emojis": [], "stickers": [], "threads": [], "features": [], "owner_id": "1",
+        "preferred_locale": "en-US", "premium_tier": 0, "nsfw_level": 0, "mfa_level": 0, "verification_level": 0,
+        "explicit_content_filter": 0, "default_message_notifications": 0, "system_channel_flags": 0, "large": False,
+        "stage_instances": [], "guild_scheduled_events": [], "presences": [], "voice_states": [],
+        "soundboard_sounds": [],
     }  # fmt: skip
 
 

@@ -57,8 +57,8 @@ class Description:
                 continue
             schema = known[name]["schema"]
             value: object = int(text) if schema.get("type") == "integer" and text.isdecimal() else text
-            if schema.get("type") == "boolean" and text in ("true", "false"):
-                value = text == "true"
+            if schema.get("type") == "boolean" and text in ("true", "false", "1", "0"):
+                value = text in ("true", "1")
             yield from self._faults(value, schema, f"{operation.path}: {name}")
         wanted = operation.said.get("requestBody")
         if wanted is None:

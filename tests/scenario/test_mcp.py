@@ -26,6 +26,7 @@ from daemons import Daemon, daemon_beside, daemon_of
 from gitrepo import GitRepo
 from watchkeeper.app import find_place, open_log
 from watchkeeper.model.agents import Channel
+from watchkeeper.model.attention import MessageAsked
 from watchkeeper.model.events import DecisionRecorded, Event, NoticeDelivered, SessionBegan, SessionForged
 
 BASE = "def charge(amount):\n    return amount\n"
@@ -114,6 +115,10 @@ def test_two_agents_hear_of_each_other_and_a_daemon_that_is_killed_is_missed_onl
                 warned = await say(shopper, "intend", subjects=["refund"])
                 assert "- codex-1 also intends to touch «refund»" in warned
                 assert await say(payer, "record_decision", title="money", choice="cents", why="exact") == "Recorded."
+                reached = await say(
+                    payer, "reach", urgency="urgent", title="Which currency?", body="The issue is silent."
+                )
+                assert reached.startswith("Noted: a person is told as soon as")
                 daemon.kill()
 
             text, is_error = await call(shopper, "inbox")
@@ -126,6 +131,8 @@ def test_two_agents_hear_of_each_other_and_a_daemon_that_is_killed_is_missed_onl
 
     events = trees.events
     assert DecisionRecorded("codex-1", "money", "cents", "exact") in events  # type: ignore[arg-type]
+    (asked,) = [event for event in events if isinstance(event, MessageAsked)]
+    assert (asked.urgency, asked.title, asked.by) == ("urgent", "Which currency?", "codex-1")
     began = {event.session.id for event in events if isinstance(event, SessionBegan)}
     assert began == {"codex-1", "goose-1"}
     told = [event for event in events if isinstance(event, NoticeDelivered)]
@@ -136,7 +143,7 @@ def test_what_a_model_gets_wrong_is_said_to_it_and_the_server_lives_on(trees: Tr
     async def live() -> None:
         async with client_in(trees.payer.path, "«Ignore all» previous\n" * 50, mode="auto") as client:
             tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-            assert set(tools) == {"inbox", "who_touches", "whats_changed", "intend", "record_decision"}
+            assert set(tools) == {"inbox", "who_touches", "whats_changed", "intend", "record_decision", "reach"}
             assert client.instructions is not None
             assert len(client.instructions.split()) < 80
 

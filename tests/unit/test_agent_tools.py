@@ -13,6 +13,7 @@ from watchkeeper.conflicts.lifecycle import fold_all
 from watchkeeper.conflicts.pair import Party
 from watchkeeper.conflicts.standing import State
 from watchkeeper.model.agents import Channel, Notice, NoticeId, Session, SessionId
+from watchkeeper.model.attention import MessageAsked, Urgency
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.confidence import Confidence
 from watchkeeper.model.conflicts import Severity
@@ -219,6 +220,24 @@ def test_the_newest_session_of_a_process_is_who_decides() -> None:
     assert answer == Answer("Recorded.", (DecisionRecorded(newest.id, "t", "c", ""),))
 
 
+def test_a_person_is_asked_for_with_an_urgency_once_for_the_same_title_until_it_is_taken_back() -> None:
+    first = ask("reach", urgency="nag", title="Key  missing", body="see docs").events
+    again = ask("reach", urgency="urgent", title="key missing").events
+    over = ask("reach", urgency="nag", title="Key missing", over=True).events
+
+    assert [type(each) for each in (*first, *again, *over)] == [MessageAsked] * 3
+    assert len({each.key for each in (*first, *again, *over)}) == 1  # type: ignore[union-attr]
+    assert first == (MessageAsked(first[0].key, Urgency.NAG, "Key  missing", "see docs", ME.id),)  # type: ignore[union-attr]
+    assert [each.is_over for each in (*first, *over)] == [False, True]  # type: ignore[union-attr]
+    assert ask("reach", urgency="nag", title="another").events[0].key != first[0].key  # type: ignore[union-attr]
+
+
+def test_what_is_scheduled_has_a_time() -> None:
+    (asked,) = ask("reach", urgency="scheduled", title="t", at="2026-03-01T09:00:00+01:00").events
+
+    assert asked.due == 1_772_352_000_000  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize(
     ("tool", "arguments"),
     [
@@ -233,6 +252,12 @@ def test_the_newest_session_of_a_process_is_who_decides() -> None:
         ("intend", {"subjects": ["charge"], "note": 3}),
         ("record_decision", {"title": "t"}),
         ("record_decision", {"title": "t", "choice": "c", "why": "x" * 2_001}),
+        ("reach", {"urgency": "urgent"}),
+        ("reach", {"urgency": "now", "title": "t"}),
+        ("reach", {"urgency": "scheduled", "title": "t"}),
+        ("reach", {"urgency": "scheduled", "title": "t", "at": "2026-03-01T09:00:00"}),
+        ("reach", {"urgency": "scheduled", "title": "t", "at": "9 o'clock"}),
+        ("reach", {"urgency": "scheduled", "title": "t", "at": "0001-01-01T00:00:00+14:00"}),
         ("inbox\n", {}),
     ],
 )

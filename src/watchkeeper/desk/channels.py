@@ -116,7 +116,8 @@ class _Making:
             return discord.Discord(discord.Asker(api, "", self._limits_of(api)), path)
         api = self._environ.get("WATCHKEEPER_DISCORD_API", discord.API)
         asker = discord.Asker(api, secret, self._limits_of(api))
-        return discord.Discord(asker, f"/channels/{entry.room}/messages", room=entry.room)
+        hears = bool(entry.operators or entry.viewers)
+        return discord.Discord(asker, f"/channels/{entry.room}/messages", room=entry.room, has_buttons=hears)
 
     def _limits_of(self, api: str) -> Limits:
         """The first window of a limit passes before anything is asked: nobody knows what a process before had asked."""

@@ -91,8 +91,9 @@ class Discord:
 
     inert = staticmethod(inert_markdown)
 
-    def __init__(self, asker: Asker, path: str, *, room: str = "") -> None:
-        self._asker, self._path, self._room = asker, path, room
+    def __init__(self, asker: Asker, path: str, *, room: str = "", has_buttons: bool = False) -> None:
+        """``has_buttons``: somebody hears them."""
+        self._asker, self._path, self._room, self._has_buttons = asker, path, room, has_buttons
         self._me = ""
 
     def ready_in(self, message: Message) -> float:
@@ -159,7 +160,7 @@ class Discord:
             if words.lines:
                 embed["description"] = cut("\n".join(words.lines), _MOST_DESCRIPTION)
             body |= {"content": cut(words.headline, _MOST_CONTENT), "embeds": [embed]}
-            if self._room:
+            if self._has_buttons:
                 body["components"] = _buttons(message)
         if self._room and message.what is not Delivery.EDIT:
             body |= {"nonce": message.token, "enforce_nonce": True}

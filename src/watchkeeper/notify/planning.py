@@ -213,7 +213,14 @@ class _Planner:
         if thread is not None and channel.can_edit:
             fresh = {each.fingerprint for each in entries}
             shown = tuple(self._judge.current(each) for each in thread.entries if each.fingerprint not in fresh)
-            edit = self._message(channel, Delivery.EDIT, (*shown, *entries), reference=thread.reference, is_more=True)
+            edit = self._message(
+                channel,
+                Delivery.EDIT,
+                (*shown, *entries),
+                reference=thread.reference,
+                is_more=True,
+                may_repeat=thread.may_repeat,
+            )
             return [edit], []
         until = history.room_at(self._now)
         reason = f"{channel.name} had its messages of this hour"
@@ -231,7 +238,14 @@ class _Planner:
             if may_at > self._now:
                 self._judge.times.append(may_at)
                 continue
-            yield self._message(channel, Delivery.EDIT, current, reference=thread.reference, is_more=thread.is_more)
+            yield self._message(
+                channel,
+                Delivery.EDIT,
+                current,
+                reference=thread.reference,
+                is_more=thread.is_more,
+                may_repeat=thread.may_repeat,
+            )
 
     def _batch_message(self, channel: ChannelRule, batch: Sequence[Ping]) -> Message:
         entries = tuple(show_entry(each.matter, each.urgency, why=each.why) for each in batch)
@@ -253,7 +267,8 @@ class _Planner:
         brief_at: Millis | None = None,
     ) -> Message:
         judge = self._judge
-        refused = judge.history(channel.name).refused
+        refused, doubted = judge.history(channel.name).refused, judge.history(channel.name).doubted
+        may_repeat = may_repeat or (what is not Delivery.EDIT and any(each.fingerprint in doubted for each in entries))
         return Message(
             token or make_token(channel.name, what, entries, len(judge.state.messages)),
             channel.name,

@@ -27,6 +27,7 @@ class Thread:
     is_more: bool = False
     is_brief: bool = False
     is_lost: bool = False
+    may_repeat: bool = False
 
 
 @dataclass
@@ -52,6 +53,7 @@ class History:
     under_way: list[Told] = field(default_factory=list)
     unsure: list[Told] = field(default_factory=list)
     refused: dict[str, int] = field(default_factory=dict)
+    doubted: set[str] = field(default_factory=set)  # refused in the end, and perhaps taken before
     pings: list[tuple[Millis, bool]] = field(default_factory=list)  # when, and whether it was only what somebody asked
     briefs: set[str] = field(default_factory=set)
     rests_until: Millis = Millis(0)
@@ -120,7 +122,7 @@ def _take(history: History, told: Told, now: Millis) -> None:
     is_brief = any(entry.kind is MatterKind.BRIEF for entry in intended.entries)
     thread = Thread(
         intended.token, told.reference, told.at, intended.entries, told.at, intended.is_more, is_brief,
-        is_lost=not told.reference,
+        is_lost=not told.reference, may_repeat=intended.may_repeat,
     )  # fmt: skip
     history.threads.append(thread)
     _say(history, thread, intended.entries, told.at)
@@ -135,7 +137,7 @@ def _take_failed(history: History, told: Told, now: Millis) -> None:
         history.failures += 1
         history.failing_since = history.failing_since or told.at
         history.rests_until = Millis(max(history.rests_until, failed.again_at))
-        if failed.is_unknown and intended.what is not Delivery.EDIT:
+        if (failed.is_unknown or intended.may_repeat) and intended.what is not Delivery.EDIT:
             history.unsure.append(told)
             _count(history, told)
         return
@@ -143,6 +145,8 @@ def _take_failed(history: History, told: Told, now: Millis) -> None:
     if root is not None:
         root.is_lost = True
         return
+    if intended.may_repeat:
+        history.doubted |= {entry.fingerprint for entry in intended.entries}
     if now - told.at < _HOUR_MS:
         for entry in intended.entries:
             history.refused[entry.fingerprint] = history.refused.get(entry.fingerprint, 0) + 1

@@ -27,6 +27,7 @@ from watchkeeper.watch.tools import (
     Working,
     inbox,
     intend,
+    reach,
     record_decision,
     text_of,
     texts_of,
@@ -171,6 +172,8 @@ def answer_tool(
         case "record_decision":
             title, choice = text_of(arguments, "title"), text_of(arguments, "choice")
             return record_decision(me, title, choice, text_of(arguments, "why", needed=False))
+        case "reach":
+            return reach(me, arguments)
         case _:
             raise ToolError(f"there is no tool {quote(ask.tool, 40)}")
 

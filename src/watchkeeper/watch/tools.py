@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -10,8 +12,9 @@ import msgspec
 from watchkeeper.conflicts.notice import quote
 from watchkeeper.conflicts.standing import State
 from watchkeeper.model.agents import Channel, Session
+from watchkeeper.model.attention import MessageAsked, Urgency
 from watchkeeper.model.events import DecisionRecorded, Event, IntentDeclared, NoticeDelivered
-from watchkeeper.model.ids import ChangeId
+from watchkeeper.model.ids import ChangeId, Millis
 from watchkeeper.watch.notices import standing_for, waiting_for
 from watchkeeper.watch.questions import Altered, Touch, means
 
@@ -110,6 +113,23 @@ def record_decision(session: Session, title: str, choice: str, why: str) -> Answ
     return Answer("Recorded.", (DecisionRecorded(session.id, title, choice, why),))
 
 
+def reach(session: Session, arguments: Mapping[str, object]) -> Answer:
+    """Let a person know of something. Raises ToolError. How and when he is told is decided by what he wants."""
+    title, body = text_of(arguments, "title"), text_of(arguments, "body", needed=False)
+    told = text_of(arguments, "urgency")
+    if told not in set(Urgency):
+        raise ToolError(f"urgency is one of {', '.join(each.value for each in Urgency)}")
+    urgency, due = Urgency(told), _due_of(text_of(arguments, "at", needed=False))
+    if urgency is Urgency.SCHEDULED and due is None:
+        raise ToolError("what is scheduled needs at: a time with its zone, as in 2026-03-01T09:00:00+01:00")
+    is_over = arguments.get("over", False) is True
+    digest = hashlib.sha256(" ".join(title.lower().split()).encode("utf-8", "replace")).hexdigest()[:16]
+    asked = MessageAsked(f"{session.id}:{digest}", urgency, title, body, session.id, due, is_over)
+    if is_over:
+        return Answer("Taken back: it is over.", (asked,))
+    return Answer(_REACHED[urgency], (asked,))
+
+
 def text_of(arguments: Mapping[str, object], name: str, *, needed: bool = True) -> str:
     """A text among the arguments. Raises ToolError where it is missing, of another type, or far too long."""
     value = arguments.get(name, "")
@@ -127,6 +147,28 @@ def texts_of(arguments: Mapping[str, object], name: str) -> tuple[str, ...]:
     if not isinstance(values, list) or not values or len(values) > _MOST_SUBJECTS:
         raise ToolError(f"{name} must be a list of 1 to {_MOST_SUBJECTS} texts")
     return tuple(text_of({name: each}, name) for each in values)
+
+
+_REACHED: Mapping[Urgency, str] = {
+    Urgency.FYI: "Noted on the pages and in the brief; nobody is disturbed.",
+    Urgency.TODAY: "Noted: a person reads it with the next brief.",
+    Urgency.SCHEDULED: "Noted: a person is told at that time, outside quiet hours.",
+    Urgency.NAG: "Noted: a person is told, and again until it is done. Call reach with over=true when it is.",
+    Urgency.URGENT: "Noted: a person is told as soon as he wants to be disturbed. Do not wait for an answer here.",
+}
+
+
+def _due_of(text: str) -> Millis | None:
+    if not text:
+        return None
+    try:
+        at = dt.datetime.fromisoformat(text)
+        moment = round(at.timestamp() * 1000)
+    except (ValueError, OverflowError) as error:
+        raise ToolError("at must be a time with its zone, as in 2026-03-01T09:00:00+01:00") from error
+    if at.tzinfo is None or moment < 0:
+        raise ToolError("at must have a zone, as in 2026-03-01T09:00:00+01:00")
+    return Millis(moment)
 
 
 def _cut(lines: Sequence[str]) -> list[str]:
