@@ -41,6 +41,8 @@ from watchkeeper.controlroom.scope import Scope, find_scope, open_scope_log
 from watchkeeper.landing.waiters import Place
 from watchkeeper.model.ids import Millis
 from watchkeeper.model.review import BriefEntry, CommitRef, ReportRef
+from watchkeeper.review.brief import build_brief
+from watchkeeper.review.looking_again import LiveVerifier
 
 SETTINGS = """[project]
 test = "{python} -m pytest -q -p no:cacheprovider -p no:randomly {{tests}}"
@@ -234,6 +236,9 @@ def _names(work: Work, picture: Picture) -> list[str]:
     for entry in project.landing.entries.values():
         if work.key in f"{entry.change} {entry.title}":
             found |= {str(entry.id), str(entry.head)}
+    for decision in project.review.decisions.values():
+        if decision.decision.commit in found or work.key in decision.decision.change:
+            found.add(str(decision.decision.id))
     for conflict in project.standing.conflicts.values():
         sides = {str(each) for each in conflict.conflict.changes}
         if any(work.key in side for side in sides) or sides & {f"landed:{each[:10]}" for each in found}:
@@ -250,17 +255,14 @@ def _is_past(work: Work, entry: Any) -> bool:
 
 def score(root: Path, first: int) -> dict[str, Any]:
     """How a brief over the whole of a recorded day does."""
-    from watchkeeper.review.brief import build_brief
-    from watchkeeper.review.verifying import open_verifier
-
     env = {**os.environ, "WATCHKEEPER_HOME": str(root / "home")}
     scope: Scope = find_scope(root / "fleet.toml", root, env)
     truth = json.loads((root / "truth.json").read_text())
     with open_scope_log(scope, env) as log:
         reader = Reader(log, scope, now)
-        picture = reader.look()
-        with open_verifier(reader, scope) as verifier:
-            brief = build_brief(picture, scope, Millis(0), verifier)
+        verifier = LiveVerifier(reader)
+        picture = verifier.picture
+        brief = build_brief(picture, scope, Millis(0), verifier)
     entries = [each for section in brief.sections for each in section.entries]
     ranks = {each["problem"]: _rank(each, entries) for each in truth}
     stand = {name: rank for name, (rank, _) in ranks.items() if rank and rank <= first}
@@ -294,8 +296,8 @@ def _means(entry: BriefEntry, sides: list[list[str]]) -> bool:
            if isinstance(each, CommitRef | ReportRef)}  # fmt: skip
     if len(own) > 2 * _MOST_CHANGES:
         return False
-    words = set(re.findall(r"[\w:#/.-]+", entry.claim.text))
-    return any(own & set(names) or words & set(names) for names in sides)
+    text = entry.claim.text
+    return any(own & set(names) or any(name in text for name in names if len(name) > 4) for names in sides)
 
 
 def _rival(truth: list[dict[str, Any]], picture: Picture, first: int) -> list[str]:

@@ -57,6 +57,8 @@ class Description:
                 continue
             schema = known[name]["schema"]
             value: object = int(text) if schema.get("type") == "integer" and text.isdecimal() else text
+            if schema.get("type") == "boolean" and text in ("true", "false"):
+                value = text == "true"
             yield from self._faults(value, schema, f"{operation.path}: {name}")
         wanted = operation.said.get("requestBody")
         if wanted is None:
@@ -68,12 +70,13 @@ class Description:
         if body is not None:
             schema = wanted["content"]["application/json"]["schema"]
             yield from self._faults(body, schema, f"{operation.method} {operation.path}: body")
-            if isinstance(body, dict) and (unknown := set(body) - set(schema.get("properties", body))):
+            if isinstance(body, dict) and (unknown := set(body) - self._properties(schema, set(body))):
                 yield f"{operation.method} {operation.path}: there is no {sorted(unknown)}"
 
     def faults_of_answer(self, operation: Operation, status: int, body: object) -> Iterator[str]:
         """What is wrong with an answer."""
-        said = operation.said["responses"].get(str(status))
+        responses = operation.said["responses"]
+        said = responses.get(str(status)) or responses.get(f"{status // 100}XX")
         if said is None:
             yield f"{operation.method} {operation.path} never answers {status}"
             return
@@ -89,6 +92,14 @@ class Description:
         for part in value["$ref"].removeprefix("#/").split("/"):
             found = found[part]
         return self._resolved(found)
+
+    def _properties(self, schema: Mapping[str, Any], otherwise: set[str]) -> set[str]:
+        """What an object may have; ``otherwise`` where the description does not say."""
+        found = self._resolved(schema)
+        if "properties" in found:
+            return set(found["properties"])
+        kinds = found.get("anyOf", found.get("oneOf", []))
+        return set().union(*(self._properties(each, otherwise) for each in kinds)) if kinds else otherwise
 
     def _faults(self, value: object, schema: object, where: str) -> Iterator[str]:
         whole = {**_as_json_schema(schema), **self._schemas}

@@ -38,6 +38,12 @@ def facts_of_texts(
     return facts_of(files, footprint, tree, executed=executed, sensitive=sensitive, intent=intent)
 
 
+def change_of_texts(base: Texts, now: Mapping[str, str | None]) -> tuple[list[ChangedFile], Footprint, RiskFacts]:
+    """The change's files, what they come to, and its facts."""
+    files, footprint, tree = _look(base, now, None)
+    return files, footprint, facts_of(files, footprint, tree)
+
+
 def expose_texts(base: Texts, now: Mapping[str, str | None]) -> Exposure:
     """What a run has to measure of the change."""
     files, footprint, tree = _look(base, now, None)

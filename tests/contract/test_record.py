@@ -172,6 +172,7 @@ from watchkeeper.model.review import (
     RolloverFailed,
     RunRef,
     SurveyPoint,
+    WatchMeasured,
     WorkLog,
     WrongHow,
 )
@@ -340,6 +341,7 @@ EVERY_KIND: tuple[Event, ...] = (
     ChangeFoundWrong(Sha("c" * 40), WrongHow.REVERT, "double charge", "d" * 40),
     DayClosed(WorkLog("shop", Day("2026-11-26"), NOON, NOON, "UTC", "Nothing shipped.", flags=(CLAIM,), empty="idle")),
     RolloverFailed(Day("2026-11-26"), "the hub cannot be read"),
+    WatchMeasured(1_200, 41.5, 180.25),
     MessageAsked("deploy", Urgency.NAG, "Rotate the key", by="codex-1"),
     MatterAcknowledged("ab" * 32, 3, "ada"),
     MatterSnoozed("ab" * 32, NOON, 3, "ada"),

@@ -9,9 +9,12 @@ import pytest
 from watchkeeper.cli.db import VERBS as DB_VERBS
 from watchkeeper.cli.issue import VERBS as ISSUE_VERBS
 from watchkeeper.cli.main import VERBS, run
+from watchkeeper.cli.notify import VERBS as NOTIFY_VERBS
+from watchkeeper.cli.web import VERBS as WEB_VERBS
 
 FOLDER = Path(__file__).parent / "help"
-NAMES = ["watchkeeper", *VERBS, *(f"issue {name}" for name in ISSUE_VERBS), *(f"db {name}" for name in DB_VERBS)]
+GROUPS = {"issue": ISSUE_VERBS, "db": DB_VERBS, "notify": NOTIFY_VERBS, "web": WEB_VERBS}
+NAMES = ["watchkeeper", *VERBS, *(f"{group} {name}" for group, verbs in GROUPS.items() for name in verbs)]
 
 
 @pytest.mark.parametrize("name", NAMES)

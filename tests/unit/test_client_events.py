@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from watchkeeper.database.client_events import NOTICED, OTHER, Heard, client_end, client_incident, hear
-from watchkeeper.database.ports import Happening
+from watchkeeper.database.ports import Happening, Pool, PoolWaiter
 from watchkeeper.model.ids import Millis
 from watchkeeper.model.incidents import EndReason, Incident, IncidentKind, Role
 
@@ -165,3 +165,50 @@ def test_what_is_remembered_is_bounded() -> None:
 
     assert heard.known is not None
     assert len(heard.known) < 6_000
+
+
+CHECKOUT = happening("nested-checkout", table="")
+
+
+def pool(*waiters: PoolWaiter, limit: int = 2, process: int = 3) -> Pool:
+    return Pool(process, "shop", limit, 2, waiters)
+
+
+def asking(backend: int, site: str = SITES[0]) -> PoolWaiter:
+    return PoolWaiter("1", "update_stage", site, AT, (backend,))
+
+
+FULL = pool(asking(7), asking(8))
+
+
+def told_of_checkout(*answers: Pool) -> list[IncidentKind]:
+    heard, told = Heard(), list[Incident]()
+    for each in answers:
+        heard, more = hear(heard, [CHECKOUT], (), "shop", AT, pools=(each,))
+        told += more
+    return [each.kind for each in told]
+
+
+def test_a_second_connection_of_a_pool_that_two_answers_show_exhausted_is_an_incident_once() -> None:
+    assert told_of_checkout(FULL, FULL, FULL) == [IncidentKind.POOL]
+
+
+def test_it_is_told_also_where_the_pool_had_connections_to_spare_when_its_code_first_asked() -> None:
+    spare = pool(asking(7), limit=5)
+
+    assert told_of_checkout(spare, spare, FULL, FULL) == [IncidentKind.POOL]
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [pool(asking(7), limit=5)] * 4,  # there are connections to spare
+        [pool(asking(7))] * 4,  # all are out, and who has the other one will give it back
+        [pool()] * 4,  # it has got its second connection
+        [pool(asking(7), asking(8, "other.py:1"), process=4)] * 4,  # another process's pool
+        [pool(asking(7, "other.py:1"), asking(8, "other.py:2"))] * 4,  # other code stands still there
+        [FULL, pool(), FULL, pool()],  # it never lasts
+    ],
+)  # fmt: skip
+def test_a_second_connection_that_will_be_had_is_no_incident(answers: list[Pool]) -> None:
+    assert told_of_checkout(*answers) == []

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from msgspec.structs import replace
 
 from watchkeeper.database.classify import Pace, Scope, Stall, classify
+from watchkeeper.database.keeping import Limits, threshold
 from watchkeeper.database.ports import Journal, JournalEntry, JournalWrite, Pool, PoolWaiter
 from watchkeeper.database.sighting import Backend, Sighting, Wants
 from watchkeeper.model.ids import Millis
@@ -209,6 +211,19 @@ def test_a_schema_change_that_nobody_waits_behind_is_a_wait() -> None:
 def test_a_holder_at_work_for_long_is_a_long_transaction() -> None:
     assert the(active(1, ago=6_000), waiting(2, 1)).kind is IncidentKind.LONG_TRANSACTION
     assert the(active(1, ago=4_000), waiting(2, 1)).kind is IncidentKind.LOCK_WAIT
+
+
+@pytest.mark.parametrize("what", ["IO", "LWLock"])
+def test_who_waits_for_the_disk_gets_time_to_have_written(what: str) -> None:
+    found = the(active(1, wait_type=what), waiting(2, 1))
+
+    assert (found.kind, found.pace) == (IncidentKind.LOCK_WAIT, Pace.STORAGE)
+    assert threshold(found, Limits()) == 1_000
+
+
+@pytest.mark.parametrize("holder", [active(1), active(1, wait_type="Client"), active(1, ago=6_000, wait_type="IO")])
+def test_who_is_at_work_for_other_reasons_or_for_long_gets_none(holder: Backend) -> None:
+    assert the(holder, waiting(2, 1)).pace is Pace.WAIT
 
 
 def test_autovacuum_gets_time_to_be_ended_by_the_server_itself() -> None:

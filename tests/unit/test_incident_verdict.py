@@ -108,3 +108,59 @@ def test_one_change_alone_and_a_side_that_nobody_knows_are_no_conflict() -> None
     assert judge(incident(None, origin(B, 43)), state(*CHANGES)).events == ()
     bare = msgspec.structs.replace(origin(A, 21), commit=None)
     assert judge(incident(bare, origin(B, 43)), state(*CHANGES)).events == ()
+
+
+def sha(digit: str) -> Sha:
+    return Sha(digit * 40)
+
+
+HISTORY = (sha("0"), sha("a"), sha("1"), sha("b"), sha("2"))
+"""The target branch: what A wrote is in 1, what B wrote is in 2."""
+
+
+def is_in(old: Sha, new: Sha) -> bool:
+    return HISTORY.index(old) <= HISTORY.index(new)
+
+
+def landed(digit: str, base: str) -> ChangeAppeared:
+    return ChangeAppeared(
+        Change(ChangeId(f"landed:{digit * 9}"), Source.LANDED, digit, head=sha(digit), base=sha(base))
+    )
+
+
+LANDED = [landed("2", "1"), landed("1", "0")]
+
+
+def test_changes_that_the_record_knows_as_landed_are_found_by_that_name_also_where_a_merge_brought_them() -> None:
+    known = msgspec.structs.replace(
+        conflict("landed", "engine.stages:update_stage_field"),
+        changes=(ChangeId("landed:111111111"), ChangeId("landed:222222222")),
+    )
+
+    verdict = judge(HANG, state(*LANDED, ConflictOpened(known)), is_in)
+
+    (probed,) = verdict.events
+    assert isinstance(probed, ConflictProbed)
+    assert (probed.id, probed.proof.changes) == (known.id, known.changes)
+    assert judge(HANG, state(*LANDED, ConflictOpened(known), probed), is_in).events == ()
+
+
+def test_two_changes_of_one_landing_are_no_pair_of_landed_changes() -> None:
+    verdict = judge(HANG, state(landed("2", "0")), is_in)
+
+    assert isinstance(verdict.events[0], ConflictOpened)
+    assert verdict.events[0].conflict.changes == (A, B)
+    assert verdict.missed == ()
+
+
+def test_a_change_that_was_begun_when_the_other_was_in_is_no_conflict_of_parallel_work() -> None:
+    later = msgspec.structs.replace(origin(B, 43), before=sha("1"))
+
+    assert judge(incident(origin(A, 21), later), state(*CHANGES), is_in) == ((), None, ())
+    assert judge(incident(later, origin(A, 21)), state(*CHANGES), is_in) == ((), None, ())
+
+
+def test_a_change_that_was_begun_before_the_other_was_in_is_one() -> None:
+    later = msgspec.structs.replace(origin(B, 43), before=sha("0"))
+
+    assert judge(incident(origin(A, 21), later), state(*CHANGES), is_in).conflict is not None

@@ -209,6 +209,115 @@ AREAS = {
     "delivery": ({}, {".github/workflows/ci.yml": "on: push\n"}),
     "sensitive": ({}, {"app/core/a.py": "A = 1\n"}),
 }
+OWNED = "def cancel(user, order):\n    require_owner(user, order)\n    order.cancel()\n"
+COMPARED = (
+    "def cancel(user, order):\n    if order.owner_id != user.id:\n        raise Forbidden(order)\n    order.cancel()\n"
+)
+CAMEL = "export function cancel(user, order) {\n  ensureOwner(user, order);\n  order.cancel();\n}\n"
+GUARDS = {
+    "a check of the owner": (
+        OWNED,
+        OWNED.replace("    require_owner(user, order)\n", ""),
+        "no longer checks require_owner",
+    ),
+    "a comparison with the owner": (
+        COMPARED,
+        COMPARED.replace("    if order.owner_id != user.id:\n        raise Forbidden(order)\n", ""),
+        "no longer checks",
+    ),
+    "another check than the owner's": (
+        OWNED,
+        OWNED.replace("require_owner(user, order)", "require_login(user)"),
+        "checks only require_login instead of require_owner",
+    ),
+}
+NO_GUARDS = {
+    "a check that moved down": (
+        OWNED,
+        "def cancel(user, order):\n    log(order)\n    require_owner(user, order)\n    order.cancel()\n",
+    ),
+    "a check with another argument": (OWNED, OWNED.replace("owner(user, order)", "owner(user, order.row)")),
+    "a check that came": (OWNED.replace("    require_owner(user, order)\n", ""), OWNED),
+    "a requirement of something else": (
+        "def load(path):\n    require_file(path)\n    return open(path)\n",
+        "def load(path):\n    return open(path)\n",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GUARDS)
+def test_a_check_of_who_may_that_goes_is_said_first(name: str) -> None:
+    base, now, said = GUARDS[name]
+
+    risk = risk_of({"app/orders.py": base}, {"app/orders.py": now})
+
+    assert risk.points[0].kind is PointKind.AUTH
+    assert said in risk.points[0].reason
+
+
+@pytest.mark.parametrize("name", NO_GUARDS)
+def test_what_keeps_nobody_out_less_than_before_is_no_lost_check(name: str) -> None:
+    base, now = NO_GUARDS[name]
+
+    risk = risk_of({"app/orders.py": base}, {"app/orders.py": now})
+
+    assert not any("checks" in point.reason for point in risk.points)
+
+
+REPORTS = "def monthly(rows):\n    return sum(rows)\n\n\ndef top(rows):\n    return max(rows)\n"
+TEST_TOP = {"tests/test_reports.py": "from app.reports import top\n\n\ndef test_top():\n    assert top([1]) == 1\n"}
+ABOVE = {"app/page.py": "from app.reports import monthly\n\n\ndef page(rows):\n    return monthly(rows)\n"}
+TEST_PAGE = {"tests/test_page.py": "from app.page import page\n\n\ndef test_page():\n    assert page([1]) == 1\n"}
+
+
+def untried(base: dict[str, str], now: str) -> list[str]:
+    risk = risk_of({"app/reports.py": REPORTS, **base}, {"app/reports.py": now})
+    return [point.reason for point in risk.points if point.kind is PointKind.UNCOVERED]
+
+
+def test_what_no_test_names_is_said_where_nobody_saw_what_tests_execute() -> None:
+    (said,) = untried(TEST_TOP, REPORTS.replace("sum(rows)", "sum(reversed(rows))"))
+
+    assert "no test names app.reports:monthly" in said
+
+
+@pytest.mark.parametrize(
+    ("base", "now"),
+    [
+        (TEST_TOP, REPORTS.replace("max(rows)", "sorted(rows)[-1]")),
+        ({**ABOVE, **TEST_PAGE}, REPORTS.replace("sum(rows)", "sum(reversed(rows))")),
+        ({}, REPORTS.replace("sum(rows)", "sum(reversed(rows))")),
+    ],
+    ids=["a test names it", "a test names what calls it", "there are no tests"],
+)
+def test_what_a_test_may_reach_is_not_said_to_be_untried(base: dict[str, str], now: str) -> None:
+    assert untried(base, now) == []
+
+
+MODULE = "".join(f"def f{n}(rows):\n    return [row for row in rows if row > {n}]\n\n\n" for n in range(6))
+ANEW = "".join(
+    f"def f{n}(rows):\n    found = []\n    for row in rows:\n        if row > {n}:\n            found.append(row)\n"
+    "    return found\n\n\n"
+    for n in range(4)
+)
+
+
+@pytest.mark.parametrize(
+    ("now", "is_told"),
+    [
+        (ANEW + MODULE[MODULE.index("def f4") :], True),
+        (MODULE.replace("rows):", "rows, key=None):"), False),
+        (ANEW[: ANEW.index("def f2")] + MODULE[MODULE.index("def f2") :], False),
+    ],
+    ids=["most of its functions", "one parameter more", "two of six"],
+)
+def test_a_module_of_which_most_functions_are_written_anew_is_rewritten(now: str, *, is_told: bool) -> None:
+    risk = risk_of({"app/core.py": MODULE}, {"app/core.py": now})
+
+    told = [point.reason for point in risk.points if point.kind is PointKind.REWRITE]
+    assert bool(told) is is_told
+
+
 NO_AREAS = {
     "a guard that moved": (
         {"app/views.py": VIEW},
@@ -378,3 +487,28 @@ def test_a_change_waits_for_its_score_or_its_paths() -> None:
         "deploy/a.tf waits for a person (/deploy/)",
     )
     assert reasons_to_wait(risk, ["app/login.py"], threshold=41, waiting=["/deploy/"]) == ()
+
+
+@pytest.mark.parametrize(
+    ("guard", "what"),
+    [
+        ("    if doc.owner_id != user.id:\n        raise LookupError(doc)\n", "whose it is"),
+        ("    if request.user != doc.author:\n        return None\n", "whose it is"),
+        ("    doc = fetch(doc, tenant=request.tenant)\n", "whose it is"),
+        ("    if not doc.public:\n        raise PermissionError(doc)\n", "who may do it"),
+    ],
+)
+def test_a_check_of_whose_a_thing_is_counts_as_one_that_keeps_people_out(guard: str, what: str) -> None:
+    base = {"shop/docs.py": f"def show(request, user, doc):\n{guard}    return doc.text\n"}
+    now = {"shop/docs.py": "def show(request, user, doc):\n    return doc.text\n"}
+    gone = [each for each in risk_of(base, now).points if each.reason.endswith(f"no longer checks {what}")]
+    assert [each.kind for each in gone] == [PointKind.AUTH]
+    assert not [each for each in risk_of(now, base).points if "no longer checks" in each.reason]
+
+
+def test_what_only_names_a_user_is_no_check() -> None:
+    base = {
+        "shop/docs.py": "def show(request, doc):\n    user = request.user\n    author = doc.author\n    return doc\n"
+    }
+    now = {"shop/docs.py": "def show(request, doc):\n    return doc\n"}
+    assert not [each for each in risk_of(base, now).points if "no longer checks" in each.reason]

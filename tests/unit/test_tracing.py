@@ -11,7 +11,7 @@ from lock_variants import ASSIGN, COUNT, HEAD, SECOND, VARIANTS, application
 from watchkeeper.code.tree import MemoryTree
 from watchkeeper.database.codeindex import CodeIndex, read_index
 from watchkeeper.database.finding import Case, Found, find_all, parse_site
-from watchkeeper.database.ports import JournalEntry, JournalWrite
+from watchkeeper.database.ports import JournalEntry, JournalWrite, PoolWaiter
 from watchkeeper.database.sources import Work, Written
 from watchkeeper.database.statements import fit, read_statement, read_waiting, tables_in
 from watchkeeper.database.tracing import Tracing
@@ -207,6 +207,24 @@ def test_in_an_exhausted_pool_the_line_that_asks_for_another_connection_is_told(
     assert (
         lines(found[1]) == lines(found[2]) == [line_of(SEED.replace(HEAD, "\n" * HEAD.count("\n")), "engine.begin()")]
     )
+
+
+def test_in_an_exhausted_pool_processes_say_both_where_they_ask_and_what_they_keep() -> None:
+    wrote = JournalWrite("content", symbol="update_stage", site="a.py:9", set="a.py:7", at=Millis(2))
+    last = JournalWrite(symbol="count", site="a.py:11", at=Millis(3))
+    asks = PoolWaiter("1", "update_status", "b.py:43", Millis(4), (1,))
+    entries = {
+        1: JournalEntry(1, 70, writes=(wrote,), last=last, waits=(asks,)),
+        2: JournalEntry(2, 70, last=last, waits=(asks,)),
+        3: JournalEntry(3, 70, writes=(wrote,), last=last),
+    }
+    holders = tuple(Party(n, Role.HOLDER, "idle in transaction") for n in (1, 2, 3))
+
+    found = find_all(Case(hang(IncidentKind.POOL, parties=holders, edges=()), entries, lack="no code"))
+
+    assert [lines(found[n]) for n in (1, 2)] == [[43, 7], [43, 11]]
+    assert found[1].tier is Tier.JOURNAL
+    assert found[3].tier is Tier.UNATTRIBUTED  # it asks for none: nothing is said of it that is not known
 
 
 @pytest.mark.parametrize(

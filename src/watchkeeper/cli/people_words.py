@@ -27,6 +27,7 @@ from watchkeeper.model.review import (
     DecisionJudged,
     ReviewEvent,
     RolloverFailed,
+    WatchMeasured,
 )
 
 
@@ -47,6 +48,8 @@ def describe_review(event: ReviewEvent) -> str:
             return f"{printable(log.project)}: the log of {log.day} is written{_because(log.headline or log.empty)}"
         case RolloverFailed():
             return f"the log of {event.day} could not be written: {printable(event.reason)}"
+        case WatchMeasured():
+            return f"from a save to its conflicts: {event.p50_ms:.0f} ms, 99 % within {event.p99_ms:.0f} ms"
         case _:
             assert_never(event)
 

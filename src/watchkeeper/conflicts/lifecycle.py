@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from watchkeeper.conflicts.incident_news import IncidentNews, hear_incident
 from watchkeeper.conflicts.landing_news import LandingNews, hear_landing
 from watchkeeper.conflicts.standing import (
     ConflictState,
@@ -55,7 +56,7 @@ from watchkeeper.model.events import (
 from watchkeeper.model.fleet import FleetEvent
 from watchkeeper.model.hosts import HostEvent
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis
-from watchkeeper.model.incidents import IncidentEvent
+from watchkeeper.model.incidents import IncidentEvent, IncidentId
 from watchkeeper.model.landing import LandingEvent
 from watchkeeper.model.probing import Outcome, Proof
 from watchkeeper.model.review import ReviewEvent
@@ -77,6 +78,7 @@ def fold_all(events: Iterable[Recorded], state: State | None = None) -> State:
         dict(start.notices),
         dict(start.leases),
         [start.landing],
+        dict(start.incidents),
     )
     seq = start.seq
     for recorded in events:
@@ -91,6 +93,7 @@ def fold_all(events: Iterable[Recorded], state: State | None = None) -> State:
         notices=draft.notices,
         leases=draft.leases,
         landing=draft.landing[0],
+        incidents=draft.incidents,
         seq=seq,
     )
 
@@ -105,6 +108,7 @@ class _Draft(NamedTuple):
     notices: dict[NoticeId, NoticeState]
     leases: dict[str, Lease]
     landing: list[LandingNews]
+    incidents: dict[IncidentId, IncidentNews]
 
 
 def _apply(recorded: Recorded, draft: _Draft) -> None:
@@ -143,8 +147,10 @@ def _apply(recorded: Recorded, draft: _Draft) -> None:
             pass
         case _ if isinstance(event, LandingEvent):
             draft.landing[0] = hear_landing(draft.landing[0], event)
-        case _:  # what the fleet, its hosts, incidents, the review and what people were told are folded from
-            _: FleetEvent | HostEvent | IncidentEvent | ReviewEvent | AttentionEvent | PersonActed = event
+        case _ if isinstance(event, IncidentEvent):
+            hear_incident(draft.incidents, event)
+        case _:  # what the fleet, its hosts, the review and what people were told are folded from
+            _: FleetEvent | HostEvent | ReviewEvent | AttentionEvent | PersonActed = event
 
 
 def _apply_lease(event: LeaseTaken | LeaseReleased, leases: dict[str, Lease]) -> None:

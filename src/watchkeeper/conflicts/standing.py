@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
+from watchkeeper.conflicts.incident_news import IncidentNews
 from watchkeeper.conflicts.landing_news import LandingNews
 from watchkeeper.model.agents import Channel, Heed, Lease, Notice, NoticeId, Session, SessionId
 from watchkeeper.model.changes import Change
@@ -17,6 +18,7 @@ from watchkeeper.model.events import (
     IntentDeclared,
 )
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis, Seq
+from watchkeeper.model.incidents import IncidentId
 from watchkeeper.model.probing import Outcome, Proof
 
 
@@ -82,7 +84,7 @@ class State(msgspec.Struct, frozen=True):
 
     ``demoted`` are the rules whose conflicts are shown lower. ``sessions`` are all there ever were; ``notices`` those
     of sessions at work, and of others what nothing came of yet; ``leases`` by subject, also when their time is over;
-    ``landing`` is what the queue says of changes.
+    ``landing`` is what the queue says of changes, ``incidents`` are the newest of its databases.
     """
 
     conflicts: Mapping[ConflictId, ConflictState] = {}
@@ -92,6 +94,7 @@ class State(msgspec.Struct, frozen=True):
     notices: Mapping[NoticeId, NoticeState] = {}
     leases: Mapping[str, Lease] = {}
     landing: LandingNews = LandingNews()
+    incidents: Mapping[IncidentId, IncidentNews] = {}
     seq: Seq = Seq(0)
 
 

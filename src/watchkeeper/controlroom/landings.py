@@ -16,6 +16,7 @@ from watchkeeper.model.landing import (
     EntryBounced,
     EntryId,
     EntryQueued,
+    Halt,
     LandingDone,
     LandingEvent,
     LandingIntended,
@@ -42,8 +43,20 @@ class LandedEntry(NamedTuple):
     tested: RunId | None = None
 
 
+class Rewritten(NamedTuple):
+    """Somebody moved the target branch to where it does not go on from ``old``: what landed may be in it no more."""
+
+    old: Sha
+    new: Sha
+    at: Millis
+    seq: Seq
+
+
 class LandingPicture(NamedTuple):
-    """The queue of now, and all that ever landed, in order. ``entries`` are all there ever were."""
+    """The queue of now, and all that ever landed, in order. ``entries`` are all there ever were.
+
+    ``halt`` is why nothing lands; None: something may.
+    """
 
     view: QueueView
     entries: Mapping[EntryId, Entry]
@@ -51,6 +64,8 @@ class LandingPicture(NamedTuple):
     returned: tuple[tuple[EntryBounced, Millis, Seq], ...] = ()
     red: Red | None = None
     runs: Mapping[RunId, tuple[RunBegan, RunEnded | None, Seq]] = {}
+    halt: Halt | None = None
+    rewritten: tuple[Rewritten, ...] = ()
 
 
 class LandingReader:
@@ -65,6 +80,7 @@ class LandingReader:
         self._runs: dict[RunId, tuple[RunBegan, RunEnded | None, Seq]] = {}
         self._passed: dict[Sha, RunId] = {}
         self._intended: LandingIntended | None = None
+        self._rewritten: list[Rewritten] = []
 
     def take(self, events: Iterable[Recorded]) -> None:
         """Hold more events, in their order."""
@@ -82,6 +98,8 @@ class LandingReader:
             returned,
             find_red(self._queue, self._events),
             dict(self._runs),
+            self._queue.halted.why if self._queue.halted is not None else None,
+            tuple(self._rewritten),
         )
 
     def _take(self, recorded: Recorded, event: LandingEvent) -> None:
@@ -129,6 +147,8 @@ class LandingReader:
         self._intended = None
 
     def _adopt(self, recorded: Recorded, event: TargetMoved) -> None:
+        if event.old is not None and not event.adopted:
+            self._rewritten.append(Rewritten(event.old, event.new, recorded.at, recorded.seq))
         for entry in event.adopted:
             self._entries[entry.id] = entry
             tested = self._passed.get(event.tree)

@@ -10,10 +10,11 @@ from watchkeeper.conflicts.lifecycle import fold_all
 from watchkeeper.conflicts.standing import State
 from watchkeeper.controlroom.landings import LandingPicture, LandingReader
 from watchkeeper.controlroom.scope import ProjectSource, Scope
+from watchkeeper.controlroom.spending import SpendReader, SpendStep
 from watchkeeper.model.attention_state import AttentionState, fold_attention
-from watchkeeper.model.events import Recorded
+from watchkeeper.model.events import Recorded, WatchStarted, WatchStopped
 from watchkeeper.model.fleet_state import FleetState, fold_fleet
-from watchkeeper.model.hosts import FLEET
+from watchkeeper.model.hosts import FLEET, HostsState, fold_hosts
 from watchkeeper.model.ids import Millis, ProjectId, Seq
 from watchkeeper.model.incident_state import IncidentState, fold_incidents
 from watchkeeper.model.landing import LandingEvent
@@ -21,8 +22,19 @@ from watchkeeper.model.review_state import ReviewState, fold_review
 from watchkeeper.record.log import Log
 
 
+class Watching(NamedTuple):
+    """Whether its changes were watched when somebody last said so. A watch that was killed says nothing."""
+
+    is_on: bool
+    since: Millis
+    seq: Seq
+
+
 class ProjectPicture(NamedTuple):
-    """One project as its events have it. ``last_at`` is its newest event's time; 0: there is none."""
+    """One project as its events have it. ``last_at`` is its newest event's time; 0: there is none.
+
+    ``spent`` is what its engagements spent, step by step; ``watching`` None: it never was.
+    """
 
     source: ProjectSource
     standing: State
@@ -31,6 +43,8 @@ class ProjectPicture(NamedTuple):
     incidents: IncidentState
     review: ReviewState
     last_at: Millis = Millis(0)
+    spent: tuple[SpendStep, ...] = ()
+    watching: Watching | None = None
 
 
 class Picture(NamedTuple):
@@ -44,6 +58,7 @@ class Picture(NamedTuple):
     fleet_review: ReviewState
     seq: Seq
     at: Millis
+    hosts: HostsState = HostsState()
 
 
 class Reader:
@@ -61,7 +76,8 @@ class Reader:
         self._names: dict[ProjectId, str] = {}
         for each in scope.projects:
             self._names[each.project] = self._names[each.shared] = each.name
-        self._attention, self._fleet_review = AttentionState(), ReviewState()
+        self._spending = {each.name: SpendReader() for each in scope.projects}
+        self._attention, self._fleet_review, self._hosts = AttentionState(), ReviewState(), HostsState()
 
     @property
     def scope(self) -> Scope:
@@ -75,7 +91,8 @@ class Reader:
         """Everything as it is now. Raises WatchkeeperError where the record cannot be read."""
         with self._guard:
             self._read_on()
-            return Picture(dict(self._projects), self._attention, self._fleet_review, self._seq, self._clock())
+            projects, now = dict(self._projects), self._clock()
+            return Picture(projects, self._attention, self._fleet_review, self._seq, now, self._hosts)
 
     def _read_on(self) -> None:
         new = list(self._log.read(None, after=self._seq))
@@ -87,10 +104,13 @@ class Reader:
             if name is not None:
                 by_name.setdefault(name, []).append(each)
         for name, events in by_name.items():
-            self._projects[name] = _moved_on(self._projects[name], events, self._landings[name])
+            self._spending[name].take(events)
+            moved = _moved_on(self._projects[name], events, self._landings[name])
+            self._projects[name] = moved._replace(spent=self._spending[name].steps())
         known = [each for each in new if each.project == FLEET or each.project in self._names]
         self._attention = fold_attention(known, self._attention)
         self._fleet_review = fold_review([each for each in new if each.project == FLEET], self._fleet_review)
+        self._hosts = fold_hosts([each for each in new if each.project == FLEET], self._hosts)
         self._seq = new[-1].seq
 
 
@@ -111,4 +131,14 @@ def _moved_on(before: ProjectPicture, events: list[Recorded], landings: LandingR
         fold_incidents(own, before.incidents),
         fold_review(own, before.review),
         events[-1].at,
+        before.spent,
+        _find_watching(own) or before.watching,
     )
+
+
+def _find_watching(events: list[Recorded]) -> Watching | None:
+    """What the newest of these says of it; None where they do not."""
+    for each in reversed(events):
+        if isinstance(each.event, WatchStarted | WatchStopped):
+            return Watching(isinstance(each.event, WatchStarted), each.at, each.seq)
+    return None

@@ -24,6 +24,9 @@ _STRONG = frozenset({"ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "Acc
 _AUTOVACUUM = "autovacuum worker"
 
 
+_STORAGE = ("IO", "LWLock", "BufferPin")
+
+
 class Pace(Enum):
     """How long a stall must last before it is told."""
 
@@ -31,6 +34,7 @@ class Pace(Enum):
     WAIT = auto()
     IDLE = auto()
     FORGOTTEN = auto()  # it is in nobody's way yet
+    STORAGE = auto()  # who all wait for is at work, and waits for the disk: a slow commit, not a lock, holds it up
     AUTOVACUUM = auto()  # the server itself ends it when somebody has waited for its deadlock_timeout
 
 
@@ -132,7 +136,8 @@ def _component_stall(
         kind, pace = IncidentKind.DDL_QUEUE, Pace.WAIT
         relation = _relation_of({schema_change}, graph) or relation
     else:
-        kind, pace = _plain_kind(roots, sighting, graph, scope), Pace.WAIT
+        kind = _plain_kind(roots, sighting, graph, scope)
+        pace = Pace.STORAGE if kind is IncidentKind.LOCK_WAIT and _are_writing(roots, graph) else Pace.WAIT
     if pace is Pace.WAIT and any(graph.backends[each].kind == _AUTOVACUUM for each in roots if each in graph.backends):
         pace = Pace.AUTOVACUUM
     focus = ring or roots
@@ -199,6 +204,12 @@ def _plain_kind(roots: frozenset[int], sighting: Sighting, graph: Waiting, scope
     if any(each.transaction_since is not None and each.transaction_since <= long_ago for each in seen):
         return IncidentKind.LONG_TRANSACTION
     return IncidentKind.LOCK_WAIT
+
+
+def _are_writing(roots: frozenset[int], graph: Waiting) -> bool:
+    """All whom the others wait for wait for the disk, or for who writes to it (PostgreSQL's wait events)."""
+    seen = [graph.backends[each] for each in roots if each in graph.backends]
+    return bool(seen) and all(each.state == "active" and each.wait_type in _STORAGE for each in seen)
 
 
 def _relation_of(waiters: AbstractSet[int], graph: Waiting) -> str:

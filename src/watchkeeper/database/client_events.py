@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from watchkeeper.database.ports import Happening
+from watchkeeper.database.ports import Happening, Pool
 from watchkeeper.model.ids import Millis
 from watchkeeper.model.incidents import (
     Edge,
@@ -35,13 +35,14 @@ _MOST_OTHERS = 3
 _QUIET_MS = 60_000  # the same fault is told once in a minute
 _MOST_TEXT = 500
 
+_CHECKOUT = "nested-checkout"
 _KINDS: Mapping[str, IncidentKind] = {
     "nested-write": IncidentKind.SELF_DEADLOCK,
     "lock-timeout": IncidentKind.LOCK_WAIT,
     "busy": IncidentKind.LOCK_WAIT,
     "deadlock": IncidentKind.CYCLE,
     "lost-update": IncidentKind.LOST_UPDATE,
-    "nested-checkout": IncidentKind.POOL,
+    _CHECKOUT: IncidentKind.POOL,
 }
 _TIMEOUTS = frozenset({"lock-timeout", "busy"})
 _ONE_CONNECTION = "do both over one connection: hand the session on instead of opening a second one"
@@ -83,28 +84,56 @@ class Heard(msgspec.Struct, frozen=True):
 
 
 def hear(
-    heard: Heard, happenings: Sequence[Happening], seen: Iterable[int], database: str, at: Millis
+    heard: Heard,
+    happenings: Sequence[Happening],
+    seen: Iterable[int],
+    database: str,
+    at: Millis,
+    *,
+    pools: Sequence[Pool] = (),
 ) -> tuple[Heard, tuple[Incident, ...]]:
     """What is to be told of an answer; ``seen`` are the backends of incidents that looks have opened. Total.
 
-    Of what had happened before the first answer nothing is told: nobody knows whether it was told before.
+    Of what had happened before the first answer nothing is told: nobody knows whether it was told before. A second
+    connection of a pool is told of only while nobody will get one: two answers in a row show the same (``pools``).
     """
+    stuck = tuple(each for each in dict.fromkeys(happenings) if each.kind == _CHECKOUT and _is_stuck(each, pools))
     if heard.known is None:
-        return Heard(frozenset(happenings)), ()
+        return Heard(frozenset(happenings), stuck), ()
     backends = frozenset(seen)
     told = {mark: when for mark, when in heard.told.items() if at - when < _QUIET_MS}
     incidents = list[Incident]()
     for each in heard.waiting:
-        incident = None if each.backend in backends else client_incident(each, database, at)
+        is_over = each.kind == _CHECKOUT and each not in stuck
+        incident = None if is_over or each.backend in backends else client_incident(each, database, at)
         if incident is not None and incident.fingerprint not in told:
             told[incident.fingerprint] = at
             incidents.append(incident)
-    fresh = [each for each in dict.fromkeys(happenings) if each not in heard.known and each.backend not in backends]
+    fresh = [
+        each
+        for each in dict.fromkeys(happenings)
+        if each.kind != _CHECKOUT and each not in heard.known and each.backend not in backends
+    ]
     known = frozenset(happenings)
     if len(heard.known) < _MOST_KNOWN:
         known |= heard.known
     foretold = [_foretold(each, happenings) for each in fresh]
-    return Heard(known, tuple(foretold), told), tuple(incidents)
+    return Heard(known, (*foretold, *stuck), told), tuple(incidents)
+
+
+def _is_stuck(happening: Happening, pools: Sequence[Pool]) -> bool:
+    """Whether who asked there for a second connection will get none: every one that is out has one who waits so.
+
+    A pool with connections to spare gives it, and a holder who asks for no other one will give his back.
+    """
+    for pool in pools:
+        if pool.process != happening.process or not 0 < pool.limit <= pool.out:
+            continue
+        held = {backend for waiter in pool.waiters for backend in waiter.holds}
+        asks = any(each.holds and each.site in happening.sites[:1] for each in pool.waiters)
+        if asks and len(held) >= pool.out:
+            return True
+    return False
 
 
 def _foretold(happening: Happening, happenings: Sequence[Happening]) -> Happening:

@@ -53,6 +53,10 @@ def find_all(case: Case) -> dict[int, Found]:
     """Every party's place, by backend. A party whose place cannot be told is unattributed, with the reason."""
     found: dict[int, Found] = {}
     for party in case.incident.parties:
+        entry = case.journals.get(party.backend)
+        if case.incident.kind is IncidentKind.POOL and entry is not None and (asks := _find_asking(entry)) is not None:
+            found[party.backend] = _join(asks, _find_kept(entry) or _find_holder(case, party))
+            continue
         match party.role:
             case Role.WAITER | Role.QUEUED:
                 found[party.backend] = _find_waiter(case, party)
@@ -92,6 +96,22 @@ def _find_waiter(case: Case, party: Party) -> Found:
         case.code, seen, _seen(case, holder), _wanted(case, party), nested=_may_be_one_task(case, holder, party)
     )
     return _of_index(pair.waiter, party, "its statement fits")
+
+
+def _find_asking(entry: JournalEntry) -> Found | None:
+    """Where a pool's connection is waited for by the task that keeps this one; None where it waits for none."""
+    lines = [line for each in entry.waits if (line := parse_site(each.site, each.symbol)) is not None]
+    candidates = tuple(_only(line) for line in dict.fromkeys(lines))
+    return Found(Tier.JOURNAL, candidates, "its process says where it asks for another one") if candidates else None
+
+
+def _find_kept(entry: JournalEntry) -> Found | None:
+    """Where the connection that is kept meanwhile was used: what its transaction wrote last, else what it ran last."""
+    used = max(entry.writes, key=lambda write: write.at, default=entry.last)
+    if used is None:
+        return None
+    line = parse_site(used.set, used.symbol) or parse_site(used.site, used.symbol)
+    return Found(Tier.JOURNAL, (_only(line),), "what it did on the one that it keeps") if line is not None else None
 
 
 def _find_holder(case: Case, party: Party) -> Found:

@@ -40,6 +40,7 @@ class Limits(msgspec.Struct, frozen=True):
     wait_ms: int = 200
     idle_ms: int = 2_000
     forgotten_ms: int = 300_000
+    storage_ms: int = 1_000
     autovacuum_ms: int = 2_000
     gone_ms: int = 1_000
     change_ms: int = 1_000
@@ -167,6 +168,8 @@ def threshold(stall: Stall, limits: Limits) -> int:
             return limits.idle_ms
         case Pace.FORGOTTEN:
             return limits.forgotten_ms
+        case Pace.STORAGE:
+            return max(limits.storage_ms, limits.wait_ms)
         case Pace.AUTOVACUUM:
             return limits.autovacuum_ms
         case _:

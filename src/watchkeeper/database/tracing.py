@@ -206,6 +206,7 @@ def _told(revision: Sha, path: str, line: Line, share: float, written: Written |
             issue=work.issue,
             engagement=work.engagement,
             change=work.change,
+            before=work.before,
             confidence=round(share / len(works), 3),
         )
         for work in works

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from operator import eq
 from typing import NamedTuple
 
 from watchkeeper.conflicts.emergent import RUN_TIME
 from watchkeeper.conflicts.pair import fingerprint_of
 from watchkeeper.conflicts.standing import ConflictState, State
+from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.confidence import Confidence
 from watchkeeper.model.conflicts import Conflict, Evidence, Kind, Severity
 from watchkeeper.model.events import ConflictOpened, ConflictProbed
@@ -29,24 +32,32 @@ class Verdict(NamedTuple):
     missed: tuple[str, ...] = ()
 
 
-def judge(incident: Incident, state: State) -> Verdict:
+IsIn = Callable[[Sha, Sha], bool]
+"""Whether the second commit has the first in its history, itself included."""
+
+
+def judge(incident: Incident, state: State, is_in: IsIn = eq) -> Verdict:
     """Both sides' changes as a conflict of theirs; nothing where a side is not traced, or both are one change.
 
-    ``state`` is the project's as it is recorded. The same incident judged again records nothing new.
+    Nothing either where one was begun when the other was in the target branch: who wrote it could see the other, and no
+    two changes went past each other. ``state`` is the project's as it is recorded. The same incident judged again
+    records nothing new. ``is_in`` is asked a dozen times.
     """
     sides = _sides(incident)
-    if sides is None:
+    if sides is None or _is_one_after_the_other(sides, state, is_in):
         return Verdict()
-    changes = (_change(sides[0]), _change(sides[1]))
-    known = [each for each in state.conflicts.values() if set(changes) <= set(each.conflict.changes)]
+    names = (_names(sides[0], state, is_in), _names(sides[1], state, is_in))
+    known = [each for each in state.conflicts.values() if _pair_of(names, each.conflict.changes) is not None]
     about = [each for each in known if _is_about(each.conflict, sides, incident)]
-    missed = tuple(_missed(about)) if set(changes) <= state.changes.keys() else ()
+    missed = tuple(_missed(about)) if _pair_of(names, state.changes) is not None else ()
     proved = next((each for each in about if each.proof is not None and each.proof.outcome.is_proof), None)
     if proved is not None and proved.proof is not None and proved.proof.outcome is Outcome.PROVED_AT_RUN_TIME:
         return Verdict((), proved.conflict.id, missed)
+    best = proved or max(about, key=lambda each: each.severity.rank, default=None)
+    told = _pair_of(names, best.conflict.changes) if best is not None else None
+    changes = told or (names[0][0], names[1][0])
     # Which checks had proved it before is kept: they have missed nothing.
     proof = _proof(incident, sides, changes, proved.proof.by if proved is not None and proved.proof is not None else ())
-    best = proved or max(about, key=lambda each: each.severity.rank, default=None)
     if best is not None:
         return Verdict((ConflictProbed(best.conflict.id, proof),), best.conflict.id, missed)
     made = _conflict(incident, sides, changes)
@@ -77,6 +88,46 @@ def _best(incident: Incident, roles: Sequence[Role]) -> Origin | None:
 def _change(origin: Origin) -> ChangeId:
     """By its name in the record; else by its commit."""
     return origin.change or ChangeId((origin.commit or "")[:10])
+
+
+def _names(origin: Origin, state: State, is_in: IsIn) -> tuple[ChangeId, ...]:
+    """Every name by which the record may know the change: its own, then that of what landed with its commit."""
+    landing = _find_landing(origin.commit, state.changes, is_in) if origin.commit is not None else None
+    return tuple(dict.fromkeys((_change(origin), *((landing,) if landing is not None else ()))))
+
+
+def _find_landing(commit: Sha, changes: Mapping[ChangeId, Change], is_in: IsIn) -> ChangeId | None:
+    """The landed change that brought a commit. Each has all before it in it, so it is looked for by halves."""
+    landed = {each.head: each for each in changes.values() if each.source is Source.LANDED and each.head is not None}
+    for tip in landed.keys() - {each.base for each in landed.values()}:
+        chain = list[Change]()
+        at: Sha | None = tip
+        while at in landed and len(chain) < len(landed):
+            chain.append(landed[at])
+            at = landed[at].base
+        chain.reverse()  # the oldest first
+        place = bisect_left(chain, True, key=lambda each: each.head is not None and is_in(commit, each.head))
+        if place < len(chain) and not ((base := chain[place].base) is not None and is_in(commit, base)):
+            return chain[place].id
+    return None
+
+
+def _pair_of(
+    names: tuple[Sequence[ChangeId], Sequence[ChangeId]], among: Container[ChangeId]
+) -> tuple[ChangeId, ChangeId] | None:
+    """By which names both are there, as two; None where they are not."""
+    pairs = ((one, two) for one in names[0] for two in names[1] if one != two)
+    return next(((one, two) for one, two in pairs if one in among and two in among), None)
+
+
+def _is_one_after_the_other(sides: tuple[Origin, Origin], state: State, is_in: IsIn) -> bool:
+    """Whether either was begun from a commit that has the other's. Where nobody knows what it was begun from: no."""
+    for one, two in (sides, sides[::-1]):
+        known = state.changes.get(_change(two))
+        base = two.before or (known.base if known is not None and known.source is not Source.LANDED else None)
+        if base is not None and one.commit is not None and is_in(one.commit, base):
+            return True
+    return False
 
 
 def _is_about(conflict: Conflict, sides: Sequence[Origin], incident: Incident) -> bool:

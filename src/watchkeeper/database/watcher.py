@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from watchkeeper.database.absent import NoJournals, NoProcesses, NullTracer
 from watchkeeper.database.classify import Scope, Stall, classify
 from watchkeeper.database.client_events import Heard, client_end, hear
 from watchkeeper.database.keeping import Ending, Kept, Limits, Open, end_all, keep, note, replace_incident, with_slack
@@ -16,7 +17,6 @@ from watchkeeper.database.ports import (
     Ages,
     Deadlocks,
     Journal,
-    JournalEntry,
     Journals,
     Processes,
     Server,
@@ -82,30 +82,6 @@ class Statistics(msgspec.Struct, frozen=True):
     incidents: int = 0
     worst_lateness_ms: float = 0.0
     worst_poll_ms: float = 0.0
-
-
-class NullTracer:
-    """Traces nothing: what is not asked for stays unattributed."""
-
-    async def trace(self, incident: Incident, journals: Mapping[int, JournalEntry]) -> Incident:
-        del journals
-        return incident
-
-
-class NoJournals:
-    """Where no process can be asked."""
-
-    async def ask(self, backends: Collection[int] = ()) -> Journal:
-        del backends
-        return Journal()
-
-
-class NoProcesses:
-    """Where clients are on other machines."""
-
-    async def find(self, clients: Collection[tuple[str, int]]) -> Mapping[tuple[str, int], int]:
-        del clients
-        return {}
 
 
 class Watcher:
@@ -353,7 +329,7 @@ class Watcher:
         self._asked_events = self._clock()
         said = await self._journals.ask(_NOBODY)
         seen = {party.backend for each in self._kept.open for party in each.incident.parties}
-        self._heard, found = hear(self._heard, said.happenings, seen, self._settings.name, at)
+        self._heard, found = hear(self._heard, said.happenings, seen, self._settings.name, at, pools=said.pools)
         told = list[IncidentEvent]()
         for incident in found:
             told += [await self._traced(IncidentOpened(incident)), client_end(incident)]

@@ -7,7 +7,9 @@ from typing import Literal
 
 import msgspec
 
+from watchkeeper.model.attention import MatterKind, Urgency
 from watchkeeper.model.fleet import Budget
+from watchkeeper.notify.policy import TOLD
 
 FLEET_FILE = "fleet.toml"
 
@@ -23,7 +25,8 @@ class FleetSection(msgspec.Struct, frozen=True):
     budget: Budget = Budget()
     engagement_budget: Budget = Budget()
     quiet: str = ""  # when nothing is started: "22:00-07:00"
-    time_zone: str = ""  # of quiet hours and of the day that a budget is for; "": the system's
+    time_zone: str = ""  # of quiet hours, of days and of the day that a budget is for; "": the system's
+    day_begins: str = "04:00"  # when a project's day ends, its work log is written, and the next one begins
     max_attempts: int = 3  # so often an issue is tried before a person is needed
     retry_minutes: int = 5  # how long a failed issue rests; each failure doubles it
     stuck_minutes: float = 10.0  # for so long nothing may be seen of an agent
@@ -47,6 +50,8 @@ class ProjectEntry(msgspec.Struct, frozen=True):
     concurrency: int = 2
     budget: Budget = Budget()
     quiet: str | None = None  # None: as the fleet
+    day_begins: str | None = None  # None: as the fleet
+    time_zone: str | None = None  # of its days; None: as the fleet
     focus: bool = False  # it gets at least every second start
     tracker: str = ""  # "": the built-in one
 
@@ -83,6 +88,52 @@ class HostEntry(msgspec.Struct, frozen=True):
     concurrency: int = 0  # how many engagements may go on there at once; 0: as the fleet
 
 
+class WebSection(msgspec.Struct, frozen=True):
+    """Where the control room listens, under which names it is known, and who may come in by which door."""
+
+    listen: str = ""  # "": 127.0.0.1:7333, and the fleet's daemon does not keep it
+    exposed: bool = False  # it may listen beyond this machine; see docs/access.md before
+    origin: str = ""  # as a browser sees it, "https://box.example.ts.net"; "": as it listens
+    hosts: tuple[str, ...] = ()  # further names under which it answers
+    trusted_proxy: str = ""  # the address from which Tailscale's identity headers are believed; "": from none
+    proxy_user: str = "root"  # whose program the one at that address is, where it is this machine; "*": anybody's
+    operators: tuple[str, ...] = ()  # Tailscale logins that may act
+    viewers: tuple[str, ...] = ()  # Tailscale logins that may look; "*": all of the tailnet
+    session_hours: float = 168.0  # so long a login holds at most
+    idle_hours: float = 24.0  # so long a login holds unused
+    dev_listen: str = ""  # where the projects' dev servers are shown, another port; "": nowhere
+    dev_origin: str = ""  # as a browser sees that one; "{name}" is the project's
+
+
+class NotifySection(msgspec.Struct, frozen=True):
+    """When people are told. What it is about says how urgent it is; each channel says what it takes."""
+
+    brief: str = "08:00"  # when the brief is sent; "": never
+    quiet: str = "22:00-07:00"  # when only ``wakes`` are told, and only what is urgent of them
+    wakes: tuple[MatterKind, ...] = (MatterKind.INCIDENT,)
+    time_zone: str = ""  # "": the fleet's
+    today: Literal["brief", "at-once"] = "brief"
+    nag_hours: float = 4.0
+    settle_seconds: int = 60  # what is over before is not told
+    wait_seconds: int = 30  # for so long others may join a message
+    interval_minutes: float = 5.0  # between two messages of one project, but for what is urgent
+    budget: int = 12  # messages an hour and channel, edits not counted
+    page: str = ""  # the address of the dashboard, for links
+
+
+class ChannelEntry(msgspec.Struct, frozen=True):
+    """One way to a person. ``address`` names the variable that holds the webhook, the bot's token, or Apprise's URL."""
+
+    name: str
+    address: str
+    kind: Literal["discord", "discord-bot", "apprise"] = "discord"
+    room: str = ""  # of a bot: the id of the channel on Discord
+    urgencies: tuple[Urgency, ...] = TOLD
+    projects: tuple[str, ...] = ()  # (): all; "fleet" is what is about none
+    operators: tuple[str, ...] = ()  # of a bot: ids of users, or "role:ID", who may act
+    viewers: tuple[str, ...] = ()  # of a bot: who may ask
+
+
 class FleetConfig(msgspec.Struct, frozen=True):
     """A whole ``fleet.toml``. ``store`` is a folder or an address; ``""``: the user's state folder."""
 
@@ -93,6 +144,9 @@ class FleetConfig(msgspec.Struct, frozen=True):
     agents: tuple[AgentEntry, ...] = ()
     trackers: tuple[TrackerEntry, ...] = ()
     hosts: tuple[HostEntry, ...] = ()
+    web: WebSection = WebSection()
+    notify: NotifySection = NotifySection()
+    channels: tuple[ChannelEntry, ...] = ()
 
     @property
     def is_shared(self) -> bool:
@@ -112,6 +166,14 @@ class FleetConfig(msgspec.Struct, frozen=True):
         """Its quiet hours, else the fleet's."""
         return self.fleet.quiet if project.quiet is None else project.quiet
 
+    def day_begins_of(self, project: ProjectEntry) -> str:
+        """When its day begins, else the fleet's."""
+        return self.fleet.day_begins if project.day_begins is None else project.day_begins
+
+    def time_zone_of(self, project: ProjectEntry) -> str:
+        """The zone of its days, else the fleet's."""
+        return self.fleet.time_zone if project.time_zone is None else project.time_zone
+
     def tracker_of(self, project: ProjectEntry) -> TrackerEntry | None:
         """Where its issues come from; None: from the built-in tracker alone."""
         return next((each for each in self.trackers if each.name == project.tracker), None)
@@ -123,6 +185,9 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "agent": AgentEntry,
     "tracker": TrackerEntry,
     "host": HostEntry,
+    "web": WebSection,
+    "notify": NotifySection,
+    "channel": ChannelEntry,
 }
 """The tables of the file, and what each row holds."""
 
@@ -132,7 +197,7 @@ FLEET_KEYS: tuple[str, ...] = (
         f"{table}.{key}"
         for table, kind in SECTIONS.items()
         for key in kind.__struct_fields__
-        if not (key == "name" and table in {"agent", "tracker", "host"})
+        if not (key == "name" and table in {"agent", "tracker", "host", "channel"})
     ),
 )
 """All keys; ``agent.command`` stands in ``[agent.NAME]``, ``project.path`` in each ``[[project]]``."""

@@ -181,6 +181,7 @@ concurrency = 2  # how many engagements may go on at once
 # engagement_budget = { money = 2.0, minutes = 60 }  # each
 # quiet = "22:00-07:00"  # when nothing is started
 # time_zone = "Europe/Berlin"
+# day_begins = "04:00"  # when a project's work log of the day before is written
 # max_attempts = 3  # then a person is needed
 # retry_minutes = 5
 # pin_seconds = 60  # what an agent has written is pinned when no file was written for so long, at least every 5 times

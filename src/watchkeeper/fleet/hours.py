@@ -9,6 +9,7 @@ from typing import NamedTuple
 from watchkeeper.model.ids import Millis
 
 _WINDOW = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)\s*-\s*([01]?\d|2[0-3]|24):([0-5]\d)")
+_CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 _DAY_MINUTES = 24 * 60
 
 
@@ -73,6 +74,27 @@ def find_day_begin(moment: Moment) -> Millis:
 def find_next_day(moment: Moment) -> Millis:
     """When the next one begins."""
     return _day_begin(moment, moment.local.date() + dt.timedelta(days=1))
+
+
+def parse_clock(text: str) -> int | None:
+    """``"04:00"`` as minutes after midnight; None where it is no time of the day."""
+    found = _CLOCK.fullmatch(text.strip())
+    return int(found[1]) * 60 + int(found[2]) if found is not None else None
+
+
+def find_boundary(date: dt.date, minute: int, zone: dt.tzinfo) -> Millis:
+    """When the clock on the wall first shows that minute of ``date``, or jumps over it; never before an earlier one."""
+    return min(_instants(dt.datetime.combine(date, dt.time()) + dt.timedelta(minutes=minute), zone))
+
+
+def find_date(moment: Moment, minute: int) -> dt.date:
+    """The date whose day it is, where a day begins at that minute and ends where the next one begins."""
+    date = moment.local.date()
+    while find_boundary(date, minute, moment.zone) > moment.at:
+        date -= dt.timedelta(days=1)
+    while find_boundary(date + dt.timedelta(days=1), minute, moment.zone) <= moment.at:
+        date += dt.timedelta(days=1)
+    return date
 
 
 def _day_begin(moment: Moment, date: dt.date) -> Millis:

@@ -10,7 +10,7 @@ import shlex
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import msgspec
 
@@ -19,17 +19,22 @@ from watchkeeper.fleet.allowed import EXPECTED, RANGES
 from watchkeeper.fleet.config import (
     FLEET_FILE,
     AgentEntry,
+    ChannelEntry,
     FleetConfig,
     FleetSection,
     HostEntry,
+    NotifySection,
     ProjectEntry,
     TrackerEntry,
+    WebSection,
 )
 from watchkeeper.model.errors import NotARepositoryError, UsageError
 from watchkeeper.model.fleet import Budget
+from watchkeeper.notify.policy import FLEET_PROJECT
 
-_TOP = ("store", "fleet", "project", "agent", "tracker", "host")
+_TOP = ("store", "fleet", "project", "agent", "tracker", "host", "web", "notify", "channel")
 _MAX_FILE = 4 << 20
+_Section = TypeVar("_Section", bound=msgspec.Struct)
 
 
 def find_fleet_file(folder: Path, environ: Mapping[str, str], given: Path | None = None) -> Path | None:
@@ -98,7 +103,22 @@ def parse_fleet(content: bytes, origin: Path) -> FleetConfig:
     hosts = tuple(
         HostEntry(name=name, **_values(place, HostEntry, row)) for place, name, row in _named(top, document, "host")
     )
-    config = FleetConfig(origin, store, _fleet(top, document.get("fleet", {})), projects, agents, trackers, hosts)
+    channels = tuple(
+        ChannelEntry(name=name, **_values(place, ChannelEntry, row, needed=("address",)))
+        for place, name, row in _named(top, document, "channel")
+    )
+    config = FleetConfig(
+        origin,
+        store,
+        _section(top, document, "fleet", FleetSection),
+        projects,
+        agents,
+        trackers,
+        hosts,
+        _section(top, document, "web", WebSection),
+        _section(top, document, "notify", NotifySection),
+        channels,
+    )
     _check_names(config, top)
     return config
 
@@ -165,10 +185,11 @@ def _rows(top: _Place, document: Mapping[str, Any]) -> Iterator[tuple[_Place, Ma
         yield top._replace(table="project", row=index), row
 
 
-def _fleet(top: _Place, row: object) -> FleetSection:
+def _section(top: _Place, document: Mapping[str, Any], table: str, kind: type[_Section]) -> _Section:
+    row = document.get(table, {})
     if not isinstance(row, dict):
-        _refuse_value(top, "fleet", row)
-    return FleetSection(**_values(top._replace(table="fleet"), FleetSection, row))
+        _refuse_value(top, table, row)
+    return kind(**_values(top._replace(table=table), kind, row))
 
 
 def _project(place: _Place, row: Mapping[str, Any]) -> ProjectEntry:
@@ -216,7 +237,7 @@ def _values(
 ) -> dict[str, Any]:
     """The row's values, each of its type and in its range."""
     types = {field.name: field.type for field in msgspec.structs.fields(kind)}
-    if place.table in {"agent", "tracker", "host"}:
+    if place.table in {"agent", "tracker", "host", "channel"}:
         types.pop("name")
     found: dict[str, Any] = {}
     for key, value in row.items():
@@ -274,6 +295,14 @@ def _check_names(config: FleetConfig, top: _Place) -> None:
                 _refuse_name(place, "agents", name, agents, f"[agent.{name}]")
         if project.tracker and project.tracker not in trackers:
             _refuse_name(place, "tracker", project.tracker, trackers, f"[tracker.{project.tracker}]")
+    known = [*(each.name for each in config.projects), FLEET_PROJECT]
+    for channel in config.channels:
+        place = top._replace(table="channel", name=channel.name)
+        for name in channel.projects:
+            if name not in known:
+                _refuse_name(place, "projects", name, known, f"[[project]] {name}")
+        if channel.kind == "discord-bot" and not channel.room:
+            _refuse_missing(place, "room")
 
 
 def _refuse_key(place: _Place, key: str, known: Sequence[str], inside: str = "") -> NoReturn:

@@ -24,6 +24,7 @@ from watchkeeper.fleetdeck.company import Alone, Company, Together, keep_company
 from watchkeeper.fleetdeck.following import Follower
 from watchkeeper.fleetdeck.hosted import Hosted
 from watchkeeper.fleetdeck.projects import Project, open_project
+from watchkeeper.fleetdeck.rooms import keep_rooms
 from watchkeeper.fleetdeck.sharing import Sharing
 from watchkeeper.fleetdeck.tidying import Tidier
 from watchkeeper.fleetdeck.trackers import keep_in_step
@@ -149,6 +150,8 @@ class FleetDaemon:
             yield f"old worktrees of {each.name}", partial(_again_and_again, _in_thread(tidier.tidy), _TIDY_S)
             yield f"the watch of {each.name}", _watch(each).run
             yield f"the tracker of {each.name}", partial(keep_in_step, each, self._fleet, self._tell)
+        for what, keeper in keep_rooms(self._fleet.config, self._fleet.home):
+            yield what, keeper.run
 
     async def _keep(self, what: str, run: Callable[[], Awaitable[None]]) -> None:
         """What fails of one thing ends no other: it is told, once for each reason, and begun again after a while."""

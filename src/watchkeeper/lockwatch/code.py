@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from watchkeeper.app import Analysis
-from watchkeeper.database.codeindex import FORMAT, CodeIndex, read_index
-from watchkeeper.model.errors import WatchkeeperError
+from watchkeeper.database.codeindex import FORMAT, CodeIndex
 from watchkeeper.model.ids import Sha
-from watchkeeper.watch.hubtrees import HubTrees
 
 _REVISION = re.compile(r"[0-9a-f]{7,64}")
 _MOST_INDEXES = 4
@@ -25,9 +24,9 @@ _DECODER = msgspec.msgpack.Decoder(CodeIndex)
 class ProjectCode:
     """``database.sources.Code`` over the hub. Indexes are kept in ``folder``: they follow from the revision alone."""
 
-    def __init__(self, analysis: Analysis, folder: Path) -> None:
-        self._analysis, self._folder = analysis, folder
-        self._trees = HubTrees(analysis.objects, analysis.readings, analysis.analyst)
+    def __init__(self, analysis: Analysis, folder: Path, read: Callable[[Sha], CodeIndex | None]) -> None:
+        """``read`` reads a revision's code, however long that takes."""
+        self._analysis, self._folder, self._make = analysis, folder, read
         self._indexes: OrderedDict[Sha, CodeIndex | None] = OrderedDict()
         self._paths: tuple[Sha, tuple[str, ...]] | None = None
         self._reading: dict[Sha, threading.Event] = {}
@@ -51,7 +50,7 @@ class ProjectCode:
     def index(self, revision: Sha) -> CodeIndex | None:
         """What the revision does with databases; None where its code cannot be read, or not in a moment.
 
-        What takes longer is read on in a thread, and is there when it is asked for again.
+        What takes longer is read on meanwhile, and is there when it is asked for again.
         """
         with self._guard:
             if revision in self._indexes:
@@ -82,11 +81,9 @@ class ProjectCode:
             return _DECODER.decode(path.read_bytes())
         except (OSError, msgspec.DecodeError):
             pass
-        try:
-            made = read_index(self._trees.base(revision))
-        except WatchkeeperError:
-            return None
-        self._keep(path, made)
+        made = self._make(revision)
+        if made is not None:
+            self._keep(path, made)
         return made
 
     def _keep(self, path: Path, made: CodeIndex) -> None:

@@ -23,6 +23,8 @@ from watchkeeper.database.sqlite import SqliteFile, is_address
 from watchkeeper.database.verdict import judge
 from watchkeeper.database.watcher import Settings, Sink, Watcher
 from watchkeeper.lockwatch.deploying import read_incidents
+from watchkeeper.model.errors import WatchkeeperError
+from watchkeeper.model.ids import Sha
 from watchkeeper.model.incidents import Incident, IncidentChanged, IncidentEvent, IncidentOpened
 
 if TYPE_CHECKING:
@@ -58,9 +60,16 @@ class Recording:
 
     def _judge(self, event: IncidentOpened | IncidentChanged) -> None:
         self._state = fold_all(self.log.read(self._project, after=self._state.seq), self._state)
-        verdict = judge(event.incident, self._state)
+        verdict = judge(event.incident, self._state, self._is_in)
         incident = msgspec.structs.replace(event.incident, conflict=verdict.conflict, missed=verdict.missed)
         self.log.append(self._project, [type(event)(incident), *verdict.events], now())
+
+    def _is_in(self, commit: Sha, tip: Sha) -> bool:
+        """What the repository no longer has, or not yet, is in nothing."""
+        try:
+            return self._place.repository.is_ancestor(commit, tip)
+        except WatchkeeperError:
+            return False
 
     def find_open(self, database: str) -> tuple[Incident, ...]:
         """The incidents of a database that were told, and not that they are over."""

@@ -10,6 +10,7 @@ import msgspec
 from watchkeeper.model.confidence import Confidence
 from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis, SymbolKey
+from watchkeeper.model.incidents import IncidentId
 from watchkeeper.model.landing import EntryId
 
 SessionId = NewType("SessionId", str)
@@ -163,6 +164,7 @@ class Notice(msgspec.Struct, frozen=True):
     confidence: Confidence = Confidence.SURE
     entry: EntryId | None = None  # of the queue, that came back
     about: tuple[str, ...] = ()
+    incident: IncidentId | None = None  # of a database, in which its change or a symbol of it takes part
 
 
 class Lease(msgspec.Struct, frozen=True):

@@ -132,11 +132,42 @@ class Delivery(StrEnum):
     REPLY = "reply"  # to one that is there, since it got worse
 
 
+class EntryState(StrEnum):
+    """How a matter stands in a message."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    SNOOZED = "snoozed"
+    OVER = "over"
+
+
+class ToldEntry(msgspec.Struct, frozen=True):
+    """A matter as a message shows it, kept so that the message can be set right when the matter is not there any more.
+
+    ``words`` is a digest of everything about it that is shown; ``why`` says why it is told again (``""``: the first
+    time).
+    """
+
+    fingerprint: str
+    kind: MatterKind
+    urgency: Urgency
+    title: str
+    weight: int = 0
+    since: Millis = Millis(0)
+    project: str = ""
+    about: str = ""
+    words: str = ""
+    state: EntryState = EntryState.OPEN
+    why: str = ""
+
+
 class MessageIntended(msgspec.Struct, frozen=True, tag="message-intended"):
     """A message is about to be given to a channel. Whether it was is another fact; after a crash nobody knows.
 
     ``token`` names this one delivery, at the channel too where that can refuse a second one. ``matters`` are all that
-    it tells of: more than one where they were grouped.
+    it tells of: more than one where they were grouped; ``entries`` has them as they are shown. ``may_repeat``: an
+    earlier try may have come through, and the channel cannot tell. ``is_more``: it stands for all that the budget of
+    the hour had no room for.
     """
 
     token: str
@@ -146,6 +177,9 @@ class MessageIntended(msgspec.Struct, frozen=True, tag="message-intended"):
     digest: str  # of the words: what is told already is not told again
     weight: int = 0
     reference: str = ""  # the message that is edited or replied to
+    entries: tuple[ToldEntry, ...] = ()
+    may_repeat: bool = False
+    is_more: bool = False
 
 
 class MessageSent(msgspec.Struct, frozen=True, tag="message-sent"):
@@ -156,11 +190,15 @@ class MessageSent(msgspec.Struct, frozen=True, tag="message-sent"):
 
 
 class MessageFailed(msgspec.Struct, frozen=True, tag="message-failed"):
-    """The channel did not take it. ``again_at`` None: it never will, as it is."""
+    """The channel did not take it, as far as is known. ``again_at`` None: it never will, as it is.
+
+    ``is_unknown``: nobody answered, and it may have come through all the same.
+    """
 
     token: str
     reason: str
     again_at: Millis | None = None
+    is_unknown: bool = False
 
 
 class ChannelDied(msgspec.Struct, frozen=True, tag="channel-died"):

@@ -94,7 +94,9 @@ def fold_attention(events: Iterable[Recorded], state: AttentionState | None = No
             case MessageIntended():
                 told = messages.get(event.token)
                 messages[event.token] = (
-                    Told(event, at) if told is None else replace(told, at=at, failed=None, tries=told.tries + 1)
+                    Told(event, at)
+                    if told is None
+                    else replace(told, intended=event, at=at, failed=None, tries=told.tries + 1)
                 )
             case MessageSent() if event.token in messages:
                 messages[event.token] = replace(

@@ -80,6 +80,7 @@ class Origin(msgspec.Struct, frozen=True):
     issue: str = ""
     engagement: str = ""
     change: ChangeId = ChangeId("")  # by which conflicts know it; "": nobody knows
+    before: Sha | None = None  # where the change parted from the target branch; None: nobody knows
     confidence: float = 1.0
 
 

@@ -39,7 +39,8 @@ class RunRef(msgspec.Struct, frozen=True, tag="run"):
 class ReportRef(msgspec.Struct, frozen=True, tag="report"):
     """A thing with a page of its own, and the state in which it is claimed to be (``open``, ``closed``, ``held``).
 
-    ``kind`` is ``conflict``, ``incident``, ``entry``, ``issue``, ``engagement``, ``decision`` or ``queue``.
+    ``kind`` is ``conflict``, ``incident``, ``entry``, ``issue``, ``engagement``, ``decision``, ``queue``, ``database``,
+    ``channel`` or ``change`` (a landed one: ``read`` or ``unread``).
     """
 
     project: ProjectId
@@ -103,13 +104,17 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class BriefEntry(msgspec.Struct, frozen=True):
-    """One thing of a brief. ``score`` orders within its section, the highest first; ``step`` is what to do about it."""
+    """One thing of a brief. ``score`` orders within its section, the highest first; ``step`` is what to do about it.
+
+    ``matter`` is the id of the matter that it tells of, by which it can be acknowledged; ``""``: of none.
+    """
 
     claim: Claim
     project: str = ""
     score: float = 0.0
     step: Step | None = None
     details: tuple[Claim, ...] = ()
+    matter: str = ""
 
 
 class BriefSection(msgspec.Struct, frozen=True):
@@ -304,7 +309,25 @@ class RolloverFailed(msgspec.Struct, frozen=True, tag="rollover-failed"):
     reason: str
 
 
+class WatchMeasured(msgspec.Struct, frozen=True, tag="watch-measured"):
+    """How long the watch takes from a save to its conflicts, by its own count of the last thousand, in milliseconds.
+
+    ``count`` is how many saves there were since it was started.
+    """
+
+    count: int
+    p50_ms: float = 0.0
+    p99_ms: float = 0.0
+
+
 ReviewEvent = (
-    ChangeSurveyed | DecisionFound | DecisionJudged | ChangeReviewed | ChangeFoundWrong | DayClosed | RolloverFailed
+    ChangeSurveyed
+    | DecisionFound
+    | DecisionJudged
+    | ChangeReviewed
+    | ChangeFoundWrong
+    | DayClosed
+    | RolloverFailed
+    | WatchMeasured
 )
 """What the review of a project is folded from. The fleet's own days are recorded under ``model.hosts.FLEET``."""

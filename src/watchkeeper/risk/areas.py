@@ -103,8 +103,31 @@ _GUARDS = re.compile(
     r"|permission_classes|authentication_classes|has_perms?|has_permission|check_permissions?|check_password"
     r"|is_authenticated|is_staff|is_superuser|is_admin|verify_token|verify_signature|compare_digest|csrf_protect"
     r"|require_http_methods|requireAuth|isAuthenticated|ensureAuthenticated|PermissionDenied|authorize|authenticate"
-    r"|user_has_any_permission|user_has_permission|hasPermission|checkPermission)\b"
+    r"|user_has_any_permission|user_has_permission|hasPermission|checkPermission"
+    # Named for what they do: require_owner, ensureMember, assert_can_edit, must_be_admin, is_owner.
+    r"|(?:require|requires|ensure|assert|check|verify|enforce|must_be|must_own|is|has)_?(?:[Cc]an_?\w*|[Oo]wns|[Oo]wner(?:ship)?"
+    r"|[Mm]ember(?:ship)?|[Aa]dmin|[Ll]ogin|[Ll]ogged_?[Ii]n|[Rr]oles?|[Aa]ccess|[Rr]ights?|[Tt]enant|[Aa]uthorized|[Aa]uth)"
+    r")(?!\w)"
 )
+_WHOSE = r"(?:owner|author|creator|created_?by|tenant|workspace|organi[sz]ation|org|account|team|member|user)"
+_SOMEBODY = (
+    r"(?:(?:self\.|this\.)?(?:request|req|ctx|context|session|g|principal|current_?user|viewer|actor|user|me|info)\b"
+    r"(?:\.\w+)*|current_?(?:user|tenant|account|org)\w*(?:\.\w+)*)"
+)
+_OWNERSHIP = re.compile(
+    rf"\.{_WHOSE}(?:_?id)?\b(?:\.(?:id|pk))?\s*(?:[!=]==?|is\s+not\b|is\b|not\s+in\b)\s*{_SOMEBODY}"
+    rf"|{_SOMEBODY}\s*(?:[!=]==?|is\s+not\b|is\b)\s*[\w.]+\.{_WHOSE}(?:_?id)?\b"
+    rf"|\b{_WHOSE}(?:_?id)?(?:=|:\s*)(?:self\.|this\.)?(?:request|req|ctx|session|g|current_?user|info\.context)\b\.?\w*"
+    rf"|\b{_WHOSE}_id\s*=\s*(?:\?|%s|%\(\w+\)s|:\w+|\$\d)",
+    re.IGNORECASE,
+)
+"""Whether a thing is his who asks: compared with whoever is there, or asked for with it."""
+_REFUSALS = re.compile(
+    r"\braise\s+(?:\w+\.)*(?:PermissionError|Forbidden\w*|Unauthorized\w*|NotAuthorized\w*|AccessDenied\w*)"
+    r"|\babort\(\s*40[13]\b|\bHttpResponseForbidden\b|\bHTTP_40[13]_\w+|\b(?:sendStatus|status)\(\s*40[13]\b"
+    r"|\bthrow\s+new\s+(?:Forbidden|Unauthorized|AccessDenied)\w*",
+)
+_SOMEBODY_AT_ALL = re.compile(r"log(ged)?_?in|authenticat|[_a-z]auth$|Auth$|password|token|signature", re.IGNORECASE)
 _SWITCHED_OFF = re.compile(
     r"\bcsrf_exempt\b|\bverify\s*=\s*False\b|rejectUnauthorized\s*:\s*false|\bssl\._create_unverified_context"
     r"|\bCERT_NONE\b|\bAllowAny\b|check_hostname\s*=\s*False|\bALLOWED_HOSTS\s*=\s*\[\s*[\"']\*"
@@ -140,8 +163,18 @@ def deletion_in(line: str) -> str | None:
 
 
 def guards_in(line: str) -> list[str]:
-    """The checks of a line that keep people out."""
-    return _GUARDS.findall(line)
+    """The checks of a line that keep people out: by a name that says so, whose a thing is, or that they are refused."""
+    found = _GUARDS.findall(line)
+    if _OWNERSHIP.search(line):
+        found.append("whose it is")
+    if not found and _REFUSALS.search(line):
+        found.append("who may do it")
+    return found
+
+
+def strength_of(guard: str) -> int:
+    """2 for a check of what somebody may, 1 for one that he is somebody at all."""
+    return 1 if _SOMEBODY_AT_ALL.search(guard) else 2
 
 
 def switched_off_in(line: str) -> str | None:

@@ -38,7 +38,7 @@ def points_of(facts: RiskFacts) -> list[RiskPoint]:
         *size_points(facts),
         *_dependents(facts),
         *_contracts(facts),
-        *untested_points(facts.untested or ()),
+        *(untested_points(facts.untested) if facts.untested is not None else _untried(facts)),
         *(_sensitive(each) for each in facts.touched),
         *(_weakened(each) for each in _joined(facts.weakened)),
         *_surface(facts),
@@ -146,6 +146,21 @@ def untested_points(files: Sequence[Untested]) -> Iterator[RiskPoint]:
         lines = render_lines(each.lines)
         reason = f"no test executes {len(each.lines)} of {each.of} changed lines of {each.path}: {lines}"
         yield RiskPoint(PointKind.UNCOVERED, weight, reason, each.path, each.lines[0])
+
+
+def _untried(facts: RiskFacts) -> Iterator[RiskPoint]:
+    """Where nobody saw which lines tests execute: what no test could, as far as names tell. Half of what is seen."""
+    least, most, _ = WEIGHTS[PointKind.UNCOVERED]
+    changed = {each.path: each.changed for each in facts.files}
+    by_path: dict[str, list[AlteredSymbol]] = {}
+    for each in facts.altered:
+        if each.is_untried:
+            by_path.setdefault(each.place.path, []).append(each)
+    for path, group in by_path.items():
+        lines = changed.get(path, 0)
+        weight = round(least + (most - least) / 2 * min(1.0, lines / 20))
+        reason = f"no test names {list_names([each.name for each in group])} of {path}, nor what calls it"
+        yield RiskPoint(PointKind.UNCOVERED, weight, reason, path, group[0].place.line)
 
 
 def _sensitive(each: Touched) -> RiskPoint:

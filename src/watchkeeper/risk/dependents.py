@@ -32,6 +32,8 @@ from watchkeeper.risk.public import is_public
 
 _MOST_NAMES = 150
 _MOST_FILES = 400
+_STEPS_UP = 2
+_MOST_CALLERS = 60
 _COMMON = 40
 """Files from which on a name says little by itself."""
 _UNSEEN = frozenset({Form.IMPORT, Form.ANNOTATION})
@@ -56,14 +58,33 @@ def altered_symbols(footprint: Footprint, base: SourceTree) -> tuple[tuple[Alter
     within = _assigned_within(footprint)
     writes = {w.key: w for w in footprint.writes if _matters(w) and w.key not in within}
     searched = list(writes)[:_MOST_NAMES]
-    uses, missed = _find_uses({key: writes[key] for key in searched}, base)
+    uses, missed = _find_uses({key: writes[key].edit for key in searched}, base)
     if len(writes) > _MOST_NAMES:
         missed = (*missed, f"who relies on {len(writes) - _MOST_NAMES} more of the {len(writes)} altered symbols")
     changed = {write.key for write in footprint.writes}
     inheritance = Inheritance(base)
     deleted = {key: inheritance.offers(key) for key, write in writes.items() if write.edit is Edit.DELETED}
     inherited = {key: _INHERITED[is_sure] for key, is_sure in deleted.items() if is_sure is not False}
-    return tuple(_altered(w, uses.get(key, ()), changed, inherited) for key, w in writes.items()), missed
+    untried = _untried(searched, uses, base)
+    return tuple(_altered(w, uses.get(key, ()), changed, inherited, untried) for key, w in writes.items()), missed
+
+
+def _untried(
+    searched: Sequence[SymbolKey], uses: Mapping[SymbolKey, Sequence[_Use]], base: SourceTree
+) -> AbstractSet[SymbolKey]:
+    """Those that no test refers to, nor to what calls them, nor to what calls these; none where there are no tests."""
+    if not any(is_test_path(path) for path in base.index.paths):
+        return frozenset()
+    near = {key: {use.holder for use in uses.get(key, ())} for key in searched}
+    for _ in range(_STEPS_UP):
+        left = {key for key, holders in near.items() if holders and not any(is_test_path(h.path) for h in holders)}
+        callers = {holder for key in left for holder in near[key] if holder.qualname}
+        if not callers or len(callers) > _MOST_CALLERS:
+            break
+        above, _ = _find_uses(dict.fromkeys(callers, Edit.MODIFIED), base)
+        for key in left:
+            near[key] |= {use.holder for caller in near[key] for use in above.get(caller, ())}
+    return frozenset(key for key, holders in near.items() if not any(is_test_path(holder.path) for holder in holders))
 
 
 _INHERITED = {
@@ -103,7 +124,7 @@ def _matters(write: Write) -> bool:
 
 
 def _find_uses(
-    writes: Mapping[SymbolKey, Write], base: SourceTree
+    writes: Mapping[SymbolKey, Edit], base: SourceTree
 ) -> tuple[dict[SymbolKey, list[_Use]], tuple[str, ...]]:
     names = {_called(key) for key in writes}
     paths, missed = _files_with(writes, base)
@@ -116,7 +137,7 @@ def _find_uses(
                 own = _holder(path, holder, reference, target.key, reading)
                 is_sure = target.confidence is not Confidence.POSSIBLE and not target.absent
                 if is_sure and target.key in writes and own != target.key:
-                    if reference.form in _UNSEEN and writes[target.key].edit is Edit.MODIFIED:
+                    if reference.form in _UNSEEN and writes[target.key] is Edit.MODIFIED:
                         continue
                     use = _Use(own, reference.line, reference.form, reference.call)
                     uses.setdefault(target.key, []).append(use)
@@ -184,7 +205,11 @@ def _is_step(step: str, names: AbstractSet[str]) -> bool:
 
 
 def _altered(
-    write: Write, uses: Sequence[_Use], changed: AbstractSet[SymbolKey], inherited: Mapping[SymbolKey, str]
+    write: Write,
+    uses: Sequence[_Use],
+    changed: AbstractSet[SymbolKey],
+    inherited: Mapping[SymbolKey, str],
+    untried: AbstractSet[SymbolKey],
 ) -> AlteredSymbol:
     code = {use.holder: use for use in reversed(uses) if not is_test_path(use.holder.path)}
     kept = [use for use in uses if use.holder in code and use.holder not in changed]
@@ -211,6 +236,7 @@ def _altered(
         detail=inherited.get(write.key, write.detail),
         is_public=is_public(write.key),
         is_gone=is_gone,
+        is_untried=not is_gone and write.kind in CALLABLES and write.key in untried,
     )
 
 

@@ -23,7 +23,8 @@ class Role(StrEnum):
 class FileFacts(msgspec.Struct, frozen=True):
     """One changed file. ``changed`` counts lines, added and removed, that say something and did not merely move.
 
-    ``share`` is the part of the base's telling lines that went, ``base_lines`` how many there were.
+    ``share`` is the part of the base's telling lines that went, ``base_lines`` how many there were. ``functions`` is
+    how many functions the base's text has, where a language reads it.
     """
 
     path: str
@@ -33,6 +34,7 @@ class FileFacts(msgspec.Struct, frozen=True):
     share: float = 0.0
     base_lines: int = 0
     is_moved: bool = False
+    functions: int = 0
 
 
 class Grade(StrEnum):
@@ -61,6 +63,7 @@ class AlteredSymbol(msgspec.Struct, frozen=True):
     ``callers`` are the symbols that refer to it; ``unchanged`` those among them that the change left as they were, as
     places, and ``misfit`` says why one of their calls fails now; ``fits``: all of them still fit the new parameters.
     ``grade`` is None where the contract is the same. ``is_gone``: deleted, or no longer at its old name.
+    ``is_untried``: tests there are, and none refers to it, nor to what calls it, two steps far.
     """
 
     name: str
@@ -75,6 +78,7 @@ class AlteredSymbol(msgspec.Struct, frozen=True):
     detail: str = ""
     is_public: bool = True
     is_gone: bool = False
+    is_untried: bool = False
 
 
 class Untested(msgspec.Struct, frozen=True):

@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 
+import msgspec
+
 from watchkeeper.code.changed_file import ChangedFile
 from watchkeeper.code.resources.dependencies import is_lock
 from watchkeeper.code.tree import SourceTree
 from watchkeeper.model.footprint import Edit, Footprint
+from watchkeeper.model.reading import CALLABLES
 from watchkeeper.risk.claims import TestFile
 from watchkeeper.risk.dependents import altered_symbols
 from watchkeeper.risk.facts import FileFacts, RiskFacts, Role
@@ -44,7 +47,7 @@ def facts_of(
     of the user's own, as globs. ``intent``: what the change was asked to do.
     """
     files = _without_spared(files, footprint)
-    facts = file_facts(files, footprint)
+    facts = _with_functions(file_facts(files, footprint), files, base)
     both = list(zip(files, facts, strict=True))
     altered, unsearched = altered_symbols(footprint, base)
     untested, untraced = find_untested(both, executed) if executed is not None else (None, ())
@@ -66,6 +69,19 @@ def facts_of(
         intent=intent,
         could_not=tuple(dict.fromkeys(missed)),
     )
+
+
+def _with_functions(
+    facts: Sequence[FileFacts], files: Sequence[ChangedFile], base: SourceTree
+) -> tuple[FileFacts, ...]:
+    """The same with how many functions each changed file of code had."""
+    found = []
+    for each, file in zip(facts, files, strict=True):
+        is_asked = each.role is Role.CODE and each.changed and file.base_path is not None
+        reading = base.reading(file.base_path) if is_asked and file.base_path is not None else None
+        count = sum(symbol.kind in CALLABLES for symbol in reading.symbols) if reading is not None else 0
+        found.append(msgspec.structs.replace(each, functions=count) if count else each)
+    return tuple(found)
 
 
 def _without_spared(files: Sequence[ChangedFile], footprint: Footprint) -> Sequence[ChangedFile]:

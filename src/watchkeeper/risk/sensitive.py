@@ -19,6 +19,7 @@ from watchkeeper.risk.areas import (
     guards_in,
     has_secret,
     names_in,
+    strength_of,
     switched_off_in,
     words_of,
 )
@@ -141,10 +142,15 @@ def _guards(file: ChangedFile, sides: Sides) -> Iterator[Touched]:
     gone, new = ({n: t for n, t in s.items() if not _IMPORT.search(t)} for s in sides)
     before = Counter(guard for text in gone.values() for guard in guards_in(text))
     after = Counter(guard for text in new.values() for guard in guards_in(text))
-    for guard in (before - after).keys() if sum(before.values()) > sum(after.values()) else ():
+    for guard in (before - after).keys() if file.now is not None else ():  # one that is gone as a whole opens no way in
         number = next(n for n, text in gone.items() if guard in guards_in(text))
-        if file.now is not None:  # a file that is gone as a whole opens no way in
+        if sum(before.values()) > sum(after.values()):
             yield Touched(PointKind.AUTH, Place(file.place, number), f"no longer checks {guard}", 4)
+        else:
+            instead = ", ".join((after - before).keys())
+            is_less = max(map(strength_of, after - before), default=0) < strength_of(guard)
+            what = f"checks {'only ' if is_less else ''}{instead} instead of {guard}"
+            yield Touched(PointKind.AUTH, Place(file.place, number), what, 4 if is_less else 3)
         return
     for number, text in new.items():
         off = switched_off_in(text)

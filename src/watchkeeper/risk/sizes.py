@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from watchkeeper.model.footprint import TouchKind
@@ -16,6 +17,9 @@ _WORTH = {Role.CODE: 4, Role.DATA: 2, Role.TEST: 0, Role.PROSE: 0, Role.GENERATE
 """Quarters. Lines of tests are none: what makes a test risky is that it says less, which is looked at by itself."""
 _LEAST_MODULE = 30
 _REWRITTEN = 0.5
+_FEW_FUNCTIONS = 4
+_PER_FUNCTION = 4
+"""Changed lines of each function on the average: a new parameter handed through all of them is no rewriting."""
 
 
 def size_points(facts: RiskFacts) -> Iterator[RiskPoint]:
@@ -23,8 +27,9 @@ def size_points(facts: RiskFacts) -> Iterator[RiskPoint]:
     telling = [each for each in facts.files if each.changed]
     yield from _size(telling)
     yield from _spread([each for each in telling if each.role in (Role.CODE, Role.DATA)])
+    altered = Counter(each.place.path for each in facts.altered if not each.is_gone)
     for each in telling:
-        yield from _rewrite(each)
+        yield from _rewrite(each, altered[each.path])
 
 
 def _size(files: list[FileFacts]) -> Iterator[RiskPoint]:
@@ -45,11 +50,18 @@ def _spread(files: list[FileFacts]) -> Iterator[RiskPoint]:
         yield RiskPoint(PointKind.SPREAD, weight, reason)
 
 
-def _rewrite(each: FileFacts) -> Iterator[RiskPoint]:
+def _rewrite(each: FileFacts, altered: int) -> Iterator[RiskPoint]:
+    """By lines, or by functions: what is written anew beside the old lines leaves many of them where they were."""
     least, most, _ = WEIGHTS[PointKind.REWRITE]
-    is_there = each.role is Role.CODE and each.kind is not TouchKind.DELETED
-    if is_there and each.base_lines >= _LEAST_MODULE and each.share >= _REWRITTEN:
+    if each.role is not Role.CODE or each.kind is TouchKind.DELETED:
+        return
+    if each.base_lines >= _LEAST_MODULE and each.share >= _REWRITTEN:
         large = min(1.0, each.base_lines / 400)
         weight = round(least + (most - least) * each.share * large)
         reason = f"{each.share:.0%} of the {each.base_lines} lines of {each.path} are gone or written anew"
         yield RiskPoint(PointKind.REWRITE, weight, reason, each.path)
+    elif (
+        altered >= _FEW_FUNCTIONS and altered >= _REWRITTEN * each.functions and each.changed >= _PER_FUNCTION * altered
+    ):
+        reason = f"{altered} of the {each.functions} functions of {each.path} are written anew"
+        yield RiskPoint(PointKind.REWRITE, least, reason, each.path)

@@ -19,6 +19,7 @@ from watchkeeper.model.ids import ConflictId, Millis
 from watchkeeper.record.messages import encode_message
 from watchkeeper.watch.attendance import Attendance
 from watchkeeper.watch.engine import LiveWatch
+from watchkeeper.watch.measures import Latency
 from watchkeeper.watch.picture import Picture, Update
 from watchkeeper.watch.service import Handler, Reply, Request, Service
 
@@ -45,6 +46,7 @@ class Standing(msgspec.Struct, frozen=True):
     sessions: tuple[SessionStanding, ...]
     problems: tuple[str, ...]
     unanswered: tuple[ConflictId, ...] = ()
+    saves: Latency = Latency()  # from a save to its conflicts
 
 
 class SessionStanding(msgspec.Struct, frozen=True):
@@ -138,6 +140,7 @@ class Hosting:
             conflicts={severity.value: counts.get(severity.value, 0) for severity in reversed(Severity)},
             sessions=tuple(_session(each.id, state) for each in self._attendance.sessions),
             unanswered=tuple(each.conflict.id for each in open_conflicts(state) if each.unanswered),
+            saves=statistics.saves,
             problems=tuple(
                 filter(
                     None,

@@ -14,6 +14,7 @@ from watchkeeper.model.conflicts import Conflict, Kind, Severity
 from watchkeeper.model.events import Event, NoticeQueued, NoticeSettled
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis
 from watchkeeper.model.probing import Outcome
+from watchkeeper.watch.incident_notices import incident_notices
 from watchkeeper.watch.landing_notices import landing_notices, over_in_queue
 
 Working = Mapping[ChangeId, Sequence[Session]]
@@ -31,7 +32,7 @@ def decide_notices(state: State, working: Working, least: Severity, now: Millis)
     in further places. What is over, or has become less, is settled. Of what has landed those concerned are told one
     after the other, the gravest first, so that not all of them rebase at once; what is blocking is told at once.
     """
-    queued = [*_graver(state, working, least, now), *landing_notices(state, working)]
+    queued = [*_graver(state, working, least, now), *landing_notices(state, working), *incident_notices(state, working)]
     fresh = {(event.notice.session, event.notice.conflict) for event in queued}
     settled = [event for each in state.notices.values() if (event := _settle(each, state, fresh)) is not None]
     return (*settled, *queued, *_grown(state, working, least, now))
@@ -202,6 +203,10 @@ def _settle(each: NoticeState, state: State, fresh: set[tuple[SessionId, Conflic
     )
     if notice.entry is not None:
         over = over_in_queue(notice, state)
+    if notice.incident is not None and is_delivered and each.heed is None:
+        news = state.incidents.get(notice.incident)
+        if news is None or news.is_over:
+            return NoticeSettled(notice.id, Heed.MOOT, "the incident is over")
     if over is not None:
         return NoticeSettled(notice.id, Heed.HEEDED if is_delivered else Heed.MOOT, over)
     if not is_delivered and notice.conflict is not None and (notice.session, notice.conflict) in fresh:

@@ -19,12 +19,12 @@ from watchkeeper.model.ids import Sha
 from watchkeeper.model.reading import Reading
 from watchkeeper.record.cache import ReadingCache, ReadingKey
 from watchkeeper.repos.objects import Objects
-from watchkeeper.watch.workers import Parse, Parsed, Workers, parse_batch
+from watchkeeper.watch.workers import Parse, Parsed, Workers, parse_batch, words_of
 
 _FEW = 150  # below this many files, starting worker processes costs more than it saves
 _MOST_FULL = 2_000
 _BATCH = 40
-_PACK_FORMAT = 1
+_PACK_FORMAT = 2
 
 
 class TreeReadings(msgspec.Struct, frozen=True):
@@ -49,6 +49,7 @@ class Readings:
         self._workers = workers if workers is not None else max(1, min(4, os.cpu_count() or 1))
         self._outlines: dict[str, Reading] = {}
         self._frequency: dict[str, int] = {}
+        self._new_words: Counter[str] = Counter()
         self._full: OrderedDict[str, Reading] = OrderedDict()
         self._reading_tree = threading.Lock()
         self._memory = threading.Lock()
@@ -66,7 +67,12 @@ class Readings:
             self._load_pack(project)
         missing = {place: path for path, place in wanted.items() if place not in self._outlines}
         if missing:
-            self._parse_missing(missing, count_words=len(missing) > len(wanted) // 10 or not self._frequency)
+            self._parse_missing(missing)
+            if len(missing) > len(wanted) // 10 or not self._frequency:
+                self._count_words([place for place in wanted.values() if place not in missing])
+            else:
+                self._add_words()
+            self._new_words.clear()
             self._save_pack(project, wanted.values())
         found = {path: self._outlines[place] for path, place in wanted.items() if place in self._outlines}
         return TreeReadings(outlines=found, frequency=self._frequency)
@@ -99,15 +105,28 @@ class Readings:
             while len(self._full) > _MOST_FULL:
                 self._full.popitem(last=False)
 
-    def _parse_missing(self, missing: Mapping[str, str], *, count_words: bool) -> None:
-        words: Counter[str] = Counter()
+    def _parse_missing(self, missing: Mapping[str, str]) -> None:
         for parsed in self._parse(self._batches(missing), len(missing)):
             self._outlines[parsed.place] = parsed.outline
             self.parsed_files += 1
             self.parsed_lines += parsed.lines
-            words.update(parsed.words)
-        if count_words:
-            self._frequency = {word: count for word, count in words.items() if count > 1}
+            self._new_words.update(parsed.words)
+
+    def _count_words(self, others: Iterable[str]) -> None:
+        """In how many files each word stands: those that were read just now, and ``others``, known from before."""
+        words = self._new_words.copy()
+        for place in others:
+            source = self._objects.read(Sha(place.partition(" ")[0]))
+            words.update(words_of(source) if source is not None else ())
+        self._frequency = {word: count for word, count in words.items() if count > 1}
+
+    def _add_words(self) -> None:
+        """Few files are new, and all others are not counted again for them: a word of theirs that stood in one file at
+        most may stand in two now. To be taken for rarer than it is would hide who relies on it.
+        """
+        fresh = {word: max(2, n) for word, n in self._new_words.items() if word not in self._frequency}
+        if fresh:
+            self._frequency = self._frequency | fresh
 
     def _batches(self, missing: Mapping[str, str]) -> Iterator[list[Parse]]:
         batch: list[Parse] = []
