@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from watchkeeper_tag.statements import Lock
+
+_WRITTEN = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
+SERVED: tuple[str, ...] = tuple(_WRITTEN["served"])
+"""Statements that a server can be asked about, over the tables ``content`` and ``stage``."""
+READ: tuple[tuple[str, list[object]], ...] = tuple((text, values) for text, values in _WRITTEN["read"])
+"""Statements with the values of ``$1`` and so on, that every reader has to read alike."""
 
 LOCKED = [
     ("INSERT INTO content_stage (content_id, stage) VALUES ($1, $2)", "content_stage", Lock.INSERT),
@@ -21,10 +30,13 @@ LOCKED = [
     ("LOCK TABLE content IN ACCESS EXCLUSIVE MODE", "content", Lock.TABLE),
     ("COPY content (a, b) FROM STDIN", "content", Lock.INSERT),
     ("SELECT pg_advisory_xact_lock(%(k)s::INTEGER)", "", Lock.ADVISORY),
+    ('SELECT 1 FROM "Content" JOIN x ON true FOR UPDATE OF "Content"', "Content", Lock.UPDATE),
+    ('UPDATE täble AS "t" SET a = 1 WHERE "t".id = 1', "täble", Lock.NO_KEY_UPDATE),
 ]
 HARMLESS = [
     "SELECT * FROM content WHERE a = 'update content set b = 1'",
     "SELECT 'x' -- for update",
+    "SELECT $q$ FROM content FOR UPDATE$q$ FROM x",
     "LOCK TABLE content IN ROW SHARE MODE",
     "COPY content TO STDOUT",
     "BEGIN",
@@ -45,6 +57,12 @@ WAITS = [
         (),
     ),
     ("CREATE INDEX ON a (b)", (), "INSERT INTO a (n) VALUES (1)", ()),
+    ("UPDATE a SET x = 1 WHERE id = 1 + 1", (), "UPDATE a SET y = 2 WHERE id = 2", ()),
+    ("UPDATE a SET x = 1 WHERE 2 * id = 2", (), "UPDATE a SET y = 2 WHERE id = 1", ()),
+    ("UPDATE a SET x = 1 WHERE t LIKE 'id = 1'", (), "UPDATE a SET y = 2 WHERE id = 2", ()),
+    ("UPDATE a SET x = 1 FROM b WHERE a.id = 1 AND b.id = 5", (), "UPDATE a SET y = 2 WHERE id = 1", ()),
+    ("UPDATE a SET x = 1 WHERE n = 'it''s'", (), "UPDATE a SET y = 2 WHERE n = %s", ("it's",)),
+    ("UPDATE a SET x = 1 WHERE is_open = 'true'", (), "UPDATE a SET y = 2 WHERE is_open = %s", (True,)),
     ("ALTER TABLE a ADD b int", (), "UPDATE a SET x = 1", ()),
     ("SELECT pg_advisory_lock(%s)", (3,), "SELECT pg_advisory_xact_lock(3)", ()),
 ]
@@ -58,6 +76,9 @@ GOES_ON = [
     ("INSERT INTO log (text) VALUES ('saved')", (), "INSERT INTO log (text) VALUES ('saved')", ()),
     ("INSERT INTO a (id) VALUES (1)", (), "SELECT 1 FROM a WHERE id = 1 FOR UPDATE", ()),
     ("CREATE INDEX ON a (b)", (), "SELECT 1 FROM a WHERE id = 1 FOR UPDATE", ()),
+    ("UPDATE a SET x = '--' WHERE id = 1", (), "UPDATE a SET x = '--' WHERE id = 2", ()),
+    ("INSERT INTO a (id) VALUES (1.5)", (), "INSERT INTO a (id) VALUES (1.7)", ()),
+    ("UPDATE a SET x = 1 WHERE id = %s::int", (1,), "UPDATE a SET y = 2 WHERE id = %s", (2,)),
     ("UPDATE a SET b = 1 WHERE id = (SELECT id FROM a FOR UPDATE SKIP LOCKED LIMIT 1)", (), "DELETE FROM a", ()),
     ("UPDATE a SET x = 1 WHERE id = %s", (1,), "INSERT INTO a (id) VALUES (1)", ()),
     ("SELECT pg_advisory_lock(%s)", (3,), "SELECT pg_advisory_lock(4)", ()),

@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 import postgres
+from tagstatements import SERVED as STATEMENTS
 from watchkeeper_tag.guard import NOTHING, Table, find_parents, resolve, would_wait
 from watchkeeper_tag.statements import Lock, read_statement
 
@@ -14,36 +15,6 @@ TABLES = {
     "content": Table("content", (("id",), ("name",))),
     "stage": Table("stage", (("id",),), (("content_id", "content", "id"),)),
 }
-STATEMENTS = (
-    "UPDATE content SET a = 1 WHERE id = 1",
-    "UPDATE content c SET a = 1 WHERE c.id = 2",
-    "DELETE FROM stage WHERE id = 5",
-    "DELETE FROM content WHERE id = 3",
-    "INSERT INTO content (id, name) VALUES (10, 'ten')",
-    "INSERT INTO content (id, name) VALUES (11, 'ten')",
-    "INSERT INTO content (id, name) VALUES (1, 'one') ON CONFLICT (id) DO UPDATE SET a = 2",
-    "INSERT INTO content (id, name) VALUES (10, 'ten') ON CONFLICT DO NOTHING",
-    "INSERT INTO stage (id, content_id) VALUES (20, 1)",
-    "INSERT INTO stage (id, content_id) VALUES (21, 3)",
-    "SELECT 1 FROM content WHERE id = 1 FOR UPDATE",
-    "SELECT 1 FROM content WHERE id = 1 FOR NO KEY UPDATE",
-    "SELECT 1 FROM content WHERE id = 1 FOR SHARE",
-    "SELECT 1 FROM content WHERE id = 1 FOR KEY SHARE",
-    "SELECT 1 FROM content WHERE id = 1 FOR UPDATE SKIP LOCKED",
-    "SELECT 1 FROM stage s JOIN content c ON c.id = s.content_id WHERE s.id = 5 AND c.id = 1 FOR UPDATE OF s",
-    "SELECT 1 FROM stage s JOIN content c ON c.id = s.content_id WHERE s.id = 5 AND c.id = 1 FOR UPDATE",
-    "WITH moved AS (UPDATE content SET a = 3 WHERE id = 1 RETURNING id) SELECT count(*) FROM moved",
-    "UPDATE content SET a = 4 WHERE id = (SELECT id FROM content WHERE id = 2 FOR UPDATE SKIP LOCKED)",
-    "SELECT a FROM content WHERE id = 1",
-    "ALTER TABLE stage ADD COLUMN more int",
-    "CREATE INDEX ON content (a)",
-    "LOCK TABLE content IN SHARE ROW EXCLUSIVE MODE",
-    "LOCK TABLE content IN SHARE MODE",
-    "LOCK TABLE content IN EXCLUSIVE MODE",
-    "ALTER TABLE content ADD COLUMN more int",
-    "SELECT pg_advisory_xact_lock(4)",
-    "SELECT pg_advisory_xact_lock(5)",
-)
 UNKNOWN_ROW = "UPDATE content SET a = 4"
 """Its row is chosen by the server: it is said to be waited for by whoever wants any row."""
 CHILD = {"ALTER TABLE stage ADD COLUMN more int", "DELETE FROM content WHERE id = 3"}

@@ -15,7 +15,7 @@ import pytest
 
 import postgres
 from dbwatching import LIMITS, wait_until, watching
-from nodeprograms import NotThereError, find_node, install_packages
+from nodeprograms import OLDEST_FOR_PRISMA, NotThereError, find_node, install_packages, install_prisma
 from watchkeeper.database.journals import SocketJournals
 from watchkeeper.database.tags import split_tag
 from watchkeeper.database.watcher import Settings
@@ -23,7 +23,8 @@ from watchkeeper.model.incidents import IncidentKind
 
 pytestmark = pytest.mark.postgresql
 PACKAGE = Path(__file__).parents[2] / "packages" / "watchkeeper-tag-node"
-FILES = sorted(PACKAGE.glob("test/*.test.js"))
+PRISMA = PACKAGE / "test" / "prisma.test.js"
+FILES = sorted({*PACKAGE.glob("test/*.test.js")} - {PRISMA})
 HOLDERS = (
     "SELECT pid, query FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid() AND query LIKE '/*wk:%%'"
 )
@@ -61,8 +62,27 @@ def environment(postgresql: str, modules: Path, tmp_path: Path) -> dict[str, str
     }
 
 
+@pytest.fixture(scope="module")
+def prisma() -> Path:
+    """Prisma's client for the schema of the tests, with its adapter and the driver."""
+    try:
+        find_node(OLDEST_FOR_PRISMA)
+        return install_prisma()
+    except NotThereError as error:
+        pytest.skip(f"{error}: Prisma under watchkeeper-tag for Node was NOT checked")
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda each: each.stem)
 def test_its_own_tests_pass_and_none_is_skipped(node: str, environment: Mapping[str, str], file: Path) -> None:
+    passes(node, environment, file)
+
+
+@pytest.mark.timeout(900)  # the first time it installs
+def test_prismas_own_client_is_tagged_and_guarded(node: str, prisma: Path, environment: Mapping[str, str]) -> None:
+    passes(node, {**environment, "WATCHKEEPER_TEST_MODULES": str(prisma), "WATCHKEEPER_TEST_PRISMA": "1"}, PRISMA)
+
+
+def passes(node: str, environment: Mapping[str, str], file: Path) -> None:
     done = subprocess.run(
         [node, "--test", "--test-reporter=tap", str(file)],
         cwd=PACKAGE, env=dict(environment), capture_output=True, text=True, timeout=100, check=False,

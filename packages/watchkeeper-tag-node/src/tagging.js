@@ -14,6 +14,7 @@ import { Finder } from './where.js'
 const MOST_TAGS = 20_000
 const MOST_STATEMENT = 500
 const MODES = ['warn', 'raise', 'off']
+const WITH = /^\s*with\b/i // the rows that it gives are not those that it wrote
 const LOCK_ERRORS = { '55P03': 'lock-timeout', 57014: 'lock-timeout', '40P01': 'deadlock' }
 
 /** Of one application; one for all its pools and clients. Never throws into it, but for the guard. */
@@ -109,7 +110,9 @@ export class Tagging {
     for (const other of this.journal.others(link)) {
       for (const claim of sent.claims) {
         const held = other.held.find((write) => wouldWait(claim, write.claim)) ?? readBefore(other, claim)
-        if (held !== undefined) this.#object(link, claim, sent, held)
+        if (held === undefined) continue
+        this.#object(link, claim, sent, held)
+        break
       }
     }
   }
@@ -136,16 +139,15 @@ export class Tagging {
     const writes = claims
       .filter((claim) => claim.lock !== Lock.READ)
       .map((claim) => ({ claim, site, at, statement: text.slice(0, MOST_STATEMENT) }))
-    const isNothing = rows === 0 && writes.length > 0 // no row, no lock
+    const isNothing = rows === 0 && writes.length > 0 && !WITH.test(text) // no row, no lock but the table's
     if (isNothing) this.#findLost(link, writes[0])
-    const reads = claims.filter((claim) => claim.lock === Lock.READ).map((claim) => claim.table)
-    link.keep(isNothing ? [] : writes, reads, at)
+    const read = claims.filter((claim) => claim.lock === Lock.READ || (isNothing && claim.table))
+    link.keep(isNothing ? [] : writes, read.map((claim) => claim.table), at)
   }
 
   /** It met no row, and its own task has that row uncommitted on another connection: its value is lost. */
   #findLost(link, write) {
-    const isWrite = write.claim.lock === Lock.NO_KEY_UPDATE || write.claim.lock === Lock.UPDATE
-    if (!isWrite || write.claim.row.size === 0) return
+    if (!write.claim.writes || write.claim.lock === Lock.INSERT || write.claim.row.size === 0) return
     const held = this.journal.others(link).flatMap((other) => other.held)
     const lost = held.find((each) => each.claim.lock === Lock.INSERT && isSameRows(write.claim, each.claim))
     if (lost === undefined) return

@@ -1,12 +1,14 @@
 /** Where in the application a statement comes from: the first frame of the stack that lies in its repository. */
 
-import { dirname, sep } from 'node:path'
+import { existsSync } from 'node:fs'
+import { dirname, join, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const FRAMES = [5, 50] // nearly always the first ones tell: writing a stack costs by its frames
 const MOST_KEPT = 20_000
 const HERE = dirname(fileURLToPath(import.meta.url)) + sep
 const FOREIGN = new Set(['node_modules', '.yarn', '.pnpm-store'])
+const GENERATED = /[/\\]runtime[/\\][\w-]+\.m?js$/ // Prisma's client, which is generated beside the application
 const FRAME = /^\s+at (?:async (?=[f/]))?(?:(.*) \()?((?:file:\/\/)?\/.*?):(\d+):\d+\)?$/
 const NAMELESS = /^(?:Object|Module|Function|global)\.(?=.)/
 
@@ -82,6 +84,7 @@ export class Finder {
     if (!path.startsWith(this.#prefix) || path.startsWith(HERE)) return null
     const relative = path.slice(this.#prefix.length)
     if (relative.split(sep).some((part) => FOREIGN.has(part))) return null
+    if (GENERATED.test(path) && existsSync(join(dirname(dirname(path)), 'schema.prisma'))) return null
     return new Site(relative.split(sep).join('/'), Number(line), bareSymbol(symbol ?? ''))
   }
 }

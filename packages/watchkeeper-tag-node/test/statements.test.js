@@ -1,12 +1,14 @@
 /** What the reader sees in statements, which of them would wait for which, and how stacks and tags are written. */
 
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { resolve, wouldWait } from '../src/guard.js'
 import { Lock, readText } from '../src/statements.js'
 import { encode, renderTag } from '../src/tag.js'
 import { Finder, Site } from '../src/where.js'
+import { HERE } from './database.js'
 
 const LOCKED = [
   ['INSERT INTO content_stage (content_id, stage) VALUES ($1, $2)', 'content_stage', Lock.INSERT],
@@ -74,7 +76,9 @@ const WAITS = [
   ['UPDATE a SET x = 1', [], 'UPDATE a SET y = 2 WHERE id = $1', [1]],
   ['SELECT 1 FROM a WHERE id = $1 FOR UPDATE', [1], 'SELECT 1 FROM a WHERE id = 1 FOR KEY SHARE', []],
   ['UPDATE a SET x = $1 WHERE id = $2', [5, 7], "DELETE FROM a WHERE id = '7'", []],
-  ['INSERT INTO a (n) VALUES ($1)', ['x'], "INSERT INTO a (n) VALUES ('x')", []],
+  ['INSERT INTO a (n) VALUES ($1) ON CONFLICT DO NOTHING', ['x'], "INSERT INTO a (n) VALUES ('x')", []],
+  ['INSERT INTO a (id) VALUES ($1)', [1], 'DELETE FROM a WHERE id = 1', []],
+  ['CREATE INDEX ON a (b)', [], 'INSERT INTO a (n) VALUES (1)', []],
   ['ALTER TABLE a ADD b int', [], 'UPDATE a SET x = 1', []],
   ['SELECT pg_advisory_lock($1)', [3], 'SELECT pg_advisory_xact_lock(3)', []],
 ]
@@ -84,7 +88,9 @@ const GOES_ON = [
   ['SELECT 1 FROM a FOR UPDATE SKIP LOCKED', [], 'UPDATE a SET x = 1', []],
   ['SELECT 1 FROM a FOR UPDATE NOWAIT', [], 'UPDATE a SET x = 1', []],
   ['UPDATE a SET x = 1', [], 'SELECT 1 FROM a FOR KEY SHARE', []],
-  ['INSERT INTO a (n) VALUES ($1)', ['x'], "INSERT INTO a (n) VALUES ('y')", []],
+  ['INSERT INTO a (n) VALUES ($1) ON CONFLICT DO NOTHING', ['x'], "INSERT INTO a (n) VALUES ('y')", []],
+  ["INSERT INTO log (text) VALUES ('saved')", [], "INSERT INTO log (text) VALUES ('saved')", []],
+  ['CREATE INDEX ON a (b)', [], 'SELECT 1 FROM a WHERE id = 1 FOR UPDATE', []],
   ['UPDATE a SET x = 1 WHERE id = $1', [1], 'INSERT INTO a (id) VALUES (1)', []],
   ['SELECT pg_advisory_lock($1)', [3], 'SELECT pg_advisory_lock(4)', []],
   ['SELECT pg_try_advisory_lock(3)', [], 'SELECT pg_advisory_lock(3)', []],
@@ -119,4 +125,12 @@ test('the nearest frame of the application is the site, whatever kind of frame i
   assert.equal(found(...foreign, '/app/main.cjs:12:3'), '@main.cjs:12')
   assert.equal(found(...foreign, 'Object.<anonymous> (/app/main.cjs:2:3)'), '@main.cjs:2')
   assert.equal(found(...foreign, 'main (/elsewhere/main.js:1:1)'), '@')
+})
+
+test("what Prisma generates beside the application is none of its lines, a file of its own of that name is", () => {
+  const finder = new Finder(HERE)
+  const found = (folder) => finder.findIn(`Error\n    at query (${join(HERE, folder, 'runtime/client.js')}:1:1)\n    at main (${join(HERE, 'main.js')}:2:1)`)
+
+  assert.equal(found('prisma').shown, 'main.js:2')
+  assert.equal(found('other').shown, 'other/runtime/client.js:1')
 })

@@ -155,4 +155,6 @@ def _value(pin: Pin, parameters: object) -> str | None:
             return None
     except (KeyError, IndexError):
         return None
+    if isinstance(found, bool):
+        return str(found).lower()
     return None if found is None or len(text := str(found)) > 200 else text

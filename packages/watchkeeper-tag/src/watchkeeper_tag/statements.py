@@ -56,16 +56,18 @@ class Control(NamedTuple):
     name: str = ""
 
 
-_NAME = r'(?:"[^"]+"|`[^`]+`|[A-Za-z_][\w$]*)'
+_HIGH = r"\u0080-\U0010ffff"  # all of them are letters to PostgreSQL, and none of them is a space
+_NAME = rf'(?:"[^"]+"|`[^`]+`|[A-Za-z_{_HIGH}][\w${_HIGH}]*)'
 _TABLE = rf"(?:{_NAME}\.)?({_NAME})"
-_I = re.IGNORECASE
-_NOISE = re.compile(r"/\*.*?\*/|--[^\n]*", re.DOTALL)
-_STRING = re.compile(r"'(?:[^']|'')*'")
-_VERB = re.compile(r"\s*\(*\s*([A-Za-z]+)")
+_I = re.IGNORECASE | re.ASCII
+_QUOTED = r"'(?:[^']|'')*'|\$(?P<mark>[A-Za-z_]\w*)?\$.*?\$(?(mark)(?P=mark))\$"
+_NOISE = re.compile(rf'{_QUOTED}|"[^"]*"|`[^`]*`|(/\*.*?\*/|--[^\n]*)', re.DOTALL | re.ASCII)
+_STRING = re.compile(_QUOTED, re.DOTALL | re.ASCII)
+_VERB = re.compile(r"\s*\(*\s*([A-Za-z]+)", re.ASCII)
 _CTE_WRITE = re.compile(rf"\(\s*(insert\s+into|update|delete\s+from|merge\s+into)\s+(?:only\s+)?{_TABLE}", _I)
 _INSERT = re.compile(rf"\binsert\s+into\s+{_TABLE}\s*(?:\(([^()]*)\))?", _I)
 _VALUES = re.compile(r"\bvalues\s*\(([^()]*(?:\([^()]*\)[^()]*)*)\)", _I)
-_UPDATE = re.compile(rf"\bupdate\s+(?:only\s+)?{_TABLE}(?:\s+(?:as\s+)?(?!set\b)\w+)?\s+set\s+(.*)", _I | re.DOTALL)
+_UPDATE = re.compile(rf"\bupdate\s+(?:only\s+)?{_TABLE}(?:\s+(?:as\s+)?(?!set\b){_NAME})?\s+set\s+(.*)", _I | re.DOTALL)
 _DELETE = re.compile(rf"\bdelete\s+from\s+(?:only\s+)?{_TABLE}", _I)
 _MERGE = re.compile(rf"\bmerge\s+into\s+(?:only\s+)?{_TABLE}", _I)
 _AFTER_FROM = (
@@ -74,8 +76,8 @@ _AFTER_FROM = (
 )
 _ALIAS = rf"(?:\s+(?:as\s+)?(?!(?:{'|'.join(_AFTER_FROM.split())})\b)({_NAME}))?"
 _FROM = re.compile(rf"\b(?:from|join)\s+(?:only\s+)?{_TABLE}{_ALIAS}", _I)
-_FOR = re.compile(r"\bfor\s+(no\s+key\s+update|update|key\s+share|share)\b(?:\s+of\s+([\w\s,\".]+?))?"
-                  r"\s*\b(nowait|skip\s+locked)?\s*(?:limit\s+\S+\s*)?;?\s*\)*\s*$", _I)  # fmt: skip
+_FOR = re.compile(rf"\bfor\s+(no\s+key\s+update|update|key\s+share|share)\b(?:\s+of\s+([\w\s,\".`{_HIGH}]+?))?"
+                  r"(?:\s*\b(nowait|skip\s+locked))?\s*(?:limit\s+\S+\s*)?;?\s*\)*\s*$", _I)  # fmt: skip
 _SKIPS = re.compile(r"\bfor\s+(?:no\s+key\s+)?update\b[^()]*\bskip\s+locked\b", _I)
 _DDL = re.compile(
     rf"\b(?:alter\s+table|drop\s+table|truncate(?:\s+table)?|lock(?:\s+table)?|cluster|reindex\s+table)\s+"
@@ -88,8 +90,13 @@ _WRITERS_LOCK = re.compile(r"\bin\s+(?:share(\s+update\s+exclusive|\s+row\s+excl
 _COPY = re.compile(rf"\bcopy\s+{_TABLE}\s*(?:\([^()]*\))?\s+from\b", _I)
 _ADVISORY = re.compile(r"\bpg_(try_)?advisory_(?:xact_)?lock(?:_shared)?\s*\(((?:[^()]|%\(\w+\)s)*)\)", _I)
 _WHERE = re.compile(r"\bwhere\b(.*?)(?:\breturning\b|\border\s+by\b|\blimit\b|\bfor\s+\w|$)", _I | re.DOTALL)
-_PLACEHOLDER = r"%\((\w+)\)s|:(\w+)|\$(\d+)|(%s|\?)"
-_EQUALS = re.compile(rf"(?:({_NAME})\.)?({_NAME})\s*=\s*(?:{_PLACEHOLDER}|'((?:[^']|'')*)'|(-?\d+))", _I)
+_PLACEHOLDER = rf"%\(([\w{_HIGH}]+)\)s|:([\w{_HIGH}]+)|\$(\d+)|(%s|\?)"
+_VALUE = rf"(?:{_PLACEHOLDER}|'((?:[^']|'')*)'|(-?\d+))"
+_ONE_VALUE = re.compile(rf"\s*{_VALUE}(?:\s*::[\w\s\".\[\]()]+)?\s*$", _I)
+_CAST = r"(?:\s*::\s*[\w\".\[\]]+(?:\s*\([\d,\s]*\))?)?"
+_ALONE = rf'(?![\w{_HIGH}".\[\]:]|\s*(?:[-+*/^|:<>=~&\[]|%(?![s(])))'  # not the beginning of something computed
+_EQUALS = re.compile(rf"(?:({_NAME})\.)?({_NAME})\s*=\s*({_VALUE}){_CAST}{_ALONE}", _I)
+_OPERATORS = tuple("-+*/%^|")
 _SET = re.compile(rf"(?:^|,)\s*(?:{_NAME}\.)?({_NAME})\s*=", _I)
 _POSITIONAL = re.compile(r"%s|\?")
 _CONFLICT = re.compile(r"\bon\s+conflict\b\s*(?:\(([^()]*)\))?|\bon\s+duplicate\s+key\s+(?=update)", _I)
@@ -120,7 +127,7 @@ def read_statement(text: str) -> tuple[Access, ...]:
 @lru_cache(maxsize=1024)
 def read_control(text: str) -> Control | None:
     """How it moves the transaction; None for every other statement."""
-    found = _CONTROL.match(_NOISE.sub(" ", text[:500]))
+    found = _CONTROL.match(_without_comments(text[:500]))
     if found is None:
         return None
     verb = found[1].lower().split()
@@ -133,7 +140,7 @@ def read_control(text: str) -> Control | None:
 
 @lru_cache(maxsize=2048)
 def _read(text: str) -> tuple[Access, ...]:
-    plain = _NOISE.sub(" ", text)
+    plain = _without_comments(text)
     shape = _STRING.sub(lambda found: "'" + "x" * (len(found[0]) - 2) + "'", plain)  # same length, nothing inside
     verb = _VERB.match(shape)
     if verb is None:
@@ -144,6 +151,11 @@ def _read(text: str) -> tuple[Access, ...]:
     reads = [Access(_bare(name[1]), Lock.READ) for name in _FROM.finditer(shape)]
     written = {each.table for each in found}
     return (*found, *(each for each in dict.fromkeys(reads) if each.table not in written))
+
+
+def _without_comments(text: str) -> str:
+    """What stands in quotes is no comment, whatever it looks like."""
+    return _NOISE.sub(lambda found: " " if found[2] else found[0], text)
 
 
 def _written(shape: str, plain: str, verb: str) -> list[Access]:
@@ -217,16 +229,16 @@ def _insert(shape: str, plain: str) -> list[Access]:
     if found is None:
         return []
     columns = tuple(_bare(each) for each in (found[2] or "").split(",") if each.strip())
-    values = _VALUES.search(plain, found.end())
-    given = [each.strip() for each in values[1].split(",")] if values else []
-    pins = []
-    if len(given) == len(columns):
-        before = len(_POSITIONAL.findall(shape[: values.start()])) if values else 0
-        for column, value in zip(columns, given, strict=True):
-            pin = _pin(column, re.match(rf"\s*(?:{_PLACEHOLDER}|'((?:[^']|'')*)'|(-?\d+))", value), before)
-            before += len(_POSITIONAL.findall(value))
-            pins += [pin] if pin else []
-    return _with_conflict(Access(_bare(found[1]), Lock.INSERT, columns, tuple(pins), writes=True), shape)
+    values = _VALUES.search(shape, found.end())
+    pins: dict[str, Pin] = {}
+    if values and values[1].count(",") + 1 == len(columns):  # not where a function's arguments are parted by commas too
+        at = values.start(1)
+        for column, value in zip(columns, values[1].split(","), strict=True):
+            given = _ONE_VALUE.match(plain[at : at + len(value)])
+            if (pin := _pin(column, given, len(_POSITIONAL.findall(shape[:at])))) is not None:
+                pins[column] = pin
+            at += len(value) + 1
+    return _with_conflict(Access(_bare(found[1]), Lock.INSERT, columns, tuple(pins.values()), writes=True), shape)
 
 
 def _with_conflict(insert: Access, shape: str) -> list[Access]:
@@ -277,7 +289,7 @@ def _locking(shape: str, plain: str) -> list[Access]:
     tables = [each for each in tables if _depth(shape, each.start()) == top]
     alone = len(tables) == 1
     if clause[2]:
-        of = {_bare(each).rpartition(".")[2] for each in clause[2].split(",")}
+        of = {_bare(each.rpartition(".")[2]) for each in clause[2].split(",")}
         tables = [each for each in tables if _bare(each[2] or each[1]) in of]
     lock = _LOCKS[" ".join(clause[1].lower().split())]
     waits = clause[3] is None
@@ -294,14 +306,15 @@ def _pins(shape: str, plain: str, start: int, of: str = "") -> tuple[Pin, ...]:
         return ()
     nested = _NESTED_SELECT.search(where[1])
     end = where.start(1) + nested.start() if nested else where.end(1)
-    pins = []
-    for each in _EQUALS.finditer(plain, where.start(1), end):
+    pins: dict[str, Pin | None] = {}
+    for each in _EQUALS.finditer(shape, where.start(1), end):
+        column = _bare(each[2])
+        if (of and _bare(each[1] or "") != _bare(of)) or shape[: each.start()].rstrip().endswith(_OPERATORS):
+            continue
         before = len(_POSITIONAL.findall(shape[: each.start()]))
-        rest = re.match(rf"(?:{_PLACEHOLDER}|'((?:[^']|'')*)'|(-?\d+))", each[0].partition("=")[2].strip())
-        pin = _pin(_bare(each[2]), rest, before)
-        if pin and (not of or _bare(each[1] or "") == _bare(of)):
-            pins.append(pin)
-    return tuple(pins)
+        pin = _pin(column, _ONE_VALUE.match(plain[each.start(3) : each.end(3)]), before)
+        pins[column] = pin if pins.get(column, pin) == pin else None  # of two tables, or of no row
+    return tuple(pin for pin in pins.values() if pin)
 
 
 def _pin(column: str, found: re.Match[str] | None, before: int) -> Pin | None:
@@ -314,7 +327,7 @@ def _pin(column: str, found: re.Match[str] | None, before: int) -> Pin | None:
         return Pin(column, str(int(dollar) - 1), True)
     if place:
         return Pin(column, str(before), True)
-    return Pin(column, text if text is not None else number, False)
+    return Pin(column, text.replace("''", "'") if text is not None else number, False)
 
 
 def _advisory(plain: str) -> list[Access]:
@@ -325,7 +338,7 @@ def _advisory(plain: str) -> list[Access]:
 
 
 def _advisory_key(text: str) -> Pin:
-    pin = _pin("key", re.match(rf"\s*(?:{_PLACEHOLDER}|'((?:[^']|'')*)'|(-?\d+))(?:::\w+)?\s*$", text), 0)
+    pin = _pin("key", _ONE_VALUE.match(text), 0)
     return pin or Pin("key", text.strip(), False)
 
 
