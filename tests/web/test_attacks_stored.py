@@ -104,6 +104,7 @@ def pages_of(room: Served, client: httpx.Client) -> Iterator[tuple[str, httpx.Re
     seen: set[str] = set()
     while waiting and len(seen) < 120:
         path = waiting.pop(0)
+        assert path.isprintable(), f"a link that was not quoted: {path!r}"
         if path in seen or not path.startswith("/") or path.startswith("/static") or not is_made(path):
             continue
         seen.add(path)

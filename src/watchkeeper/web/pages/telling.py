@@ -52,7 +52,7 @@ from watchkeeper.model.landing import (
     TargetMoved,
 )
 from watchkeeper.model.review import ChangeFoundWrong, ChangeReviewed, ChangeSurveyed, DayClosed, DecisionFound
-from watchkeeper.review.links import page
+from watchkeeper.review.links import day_page, page
 from watchkeeper.review.words import short, spent
 
 
@@ -164,7 +164,7 @@ def tell(event: Event) -> tuple[str, str]:  # noqa: C901, PLR0912, PLR0915 one l
         case DecisionFound(decision):
             return f"{decision.id}: {decision.title}", f"/decisions#{decision.id}"
         case DayClosed(log):
-            return f"{log.day}: {log.headline}", f"/log/{log.project}/{log.day}"
+            return f"{log.day}: {log.headline}", day_page(log.project, log.day)
         case MatterAcknowledged():
             return f"{event.by} knows of m-{event.fingerprint[:8]}", ""
         case MatterSnoozed():
