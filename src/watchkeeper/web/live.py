@@ -267,31 +267,32 @@ class Hub:
                 await self._attend(loop.time())
             pulsed_at, told = loop.time(), self._trouble(shown)
             yield self._pulse(shown, after)
-            while shown.since is None and await self._wait():
-                pass
-            patch, version = shown.patch_since(after), shown.version
+            version: int | None = None  # of the page that he has; None: nobody knows yet
             while True:
-                after = max(after, shown.seq)
+                patch = None
+                if version is not None:
+                    patch = shown.patch_from(version)
+                elif shown.since is not None:
+                    patch = shown.patch_since(after)
+                if shown.since is not None:
+                    version, after = shown.version, max(after, shown.seq)
                 if patch is not None:
                     yield _message("patch", after, patch.replace(CSRF.encode(), csrf.encode()))
-                if version == shown.version:
-                    await self._wait()
                 if told != self._trouble(shown) or loop.time() - pulsed_at >= PULSE_EVERY_S:
                     pulsed_at, told = loop.time(), self._trouble(shown)
                     yield self._pulse(shown, after)
-                patch, version = shown.patch_from(version), shown.version
+                if version in (None, shown.version):
+                    await self._wait()
         finally:
             shown.viewers -= 1
             shown.left_at = asyncio.get_running_loop().time()
             self.streams -= 1
 
-    async def _wait(self) -> bool:
-        try:
+    async def _wait(self) -> None:
+        """Until something moved, or a pulse is due."""
+        with suppress(TimeoutError):
             async with asyncio.timeout(PULSE_EVERY_S), self._moved:
                 await self._moved.wait()
-        except TimeoutError:
-            return False
-        return True
 
     def _pulse(self, shown: _Shown, after: Seq) -> bytes:
         stale, absences = self._trouble(shown)
