@@ -190,8 +190,8 @@ async def _watch(client: httpx.AsyncClient, viewer: Viewer, breaks: bool, over: 
                         fresh = [each for each in new if not resumed or int(each["id"][2:]) > resumed]
                         for each in reversed(fresh):
                             viewer.hear(each["html"][each["html"].index('class="what"') :])
-                    if over.is_set() or time.monotonic() > until:
-                        break
+                    elif not line and (over.is_set() or time.monotonic() > until):
+                        break  # between two messages
         except httpx.HTTPError:
             if over.is_set():
                 return

@@ -157,7 +157,7 @@ def test_a_page_over_ten_thousand_events_opens_under_a_second(browser: Browser, 
     room.room.reader.look()
     with open_page(browser, room) as page:
         page.goto(f"{room.url}/events")
-        expect(page.locator("[data-region=events] > li")).to_have_count(100)
+        expect(page.locator("[data-region=events] > li")).to_have_count(200)
         page.get_by_role("link", name="Older").click()
         expect(page).to_have_url(re.compile(r"around=\d+"))
-        expect(page.locator("[data-region=events] > li")).to_have_count(100)
+        expect(page.locator("[data-region=events] > li")).to_have_count(200)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
@@ -29,6 +30,7 @@ from watchkeeper.web.sitemap import Page, find_page
 
 LOOK_EVERY_S = 0.2
 PULSE_EVERY_S = 5.0
+ATTEND_EVERY_S = 2.0
 MOST_STREAMS = 600
 _REST = 2.0
 """A page that took a second to render is not rendered again for so many."""
@@ -175,6 +177,8 @@ class Hub:
         self._moved = asyncio.Condition()
         self._seq = Seq(0)
         self._stale = ""
+        self._absences: tuple[str, ...] = ()
+        self._attended_at = -ATTEND_EVERY_S
         self.streams = 0
 
     async def run(self) -> None:
@@ -186,13 +190,14 @@ class Hub:
 
     async def _look(self) -> None:
         loop = asyncio.get_running_loop()
-        was_stale = self._stale
+        was_stale, were_absent = self._stale, self._absences
         try:
             self._seq = await run_in_threadpool(self._room.reader.log.last_seq)
             self._stale = ""
+            await self._attend(loop.time())
         except Exception as error:  # noqa: BLE001 whatever it is: the badge says that nothing is known any more
             self._stale = error.message if isinstance(error, WatchkeeperError) else "the record cannot be read"
-        moved = bool(was_stale) != bool(self._stale)
+        moved = (was_stale, were_absent) != (self._stale, self._absences)
         for key, each in list(self._shown.items()):
             if not each.viewers:
                 if loop.time() - each.left_at > _KEPT_S:
@@ -204,6 +209,14 @@ class Hub:
         if moved:
             async with self._moved:
                 self._moved.notify_all()
+
+    async def _attend(self, moment: float) -> None:
+        """See whether anybody watches, from time to time."""
+        if moment - self._attended_at < ATTEND_EVERY_S:
+            return
+        self._attended_at = moment
+        found = await run_in_threadpool(lambda: self._room.absences(self._room.reader.look()))
+        self._absences = tuple(found.values())
 
     async def _render(self, each: _Shown) -> bool:
         loop = asyncio.get_running_loop()
@@ -242,51 +255,52 @@ class Hub:
 
     async def follow(self, view: View, after: Seq, csrf: str) -> AsyncIterator[bytes]:
         """The stream of one viewer."""
+        if not self.streams:  # nobody looked before: what was known then may be over
+            self._attended_at = -ATTEND_EVERY_S
         shown = self._shown.setdefault(view.key, _Shown(view))
         shown.viewers += 1
         self.streams += 1
         try:
             yield b"retry: 1000\n\n"
-            yield await self._pulse(shown, after)
-            while shown.since is None and await self._wait():
-                pass
-            patch, version = shown.patch_since(after), shown.version
+            loop = asyncio.get_running_loop()
+            with suppress(WatchkeeperError, OSError):  # the next look says so
+                await self._attend(loop.time())
+            pulsed_at, told = loop.time(), self._trouble(shown)
+            yield self._pulse(shown, after)
+            version: int | None = None  # of the page that he has; None: nobody knows yet
             while True:
-                after = max(after, shown.seq)
+                patch = None
+                if version is not None:
+                    patch = shown.patch_from(version)
+                elif shown.since is not None:
+                    patch = shown.patch_since(after)
+                if shown.since is not None:
+                    version, after = shown.version, max(after, shown.seq)
                 if patch is not None:
                     yield _message("patch", after, patch.replace(CSRF.encode(), csrf.encode()))
-                woke = await self._wait() if version == shown.version else True
-                if not woke or shown.problem or self._stale:
-                    yield await self._pulse(shown, after)
-                patch, version = shown.patch_from(version), shown.version
+                if told != self._trouble(shown) or loop.time() - pulsed_at >= PULSE_EVERY_S:
+                    pulsed_at, told = loop.time(), self._trouble(shown)
+                    yield self._pulse(shown, after)
+                if version in (None, shown.version):
+                    await self._wait()
         finally:
             shown.viewers -= 1
             shown.left_at = asyncio.get_running_loop().time()
             self.streams -= 1
 
-    async def _wait(self) -> bool:
-        try:
+    async def _wait(self) -> None:
+        """Until something moved, or a pulse is due."""
+        with suppress(TimeoutError):
             async with asyncio.timeout(PULSE_EVERY_S), self._moved:
                 await self._moved.wait()
-        except TimeoutError:
-            return False
-        return True
 
-    async def _pulse(self, shown: _Shown, after: Seq) -> bytes:
-        absences: tuple[str, ...] = ()
-        if not self._stale:
-            absences = await run_in_threadpool(self._absences)
-        pulse = msgspec.structs.replace(self._pulse_of(shown), absences=absences)
-        return _message("pulse", after, msgspec.json.encode(pulse))
+    def _pulse(self, shown: _Shown, after: Seq) -> bytes:
+        stale, absences = self._trouble(shown)
+        return _message("pulse", after, msgspec.json.encode(Pulse(self._seq, self._room.clock(), stale, absences)))
 
-    def _pulse_of(self, shown: _Shown) -> Pulse:
-        return Pulse(self._seq, self._room.clock(), self._stale or shown.problem)
-
-    def _absences(self) -> tuple[str, ...]:
-        try:
-            return tuple(self._room.absences(self._room.reader.look()).values())
-        except Exception:  # noqa: BLE001 said by the badge already
-            return ()
+    def _trouble(self, shown: _Shown) -> tuple[str, tuple[str, ...]]:
+        """Why what a viewer sees may be old; a change of it is told at once."""
+        return self._stale or shown.problem, self._absences
 
 
 def live_route(hub: Hub) -> Route:

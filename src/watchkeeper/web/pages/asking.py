@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from watchkeeper.controlroom.picture import Picture, ProjectPicture
 from watchkeeper.model.errors import UsageError
-from watchkeeper.model.ids import Millis
+from watchkeeper.model.events import Recorded
+from watchkeeper.model.ids import Millis, ProjectId
 from watchkeeper.web.room import Room
 
 T = TypeVar("T")
@@ -38,6 +39,11 @@ class Asking(NamedTuple):
         """Those that the filter leaves, in the order of the file."""
         wanted = self.query.get("project", "")
         return ((name, each) for name, each in self.picture.projects.items() if wanted in ("", name))
+
+    def latest(self, project: ProjectId | None, limit: int, subject: str = "") -> tuple[Recorded, ...]:
+        """The newest events up to the picture's own: a row that is newer would be sent twice to who comes back."""
+        found = self.room.reader.log.latest(project, limit=limit, subject=subject)
+        return tuple(each for each in found if each.seq <= self.picture.seq)
 
     def project(self, name: str) -> ProjectPicture:
         """Raises UsageError (``not-there``)."""

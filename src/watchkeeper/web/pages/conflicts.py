@@ -120,5 +120,5 @@ def _keys(project: ProjectPicture, change: ChangeId) -> set[str]:
 
 def _history(asking: Asking, project: ProjectPicture, identity: ConflictId) -> list[Line]:
     """What was recorded of it, the newest first."""
-    recorded = asking.room.reader.log.latest(project.source.project, limit=_HISTORY, subject=identity)
+    recorded = asking.latest(project.source.project, _HISTORY, identity)
     return lines_of(reversed(recorded), project)

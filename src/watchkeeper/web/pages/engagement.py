@@ -83,8 +83,8 @@ def _events(
     asking: Asking, project: ProjectPicture, standing: EngagementStanding, subjects: Iterable[str]
 ) -> list[Recorded]:
     """What was recorded of it lately, the newest first: of itself, its change, its sessions, what they are told."""
-    log, source = asking.room.reader.log, project.source
-    found = {each.seq: each for each in log.latest(source.shared, limit=_SHOWN, subject=standing.engagement.id)}
+    source = project.source
+    found = {each.seq: each for each in asking.latest(source.shared, _SHOWN, standing.engagement.id)}
     for subject in list(dict.fromkeys(subjects))[:_MOST_SUBJECTS]:
-        found.update((each.seq, each) for each in log.latest(source.project, limit=_SHOWN, subject=subject))
+        found.update((each.seq, each) for each in asking.latest(source.project, _SHOWN, subject))
     return [found[seq] for seq in sorted(found, reverse=True)][:_SHOWN]

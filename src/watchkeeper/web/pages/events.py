@@ -7,7 +7,7 @@ from watchkeeper.model.ids import ProjectId, Seq
 from watchkeeper.web.pages.asking import Answer, Asking
 from watchkeeper.web.pages.telling import Line, lines_of
 
-SIZE = 100
+SIZE = 200
 
 
 def show(asking: Asking) -> Answer:
@@ -23,7 +23,7 @@ def show(asking: Asking) -> Answer:
     if before:
         recorded = list(log.read(source, after=Seq(max(0, before - SIZE)), limit=SIZE))
     else:
-        recorded = list(log.latest(source, limit=SIZE))
+        recorded = list(asking.latest(source, SIZE))
     shown = [each for each in recorded if each.project in names and (not before or each.seq <= before)]
     lines: list[Line] = [
         line for each in reversed(shown) for line in lines_of([each], name=names.get(each.project, ""))

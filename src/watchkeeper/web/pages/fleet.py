@@ -111,7 +111,7 @@ def show_one(asking: Asking) -> Answer:
     project = asking.project(name)
     narrowed = asking._replace(query={**asking.query, "project": name})
     matters = matter_rows(narrowed, asking.room.needs(asking.picture))
-    recorded = asking.room.reader.log.latest(project.source.project, limit=_EVENTS)
+    recorded = asking.latest(project.source.project, _EVENTS)
     context = {
         "name": name,
         "row": _row(asking, name, project),

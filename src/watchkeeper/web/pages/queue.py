@@ -92,4 +92,4 @@ def _runs(project: ProjectPicture, identity: EntryId) -> list[tuple[RunBegan, Ru
 
 def _events(asking: Asking, project: ProjectPicture, identity: EntryId) -> list[Recorded]:
     """What was recorded of it, in order."""
-    return list(asking.room.reader.log.latest(project.source.project, limit=_MOST_EVENTS, subject=identity))
+    return list(asking.latest(project.source.project, _MOST_EVENTS, identity))
