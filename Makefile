@@ -5,11 +5,11 @@
 
 .DEFAULT_GOAL := help
 BIN := .venv/bin
-WORKERS ?= 2
+WORKERS ?= 3
 MINUTES ?= 10
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
-.PHONY: help setup demo demo-incident test check bench bench-landing accuracy soak nightly lock format clean
+.PHONY: help setup demo demo-incident test lint check bench bench-landing accuracy soak nightly lock format clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -29,11 +29,13 @@ demo-incident: .venv/.ready ## two right changes hang a real PostgreSQL together
 test: .venv/.ready ## the whole test suite
 	$(PYTEST)
 
-check: .venv/.ready ## format, lint, types, layers, fast tests (under 60 s)
+lint: .venv/.ready ## format, lint, types, layers
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+check: lint ## the same, and the fast tests (about a minute)
 	$(PYTEST) --quiet tests/unit tests/golden
 
 bench: .venv/.ready ## save -> event latency and cold start, beside a rival; writes benchmarks/results

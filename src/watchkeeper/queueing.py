@@ -222,6 +222,7 @@ def queue_change(
 
 def _judge(place: Place, landing: Landing, entry: Entry) -> tuple[Entry, tuple[str, ...]]:
     """How risky an entry is, and why it waits for a person, if it does. What cannot be judged waits."""
+    from watchkeeper.risk.assess import assess
     from watchkeeper.risk.exposure import expose
     from watchkeeper.risk.waiting import reasons_to_wait
 
@@ -232,13 +233,15 @@ def _judge(place: Place, landing: Landing, entry: Entry) -> tuple[Entry, tuple[s
         )
     except WatchkeeperError as error:
         return entry, (f"its risk cannot be told: {error.message}",)
-    risk, paths = assessed.risk, assessed.gathered.paths
+    # Which changed lines tests execute is measured by the run that lands it, and counted then.
+    facts = msgspec.structs.replace(assessed.facts, untested=())
+    risk, paths = assess(facts), assessed.gathered.paths
     reasons = reasons_to_wait(risk, paths, threshold=config.wait_risk, waiting=config.wait_paths)
     within = _find_within(landing, entry)
     reasons = (*reasons, *_reasons_within(landing, entry, within))
     reach = _find_reach(landing.analysis, entry) if config.lanes else None
     apart = _find_apart(place, landing, entry)
-    exposure = expose(assessed.files, assessed.facts)
+    exposure = expose(assessed.files, facts)
     entry = msgspec.structs.replace(entry, risk=risk.score, reach=reach, apart=apart, exposure=exposure, within=within)
     return entry, reasons
 

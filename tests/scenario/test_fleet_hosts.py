@@ -43,7 +43,7 @@ def landed(made: World) -> set[str]:
 
 
 def test_two_hosts_work_off_one_projects_issues_and_none_is_dispatched_twice(tmp_path: Path, new_database: str) -> None:
-    with world(tmp_path, new_database, {"ada": "concurrency = 2", "bob": "concurrency = 2"}) as made:
+    with world(tmp_path, new_database, {"ada": "concurrency = 1", "bob": "concurrency = 1"}) as made:
         made.hosts["ada"].up()
         made.wait("ada has noted which project its clone is", lambda: made.hosts["ada"].is_up)
         made.hosts["bob"].up()

@@ -1,4 +1,4 @@
-"""Fixtures of the control room's tests. This folder is importable: ``from scene import make_scene``."""
+"""Fixtures of the control room's tests. This folder is importable: ``from webscene import make_scene``."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import httpx2 as httpx
 import uvicorn
+from webscene import Scene, open_scene
 
-from scene import Scene, open_scene
 from watchkeeper.app import now
 from watchkeeper.controlroom.actions import Role
 from watchkeeper.controlroom.picture import Reader

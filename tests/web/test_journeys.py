@@ -10,8 +10,8 @@ import pytest
 pytest.importorskip("playwright", reason="playwright is not installed: the pages were NOT looked at in a browser")
 from browsing import open_page
 from playwright.sync_api import expect
+from webscene import CONFLICT, HELD_BRANCH
 
-from scene import CONFLICT, HELD_BRANCH
 from watchkeeper.app import now
 from watchkeeper.controlroom.actions import Role
 from watchkeeper.model.attention import MatterAcknowledged, MessageAsked, PersonActed, Urgency

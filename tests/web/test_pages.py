@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from webscene import CONFLICT
 
-from scene import CONFLICT
 from watchkeeper.controlroom.actions import Role
 from watchkeeper.web.sitemap import PAGES
 
