@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from roomserver import Served
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def browser() -> Iterator[Browser]:
+    """One for each test: while Playwright runs, no other test of the process could run a loop of its own."""
     from browsing import open_browser
 
     with open_browser() as found:
