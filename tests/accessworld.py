@@ -24,7 +24,8 @@ from starlette.routing import Route
 from contract.test_record import EVERY_KIND
 from gitrepo import GitRepo
 from watchkeeper.app import now, open_log
-from watchkeeper.controlroom.actions import Actions, Role
+from watchkeeper.controlroom.actions import Actions
+from watchkeeper.controlroom.judging import Role
 from watchkeeper.controlroom.picture import Reader
 from watchkeeper.controlroom.scope import Scope, find_scope
 from watchkeeper.fleet.config import WebSection

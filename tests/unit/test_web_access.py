@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from watchkeeper.controlroom.actions import Role
+from watchkeeper.controlroom.judging import Role
 from watchkeeper.fleet.config import WebSection
 from watchkeeper.model.errors import UsageError, WatchkeeperError
 from watchkeeper.model.ids import Millis

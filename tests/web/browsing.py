@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from roomserver import Served
 
-from watchkeeper.controlroom.actions import Role
+from watchkeeper.controlroom.judging import Role
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -15,7 +15,7 @@ import uvicorn
 from webscene import Scene, open_scene
 
 from watchkeeper.app import now
-from watchkeeper.controlroom.actions import Role
+from watchkeeper.controlroom.judging import Role
 from watchkeeper.controlroom.picture import Reader
 from watchkeeper.fleet.config import WebSection
 from watchkeeper.record.log import Log

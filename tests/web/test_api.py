@@ -14,8 +14,9 @@ import jsonschema
 import pytest
 
 from accessworld import Served, parsed, plant, served, texts
-from watchkeeper.controlroom.actions import Actions, Role
+from watchkeeper.controlroom.actions import Actions
 from watchkeeper.controlroom.deciding import Deciding
+from watchkeeper.controlroom.judging import Role
 from watchkeeper.model.attention import MatterAcknowledged
 from watchkeeper.model.events import WatchStopped
 from watchkeeper.model.hosts import FLEET

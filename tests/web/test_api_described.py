@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from accessworld import Served, plant, served
-from watchkeeper.controlroom.actions import Role
+from watchkeeper.controlroom.judging import Role
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.web.access import guard
 from watchkeeper.web.access.limits import Rate

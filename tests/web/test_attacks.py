@@ -18,7 +18,7 @@ import pytest
 from starlette.routing import BaseRoute, Mount, Route
 
 from accessworld import Served, served
-from watchkeeper.controlroom.actions import Role
+from watchkeeper.controlroom.judging import Role
 from watchkeeper.fleet.config import WebSection
 from watchkeeper.web.access import guard, serving
 from watchkeeper.web.access.answers import HEADERS

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from accessworld import Served, plant, real_room, served
-from watchkeeper.controlroom.actions import Role
+from watchkeeper.controlroom.judging import Role
 from watchkeeper.web.app import make_app
 from watchkeeper.web.sitemap import PAGES
 

@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from webscene import CONFLICT, HELD_BRANCH
 
 from watchkeeper.app import now
-from watchkeeper.controlroom.actions import Role
+from watchkeeper.controlroom.judging import Role
 from watchkeeper.model.attention import MatterAcknowledged, MessageAsked, PersonActed, Urgency
 from watchkeeper.model.events import WatchStopped
 from watchkeeper.model.hosts import FLEET

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from webscene import CONFLICT
 
-from watchkeeper.controlroom.actions import Role
+from watchkeeper.controlroom.judging import Role
 from watchkeeper.web.sitemap import PAGES
 
 if TYPE_CHECKING:

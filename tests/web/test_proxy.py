@@ -14,7 +14,7 @@ import httpx2 as httpx
 import pytest
 
 from accessworld import Served, served
-from watchkeeper.controlroom.actions import Role
+from watchkeeper.controlroom.judging import Role
 from watchkeeper.fleet.config import WebSection
 from watchkeeper.web.devserver import find_named, pass_answer, pass_request
 

@@ -13,8 +13,7 @@ from watchkeeper.cli.options import json_option, repo_option
 from watchkeeper.cli.output import printable, show, show_document
 from watchkeeper.cli.queue_words import above_lines, held_with
 from watchkeeper.cli.verb import verb
-from watchkeeper.landing.entering import bounce, find_entry, hold_above
-from watchkeeper.queueing import find_above, open_book
+from watchkeeper.queueacts import bounce_entry
 
 
 @verb(
@@ -32,13 +31,7 @@ def command(*, name: str, reason: str, folder: Path, as_json: bool) -> int:
     person. Exit code 0.
     """
     place = find_place(folder, os.environ)
-    with open_book(place) as book:
-        entry = find_entry(book.queue, name)
-        below = book.queue.entries[entry].entry
-        above, by = find_above(place, below), os.environ.get("USER", "")
-        why = f"which a person sent back: {reason}"
-        # At once: between two records the one could land what the other keeps back.
-        events = book.tell_if(lambda queue: (*bounce(queue, entry, reason), *hold_above(queue, below, above, why, by)))
+    entry, events = bounce_entry(place, name, reason, os.environ.get("USER", ""))
     with_it = held_with(events, entry)
     if as_json:
         show_document(

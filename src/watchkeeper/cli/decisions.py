@@ -24,7 +24,7 @@ from watchkeeper.model.review import DecisionId, DecisionVerdict
 from watchkeeper.model.review_state import DecisionStanding
 
 if TYPE_CHECKING:
-    from watchkeeper.controlroom.actions import Done
+    from watchkeeper.controlroom.judging import Done
     from watchkeeper.controlroom.picture import Picture, Reader
 
 _MOST_SHOWN = 50
@@ -126,8 +126,9 @@ def _find(known: Sequence[_Of], name: str) -> _Of:
 
 
 def _act(reader: Reader, of: _Of, *, is_question: bool, accepts: bool, reason: str) -> Done:
-    from watchkeeper.controlroom.actions import Actions, Person, Role
+    from watchkeeper.controlroom.actions import Actions
     from watchkeeper.controlroom.deciding import Deciding
+    from watchkeeper.controlroom.judging import Person, Role
 
     person = Person(os.environ.get("USER") or os.environ.get("LOGNAME") or "", Role.OPERATOR, "cli")
     identity: DecisionId = of.standing.decision.id

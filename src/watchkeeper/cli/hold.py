@@ -13,8 +13,7 @@ from watchkeeper.cli.options import json_option, repo_option
 from watchkeeper.cli.output import printable, show, show_document
 from watchkeeper.cli.queue_words import above_lines, held_with
 from watchkeeper.cli.verb import verb
-from watchkeeper.landing.entering import find_entry, hold, hold_above, withdraw
-from watchkeeper.queueing import find_above, open_book
+from watchkeeper.queueacts import hold_entry, withdraw_entry
 
 
 @verb(
@@ -37,20 +36,8 @@ def command(*, name: str, reason: str, leaves: bool, folder: Path, as_json: bool
     on its branch. Exit code 0.
     """
     place = find_place(folder, os.environ)
-    with open_book(place) as book:
-        entry = find_entry(book.queue, name)
-        by = os.environ.get("USER", "")
-        below = book.queue.entries[entry].entry
-        above = () if leaves else find_above(place, below)
-        why = f"which waits for a person: {reason}"
-        # At once: between two records the one could land what the other keeps back.
-        events = book.tell_if(
-            lambda queue: (
-                withdraw(queue, entry, reason)
-                if leaves
-                else (*hold(queue, entry, reason, by), *hold_above(queue, below, above, why, by))
-            )
-        )
+    by = os.environ.get("USER", "")
+    entry, events = withdraw_entry(place, name, reason) if leaves else hold_entry(place, name, reason, by)
     with_it = held_with(events, entry)
     if as_json:
         show_document(

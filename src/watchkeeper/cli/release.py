@@ -12,10 +12,7 @@ from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option
 from watchkeeper.cli.output import printable, show, show_document
 from watchkeeper.cli.verb import verb
-from watchkeeper.landing.entering import find_entry, release, release_above
-from watchkeeper.landing.queue import Queue
-from watchkeeper.model.landing import EntryId, LandingEvent
-from watchkeeper.queueing import open_book
+from watchkeeper.queueacts import release_entry
 
 
 @verb(
@@ -32,17 +29,9 @@ def command(*, name: str, folder: Path, as_json: bool) -> int:
     lines of others, or because of `watchkeeper hold`. Exit code 0.
     """
     place = find_place(folder, os.environ)
-    with open_book(place) as book:
-        entry = find_entry(book.queue, name)
-        by = os.environ.get("USER", "")
-        events = book.tell_if(lambda queue: _release(queue, entry, by))
+    entry, events = release_entry(place, name, os.environ.get("USER", ""))
     if as_json:
         show_document({"project": place.project, "entry": entry, "changed": bool(events)})
     else:
         show([f"{printable(entry)} {'goes on' if events else 'was not held'}"], "watchkeeper queue")
     return Exit.NOTHING
-
-
-def _release(queue: Queue, entry: EntryId, by: str) -> tuple[LandingEvent, ...]:
-    released = release(queue, entry, by)
-    return (*released, *release_above(queue, entry, by)) if released else ()

@@ -14,7 +14,7 @@ from watchkeeper.cli.fleet_place import fleet_option
 from watchkeeper.cli.options import json_option, repo_option
 from watchkeeper.cli.output import printable, say, show, show_document
 from watchkeeper.cli.verb import verb
-from watchkeeper.controlroom.actions import Role
+from watchkeeper.controlroom.judging import Role
 from watchkeeper.controlroom.scope import Scope, find_scope, open_scope_log
 from watchkeeper.model.attention import PersonActed
 from watchkeeper.model.errors import UsageError

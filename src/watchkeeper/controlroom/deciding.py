@@ -6,12 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from watchkeeper.app import now
-from watchkeeper.controlroom.actions import Done, NotAllowedError, Person, Role
+from watchkeeper.controlroom.judging import Done, Judge, Person, not_there
 from watchkeeper.controlroom.picture import ProjectPicture, Reader
-from watchkeeper.model.attention import PersonActed
 from watchkeeper.model.errors import UsageError
 from watchkeeper.model.fleet import IssueId
-from watchkeeper.model.hosts import FLEET
 from watchkeeper.model.ids import ChangeId, Millis, Sha
 from watchkeeper.model.landing import EntryId, RevertPrepared
 from watchkeeper.model.review import (
@@ -33,11 +31,11 @@ class Deciding:
     """Thread-safe. Each raises NotAllowedError for a viewer, UsageError for what is not there, WatchkeeperError."""
 
     def __init__(self, reader: Reader, clock: Callable[[], Millis] = now) -> None:
-        self._reader, self._clock = reader, clock
+        self._reader, self._clock, self._judge = reader, clock, Judge(reader, clock)
 
     def question(self, person: Person, project: str, decision: DecisionId, reason: str) -> Done:
         """A decision becomes an issue: to say why it stands, or to undo it. Questioned twice it stays one issue."""
-        self._judge(person, "question", decision)
+        self._judge.judge(person, "question", decision)
         if not reason.strip():
             raise UsageError(
                 f"{decision} is questioned without a reason, so nobody would know what to answer",
@@ -54,7 +52,7 @@ class Deciding:
 
     def revert(self, person: Person, project: str, decision: DecisionId, reason: str = "") -> Done:
         """The change that holds a decision is taken out again, through the queue, as any other change."""
-        self._judge(person, "revert", decision)
+        self._judge.judge(person, "revert", decision)
         found, subject, _ = self._find(project, decision)
         if subject.commit is None:
             raise UsageError(
@@ -69,8 +67,8 @@ class Deciding:
 
     def revert_change(self, person: Person, project: str, commit: Sha) -> Done:
         """A landed change is taken out again, through the queue."""
-        self._judge(person, "revert", commit[:12])
-        entry = self._revert(self._project(project), commit)
+        self._judge.judge(person, "revert", commit[:12])
+        entry = self._revert(self._judge.project(project), commit)
         return Done(f"{commit[:10]} is reverted by {entry}, which is in the queue")
 
     # -- inside ------------------------------------------------------------------------------------------------------
@@ -82,30 +80,11 @@ class Deciding:
         with open_landing(found.source.place) as landing:
             return submit_revert_of(landing, landed)
 
-    def _judge(self, person: Person, what: str, on: str) -> None:
-        """Audit the act, and refuse it to who may only look."""
-        allowed = person.role is Role.OPERATOR
-        acted = PersonActed(what, on[:200], person.who, person.via, person.role.value, allowed)
-        self._reader.log.append(FLEET, [acted], self._clock())
-        if not allowed:
-            raise NotAllowedError(
-                f"{person.who} may look, and not {what}",
-                slug="not-allowed",
-                hint="ask somebody who is an operator",
-                facts={"who": person.who, "action": what},
-            )
-
-    def _project(self, name: str) -> ProjectPicture:
-        found = self._reader.look().projects.get(name)
-        if found is None:
-            raise _not_there("project", name, "this fleet")
-        return found
-
     def _find(self, project: str, decision: DecisionId) -> tuple[ProjectPicture, Decision, DecisionJudged | None]:
-        found = self._project(project)
+        found = self._judge.project(project)
         standing = found.review.decisions.get(decision)
         if standing is None:
-            raise _not_there("decision", decision, project)
+            raise not_there("decision", decision, project)
         return found, standing.decision, standing.judged
 
     def _record(self, found: ProjectPicture, verdict: DecisionJudged) -> None:
@@ -174,13 +153,4 @@ def _no_revert(entry: EntryId, reason: str) -> UsageError:
         slug="no-revert",
         hint="write the revert by hand, and hand it in: watchkeeper land BRANCH",
         facts={"entry": entry},
-    )
-
-
-def _not_there(what: str, name: str, where: str) -> UsageError:
-    return UsageError(
-        f"There is no {what} {name!r} in {where}",
-        slug="not-there",
-        hint="watchkeeper decisions",
-        facts={"what": what, "name": name},
     )

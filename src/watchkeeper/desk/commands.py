@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from watchkeeper.controlroom.actions import Actions, Person, Role
+from watchkeeper.controlroom.actions import Actions
+from watchkeeper.controlroom.judging import Person, Role
 from watchkeeper.controlroom.picture import Picture, Reader
 from watchkeeper.fleet.config import ChannelEntry
 from watchkeeper.model.attention import Matter, MatterKind, PersonActed, Urgency, matter_id

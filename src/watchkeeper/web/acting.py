@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from watchkeeper.controlroom.actions import Done, NotAllowedError, Person
+from watchkeeper.controlroom.judging import Done, NotAllowedError, Person
 from watchkeeper.model.errors import UsageError
 from watchkeeper.model.fleet import IssueId
 from watchkeeper.model.ids import ConflictId, Millis, Sha

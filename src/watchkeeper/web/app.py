@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from watchkeeper.controlroom.actions import Role
+from watchkeeper.controlroom.judging import Role
 from watchkeeper.model.ids import Seq
 from watchkeeper.web.acting import act_routes
 from watchkeeper.web.api import api_routes

@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from watchkeeper.controlroom.actions import Role
+from watchkeeper.controlroom.judging import Role
 from watchkeeper.model.errors import UsageError, WatchkeeperError
 from watchkeeper.model.ids import Seq
 from watchkeeper.web.pages.asking import Asking

@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from watchkeeper.controlroom.actions import Person, Role
+from watchkeeper.controlroom.judging import Person, Role
 from watchkeeper.fleet.config import WebSection
 from watchkeeper.model.errors import UsageError, WatchkeeperError
 from watchkeeper.model.ids import Millis

@@ -8,7 +8,7 @@ from html import escape
 import msgspec
 from starlette.responses import HTMLResponse, Response
 
-from watchkeeper.controlroom.actions import NotAllowedError
+from watchkeeper.controlroom.judging import NotAllowedError
 from watchkeeper.model.errors import NotARepositoryError, UsageError, WatchkeeperError
 from watchkeeper.model.redaction import redact
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from watchkeeper.controlroom.actions import Person, Role
+from watchkeeper.controlroom.judging import Person, Role
 from watchkeeper.fleet.config import WebSection
 from watchkeeper.model.attention import PersonActed
 from watchkeeper.model.errors import WatchkeeperError

@@ -16,7 +16,7 @@ from watchkeeper.web.access.places import find_next
 from watchkeeper.web.access.refusing import Refused
 
 if TYPE_CHECKING:
-    from watchkeeper.controlroom.actions import Person
+    from watchkeeper.controlroom.judging import Person
 
 _FORM = """{said}
 <form method="post" action="/login" class="login">

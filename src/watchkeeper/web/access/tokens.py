@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from watchkeeper.controlroom.actions import Role
+from watchkeeper.controlroom.judging import Role
 from watchkeeper.model.errors import UsageError
 from watchkeeper.model.ids import Millis
 from watchkeeper.web.access.keeping import KeptFile

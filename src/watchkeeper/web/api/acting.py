@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
-from watchkeeper.controlroom.actions import Actions, Done
+from watchkeeper.controlroom.actions import Actions
 from watchkeeper.controlroom.deciding import Deciding
+from watchkeeper.controlroom.judging import Done
 from watchkeeper.model.ids import ConflictId, Millis, Sha
 from watchkeeper.model.review import DecisionId
 from watchkeeper.web.api.operations import Asking, Operation

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from watchkeeper.controlroom.actions import Actions, Person
+from watchkeeper.controlroom.actions import Actions
+from watchkeeper.controlroom.judging import Person
 from watchkeeper.controlroom.picture import Picture, ProjectPicture, Reader
 from watchkeeper.model.errors import UsageError
 
