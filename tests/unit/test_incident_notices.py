@@ -4,67 +4,28 @@ from __future__ import annotations
 
 import msgspec
 
-from watchkeeper.conflicts.lifecycle import fold_all
+from twosides import CHANGES, HANG, A, B, incident, origin, state
 from watchkeeper.conflicts.notice import MOST_WORDS
-from watchkeeper.conflicts.standing import State
 from watchkeeper.database.verdict import judge
 from watchkeeper.model.agents import Channel, Heed, Session, SessionId
-from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.events import (
-    ChangeAppeared,
     Event,
     IntentDeclared,
     NoticeDelivered,
     NoticeQueued,
     NoticeSettled,
-    Recorded,
     SessionBegan,
     SessionEnded,
 )
-from watchkeeper.model.ids import ChangeId, Millis, ProjectId, Seq, Sha
+from watchkeeper.model.ids import Millis
 from watchkeeper.model.incidents import (
-    Attribution,
     EndReason,
-    Incident,
     IncidentChanged,
     IncidentEnded,
-    IncidentId,
-    IncidentKind,
     IncidentOpened,
-    Origin,
-    Party,
-    Role,
-    Tier,
 )
 from watchkeeper.watch.notices import decide_notices
-
-A, B = ChangeId("agent/1"), ChangeId("agent/2")
-
-
-def origin(change: ChangeId, line: int) -> Origin:
-    commit = Sha(("a" if change == A else "b") * 40)
-    return Origin("engine/stages.py", line, "update_stage_field", f"line {line}", Sha("c" * 40), commit, change=change)
-
-
-def incident(holder: Origin | None, waiter: Origin | None) -> Incident:
-    parties = tuple(
-        Party(number, role, attribution=Attribution(Tier.TAG, (each,)) if each else Attribution())
-        for number, role, each in ((1, Role.HOLDER, holder), (2, Role.WAITER, waiter))
-    )
-    return Incident(
-        IncidentId("i-00000001"), "f" * 64, IncidentKind.SELF_DEADLOCK, "shop", "it hangs", Millis(0), Millis(1),
-        parties,
-        relation="content", advice=("cancel the waiter",),
-    )  # fmt: skip
-
-
-HANG = incident(origin(A, 21), origin(B, 43))
-CHANGES = [ChangeAppeared(Change(each, Source.WORKTREE, each)) for each in (A, B)]
-
-
-def state(*events: Event) -> State:
-    return fold_all(Recorded(Seq(n + 1), Millis(n), ProjectId("p"), each) for n, each in enumerate(events))
 
 
 def session(name: str) -> Session:
