@@ -10,7 +10,9 @@ from typing import Any, cast
 
 import pytest
 
+from gitrepo import GitRepo
 from watchkeeper.engagements.book import Book
+from watchkeeper.engagements.life import Rules
 from watchkeeper.fleetdeck.following import Follower
 from watchkeeper.fleetdeck.projects import Project
 from watchkeeper.model.errors import WatchkeeperError
@@ -19,8 +21,10 @@ from watchkeeper.model.fleet import (
     RESOLVES_ISSUE,
     Budget,
     Closing,
+    Effect,
     Engagement,
     EngagementId,
+    EngagementMoved,
     EngagementSealed,
     Issue,
     IssueFiled,
@@ -28,11 +32,13 @@ from watchkeeper.model.fleet import (
     IssueReopened,
     IssueState,
     Seal,
+    Stage,
 )
 from watchkeeper.model.ids import ChangeId, Millis, ProjectId, Sha
 from watchkeeper.model.landing import Bounce, Entry, EntryBounced, EntryId, EntryQueued, LandingDone, LandingIntended
 from watchkeeper.record.log import Log
 from watchkeeper.record.store import open_file_store
+from watchkeeper.repos.objects import Objects
 
 SHOP = ProjectId("shop")
 ISSUE = Issue(IssueId("shop#1"), "Prices are wrong")
@@ -63,13 +69,14 @@ def tell(log: Log, *events: Event) -> None:
     log.append(SHOP, events, clock())
 
 
-def follow(log: Log) -> tuple[Follower, Book]:
+def follow(log: Log, objects: Objects | None = None) -> tuple[Follower, Book]:
     book = Book(log, SHOP, clock)
     place = SimpleNamespace(project=SHOP, shared=SHOP)
-    project = cast("Project", SimpleNamespace(place=place, parts=SimpleNamespace(book=book)))
+    parts, hub = SimpleNamespace(book=book, rules=Rules()), SimpleNamespace(objects=objects)
+    project = cast("Project", SimpleNamespace(place=place, parts=parts, hub=hub))
 
     async def again(_: EngagementId) -> None:
-        raise AssertionError("nothing came back")
+        """Its driver goes on: what is recorded says so."""
 
     return Follower(project, log, clock, again), book
 
@@ -128,4 +135,33 @@ def test_what_came_back_and_was_queued_anew_before_anybody_looked_is_not_sent_ba
         tell(log, EntryBounced(EntryId("agent/shop-1/1"), Bounce.ALONE, "its tests fail"))
         tell(log, EntryQueued(Entry(EntryId("agent/shop-1/2"), ChangeId("agent/shop-1"), NEW)))
 
-        asyncio.run(follow(log)[0].look())  # nobody is told that it goes on
+        asyncio.run(follow(log)[0].look())
+
+        assert _stage(log) is Stage.QUEUED
+
+
+@pytest.mark.parametrize("is_undone", [False, True])
+def test_a_change_that_changes_nothing_any_more_is_in_unless_its_author_took_it_out(
+    tmp_path: Path, is_undone: bool
+) -> None:
+    repo = GitRepo.create(tmp_path / "shop")
+    base = Sha(repo.commit("begin", {"a.py": "a = 1\n"}))
+    head = Sha(repo.commit("change", {"a.py": "a = 2\n"}))
+    head = Sha(repo.commit("take it out", {"a.py": "a = 1\n"})) if is_undone else head
+    with begun(tmp_path) as log, Objects(repo.path / ".git") as objects:
+        tell(log, EngagementMoved(ENGAGED.id, Stage.DONE, effect=Effect(head, 1, "1 test passes")))
+        tell(log, EntryQueued(Entry(EntryId("agent/shop-1/1"), ChangeId("agent/shop-1"), head, base)))
+        tell(log, EntryBounced(EntryId("agent/shop-1/1"), Bounce.EMPTY, "it changes nothing"))
+
+        follower, book = follow(log, objects)
+        asyncio.run(follower.look())
+
+        issue = book.state().issues[ISSUE.id]
+        if is_undone:
+            assert (issue.state, _stage(log)) == (IssueState.OPEN, Stage.RUNNING), "an empty success is none"
+        else:
+            assert (issue.state, issue.why, _stage(log)) == (IssueState.CLOSED, Closing.LANDED, Stage.DONE)
+
+
+def _stage(log: Log) -> Stage:
+    return Book(log, SHOP, clock).state().engagements[ENGAGED.id].stage

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+_PATIENCE_MS = 20_000
+"""How long a page may take to show something: much, as a machine on which other tests run is slow at times."""
 SIZES = {"phone": (360, 740), "laptop": (1280, 800)}
 
 
@@ -38,8 +40,9 @@ def require_chromium() -> str:
 def open_browser() -> Iterator[Browser]:
     """A browser of its own, closed at the end."""
     pytest.importorskip("playwright", reason="playwright is not installed: the pages were NOT looked at in a browser")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=_PATIENCE_MS)
     with sync_playwright() as running:
         browser = running.chromium.launch(executable_path=require_chromium(), args=["--no-sandbox"])
         try:

@@ -110,13 +110,13 @@ _WHY_BACK = {
     Bounce.SET: "It is right alone, and wrong with what lands before it.",
     Bounce.ALONE: "It fails on the target branch as it is now.",
     Bounce.CLASH: "git cannot merge it with the target branch.",
-    Bounce.EMPTY: "The target branch has all of it already.",
+    Bounce.EMPTY: "Merged into the target branch, it changes nothing there.",
     Bounce.PERSON: "A person sent it back.",
 }
 _NEXT_BACK = {
     Bounce.SET: "merge the target branch, make both hold together, commit, and land it again.",
     Bounce.ALONE: "merge the target branch, mend what fails, commit, and land it again.",
     Bounce.CLASH: "merge the target branch, keep what both sides meant, commit, and land it again.",
-    Bounce.EMPTY: "nothing; your work is in.",
+    Bounce.EMPTY: "where the target branch lacks what you were to do, do it, commit, and land it again; else nothing.",
     Bounce.PERSON: "read the reason, and land it again when it is met.",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from watchkeeper.demo.scripted_model import Mind, Received, Step
 
 RETURNED = "did not land"
 TESTS = "python3 -m unittest discover --quiet"
+
+_WRITE_S, _LOOK_S = 5.0, 0.02
 
 Thread = Generator[Step, str, None]
 
@@ -56,6 +59,8 @@ def _think(work: Work, worktree: Callable[[], Path], wait_told: Callable[[], boo
     )
     for edit in work.edits:
         yield _write(folder, edit)
+        while not _comes_to_stand(folder, edit):
+            yield _write(folder, edit)
     yield _run(folder, "I run the tests.")
     if wait_told():
         yield Step(
@@ -64,15 +69,26 @@ def _think(work: Work, worktree: Callable[[], Path], wait_told: Callable[[], boo
     asked = yield Step("It is done; the tests pass. I was told of the other change, and keep to my issue.")
     while RETURNED not in asked:
         asked = yield Step("I have seen it. My change is done.")
-    while _stands(folder, work.repair):  # a program that is ended may drop what it was answered
+    while _stands(folder, work.repair):
         yield _take_out(folder, work.repair)
     yield _run(folder, "One connection does both now. I run the tests.")
     while True:
         yield Step("The mirror writes the status in the same transaction, the second connection is gone. Tests pass.")
 
 
+def _comes_to_stand(folder: Path, edit: Edit) -> bool:
+    """Whether what was said was done: a program that is ended may drop it, and one may go on while it is being done."""
+    ends = time.monotonic() + _WRITE_S
+    while not _stands(folder, edit):
+        if time.monotonic() > ends:
+            return False
+        time.sleep(_LOOK_S)
+    return True
+
+
 def _stands(folder: Path, edit: Edit) -> bool:
-    return edit.text in (folder / edit.path).read_text(encoding="utf-8")
+    place = folder / edit.path
+    return place.is_file() and edit.text in place.read_text(encoding="utf-8")
 
 
 def _write(folder: Path, edit: Edit) -> Step:

@@ -13,8 +13,17 @@ from watchkeeper.engagements.driver import send_back
 from watchkeeper.fleetdeck.projects import Project
 from watchkeeper.model.fleet import Closing, EngagementId, IssueClosed, IssueState
 from watchkeeper.model.fleet_state import EngagementStanding, FleetState
-from watchkeeper.model.ids import Millis, Seq, Sha
-from watchkeeper.model.landing import EntryBounced, EntryId, LandingDone, LandingEvent, LandingIntended
+from watchkeeper.model.ids import ChangeId, Millis, Seq, Sha
+from watchkeeper.model.landing import (
+    Bounce,
+    Entry,
+    EntryBounced,
+    EntryId,
+    EntryQueued,
+    LandingDone,
+    LandingEvent,
+    LandingIntended,
+)
 from watchkeeper.record.codec import FLEET_KINDS, LANDING_KINDS
 from watchkeeper.record.log import Log
 
@@ -47,6 +56,7 @@ class Follower:
         self._read = Seq(0)
         self._news = LandingNews()
         self._intended: dict[Sha, LandingIntended] = {}
+        self._queued: dict[ChangeId, Entry] = {}
         self._owed: deque[Landed | EntryBounced] = deque()
 
     async def look(self) -> None:
@@ -84,8 +94,11 @@ class Follower:
 
     def close(self, landed: Landed) -> bool:
         """Close the issue of what landed; whether it was open."""
-        standing = _engagement_of(self._project.parts.book.state(), landed.entry)
-        return standing is not None and close_landed(self._project, self._log, self._clock(), standing, landed.commit)
+        return self._close(landed.entry, f"landed as {landed.commit[:10]}")
+
+    def _close(self, entry: EntryId, why: str) -> bool:
+        standing = _engagement_of(self._project.parts.book.state(), entry)
+        return standing is not None and close_landed(self._project, self._log, self._clock(), standing, why)
 
     async def _return(self, bounce: EntryBounced) -> None:
         identity = await asyncio.to_thread(self._send_back, bounce)
@@ -97,13 +110,26 @@ class Follower:
         standing = _engagement_of(self._project.parts.book.state(), bounce.id)
         if standing is None or self._news.returned.get(change_of(bounce.id)) != bounce:
             return None
+        if bounce.why is Bounce.EMPTY and self._says_something(bounce.id):
+            self._close(bounce.id, "landed already: the target branch has all of it")
+            return None
         text = returned_text(bounce, show_verb=f"watchkeeper queue {bounce.id}", intents=self._news.intents)
         is_back = send_back(self._project.parts, standing.engagement.id, text)
         return standing.engagement.id if is_back else None
 
+    def _says_something(self, identity: EntryId) -> bool:
+        """Whether an entry changes what it was made from. Not, for one: a repair that took out all of the change."""
+        entry = self._queued.get(change_of(identity))
+        if entry is None or entry.id != identity or entry.base is None:
+            return False
+        objects = self._project.hub.objects
+        return objects.tree_of(entry.head) != objects.tree_of(entry.base)
+
     def _hear(self, event: LandingEvent) -> list[Landed | EntryBounced]:
         self._news = hear_landing(self._news, event)
         match event:
+            case EntryQueued(entry):
+                self._queued[entry.change] = entry
             case LandingIntended():
                 self._intended[event.new] = event
             case LandingDone(new) if new in self._intended:
@@ -115,14 +141,14 @@ class Follower:
         return []
 
 
-def close_landed(project: Project, log: Log, at: Millis, standing: EngagementStanding, commit: Sha) -> bool:
-    """Close the issue of an engagement, whose change the target branch has since ``commit``; whether it was open."""
+def close_landed(project: Project, log: Log, at: Millis, standing: EngagementStanding, why: str) -> bool:
+    """Close the issue of an engagement whose change the target branch has; whether it was open."""
     for _ in range(_MOST_TRIES):
         state = project.parts.book.state()
         issue = state.issues.get(standing.engagement.issue)
         if issue is None or issue.state is IssueState.CLOSED:
             return False
-        event = IssueClosed(issue.issue.id, Closing.LANDED, f"landed as {commit[:10]}", "watchkeeper")
+        event = IssueClosed(issue.issue.id, Closing.LANDED, why, "watchkeeper")
         if log.append_if(project.place.shared, [event], at, kinds=FLEET_KINDS, last=state.seq) is not None:
             return True
     return False

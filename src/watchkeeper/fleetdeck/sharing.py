@@ -213,7 +213,7 @@ class Sharing:
         except WatchkeeperError as error:
             if error.slug != "nothing-to-land":
                 raise
-            await asyncio.to_thread(close_landed, project, self._fleet.log, now(), standing, change)
+            await asyncio.to_thread(close_landed, project, self._fleet.log, now(), standing, f"landed as {change[:10]}")
         return True
 
     def _comment(self, project: Project, engagement: Engagement, said: str) -> None:

@@ -105,7 +105,9 @@ def _bounce_unmergeable(queue: Queue, line: Sequence[Waiter]) -> tuple[LandingEv
             reason = clash.reason or f"git cannot merge {', '.join(clash.paths[:3])}"
             found.append(EntryBounced(waiter.entry.id, Bounce.CLASH, reason, evidence=clash.paths))
         elif below is not None and queue.trees.get(alone) == below:
-            found.append(EntryBounced(waiter.entry.id, Bounce.EMPTY, "the target branch has all of it already"))
+            found.append(
+                EntryBounced(waiter.entry.id, Bounce.EMPTY, "merged into the target branch, it changes nothing there")
+            )
     return tuple(found)
 
 
