@@ -18,7 +18,7 @@ from figures import record_figures
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from dbwatching import own_server, watching
 from postgres import find_programs
-from watchkeeper.cli.incident_words import describe_incidents
+from watchkeeper.controlroom.wording.incident import describe_incidents
 from watchkeeper.database.processes import LocalProcesses
 from watchkeeper.database.watcher import Settings
 

@@ -13,8 +13,8 @@ import pytest
 from gitrepo import GitRepo
 from landingscene import PYTEST, Verbs, begin, finish
 from watchkeeper.app import find_place, now
-from watchkeeper.cli.landing_words import describe_landing
 from watchkeeper.cli.main import run
+from watchkeeper.controlroom.wording.landing import describe_landing
 from watchkeeper.landing.driver import Driver
 from watchkeeper.landing.workshop import GitWorkshop
 from watchkeeper.model.errors import WatchkeeperError

@@ -24,13 +24,15 @@ from watchkeeper.cli.health import (
     render_check,
 )
 from watchkeeper.cli.options import parse_moment
-from watchkeeper.cli.output import Terminal, printable, render_document
-from watchkeeper.cli.wording import mark, render_ago, render_moment, render_moment_iso
+from watchkeeper.cli.output import Terminal, render_document
+from watchkeeper.cli.wording import mark
 from watchkeeper.conflicts.standing import ConflictState, State, Status
+from watchkeeper.controlroom.wording.times import render_ago, render_moment, render_moment_iso
 from watchkeeper.model.conflicts import Conflict, Kind, Severity
 from watchkeeper.model.errors import UsageError
 from watchkeeper.model.footprint import Confidence
 from watchkeeper.model.ids import ChangeId, ConflictId, Millis, Seq
+from watchkeeper.model.printing import printable
 
 NOW = Millis(1_700_000_000_000)
 

@@ -15,15 +15,16 @@ from watchkeeper.app import now
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.fleet_place import fleet_option
 from watchkeeper.cli.options import json_option, parse_moment, repo_option
-from watchkeeper.cli.output import Terminal, find_terminal, printable, show, show_document
+from watchkeeper.cli.output import Terminal, find_terminal, show, show_document
 from watchkeeper.cli.verb import verb
-from watchkeeper.cli.wording import render_ago, render_moment, render_moment_iso
 from watchkeeper.controlroom.picture import Picture, Reader
 from watchkeeper.controlroom.scope import find_scope, open_scope_log
+from watchkeeper.controlroom.wording.times import render_ago, render_moment, render_moment_iso
 from watchkeeper.model.attention import Matter, MatterAcknowledged, MatterSnoozed
 from watchkeeper.model.errors import UsageError
 from watchkeeper.model.hosts import FLEET
 from watchkeeper.model.ids import Millis
+from watchkeeper.model.printing import printable
 from watchkeeper.review.needs import find_matters, find_open, urgency_now
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}

@@ -10,9 +10,10 @@ import click
 from watchkeeper.app import find_place
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option
-from watchkeeper.cli.output import printable, show, show_document
+from watchkeeper.cli.output import show, show_document
 from watchkeeper.cli.queue_words import above_lines, held_with
 from watchkeeper.cli.verb import verb
+from watchkeeper.model.printing import printable
 from watchkeeper.queueacts import bounce_entry
 
 

@@ -14,13 +14,14 @@ from watchkeeper.app import now
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.fleet_place import fleet_option
 from watchkeeper.cli.options import Moment, json_option, repo_option
-from watchkeeper.cli.output import find_terminal, printable, say, show, show_document
+from watchkeeper.cli.output import find_terminal, say, show, show_document
 from watchkeeper.cli.verb import verb
-from watchkeeper.cli.wording import render_moment
 from watchkeeper.controlroom.picture import Picture, Reader
 from watchkeeper.controlroom.scope import find_scope, open_scope_log
+from watchkeeper.controlroom.wording.times import render_moment
 from watchkeeper.model.errors import UsageError
 from watchkeeper.model.ids import Millis
+from watchkeeper.model.printing import printable
 from watchkeeper.model.review import Brief, Section, Standing
 from watchkeeper.record.home import make_home
 from watchkeeper.review.brief import build_brief

@@ -15,10 +15,11 @@ from watchkeeper.app import check, find_place
 from watchkeeper.cli.documents import check_document
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option, severity_option
-from watchkeeper.cli.output import find_terminal, printable, say, show, show_document
+from watchkeeper.cli.output import find_terminal, say, show, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.cli.wording import conflict_lines, evidence_of_sides, not_counted_line
 from watchkeeper.model.conflicts import Conflict
+from watchkeeper.model.printing import printable
 
 if TYPE_CHECKING:
     from watchkeeper.watch.check import CheckReport

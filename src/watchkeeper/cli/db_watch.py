@@ -19,13 +19,14 @@ import msgspec
 from watchkeeper.app import Place, find_place, now
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.incident_lines import incident_block
-from watchkeeper.cli.incident_words import describe_incidents
 from watchkeeper.cli.options import json_lines_option, repo_option
-from watchkeeper.cli.output import Terminal, find_terminal, printable, say, show, show_document
+from watchkeeper.cli.output import Terminal, find_terminal, say, show, show_document
 from watchkeeper.cli.verb import verb
-from watchkeeper.cli.wording import render_moment_iso
+from watchkeeper.controlroom.wording.incident import describe_incidents
+from watchkeeper.controlroom.wording.times import render_moment_iso
 from watchkeeper.model.errors import NotARepositoryError, UsageError, WatchkeeperError
 from watchkeeper.model.incidents import DatabaseUnseen, IncidentChanged, IncidentEvent, IncidentOpened
+from watchkeeper.model.printing import printable
 from watchkeeper.record.config import DatabaseConfig
 
 if TYPE_CHECKING:

@@ -15,11 +15,12 @@ from watchkeeper.app import now
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.fleet_place import fleet_option
 from watchkeeper.cli.options import Moment, json_option, repo_option
-from watchkeeper.cli.output import Terminal, find_terminal, printable, show, show_document
+from watchkeeper.cli.output import Terminal, find_terminal, show, show_document
 from watchkeeper.cli.verb import verb
-from watchkeeper.cli.wording import render_ago
+from watchkeeper.controlroom.wording.times import render_ago
 from watchkeeper.model.errors import UsageError
 from watchkeeper.model.ids import Millis
+from watchkeeper.model.printing import printable
 from watchkeeper.model.review import DecisionId, DecisionVerdict
 from watchkeeper.model.review_state import DecisionStanding
 

@@ -17,12 +17,13 @@ import msgspec
 from watchkeeper.cli.documents import conflict_document
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_lines_option
-from watchkeeper.cli.output import Terminal, find_terminal, printable, show, show_document
+from watchkeeper.cli.output import Terminal, find_terminal, show, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.cli.wording import conflict_lines
 from watchkeeper.conflicts.standing import severity_after
 from watchkeeper.model.conflicts import Conflict
 from watchkeeper.model.errors import WatchkeeperError
+from watchkeeper.model.printing import printable
 from watchkeeper.model.probing import Proof
 
 if TYPE_CHECKING:

@@ -10,11 +10,12 @@ from pathlib import Path
 import msgspec
 
 from watchkeeper.cli.demo_scene import DATA
-from watchkeeper.cli.output import Terminal, printable, say, show_document
+from watchkeeper.cli.output import Terminal, say, show_document
 from watchkeeper.demo.fleet import Programs, play_fleet
 from watchkeeper.demo.happenings import Brief, Crew, Engaged, Finished, FleetHappening, Landed, Returned, Told
 from watchkeeper.demo.installing import CODEX, GOOSE, NotInstallableError, install
 from watchkeeper.demo.minds import Edit, Work
+from watchkeeper.model.printing import printable
 
 _IN_TURN = {"steer", "hook"}
 _INDENT = " " * 9

@@ -11,11 +11,12 @@ import msgspec
 from watchkeeper.app import find_place, now, open_log
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option
-from watchkeeper.cli.output import printable, show, show_document
+from watchkeeper.cli.output import show, show_document
 from watchkeeper.cli.verb import verb
-from watchkeeper.cli.wording import render_ago
+from watchkeeper.controlroom.wording.times import render_ago
 from watchkeeper.model.errors import UsageError
 from watchkeeper.model.incident_state import Deployment
+from watchkeeper.model.printing import printable
 
 
 @verb(

@@ -17,9 +17,10 @@ from watchkeeper.app import now
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.fleet_place import fleet_option
 from watchkeeper.cli.options import json_option, repo_option
-from watchkeeper.cli.output import printable, say, show, show_document
+from watchkeeper.cli.output import say, show, show_document
 from watchkeeper.cli.verb import verb
-from watchkeeper.cli.wording import render_ago
+from watchkeeper.controlroom.wording.times import render_ago
+from watchkeeper.model.printing import printable
 
 if TYPE_CHECKING:
     from watchkeeper.controlroom.picture import Reader

@@ -13,11 +13,12 @@ from watchkeeper.app import now
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.fleet_place import FleetPicture, fleet_option, look_at_fleet
 from watchkeeper.cli.options import json_option
-from watchkeeper.cli.output import printable, show, show_document
+from watchkeeper.cli.output import show, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.fleetplace import FleetPlace, find_fleet, open_fleet_log
 from watchkeeper.model.events import Event
 from watchkeeper.model.fleet import Choice, Dispatch, DispatchDecided
+from watchkeeper.model.printing import printable
 
 if TYPE_CHECKING:
     from watchkeeper.record.log import Log

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from watchkeeper.cli.wording import render_moment_iso
 from watchkeeper.conflicts.standing import ConflictState
+from watchkeeper.controlroom.wording.times import render_moment_iso
 from watchkeeper.model.agents import AgentEvent
 from watchkeeper.model.changes import Change
 from watchkeeper.model.conflicts import Conflict

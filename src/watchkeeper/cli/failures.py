@@ -10,8 +10,9 @@ from pathlib import Path
 
 import click
 
-from watchkeeper.cli.output import find_terminal, printable, say, show_document
+from watchkeeper.cli.output import find_terminal, say, show_document
 from watchkeeper.model.errors import UsageError, WatchkeeperError
+from watchkeeper.model.printing import printable
 
 
 def report(error: Exception, environ: Mapping[str, str], *, wants_json: bool) -> int:

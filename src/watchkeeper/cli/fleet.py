@@ -11,15 +11,16 @@ import msgspec
 
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.fleet_place import FleetPicture, fleet_option, look_at_fleet
-from watchkeeper.cli.fleet_words import spend_words
 from watchkeeper.cli.options import json_option
-from watchkeeper.cli.output import Terminal, find_terminal, printable, show, show_document
+from watchkeeper.cli.output import Terminal, find_terminal, show, show_document
 from watchkeeper.cli.verb import verb
-from watchkeeper.cli.wording import render_ago
+from watchkeeper.controlroom.wording.fleet import spend_words
+from watchkeeper.controlroom.wording.times import render_ago
 from watchkeeper.fleet.budgets import total
 from watchkeeper.fleetplace import FleetPlace, find_fleet, open_fleet_log
 from watchkeeper.model.fleet import Choice, Spend
 from watchkeeper.model.fleet_state import EngagementStanding
+from watchkeeper.model.printing import printable
 
 
 @verb(

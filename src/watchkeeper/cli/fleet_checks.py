@@ -10,7 +10,6 @@ from pathlib import Path
 
 from watchkeeper.agents.files import read_config
 from watchkeeper.cli.health import Check, Health
-from watchkeeper.cli.output import printable
 from watchkeeper.fleet.config import AgentEntry, FleetConfig
 from watchkeeper.fleet.machine import find_program, measure_free
 from watchkeeper.fleet.reading import find_fleet_file, user_fleet_file
@@ -26,6 +25,7 @@ from watchkeeper.fleet.service import (
 from watchkeeper.fleet.variables import variables_of
 from watchkeeper.fleetplace import FleetPlace, find_fleet
 from watchkeeper.model.errors import WatchkeeperError
+from watchkeeper.model.printing import printable
 
 _VERSION_S = 15.0
 _MOST_SAID = 120

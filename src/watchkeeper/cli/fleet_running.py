@@ -10,10 +10,11 @@ from pathlib import Path
 
 from watchkeeper.cli.daemon import start_detached
 from watchkeeper.cli.exits import Exit
-from watchkeeper.cli.output import printable, say, show, show_document
+from watchkeeper.cli.output import say, show, show_document
 from watchkeeper.fleetdeck.daemon import Fleet, FleetDaemon, find_daemon
 from watchkeeper.fleetplace import FleetPlace, find_fleet, open_fleet_log
 from watchkeeper.model.errors import WatchkeeperError
+from watchkeeper.model.printing import printable
 from watchkeeper.record.home import make_home
 
 _END_S = 60.0

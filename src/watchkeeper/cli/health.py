@@ -9,7 +9,8 @@ from typing import assert_never
 import msgspec
 
 from watchkeeper.agents.standing import HookState, Standing
-from watchkeeper.cli.output import Terminal, printable
+from watchkeeper.cli.output import Terminal
+from watchkeeper.model.printing import printable
 
 _WATCHES_WANTED = 20_000  # directories of a large repository in ten worktrees
 _INSTANCES_WANTED = 8

@@ -24,9 +24,10 @@ from watchkeeper.app import find_place
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.health import Health, judge_hook, render_check
 from watchkeeper.cli.options import json_option, repo_option
-from watchkeeper.cli.output import find_terminal, printable, say, show, show_document
+from watchkeeper.cli.output import find_terminal, say, show, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.model.errors import NotARepositoryError, UsageError
+from watchkeeper.model.printing import printable
 from watchkeeper.record.home import find_home, make_home
 
 

@@ -14,12 +14,13 @@ from watchkeeper.app import find_place, now
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.incident_lines import incident_block
 from watchkeeper.cli.options import json_option, repo_option
-from watchkeeper.cli.output import find_terminal, printable, show, show_document
+from watchkeeper.cli.output import find_terminal, show, show_document
 from watchkeeper.cli.verb import verb
-from watchkeeper.cli.wording import render_ago
+from watchkeeper.controlroom.wording.times import render_ago
 from watchkeeper.model.errors import UsageError
 from watchkeeper.model.incident_state import IncidentStanding, IncidentState
 from watchkeeper.model.incidents import IncidentOpened, Origin
+from watchkeeper.model.printing import printable
 from watchkeeper.repos.repository import Repository
 
 _AROUND = 2

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 
-from watchkeeper.cli.output import Terminal, printable
+from watchkeeper.cli.output import Terminal
 from watchkeeper.database.wait_graph import render_lines
 from watchkeeper.model.incidents import Incident, IncidentChanged, IncidentOpened, Origin, Party, Role
+from watchkeeper.model.printing import printable
 
 _MOST_STATEMENT = 160
 _MOST_PARTIES = 12

@@ -12,10 +12,11 @@ import msgspec
 from watchkeeper.app import find_place, now
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option
-from watchkeeper.cli.output import Terminal, find_terminal, printable, show, show_document
+from watchkeeper.cli.output import Terminal, find_terminal, show, show_document
 from watchkeeper.cli.verb import verb
-from watchkeeper.cli.wording import render_ago
+from watchkeeper.controlroom.wording.times import render_ago
 from watchkeeper.model.incident_state import DatabaseStanding, IncidentStanding
+from watchkeeper.model.printing import printable
 
 
 @verb(

@@ -11,9 +11,10 @@ import msgspec
 from watchkeeper.app import find_place, find_target_of
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option, target_option
-from watchkeeper.cli.output import printable, show, show_document
+from watchkeeper.cli.output import show, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.model.errors import NotARepositoryError, WatchkeeperError
+from watchkeeper.model.printing import printable
 from watchkeeper.probes.projectfiles import find_commands
 from watchkeeper.record.config import PROJECT_FILE, ProjectConfig, render_template
 

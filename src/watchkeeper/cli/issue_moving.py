@@ -12,12 +12,13 @@ import click
 from watchkeeper.app import find_place
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option
-from watchkeeper.cli.output import printable, say, show, show_document
+from watchkeeper.cli.output import say, show, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.forge.filing import Filed, Outcome
 from watchkeeper.forge.importing import parse_issues
 from watchkeeper.forge.sync import SyncReport
 from watchkeeper.model.errors import UsageError
+from watchkeeper.model.printing import printable
 from watchkeeper.tracking import find_token, keep_imported, name_file, open_sync, open_tracking, read_imported
 
 _MOST_FILE = 256 << 20

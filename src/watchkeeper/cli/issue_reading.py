@@ -12,11 +12,12 @@ from watchkeeper.app import find_place, now
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.issue_words import issue_document, issue_lines, list_lines
 from watchkeeper.cli.options import json_option, repo_option
-from watchkeeper.cli.output import find_terminal, printable, show, show_document
+from watchkeeper.cli.output import find_terminal, show, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.forge.names import find_issue
 from watchkeeper.model.fleet import IssueState
 from watchkeeper.model.fleet_state import FleetState, IssueStanding
+from watchkeeper.model.printing import printable
 from watchkeeper.tracking import read_fleet
 
 _MOST = 100

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from watchkeeper.cli.output import Terminal, printable
-from watchkeeper.cli.wording import render_ago, render_moment, render_moment_iso
+from watchkeeper.cli.output import Terminal
+from watchkeeper.controlroom.wording.times import render_ago, render_moment, render_moment_iso
 from watchkeeper.model.fleet import Choice, EngagementId, IssueId, IssueState, Stage
 from watchkeeper.model.fleet_state import EngagementStanding, FleetState, IssueStanding
 from watchkeeper.model.ids import Millis
+from watchkeeper.model.printing import printable
 
 _HOLDING = ("blocked", "backlog", "needs-person", "needs-decompose", "needs-prep")
 _USUAL = 2

@@ -14,12 +14,13 @@ from watchkeeper.app import Place, find_place
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.issue_words import issue_document
 from watchkeeper.cli.options import json_option, repo_option
-from watchkeeper.cli.output import printable, say, show, show_document
+from watchkeeper.cli.output import say, show, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.forge.builtin import Edit, comes_from_elsewhere
 from watchkeeper.forge.port import LEAST_URGENT, MOST_BODY, Draft
 from watchkeeper.model.errors import UsageError
 from watchkeeper.model.fleet import Closing, IssueId
+from watchkeeper.model.printing import printable
 from watchkeeper.tracking import Tracking, open_sync, open_tracking
 
 _WHYS = (Closing.PERSON, Closing.NOTHING_TO_DO, Closing.DUPLICATE, Closing.SPLIT, Closing.LANDED)

@@ -9,12 +9,13 @@ import click
 
 from watchkeeper.app import find_place
 from watchkeeper.cli.exits import Exit
-from watchkeeper.cli.landing_words import name_all
 from watchkeeper.cli.options import json_option, repo_option
-from watchkeeper.cli.output import printable, show, show_document
+from watchkeeper.cli.output import show, show_document
 from watchkeeper.cli.verb import verb
+from watchkeeper.controlroom.wording.landing import name_all
 from watchkeeper.landing.entering import find_entry, get_waiter, jump, jump_cost
 from watchkeeper.landing.waiters import Place
+from watchkeeper.model.printing import printable
 from watchkeeper.queueing import open_book
 
 

@@ -16,11 +16,11 @@ import click
 from watchkeeper.app import find_place, find_socket, now
 from watchkeeper.cli.daemon import is_answering
 from watchkeeper.cli.exits import Exit
-from watchkeeper.cli.landing_words import describe_landing, name_all
 from watchkeeper.cli.options import json_option, repo_option
-from watchkeeper.cli.output import find_terminal, printable, say, show, show_document
+from watchkeeper.cli.output import find_terminal, say, show, show_document
 from watchkeeper.cli.queue_words import halt_lines, outcome_document, outcome_lines, red_lines, what_next
 from watchkeeper.cli.verb import verb
+from watchkeeper.controlroom.wording.landing import describe_landing, name_all
 from watchkeeper.landing.driver import SettingsChangedError
 from watchkeeper.landing.entering import try_again
 from watchkeeper.landing.serving import QueueService, begin_before
@@ -28,6 +28,7 @@ from watchkeeper.landing.view import find_red, is_begun, is_decided
 from watchkeeper.model.errors import UsageError
 from watchkeeper.model.ids import Seq
 from watchkeeper.model.landing import CandidateBuilt
+from watchkeeper.model.printing import printable
 from watchkeeper.queueing import find_outcomes, is_driven, open_landing, settings_are, submit, submit_revert
 
 if TYPE_CHECKING:

@@ -13,13 +13,14 @@ import msgspec
 from watchkeeper.app import find_log, find_place, now, open_log, read_state
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option
-from watchkeeper.cli.output import find_terminal, printable, show, show_document
+from watchkeeper.cli.output import find_terminal, show, show_document
 from watchkeeper.cli.verb import verb
-from watchkeeper.cli.wording import render_moment, render_moment_iso
+from watchkeeper.controlroom.wording.times import render_moment, render_moment_iso
 from watchkeeper.model.agents import Lease
 from watchkeeper.model.errors import UsageError
 from watchkeeper.model.events import LeaseReleased, LeaseTaken
 from watchkeeper.model.ids import Millis, ProjectId, Seq
+from watchkeeper.model.printing import printable
 from watchkeeper.record.log import Log
 
 _MOST_MINUTES = 7 * 24 * 60

@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from watchkeeper.cli.folding import Division, Telling, folded_lines, levels_of
-from watchkeeper.cli.output import Terminal, find_terminal, printable
-from watchkeeper.cli.wording import describe, render_ago, severity_counts, state_lines
+from watchkeeper.cli.output import Terminal, find_terminal
+from watchkeeper.cli.wording import describe, severity_counts, state_lines
 from watchkeeper.conflicts.standing import ConflictState, open_conflicts
+from watchkeeper.controlroom.wording.times import render_ago
 from watchkeeper.model.changes import Change, Source
 from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.events import Recorded, WatchStarted, WatchStopped
 from watchkeeper.model.ids import Millis
+from watchkeeper.model.printing import printable
 
 if TYPE_CHECKING:
     from watchkeeper.app import Place

@@ -11,10 +11,11 @@ from pathlib import Path
 import click
 
 from watchkeeper.cli.exits import Exit
-from watchkeeper.cli.output import printable, say, show
+from watchkeeper.cli.output import say, show
 from watchkeeper.cli.verb import verb
 from watchkeeper.mcp.snippets import AGENTS, snippet
 from watchkeeper.model.errors import NotARepositoryError, UsageError
+from watchkeeper.model.printing import printable
 from watchkeeper.record.home import find_home
 
 _MODE = 0o644

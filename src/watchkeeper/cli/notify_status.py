@@ -14,13 +14,14 @@ from watchkeeper.app import now
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.fleet_place import fleet_option
 from watchkeeper.cli.options import json_option
-from watchkeeper.cli.output import Terminal, find_terminal, printable, show, show_document
+from watchkeeper.cli.output import Terminal, find_terminal, show, show_document
 from watchkeeper.cli.verb import verb
-from watchkeeper.cli.wording import render_ago
 from watchkeeper.controlroom.scope import find_scope, open_scope_log
+from watchkeeper.controlroom.wording.times import render_ago
 from watchkeeper.desk.outlook import Outlook, look_ahead
 from watchkeeper.model.attention import matter_id
 from watchkeeper.model.ids import Millis
+from watchkeeper.model.printing import printable
 from watchkeeper.notify.rendering import plain, render_length
 
 

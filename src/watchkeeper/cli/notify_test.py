@@ -13,7 +13,7 @@ from watchkeeper.app import now
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.fleet_place import fleet_option
 from watchkeeper.cli.options import json_option
-from watchkeeper.cli.output import printable, show, show_document
+from watchkeeper.cli.output import show, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.controlroom.scope import Scope, find_scope, open_scope_log
 from watchkeeper.desk.channels import open_ports
@@ -22,6 +22,7 @@ from watchkeeper.model.attention_state import fold_attention
 from watchkeeper.model.errors import UsageError
 from watchkeeper.model.hosts import FLEET
 from watchkeeper.model.ids import Millis
+from watchkeeper.model.printing import printable
 from watchkeeper.notify.messages import Message, make_token, show_entry
 from watchkeeper.notify.port import NotSent, Outcome, Port
 from watchkeeper.notify.rendering import plain, render_message

@@ -13,12 +13,13 @@ from watchkeeper.app import now
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.fleet_place import fleet_option, look_at_fleet
 from watchkeeper.cli.options import json_option
-from watchkeeper.cli.output import printable, show, show_document
+from watchkeeper.cli.output import show, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.fleetplace import find_fleet, open_fleet_log
 from watchkeeper.model.errors import UsageError
 from watchkeeper.model.fleet import DispatchOverruled, IssueId, IssueState
 from watchkeeper.model.fleet_state import FleetState
+from watchkeeper.model.printing import printable
 
 
 @verb(

@@ -14,11 +14,12 @@ from watchkeeper.app import find_place, prove
 from watchkeeper.cli.documents import change_document, conflict_document, proof_document
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option, severity_option
-from watchkeeper.cli.output import Terminal, find_terminal, printable, say, show, show_document
+from watchkeeper.cli.output import Terminal, find_terminal, say, show, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.cli.wording import conflict_lines, join_names, not_counted_line, proof_line
 from watchkeeper.conflicts.standing import severity_after
 from watchkeeper.model.conflicts import Conflict, Severity
+from watchkeeper.model.printing import printable
 from watchkeeper.model.probing import Outcome
 
 if TYPE_CHECKING:

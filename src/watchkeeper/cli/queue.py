@@ -13,7 +13,7 @@ from watchkeeper.app import find_place, find_socket, now
 from watchkeeper.cli.daemon import is_answering
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option
-from watchkeeper.cli.output import find_terminal, printable, show, show_document
+from watchkeeper.cli.output import find_terminal, show, show_document
 from watchkeeper.cli.queue_words import (
     audit_lines,
     outcome_document,
@@ -29,6 +29,7 @@ from watchkeeper.landing.entering import halt, resume
 from watchkeeper.landing.page import EntryPage
 from watchkeeper.landing.view import find_red, find_returned, view_queue
 from watchkeeper.landing.waiters import Place
+from watchkeeper.model.printing import printable
 from watchkeeper.queueing import is_driven, open_book, read_entry_page
 
 

@@ -6,15 +6,16 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from watchkeeper.cli.landing_words import name_all
-from watchkeeper.cli.output import Terminal, printable
-from watchkeeper.cli.wording import render_ago, render_moment_iso
+from watchkeeper.cli.output import Terminal
+from watchkeeper.controlroom.wording.landing import name_all
+from watchkeeper.controlroom.wording.times import render_ago, render_moment_iso
 from watchkeeper.landing.audit import Audit
 from watchkeeper.landing.page import EntryPage, Side
 from watchkeeper.landing.view import Outcome, QueueView, Red, Row
 from watchkeeper.landing.waiters import Place
 from watchkeeper.model.ids import Millis
 from watchkeeper.model.landing import EntryBounced, EntryHeld, EntryId, Halt, LandingEvent, QueueHalted
+from watchkeeper.model.printing import printable
 
 _MOST_VANISHED = 10
 _MOST_RETURNED = 8

@@ -14,10 +14,11 @@ from watchkeeper.app import find_place, replay
 from watchkeeper.cli.documents import conflict_document
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option, target_option
-from watchkeeper.cli.output import Terminal, find_terminal, printable, show, show_document
+from watchkeeper.cli.output import Terminal, find_terminal, show, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.cli.wording import mark
 from watchkeeper.model.conflicts import Conflict, Severity
+from watchkeeper.model.printing import printable
 from watchkeeper.watch.history import Sort
 
 if TYPE_CHECKING:

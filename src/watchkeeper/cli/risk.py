@@ -13,9 +13,10 @@ import msgspec
 from watchkeeper.app import RiskReport, assess_change, find_place
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option
-from watchkeeper.cli.output import find_terminal, printable, say, show, show_document
+from watchkeeper.cli.output import find_terminal, say, show, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.cli.wording import not_counted_line
+from watchkeeper.model.printing import printable
 from watchkeeper.risk.points import RiskPoint
 
 _MOST_POINTS = 20

@@ -14,9 +14,10 @@ import msgspec
 from watchkeeper.app import Place, find_log, find_place
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option
-from watchkeeper.cli.output import find_terminal, printable, show, show_document
+from watchkeeper.cli.output import find_terminal, show, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.conflicts.scoring import Ending, RuleRecord, count_rules
+from watchkeeper.model.printing import printable
 
 if TYPE_CHECKING:
     from watchkeeper.record.log import Log

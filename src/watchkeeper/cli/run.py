@@ -14,10 +14,11 @@ from watchkeeper.app import find_place, find_socket
 from watchkeeper.cli.documents import agent_event_document
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_lines_option, repo_option
-from watchkeeper.cli.output import find_terminal, printable, show_document
+from watchkeeper.cli.output import find_terminal, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.daemon import make_adapter
 from watchkeeper.model.agents import Act, AgentEvent, Phase
+from watchkeeper.model.printing import printable
 
 _MOST_LINE = 160
 

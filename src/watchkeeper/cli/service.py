@@ -15,7 +15,7 @@ from watchkeeper.cli.fleet_checks import service_checks
 from watchkeeper.cli.fleet_place import fleet_option
 from watchkeeper.cli.health import Health, render_check
 from watchkeeper.cli.options import json_option
-from watchkeeper.cli.output import find_terminal, printable, say, show, show_document
+from watchkeeper.cli.output import find_terminal, say, show, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.fleet.machine import find_program
 from watchkeeper.fleet.reading import user_fleet_file
@@ -34,6 +34,7 @@ from watchkeeper.fleet.service import (
 )
 from watchkeeper.fleetplace import find_fleet
 from watchkeeper.model.errors import UsageError, WatchkeeperError
+from watchkeeper.model.printing import printable
 from watchkeeper.record.home import find_home, make_home
 
 _DEADLINE_S = 60.0

@@ -14,9 +14,10 @@ from watchkeeper.app import find_place, find_socket, now
 from watchkeeper.cli.daemon import find_standing
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.options import json_option, repo_option
-from watchkeeper.cli.output import Terminal, find_terminal, printable, show, show_document
+from watchkeeper.cli.output import Terminal, find_terminal, show, show_document
 from watchkeeper.cli.verb import verb
-from watchkeeper.cli.wording import render_ago
+from watchkeeper.controlroom.wording.times import render_ago
+from watchkeeper.model.printing import printable
 
 if TYPE_CHECKING:
     from watchkeeper.model.ids import Millis

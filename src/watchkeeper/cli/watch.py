@@ -21,8 +21,8 @@ from watchkeeper.cli.live_view import divided, make_view, next_step, render_pict
 from watchkeeper.cli.options import json_lines_option, repo_option, severity_option, target_option
 from watchkeeper.cli.output import find_terminal, show, show_document
 from watchkeeper.cli.verb import verb
-from watchkeeper.cli.wording import render_moment_iso
 from watchkeeper.conflicts.standing import ConflictState
+from watchkeeper.controlroom.wording.times import render_moment_iso
 from watchkeeper.daemon import open_watch, serve
 from watchkeeper.model.events import ConflictOpened
 

@@ -12,13 +12,14 @@ from watchkeeper.app import now
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.fleet_place import fleet_option
 from watchkeeper.cli.options import json_option, repo_option
-from watchkeeper.cli.output import printable, say, show, show_document
+from watchkeeper.cli.output import say, show, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.controlroom.judging import Role
 from watchkeeper.controlroom.scope import Scope, find_scope, open_scope_log
 from watchkeeper.model.attention import PersonActed
 from watchkeeper.model.errors import UsageError
 from watchkeeper.model.hosts import FLEET
+from watchkeeper.model.printing import printable
 
 
 @verb(

@@ -15,9 +15,10 @@ from watchkeeper.app import now
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.fleet_place import fleet_option
 from watchkeeper.cli.options import json_option, repo_option
-from watchkeeper.cli.output import printable, show, show_document
+from watchkeeper.cli.output import show, show_document
 from watchkeeper.cli.verb import verb
 from watchkeeper.model.errors import UsageError
+from watchkeeper.model.printing import printable
 from watchkeeper.model.review import Day, WorkLog
 
 if TYPE_CHECKING:

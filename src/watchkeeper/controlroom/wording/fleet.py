@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from watchkeeper.cli.output import printable
 from watchkeeper.model.fleet import (
     DispatchDecided,
     DispatchOverruled,
@@ -21,6 +20,7 @@ from watchkeeper.model.fleet import (
     IssueReopened,
     Spend,
 )
+from watchkeeper.model.printing import printable
 
 _MOST_SAID = 200
 

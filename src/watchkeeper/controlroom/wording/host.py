@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from watchkeeper.cli.output import printable
 from watchkeeper.model.hosts import HostEvent, HostJoined, HostLeft, HostLost, LeaderChosen
+from watchkeeper.model.printing import printable
 
 
 def describe_hosts(event: HostEvent) -> str:

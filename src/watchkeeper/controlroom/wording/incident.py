@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from watchkeeper.cli.output import printable
 from watchkeeper.model.incidents import (
     DatabaseSeen,
     DatabaseUnseen,
@@ -14,6 +13,7 @@ from watchkeeper.model.incidents import (
     IncidentOpened,
     RevisionDeployed,
 )
+from watchkeeper.model.printing import printable
 
 
 def describe_incidents(event: IncidentEvent) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from watchkeeper.cli.output import printable
 from watchkeeper.model.attention import (
     AttentionEvent,
     ChannelBack,
@@ -18,6 +17,7 @@ from watchkeeper.model.attention import (
     PersonActed,
     matter_id,
 )
+from watchkeeper.model.printing import printable
 from watchkeeper.model.review import (
     ChangeFoundWrong,
     ChangeReviewed,

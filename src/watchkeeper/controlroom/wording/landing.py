@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import assert_never
 
-from watchkeeper.cli.output import printable
 from watchkeeper.landing.waiters import TargetEvent
 from watchkeeper.model.landing import (
     Candidate,
@@ -38,6 +37,7 @@ from watchkeeper.model.landing import (
     SetConfirmed,
     TargetMoved,
 )
+from watchkeeper.model.printing import printable
 
 _MOST_NAMED = 4
 
