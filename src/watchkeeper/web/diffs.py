@@ -7,11 +7,14 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from watchkeeper.app import Place, open_analysis
 from watchkeeper.code.changed_file import ChangedFile
 from watchkeeper.controlroom.landings import LandedEntry
 from watchkeeper.controlroom.picture import ProjectPicture
 from watchkeeper.model.errors import WatchkeeperError
+from watchkeeper.model.fleet_state import EngagementStanding
 from watchkeeper.model.footprint import Write
 from watchkeeper.model.ids import Sha
 from watchkeeper.repos.hub import open_hub
@@ -24,7 +27,7 @@ _HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@(.*)")
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")
 
 
-class DiffLine(NamedTuple):
+class DiffLine(msgspec.Struct, frozen=True):
     """``kind`` is ``add``, ``cut``, ``same`` or ``hunk``; numbers are 1-based, 0 where a side has no such line."""
 
     kind: str
@@ -34,14 +37,16 @@ class DiffLine(NamedTuple):
     text: str
 
 
-class FileDiff(NamedTuple):
+class FileDiff(msgspec.Struct, frozen=True):
+    """One file of a difference; a renamed one by its new name."""
+
     path: str
     lines: tuple[DiffLine, ...]
     added: int
     removed: int
 
 
-class Diff(NamedTuple):
+class Diff(msgspec.Struct, frozen=True):
     """``left_out`` counts lines that are not shown; ``problem`` says why there is none at all."""
 
     files: tuple[FileDiff, ...] = ()
@@ -58,6 +63,13 @@ class SymbolDiff(NamedTuple):
     path: str
     line: int
     lines: tuple[DiffLine, ...]
+
+
+def tips_of(standing: EngagementStanding) -> tuple[Sha, Sha] | None:
+    """From where to where the work of an engagement goes; None where nothing of it is pinned."""
+    made = standing.effect.change if standing.effect is not None else None
+    head = made or standing.snapshot
+    return (standing.engagement.seal.base, head) if head is not None else None
 
 
 def read_diff(place: Place, before: Sha, after: Sha) -> Diff:

@@ -14,7 +14,7 @@ from watchkeeper.model.attention import Matter
 from watchkeeper.model.events import Recorded
 from watchkeeper.model.fleet_state import EngagementStanding, IssueStanding
 from watchkeeper.model.hosts import FLEET
-from watchkeeper.model.ids import Millis, Seq
+from watchkeeper.model.ids import Millis, Seq, Sha
 from watchkeeper.model.incident_state import IncidentStanding
 from watchkeeper.model.review import Brief, WorkLog
 from watchkeeper.model.review_state import ChangeStanding, DecisionStanding
@@ -27,6 +27,7 @@ from watchkeeper.web.api.views import (
     ConflictList,
     ConflictView,
     DecisionList,
+    DiffView,
     EngagementList,
     EventPage,
     FleetView,
@@ -36,11 +37,15 @@ from watchkeeper.web.api.views import (
     LogList,
     MatterList,
     MatterView,
+    NumbersView,
     Problem,
     ProjectList,
     ProjectView,
     QueueState,
 )
+from watchkeeper.web.diffs import Diff, read_diff, tips_of
+from watchkeeper.web.figures import count_days
+from watchkeeper.web.pages.numbers import CHOICES
 
 _LANDED = 50
 _DAY_MS = 86_400_000
@@ -170,6 +175,17 @@ def _one_change(asking: Asking) -> ChangeStanding:
     return asking.find(asking.project(asking.picture()).review.changes, "commit")
 
 
+def _change_diff(asking: Asking) -> DiffView:
+    project, standing = asking.project(asking.picture()), _one_change(asking)
+    return _diff(project, standing.survey.base, standing.survey.commit)
+
+
+def _diff(project: ProjectPicture, before: Sha | None, after: Sha | None) -> DiffView:
+    if before is None or after is None:
+        return DiffView(None, None, Diff(problem="there is nothing to compare"))
+    return DiffView(before, after, read_diff(project.source.place, before, after))
+
+
 def _issues(asking: Asking) -> IssueList:
     picture = asking.picture()
     fleet = asking.project(picture).fleet
@@ -190,6 +206,18 @@ def _engagements(asking: Asking) -> EngagementList:
 
 def _one_engagement(asking: Asking) -> EngagementStanding:
     return asking.find(asking.project(asking.picture()).fleet.engagements, "engagement")
+
+
+def _engagement_diff(asking: Asking) -> DiffView:
+    tips = tips_of(_one_engagement(asking))
+    return _diff(asking.project(asking.picture()), *(tips or (None, None)))
+
+
+def _numbers(asking: Asking) -> NumbersView:
+    """Of one project, or of all."""
+    picture = asking.picture()
+    projects = [asking.project(picture)] if "project" in asking.path else list(picture.projects.values())
+    return NumbersView(picture.seq, count_days(asking.room.reader, projects, int(asking.query["days"]), picture.at))
 
 
 def _logs(asking: Asking) -> LogList:
@@ -222,6 +250,7 @@ def _events(asking: Asking) -> EventPage:
 
 _ALL = Parameter("all", "boolean", "also what is over, read or judged", default=False)
 _STATE = Parameter("state", "string", "which", "open", choices=("open", "dismissed", "closed", "all"))
+_DAYS = Parameter("days", "string", "of so many last days", "30", choices=tuple(each for each, _ in CHOICES))
 _ONE = "/projects/{project}"
 MAX_SEQ = MAX_MS = 1 << 53
 
@@ -260,11 +289,17 @@ READS = (
     _read("changes", f"{_ONE}/changes", "Landed changes with their risk, the newest first.", ChangeList, _changes,
           *PAGING, _ALL),
     _read("change", f"{_ONE}/changes/{{commit}}", "One landed change.", ChangeStanding, _one_change),
+    _read("change-diff", f"{_ONE}/changes/{{commit}}/diff", "What a landed change changed.", DiffView, _change_diff),
     _read("issues", f"{_ONE}/issues", "Issues, with what became of them.", IssueList, _issues, *PAGING, _ALL),
     _read("issue", f"{_ONE}/issue", "One issue.", IssueStanding, _one_issue,
           Parameter("id", "string", "the issue", "", 400)),
     _read("engagements", f"{_ONE}/engagements", "Engagements at work.", EngagementList, _engagements, *PAGING, _ALL),
     _read("engagement", f"{_ONE}/engagements/{{engagement}}", "One engagement.", EngagementStanding, _one_engagement),
+    _read("engagement-diff", f"{_ONE}/engagements/{{engagement}}/diff",
+          "What an engagement changed since its seal, as of its newest pinned work.", DiffView, _engagement_diff),
+    _read("numbers", "/numbers", "The fleet's numbers, day by day.", NumbersView, _numbers, _DAYS, etag=False),
+    _read("project-numbers", f"{_ONE}/numbers", "A project's numbers, day by day.", NumbersView, _numbers, _DAYS,
+          etag=False),
     _read("logs", f"{_ONE}/logs", "The work logs of a project's days, the newest first.", LogList, _logs, *PAGING),
     _read("fleet-logs", "/logs", "The work logs of the fleet's days, the newest first.", LogList, _logs, *PAGING),
     _read("events", "/events", "What was recorded after a number, in order; can be waited for.", EventPage, _events,

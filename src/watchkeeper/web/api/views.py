@@ -17,6 +17,8 @@ from watchkeeper.model.incident_state import DatabaseStanding, Deployment, Incid
 from watchkeeper.model.landing import EntryBounced, EntryId, RunId
 from watchkeeper.model.review import WorkLog
 from watchkeeper.model.review_state import ChangeStanding, DecisionStanding
+from watchkeeper.review.numbers import Chart
+from watchkeeper.web.diffs import Diff
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=400)]
 Words = Annotated[str, msgspec.Meta(max_length=2_000)]
@@ -173,6 +175,21 @@ class EventPage(msgspec.Struct, frozen=True):
     after: Seq
     last: Seq
     items: tuple[Recorded, ...]
+
+
+class DiffView(msgspec.Struct, frozen=True):
+    """What changed from commit ``before`` to ``after``; both None where nothing is pinned, or nothing stands below."""
+
+    before: Sha | None
+    after: Sha | None
+    diff: Diff
+
+
+class NumbersView(msgspec.Struct, frozen=True):
+    """Numbers day by day. A point of a series is a pair: the day, and its value."""
+
+    seq: Seq
+    items: tuple[Chart, ...]
 
 
 # -- what is done -----------------------------------------------------------------------------------------------------

@@ -8,9 +8,9 @@ from watchkeeper.controlroom.picture import ProjectPicture
 from watchkeeper.model.events import Recorded
 from watchkeeper.model.fleet import EngagementId
 from watchkeeper.model.fleet_state import EngagementStanding
-from watchkeeper.model.ids import ChangeId, Sha
+from watchkeeper.model.ids import ChangeId
 from watchkeeper.review.words import spent
-from watchkeeper.web.diffs import read_diff
+from watchkeeper.web.diffs import read_diff, tips_of
 from watchkeeper.web.pages.asking import Answer, Asking, require
 from watchkeeper.web.pages.rows import ConflictRow, names_of, rows_of
 from watchkeeper.web.pages.telling import lines_of
@@ -44,7 +44,7 @@ def show(asking: Asking) -> Answer:
         "conflicts": [ConflictRow(name, each, names_of(project, each.conflict.changes)) for each in conflicts],
         "entries": [each for each in project.landing.view.rows if each.id.rpartition("/")[0] in changes],
         "events": lines_of(_events(asking, project, standing, subjects), project),
-        "has_diff": _tips(standing) is not None,
+        "has_diff": tips_of(standing) is not None,
     }
     return Answer(row.title, "engagement.html", context, "fleet")
 
@@ -52,7 +52,7 @@ def show(asking: Asking) -> Answer:
 def show_diff(asking: Asking) -> Answer:
     """What it changed since its seal, as of its newest pinned work. Raises UsageError (``not-there``)."""
     name, project, standing = _find(asking)
-    tips = _tips(standing)
+    tips = tips_of(standing)
     diff = read_diff(project.source.place, *tips) if tips is not None else None
     context = {"project": name, "own": standing.engagement, "diff": diff, "tips": tips}
     return Answer(f"Changes of {standing.engagement.id}", "engagement_diff.html", context, "fleet")
@@ -64,13 +64,6 @@ def _find(asking: Asking) -> tuple[str, ProjectPicture, EngagementStanding]:
         if identity in project.fleet.engagements:
             return name, project, project.fleet.engagements[identity]
     return require(None, "engagement", identity)
-
-
-def _tips(standing: EngagementStanding) -> tuple[Sha, Sha] | None:
-    """From where to where its work goes; None where nothing of it is pinned."""
-    made = standing.effect.change if standing.effect is not None else None
-    head = made or standing.snapshot
-    return (standing.engagement.seal.base, head) if head is not None else None
 
 
 def _changes(project: ProjectPicture, standing: EngagementStanding) -> set[ChangeId]:

@@ -73,8 +73,7 @@ def lines_of(recorded: Iterable[Recorded], project: ProjectPicture | None = None
 def _tell(event: Event) -> str:
     """The event's clause; of a conflict with how bad it is, which a terminal shows by a mark."""
     words = describe(event)
-    is_rated = isinstance(event, ConflictOpened | ConflictChanged)
-    return f"{event.conflict.severity.value}: {words}" if is_rated else words
+    return f"{event.conflict.severity.value}: {words}" if isinstance(event, ConflictOpened | ConflictChanged) else words
 
 
 def page_of(event: Event) -> str:
