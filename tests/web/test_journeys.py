@@ -98,6 +98,18 @@ def test_the_keys_lead_to_the_conflict_and_act_on_the_chosen_rows(browser: Brows
     assert {HELD, EntryId("stage-status/1")} <= held
 
 
+def test_the_footer_says_what_a_key_does_to_the_chosen_row(browser: Browser, room: Served) -> None:
+    with open_page(browser, room) as page:
+        page.keyboard.press("j")
+        expect(page.locator("#keys [data-needs='a']")).to_have_text("a acknowledge")
+
+        page.goto(f"{room.url}/decisions")
+        page.keyboard.press("j")
+        expect(page.locator("#keys [data-needs='a']")).to_have_text("a accept")
+        page.keyboard.press("a")
+        expect(page.get_by_role("status")).to_contain_text("accepted")
+
+
 def test_what_happens_appears_by_itself_and_the_number_of_needs_is_announced(browser: Browser, room: Served) -> None:
     with open_page(browser, room) as page:
         expect(page.locator("#live")).to_have_attribute("data-state", re.compile("live|stale"))

@@ -198,7 +198,14 @@
       if (key === "open" ? !row?.dataset.href : key === "x" ? !row : !form(key, row)) why = row ? "not for this row" : "no row is chosen: j or k";
       each.classList.toggle("not", Boolean(why));
       each.title = why;
+      const words = $("[data-words]", each);
+      if (words) words.textContent = said(form(key, row)) || words.dataset.words;
     }
+  }
+
+  function said(act) { // what a key does to this row, in the words of its button, where these are few
+    const label = act ? $("button", act).firstChild.textContent.trim().toLowerCase() : "";
+    return label.length < 16 ? label : label.split(" ")[0];
   }
 
   async function actOn(key) {
