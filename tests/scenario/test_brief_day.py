@@ -21,19 +21,29 @@ from watchkeeper.review.rewriting import look_for_rewritings
 
 @pytest.fixture(scope="module")
 def days(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RecordedDay, ...]]:
-    """Two days of other seeds: other names, order and projects."""
-    made = []
-    for seed in (3, 4):
-        folder = tmp_path_factory.mktemp(f"day-{seed}")
-        (folder / "state").mkdir()
-        log = open_log(folder / "state", {"XDG_CONFIG_HOME": str(folder)})
-        made.append(RecordedDay(folder, log, seed, projects=3, changes=24))
-        text = f'store = "{folder / "state"}"\n'
-        text += "".join(f'[[project]]\nname = "{name}"\npath = "{folder / name}"\n' for name in made[-1].repos)
-        (folder / "fleet.toml").write_text(text)
-    yield tuple(made)
+    """Two days of other seeds: other names, order and projects. They are looked at alone: nothing is added to them."""
+    made = tuple(make_day(tmp_path_factory.mktemp(f"day-{seed}"), seed) for seed in (3, 4))
+    yield made
     for day in made:
         day.log.close()
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[RecordedDay]:
+    """A day of a test's own, to which it may add."""
+    day = make_day(tmp_path, 3)
+    yield day
+    day.log.close()
+
+
+def make_day(folder: Path, seed: int) -> RecordedDay:
+    (folder / "state").mkdir()
+    log = open_log(folder / "state", {"XDG_CONFIG_HOME": str(folder)})
+    day = RecordedDay(folder, log, seed, projects=3, changes=24)
+    text = f'store = "{folder / "state"}"\n'
+    text += "".join(f'[[project]]\nname = "{name}"\npath = "{folder / name}"\n' for name in day.repos)
+    (folder / "fleet.toml").write_text(text)
+    return day
 
 
 def test_what_is_planted_in_a_day_stands_in_the_first_fifteen_entries(days: tuple[RecordedDay, ...]) -> None:
@@ -65,10 +75,8 @@ def test_the_verb_shows_one_screen_and_can_be_read_by_programs(
     assert "## Needs you" in capsys.readouterr().out
 
 
-def test_a_matter_that_is_acknowledged_leaves_the_brief(
-    days: tuple[RecordedDay, ...], capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = ["--fleet", str(days[1].scope.home.parent / "fleet.toml")]
+def test_a_matter_that_is_acknowledged_leaves_the_brief(own: RecordedDay, capsys: pytest.CaptureFixture[str]) -> None:
+    file = ["--fleet", str(own.scope.home.parent / "fleet.toml")]
     assert run(["ack", *file, "--json"]) == 1
     first = json.loads(capsys.readouterr().out)["matters"][0]
     assert run(["ack", first["id"], *file]) == 0
@@ -80,9 +88,9 @@ def test_a_matter_that_is_acknowledged_leaves_the_brief(
 
 
 def test_the_graph_is_drawn_and_said_and_git_tells_who_rewrote_whom(
-    days: tuple[RecordedDay, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    own: RecordedDay, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    day = days[0]
+    day = own
     name = next(iter(day.repos))
     added = day.land(name, "Say hello", {"app/hello.py": "def hello():\n    a = 1\n    b = 2\n    return a + b\n"})
     again = day.land(name, "Say hello shorter", {"app/hello.py": "def hello():\n    return 3\n"})
