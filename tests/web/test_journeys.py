@@ -73,6 +73,7 @@ def test_the_keys_lead_to_the_conflict_and_act_on_the_chosen_rows(browser: Brows
         page.keyboard.press("g")
         page.keyboard.press("c")
         expect(page).to_have_url(f"{room.url}/conflicts")
+        page.wait_for_load_state()  # keys are heard when the page's script has run
         page.keyboard.press("j")
         page.keyboard.press("Enter")
         expect(page).to_have_url(f"{room.url}/conflicts/{CONFLICT}")
@@ -90,6 +91,7 @@ def test_the_keys_lead_to_the_conflict_and_act_on_the_chosen_rows(browser: Brows
         page.keyboard.type(CONFLICT)
         page.keyboard.press("Enter")
         expect(page).to_have_url(f"{room.url}/conflicts/{CONFLICT}")
+        page.wait_for_load_state()
         page.keyboard.press("?")
         expect(page.locator("#help")).to_be_visible()
         page.keyboard.press("Escape")
