@@ -106,14 +106,8 @@ class RecordedDay:
         self.survey()
 
     def survey(self) -> None:
-        """What landed is looked at, also where the first look at a change fails: as on a machine with much to do."""
-        surveyor, ends = Surveyor(self.reader, lambda: self.now), 10
-        surveyor.look()
-        while surveyor.statistics.waiting:
-            ends -= 1
-            assert ends, f"what landed cannot be looked at: {surveyor.statistics}"
-            self.now = Millis(self.now + _MINUTE)
-            surveyor.look()
+        """What landed is looked at."""
+        Surveyor(self.reader, lambda: self.now).look()
 
     # -- the day -------------------------------------------------------------------------------------------------------
 

@@ -31,12 +31,13 @@
 
   const QUIET_MS = 12000;
   const badge = $("#live"), badgeWords = $("#live-words"), pause = $("#pause");
+  const openedAt = Date.now();
   let heardAt = 0, staleWhy = "", absences = (badge.dataset.absent || "").split("; ").filter(Boolean);
   let isPaused = false, held = [];
 
   function tellBadge() {
-    if (!heardAt) return; // nothing was heard yet: what the page said when it was made stands
-    const silent = Date.now() - heardAt;
+    const silent = Date.now() - (heardAt || openedAt);
+    if (!heardAt && silent <= QUIET_MS) return; // what the page said when it was made stands
     let state = "live", words = `live · ${lasted(silent)} ago`;
     if (silent > QUIET_MS) [state, words] = ["stale", `stale: nothing heard for ${lasted(silent)}`];
     else if (staleWhy) [state, words] = ["stale", `stale: ${staleWhy}`];
