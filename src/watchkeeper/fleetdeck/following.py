@@ -11,6 +11,7 @@ from watchkeeper.conflicts.landing_news import LandingNews, change_of, hear_land
 from watchkeeper.conflicts.landing_notice import returned_text
 from watchkeeper.engagements.driver import send_back
 from watchkeeper.fleetdeck.projects import Project
+from watchkeeper.model.errors import GitError
 from watchkeeper.model.fleet import Closing, EngagementId, IssueClosed, IssueState
 from watchkeeper.model.fleet_state import EngagementStanding, FleetState
 from watchkeeper.model.ids import ChangeId, Millis, Seq, Sha
@@ -118,12 +119,18 @@ class Follower:
         return standing.engagement.id if is_back else None
 
     def _says_something(self, identity: EntryId) -> bool:
-        """Whether an entry changes what it was made from. Not, for one: a repair that took out all of the change."""
+        """Whether an entry changes what it was made from. Not, for one: a repair that took out all of the change.
+
+        What cannot be compared says nothing: then its author looks, and its issue stays open.
+        """
         entry = self._queued.get(change_of(identity))
         if entry is None or entry.id != identity or entry.base is None:
             return False
         objects = self._project.hub.objects
-        return objects.tree_of(entry.head) != objects.tree_of(entry.base)
+        try:
+            return objects.tree_of(entry.head) != objects.tree_of(entry.base)
+        except GitError:
+            return False
 
     def _hear(self, event: LandingEvent) -> list[Landed | EntryBounced]:
         self._news = hear_landing(self._news, event)

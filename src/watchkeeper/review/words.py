@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from watchkeeper.controlroom.wording.fleet import spend_words
 from watchkeeper.model.fleet import Spend
 from watchkeeper.model.ids import Millis
 from watchkeeper.model.redaction import redact
@@ -59,7 +60,5 @@ def since(at: Millis, now: Millis) -> str:
 
 
 def spent(spend: Spend) -> str:
-    """``1.20, 48,000 tokens, 12 min``; what is not known is left out."""
-    parts = [f"{spend.money:.2f}"] if spend.money else []
-    parts += [f"{spend.tokens:,} tokens"] if spend.tokens else []
-    return ", ".join([*parts, f"{spend.minutes:,.0f} min of agents"])
+    """``1.20, 48,000 tokens, 12 min of agents``; what is not known is left out."""
+    return f"{spend_words(spend)} of agents"

@@ -10,6 +10,8 @@ from watchkeeper.model.ids import Millis
 from watchkeeper.review.calendar import Boundary
 from watchkeeper.review.numbers import Chart, count_numbers
 
+DAYS = ("7", "30", "90")
+"""How many days can be asked for."""
 _DAY_MS = 86_400_000
 _BEGINS = 240
 """Minutes after midnight: where nothing says when a day begins, at four in the morning."""

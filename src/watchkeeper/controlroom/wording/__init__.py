@@ -1,1 +1,1 @@
-"""What is recorded, put into words: one clause an event, the same on a terminal, on a page and in a message. Pure."""
+"""What is recorded, put into words: one clause an event, the same on a terminal and on a page. Pure."""

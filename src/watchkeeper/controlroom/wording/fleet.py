@@ -80,7 +80,7 @@ def spend_words(spend: Spend) -> str:
     """``1.20, 48,000 tokens, 12 min``; what is not known is left out."""
     parts = [f"{spend.money:.2f}"] if spend.money else []
     parts += [f"{spend.tokens:,} tokens"] if spend.tokens else []
-    return ", ".join([*parts, f"{spend.minutes:.0f} min"])
+    return ", ".join([*parts, f"{spend.minutes:,.0f} min"])
 
 
 def _short(text: str) -> str:

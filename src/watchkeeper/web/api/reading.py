@@ -44,8 +44,7 @@ from watchkeeper.web.api.views import (
     QueueState,
 )
 from watchkeeper.web.diffs import Diff, read_diff, tips_of
-from watchkeeper.web.figures import count_days
-from watchkeeper.web.pages.numbers import CHOICES
+from watchkeeper.web.figures import DAYS, count_days
 
 _LANDED = 50
 _DAY_MS = 86_400_000
@@ -176,8 +175,9 @@ def _one_change(asking: Asking) -> ChangeStanding:
 
 
 def _change_diff(asking: Asking) -> DiffView:
-    project, standing = asking.project(asking.picture()), _one_change(asking)
-    return _diff(project, standing.survey.base, standing.survey.commit)
+    project = asking.project(asking.picture())
+    survey = asking.find(project.review.changes, "commit").survey
+    return _diff(project, survey.base, survey.commit)
 
 
 def _diff(project: ProjectPicture, before: Sha | None, after: Sha | None) -> DiffView:
@@ -209,8 +209,9 @@ def _one_engagement(asking: Asking) -> EngagementStanding:
 
 
 def _engagement_diff(asking: Asking) -> DiffView:
-    tips = tips_of(_one_engagement(asking))
-    return _diff(asking.project(asking.picture()), *(tips or (None, None)))
+    project = asking.project(asking.picture())
+    tips = tips_of(asking.find(project.fleet.engagements, "engagement"))
+    return _diff(project, *(tips or (None, None)))
 
 
 def _numbers(asking: Asking) -> NumbersView:
@@ -250,7 +251,7 @@ def _events(asking: Asking) -> EventPage:
 
 _ALL = Parameter("all", "boolean", "also what is over, read or judged", default=False)
 _STATE = Parameter("state", "string", "which", "open", choices=("open", "dismissed", "closed", "all"))
-_DAYS = Parameter("days", "string", "of so many last days", "30", choices=tuple(each for each, _ in CHOICES))
+_DAYS = Parameter("days", "string", "of so many last days", "30", choices=DAYS)
 _ONE = "/projects/{project}"
 MAX_SEQ = MAX_MS = 1 << 53
 
@@ -289,14 +290,16 @@ READS = (
     _read("changes", f"{_ONE}/changes", "Landed changes with their risk, the newest first.", ChangeList, _changes,
           *PAGING, _ALL),
     _read("change", f"{_ONE}/changes/{{commit}}", "One landed change.", ChangeStanding, _one_change),
-    _read("change-diff", f"{_ONE}/changes/{{commit}}/diff", "What a landed change changed.", DiffView, _change_diff),
+    _read("change-diff", f"{_ONE}/changes/{{commit}}/diff", "What a landed change changed.", DiffView, _change_diff,
+          etag=False),
     _read("issues", f"{_ONE}/issues", "Issues, with what became of them.", IssueList, _issues, *PAGING, _ALL),
     _read("issue", f"{_ONE}/issue", "One issue.", IssueStanding, _one_issue,
           Parameter("id", "string", "the issue", "", 400)),
     _read("engagements", f"{_ONE}/engagements", "Engagements at work.", EngagementList, _engagements, *PAGING, _ALL),
     _read("engagement", f"{_ONE}/engagements/{{engagement}}", "One engagement.", EngagementStanding, _one_engagement),
     _read("engagement-diff", f"{_ONE}/engagements/{{engagement}}/diff",
-          "What an engagement changed since its seal, as of its newest pinned work.", DiffView, _engagement_diff),
+          "What an engagement changed since its seal, as of its newest pinned work.", DiffView, _engagement_diff,
+          etag=False),
     _read("numbers", "/numbers", "The fleet's numbers, day by day.", NumbersView, _numbers, _DAYS, etag=False),
     _read("project-numbers", f"{_ONE}/numbers", "A project's numbers, day by day.", NumbersView, _numbers, _DAYS,
           etag=False),
