@@ -174,15 +174,14 @@ def test_what_a_killed_host_had_done_and_could_not_send_is_not_taken_for_empty(
         inbox = GitRepo(made.hosts["bob"].home / "inbox" / "shop.git")
         (identity,) = made.state().engagements
         made.wait("what it was given has arrived", lambda: identity in inbox.git("for-each-ref"))
-        refuses = inbox.path / "hooks" / "pre-receive"
-        refuses.parent.mkdir(exist_ok=True)
-        refuses.write_text("#!/bin/sh\nexit 1\n")
-        refuses.chmod(0o755)
+        said = len(made.hosts["ada"].said())
+        inbox.git("config", "receive.maxInputSize", "1")  # a hook would do nothing: an inbox runs none
         before = len(snapshots(made))
 
         made.open("ada")
         made.wait("its work is pinned", lambda: len(snapshots(made)) > before)
         made.wait("it is checked", lambda: made.state().engagements[identity].stage is Stage.CHECKING)
+        made.wait("bob's inbox refused it", lambda: "bob does not get" in made.hosts["ada"].said()[said:])
         made.hosts["ada"].kill()
         made.wait("bob has done it", lambda: all_closed(made), 120)
 

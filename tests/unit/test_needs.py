@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-import click
 import msgspec
 import pytest
 
@@ -505,7 +504,7 @@ def test_every_step_is_a_command_that_exists() -> None:
         assert program == "watchkeeper"
         if verb in {"decisions", "worklog", "notify"}:  # verbs of their own
             continue
-        context = click.Context(watchkeeper, info_name="watchkeeper")
+        context = watchkeeper.make_context("watchkeeper", [])  # a verb keeps the words of the first one for its help
         command = watchkeeper.get_command(context, verb)
         assert command is not None, each.step.command
         command.make_context(verb, words, parent=context)
