@@ -176,6 +176,35 @@ from watchkeeper.model.review import (
     WorkLog,
     WrongHow,
 )
+from watchkeeper.model.scouting import (
+    CensusTaken,
+    Checked,
+    ContradictionFound,
+    ContradictionJudged,
+    ExemptionEnded,
+    ExemptionGranted,
+    FindingBack,
+    FindingFiled,
+    FindingFound,
+    FindingGone,
+    FindingId,
+    FindingJudged,
+    FindingTried,
+    KindAssigned,
+    KindId,
+    LookState,
+    ScoutFinding,
+    ScoutLooked,
+    Standard,
+    StandardCheck,
+    StandardId,
+    StandardMoved,
+    StandardState,
+    StandardWritten,
+    Violation,
+)
+from watchkeeper.model.scouting import RunId as ScoutRunId
+from watchkeeper.model.scouting import Verdict as FindingVerdict
 from watchkeeper.record.codec import KINDS, LANDING_KINDS
 from watchkeeper.record.log import Log
 from watchkeeper.record.shelf import Shelf
@@ -282,6 +311,34 @@ CLAIM = Claim(
         ReportRef(ProjectId("p"), "conflict", "c-1", "open"),
     ),
 )
+FINDING = ScoutFinding(
+    FindingId("f-0123456789ab"), "errors", "tree", "missing-timeout", "api.py", "it may wait for ever"
+)
+KIND = KindId("missing-timeout")
+STANDARD = Standard(
+    StandardId("std-missing-timeout"), KIND, "Calls have a timeout", "Give one.",
+    StandardCheck("rule", "tree:missing-timeout"), "ada", "add one", (FINDING.id,),
+)  # fmt: skip
+SCOUTING: tuple[Event, ...] = (
+    ScoutLooked(
+        ScoutRunId("s-12345678"), "errors", LookState.COULD_NOT_LOOK, Sha("c" * 40), "bandit is missing",
+        (Checked("tree", "1", "3 files", "its canary was found"), Checked("bandit", reason="missing")), 2, 1, (KIND,),
+    ),
+    FindingFound(ScoutRunId("s-12345678"), FINDING),
+    FindingTried(FINDING.id, None, "it could not be told", "in-a-test"),
+    FindingFiled(FINDING.id, ISSUE.id),
+    FindingJudged(FINDING.id, FindingVerdict.FALSE, "it has one", "ada"),
+    FindingGone(FINDING.id, Sha("d" * 40)),
+    FindingBack(FINDING.id, Sha("e" * 40)),
+    KindAssigned(FINDING.id, KIND, "catalogue", 0.7, (KindId("n-plus-one"),), "ada"),
+    StandardWritten(STANDARD, "ada"),
+    StandardMoved(STANDARD.id, StandardState.ADOPTED, "three projects", "ada"),
+    CensusTaken(STANDARD.id, ONE, Sha("c" * 40), 12, (Violation(FINDING.id, "api.py", 3, "get(url)"),), "slow"),
+    ExemptionGranted(STANDARD.id, ONE, "api.py", "a probe", NOON, "ada"),
+    ExemptionEnded(STANDARD.id, ONE, "api.py", "ada"),
+    ContradictionFound("k1", KIND, ONE, Sha("c" * 40), OTHER, FINDING.id, "one adds what the other removes"),
+    ContradictionJudged("k1", "the other is right", "ada"),
+)  # fmt: skip
 
 EVERY_KIND: tuple[Event, ...] = (
     ChangeAppeared(A),
@@ -308,6 +365,7 @@ EVERY_KIND: tuple[Event, ...] = (
     LeaseReleased("update_stage_field"),
     GateClosed(CODEX.id, "engine/stages.py", "held by goose-1"),
     *LANDING,
+    *SCOUTING,
     WatchStarted("0.1.0", "main"),
     WatchStopped(),
     IssueFiled(ISSUE),

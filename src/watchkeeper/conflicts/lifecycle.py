@@ -60,6 +60,7 @@ from watchkeeper.model.incidents import IncidentEvent, IncidentId
 from watchkeeper.model.landing import LandingEvent
 from watchkeeper.model.probing import Outcome, Proof
 from watchkeeper.model.review import ReviewEvent
+from watchkeeper.model.scouting import ScoutEvent
 
 
 def fold(state: State, recorded: Recorded) -> State:
@@ -150,7 +151,7 @@ def _apply(recorded: Recorded, draft: _Draft) -> None:
         case _ if isinstance(event, IncidentEvent):
             hear_incident(draft.incidents, event)
         case _:  # what the fleet, its hosts, the review and what people were told are folded from
-            _: FleetEvent | HostEvent | ReviewEvent | AttentionEvent | PersonActed = event
+            _: FleetEvent | HostEvent | ReviewEvent | AttentionEvent | ScoutEvent | PersonActed = event
 
 
 def _apply_lease(event: LeaseTaken | LeaseReleased, leases: dict[str, Lease]) -> None:

@@ -17,6 +17,7 @@ from watchkeeper.model.incidents import IncidentEvent
 from watchkeeper.model.landing import LandingEvent
 from watchkeeper.model.probing import Proof
 from watchkeeper.model.review import ReviewEvent
+from watchkeeper.model.scouting import ScoutEvent
 
 
 class ChangeAppeared(msgspec.Struct, frozen=True, tag="change-appeared"):
@@ -244,6 +245,7 @@ Event = (
     | IncidentEvent
     | ReviewEvent
     | AttentionEvent
+    | ScoutEvent
     | PersonActed
     | WatchStarted
     | WatchStopped

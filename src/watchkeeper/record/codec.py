@@ -71,6 +71,24 @@ from watchkeeper.model.review import (
     ReviewEvent,
     RolloverFailed,
 )
+from watchkeeper.model.scouting import (
+    CensusTaken,
+    ContradictionFound,
+    ContradictionJudged,
+    ExemptionEnded,
+    ExemptionGranted,
+    FindingBack,
+    FindingFiled,
+    FindingFound,
+    FindingGone,
+    FindingJudged,
+    FindingTried,
+    KindAssigned,
+    ScoutEvent,
+    ScoutLooked,
+    StandardMoved,
+    StandardWritten,
+)
 
 KINDS: tuple[str, ...] = tuple(str(event.__struct_config__.tag) for event in get_args(Event) if event is not Opaque)
 """The tags of all events that this version records, in the order in which the model lists them."""
@@ -86,6 +104,9 @@ REVIEW_KINDS: tuple[str, ...] = tuple(str(event.__struct_config__.tag) for event
 
 ATTENTION_KINDS: tuple[str, ...] = tuple(str(event.__struct_config__.tag) for event in get_args(AttentionEvent))
 """The tags of the events that say what people were told, and what they said."""
+
+SCOUT_KINDS: tuple[str, ...] = tuple(str(event.__struct_config__.tag) for event in get_args(ScoutEvent))
+"""The tags of the events that findings and standards are folded from."""
 
 INCIDENT_KINDS: tuple[str, ...] = tuple(str(event.__struct_config__.tag) for event in get_args(IncidentEvent))
 """The tags of the events that incidents and what is deployed are folded from."""
@@ -157,6 +178,8 @@ def _told_id(event: Event) -> str:
             return event.day
         case _ if isinstance(event, AttentionEvent | PersonActed):
             return _told_person(event)
+        case _ if isinstance(event, ScoutEvent):
+            return _told_finding(event)
         case HostLeft() | HostLost() | LeaderChosen():
             return event.host
     identity = getattr(event, "id", None) if isinstance(event, FleetEvent) else None
@@ -177,6 +200,23 @@ def _told_person(event: AttentionEvent | PersonActed) -> str:
             return event.channel
         case PersonActed():
             return event.on
+
+
+def _told_finding(event: ScoutEvent) -> str:
+    """Of what scouts say the finding, the standard, or the run that it is about."""
+    match event:
+        case ScoutLooked():
+            return event.run
+        case FindingFound():
+            return event.finding.id
+        case FindingTried() | FindingFiled() | FindingJudged() | FindingGone() | FindingBack() | KindAssigned():
+            return event.id
+        case StandardWritten():
+            return event.standard.id
+        case StandardMoved() | CensusTaken() | ExemptionGranted() | ExemptionEnded():
+            return event.id
+        case ContradictionFound() | ContradictionJudged():
+            return event.key
 
 
 def encode_event(event: Event) -> str:

@@ -8,6 +8,7 @@ from watchkeeper.controlroom.wording.host import describe_hosts
 from watchkeeper.controlroom.wording.incident import describe_incidents
 from watchkeeper.controlroom.wording.landing import describe_landing
 from watchkeeper.controlroom.wording.people import describe_people, describe_review
+from watchkeeper.controlroom.wording.scouting import describe_scouting
 from watchkeeper.controlroom.wording.sessions import describe_gate, describe_notice, describe_session
 from watchkeeper.model.attention import AttentionEvent, PersonActed
 from watchkeeper.model.events import (
@@ -45,6 +46,7 @@ from watchkeeper.model.incidents import IncidentEvent
 from watchkeeper.model.landing import LandingEvent
 from watchkeeper.model.printing import printable
 from watchkeeper.model.review import ReviewEvent
+from watchkeeper.model.scouting import ScoutEvent
 
 
 def describe(event: Event) -> str:
@@ -81,7 +83,14 @@ def describe(event: Event) -> str:
 
 
 def _describe_others(
-    event: FleetEvent | HostEvent | IncidentEvent | LandingEvent | ReviewEvent | AttentionEvent | PersonActed,
+    event: FleetEvent
+    | HostEvent
+    | IncidentEvent
+    | LandingEvent
+    | ReviewEvent
+    | AttentionEvent
+    | ScoutEvent
+    | PersonActed,
 ) -> str:
     if isinstance(event, HostEvent):
         return describe_hosts(event)
@@ -89,6 +98,8 @@ def _describe_others(
         return describe_incidents(event)
     if isinstance(event, ReviewEvent):
         return describe_review(event)
+    if isinstance(event, ScoutEvent):
+        return describe_scouting(event)
     if isinstance(event, AttentionEvent | PersonActed):
         return describe_people(event)
     return describe_fleet(event) if isinstance(event, FleetEvent) else describe_landing(event)

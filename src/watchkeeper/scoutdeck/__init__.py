@@ -1,0 +1,1 @@
+"""The composition root of scouts: joins them with the record, the hub, the sandbox, trackers and the fleet."""
