@@ -17,7 +17,7 @@ RunId = NewType("RunId", str)
 """One look of a scout at one project, along all its dimensions: ``s-`` and eight hexadecimal digits."""
 
 KindId = NewType("KindId", str)
-"""A kind of finding, which many projects can have: ``missing-timeout``; ``cluster-`` and digits where it has no name."""
+"""A kind of finding, which many projects can have: ``missing-timeout``; ``cluster-`` and digits where it has none."""
 
 StandardId = NewType("StandardId", str)
 """A standard: ``std-`` and the kind that it came from, or a name that a person gave it."""

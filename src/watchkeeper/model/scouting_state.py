@@ -155,7 +155,7 @@ class Exemption(msgspec.Struct, frozen=True):
 
 
 class StandardStanding(msgspec.Struct, frozen=True):
-    """A standard and where it is; ``moves`` are all its states with their moments, ``censuses`` each project's in order."""
+    """A standard and where it is; ``moves`` all its states with their moments, ``censuses`` by project."""
 
     standard: Standard
     state: StandardState = StandardState.CANDIDATE
