@@ -1,0 +1,130 @@
+"""A whole run over one project: look, say what kind, try, file; and what became of what was filed before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from watchkeeper.model.events import Event
+from watchkeeper.model.ids import Millis
+from watchkeeper.model.scouting import FindingTried, LookState
+from watchkeeper.model.scouting_state import ScoutState
+from watchkeeper.sandbox.job import Cancel
+from watchkeeper.scoutdeck.filing import file_all, judge_by_issues, plan_for, tell_blindness
+from watchkeeper.scoutdeck.looking import AskAgents, Run, Tools, look
+from watchkeeper.scoutdeck.place import Subject
+from watchkeeper.scoutdeck.sorting import sort_kinds
+from watchkeeper.scoutdeck.trying import Trying, try_by_agent, try_by_code
+from watchkeeper.scouts.cadence import next_look
+from watchkeeper.scouts.filing import Filing, is_fit
+from watchkeeper.scouts.precision import Precision, precisions
+from watchkeeper.tracking import FleetLedger
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What a run is to do. No ``dimensions``: all that are enabled; ``due``: only those whose time has come."""
+
+    dimensions: tuple[str, ...] = ()
+    due: bool = False
+    files: bool = True
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What a run did. ``filed`` are the issues; ``waiting`` what is fit to be filed and was not, for want of room."""
+
+    run: Run
+    state: ScoutState
+    tried: tuple[FindingTried, ...] = ()
+    filed: tuple[Filing, ...] = ()
+    waiting: int = 0
+    blind_filed: int = 0
+    blind_closed: int = 0
+
+    @property
+    def is_green(self) -> bool:
+        """Every dimension is clean, or does not apply: nobody was blind, and nothing holds."""
+        return all(each.state in (LookState.CLEAN, LookState.NOT_APPLICABLE) for each in self.run.looks.values())
+
+
+class Hands(NamedTuple):
+    """What a run works with: ways to look, to ask agents, to try, and how rules did in the projects ``known``."""
+
+    tools: Tools
+    trying: Trying
+    ask: AskAgents | None = None
+    known: Sequence[ScoutState] = ()
+
+
+def scout(subject: Subject, wanted: Wanted, hands: Hands, cancel: Cancel) -> Report | None:
+    """Everything, in order, recorded step by step: killed anywhere, the next run goes on. Blocks for minutes.
+
+    None: it is not time yet. Raises WatchkeeperError as ``look`` does.
+    """
+    clock = hands.tools.clock
+    _learn(subject, clock())
+    dimensions = _due(subject, wanted, clock())
+    if wanted.due and not dimensions:
+        return None
+    run = look(subject, dimensions, hands.tools, cancel, hands.ask)
+    state = _add(subject, run.state, sort_kinds(run.state), clock())
+    tried = try_by_code(subject, state, run.commit, hands.trying)
+    state = _add(subject, state, tried, clock())
+    known = _rates(hands, state)
+    for event in try_by_agent(subject, state, run.commit, hands.trying, known):
+        tried.append(event)
+        state = _add(subject, state, [event], clock())
+    filings: tuple[Filing, ...] = ()
+    planned = plan_for(subject, state, run.config, known, clock())
+    if wanted.files:
+        filings = planned
+        file_all(subject, filings, clock)
+        state = subject.state()
+    began, ended = tell_blindness(subject.log, subject.name, state, clock) if wanted.files else (0, 0)
+    told = tuple(each for each in tried if isinstance(each, FindingTried))
+    fit = _count_waiting(state, known)
+    return Report(run, state, told, filings, fit, began, ended)
+
+
+def rates(states: Sequence[ScoutState]) -> dict[str, Precision]:
+    """How rules and dimensions did, over all projects."""
+    return precisions(each for state in states for each in state.findings.values())
+
+
+def find_due(subject: Subject, state: ScoutState, now: Millis) -> tuple[str, ...]:
+    """The enabled dimensions whose time has come. Raises UsageError."""
+    commit = subject.tip()
+    known = subject.dimensions(commit)
+    config = subject.config(commit, known)
+    enabled = [each for each in known if config.of(each).enabled]
+    return tuple(each for each in enabled if next_look(state.looks.get(each), config.of(each).cadence_hours) <= now)
+
+
+def _due(subject: Subject, wanted: Wanted, now: Millis) -> tuple[str, ...]:
+    if not wanted.due:
+        return wanted.dimensions
+    due = find_due(subject, subject.state(), now)
+    return tuple(each for each in due if not wanted.dimensions or each in wanted.dimensions)
+
+
+def _learn(subject: Subject, now: Millis) -> None:
+    """What became of issues since the last run."""
+    judged = list(judge_by_issues(subject.state(), FleetLedger(subject.log, subject.project).state()))
+    subject.log.append(subject.project, judged, now)
+
+
+def _rates(hands: Hands, state: ScoutState) -> dict[str, Precision]:
+    return rates([state, *hands.known])
+
+
+def _add(subject: Subject, state: ScoutState, events: Sequence[Event], now: Millis) -> ScoutState:
+    """Record them; the fold after them."""
+    if not events:
+        return state
+    subject.log.append(subject.project, list(events), now)
+    return subject.state()
+
+
+def _count_waiting(state: ScoutState, known: dict[str, Precision]) -> int:
+    return sum(is_fit(each, known) for each in state.holding())
