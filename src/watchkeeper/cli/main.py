@@ -48,6 +48,8 @@ VERBS: Mapping[str, str] = {
     "decisions": "List what agents decided, and accept, question or revert it.",
     "worklog": "Show the log of a project's day.",
     "notify": "Say how people are told, and try it.",
+    "scout": "Look at whole projects, and file what holds.",
+    "findings": "List what scouts found, and say what it is.",
     "log": "Replay what was recorded.",
     "hooks": "Let agents that people start take part.",
     "mcp": "Answer what agents ask by themselves.",

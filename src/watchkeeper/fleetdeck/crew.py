@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import msgspec
@@ -10,9 +10,10 @@ import msgspec
 from watchkeeper.agents.acp import AcpAdapter
 from watchkeeper.agents.codex_server import CodexAdapter
 from watchkeeper.agents.plain import PlainAdapter
-from watchkeeper.agents.port import Adapter, Capabilities, Launch
+from watchkeeper.agents.port import Adapter, Capabilities, Gate, Launch, Verdict
 from watchkeeper.agents.vendors import ACP_VENDORS, AcpVendor
 from watchkeeper.fleet.config import AgentEntry
+from watchkeeper.model.agents import Act, AgentEvent
 from watchkeeper.model.fleet import Engagement
 from watchkeeper.sandbox.guarding import guard_command
 from watchkeeper.watch.running import Attended, gate_of
@@ -23,12 +24,28 @@ def make_agent(agent: AgentEntry, engagement: Engagement, socket: Path, environm
 
     A guardian stands above it, and ends it with this process. Raises WatchkeeperError where there is no such program.
     """
-    return Attended(agent.name, _adapter(agent, socket, environment), socket, issue=engagement.issue)
+    return Attended(
+        agent.name, _adapter(agent, gate_of(agent.name, socket), environment), socket, issue=engagement.issue
+    )
 
 
-def _adapter(agent: AgentEntry, socket: Path, environment: Mapping[str, str]) -> Adapter:
+def make_reader(agent: AgentEntry, environment: Mapping[str, str], answers: Collection[str]) -> Adapter:
+    """An agent that may write the files ``answers`` alone, as far as its protocol lets it be held back from others.
+
+    It takes part in nothing: no notices, no leases. Nothing is started yet.
+    """
+
+    async def gate(event: AgentEvent) -> Verdict:
+        is_answer = event.path.rpartition("/")[2] in answers
+        if event.act is Act.WRITE and not is_answer:
+            return Verdict(False, f"You read alone: the only file that you write is {' or '.join(sorted(answers))}")
+        return Verdict(True)
+
+    return _adapter(agent, gate, environment)
+
+
+def _adapter(agent: AgentEntry, gate: Gate, environment: Mapping[str, str]) -> Adapter:
     launch = Launch(guard_command(agent.command, environment), environment)
-    gate = gate_of(agent.name, socket)
     match agent.protocol:
         case "codex":
             return CodexAdapter(launch, gate=gate)

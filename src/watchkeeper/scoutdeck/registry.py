@@ -13,3 +13,12 @@ _OWN: Mapping[str, Check] = {each.name: each for each in (documents.CHECK, locks
 def find_check(dimension: str, name: str) -> Check | None:  # noqa: ARG001 the rules of trees differ by dimension
     """The check of a name, for a dimension; None where there is none."""
     return _OWN.get(name)
+
+
+DECISIVE: Mapping[str, tuple[str, ...]] = {}
+"""For a kind the rules of ours that settle it, in files that they read."""
+
+
+def rules_of(path: str, source: bytes) -> frozenset[tuple[str, int]] | None:  # noqa: ARG001 see above
+    """What our own rules find in a file: rule and line; None where none reads it."""
+    return None

@@ -72,7 +72,7 @@ def scout(subject: Subject, wanted: Wanted, hands: Hands, cancel: Cancel) -> Rep
     tried = try_by_code(subject, state, run.commit, hands.trying)
     state = _add(subject, state, tried, clock())
     known = _rates(hands, state)
-    for event in try_by_agent(subject, state, run.commit, hands.trying, known):
+    for event in try_by_agent(subject, state, (run.commit, run.config), hands.trying, known):
         tried.append(event)
         state = _add(subject, state, [event], clock())
     filings: tuple[Filing, ...] = ()

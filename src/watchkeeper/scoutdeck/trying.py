@@ -10,6 +10,7 @@ from watchkeeper.model.ids import Sha
 from watchkeeper.model.scouting import FindingTried, ScoutFinding
 from watchkeeper.model.scouting_state import FindingStanding, ScoutState
 from watchkeeper.scoutdeck.place import Subject
+from watchkeeper.scouts.config import ScoutConfig
 from watchkeeper.scouts.filing import impact_of
 from watchkeeper.scouts.precision import Precision, rule_of
 from watchkeeper.scouts.refuting import BY, Place, try_finding
@@ -26,12 +27,16 @@ MOST_ASKED = 5
 _UNKNOWN = Precision(0, 0)
 
 
+def _nobody(_config: ScoutConfig, _commit: Sha) -> AskRefuter | None:
+    return None
+
+
 class Trying(NamedTuple):
     """By what findings are tried. ``decisive`` has, for a kind, the rules of ours that settle it."""
 
     rules_of: RulesOf
     decisive: Mapping[str, Iterable[str]]
-    refuter: AskRefuter | None = None
+    find_refuter: Callable[[ScoutConfig, Sha], AskRefuter | None] = _nobody
 
 
 def try_by_code(subject: Subject, state: ScoutState, commit: Sha, trying: Trying) -> list[Event]:
@@ -48,27 +53,29 @@ def try_by_code(subject: Subject, state: ScoutState, commit: Sha, trying: Trying
 
 
 def try_by_agent(
-    subject: Subject, state: ScoutState, commit: Sha, trying: Trying, precisions: Mapping[str, Precision]
-) -> Iterator[Event]:
+    subject: Subject, state: ScoutState, seen: tuple[Sha, ScoutConfig], trying: Trying, rates: Mapping[str, Precision]
+) -> Iterator[FindingTried]:
     """What code could not decide, the gravest first, asked of an agent one by one; none where none is configured."""
-    if trying.refuter is None:
+    commit, config = seen
+    refute = trying.find_refuter(config, commit)
+    if refute is None:
         return
-    undecided = [each for each in state.holding() if _is_undecided(each, precisions)]
-    undecided.sort(key=lambda each: (-impact_of(each.finding, _precision(each, precisions)), each.finding.id))
+    undecided = [each for each in state.holding() if _is_undecided(each, rates)]
+    undecided.sort(key=lambda each: (-impact_of(each.finding, _precision(each, rates)), each.finding.id))
     for each in undecided[:MOST_ASKED]:
-        yield trying.refuter(each.finding, subject.text(commit, each.finding.path))
+        yield refute(each.finding, subject.text(commit, each.finding.path))
 
 
-def _is_undecided(standing: FindingStanding, precisions: Mapping[str, Precision]) -> bool:
+def _is_undecided(standing: FindingStanding, rates: Mapping[str, Precision]) -> bool:
     if standing.issue is not None or standing.judged is not None or standing.refuted is not None:
         return False
     is_asked = any(tried.by != BY for tried in standing.tried)
-    is_known = _precision(standing, precisions)
+    is_known = _precision(standing, rates)
     return not (is_asked or is_known.is_trusted or is_known.is_muted or any(tried.holds for tried in standing.tried))
 
 
-def _precision(standing: FindingStanding, precisions: Mapping[str, Precision]) -> Precision:
-    return precisions.get(rule_of(standing), _UNKNOWN)
+def _precision(standing: FindingStanding, rates: Mapping[str, Precision]) -> Precision:
+    return rates.get(rule_of(standing), _UNKNOWN)
 
 
 def _sources(subject: Subject, commit: Sha, standings: Sequence[FindingStanding]) -> Iterator[tuple[str, bytes]]:

@@ -35,6 +35,7 @@ class ScoutConfig(msgspec.Struct, frozen=True):
     ignore: tuple[str, ...] = ()  # globs of paths that nobody looks at: generated, vendored
     coverage: str = ""  # a report of coverage.py as JSON, or lcov; "": tests are not measured
     most: int = 5  # issues that one run files at most
+    refuter: str = ""  # the agent of fleet.toml that tries what code cannot decide; "": nobody, and it is not filed
     tools: tuple[str, ...] = ()  # further programs that have to be there: semgrep, jscpd
     dimensions: dict[str, DimensionConfig] = {}
     production: Production = Production()

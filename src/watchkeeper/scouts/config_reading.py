@@ -81,6 +81,7 @@ def render_config(files: Iterable[str], read: Mapping[str, str], test: str = "")
             'coverage = ""  # a report of coverage.py as JSON, or lcov, that the tests leave',
             "most = 5  # issues that one look files at most",
             "tools = []  # further programs that have to be there: semgrep, jscpd",
+            'refuter = ""  # the agent of fleet.toml that tries what code cannot decide',
             "",
             "# [dimensions.performance]",
             "# enabled = true",
@@ -120,10 +121,9 @@ def kept(files: Iterable[str], ignore: Iterable[str]) -> tuple[str, ...]:
 def _find_entries(paths: list[str], read: Mapping[str, str]) -> Iterator[str]:
     have = set(paths)
     declared = [*_python_scripts(read.get("pyproject.toml", "")), *_package_entries(read.get("package.json", ""))]
-    for path in declared:
-        if near := next((each for each in (path, f"src/{path}") if each in have), ""):
-            yield near
-    seen = set(declared)
+    named = [each for path in declared for each in (path, f"src/{path}") if each in have]
+    yield from dict.fromkeys(named)
+    seen = set(named)
     ordered = sorted(paths, key=lambda path: (path.count("/"), path))
     for path in ordered:
         if (

@@ -79,6 +79,26 @@ def all_dimensions(own: Mapping[str, str]) -> dict[str, Dimension]:
     return found
 
 
+def render_dimension(dimension: Dimension) -> str:
+    """The file of a dimension, as it is parsed again."""
+    head = {
+        "title": dimension.title,
+        "checks": ", ".join(dimension.checks),
+        "agent": "yes" if dimension.agent else "no",
+    }
+    lines = ["---", *(f"{key}: {value}" for key, value in head.items()), "---", ""]
+    lines += [
+        f"## {_LOOK.capitalize()}",
+        "",
+        dimension.look,
+        "",
+        f"## {_DISPROVE.capitalize()}",
+        "",
+        dimension.disprove,
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def _split(text: str, origin: str) -> tuple[str, str]:
     lines = text.splitlines()
     if not lines or lines[0].strip() != "---":
