@@ -48,8 +48,8 @@ REPORT = {
     "findings": [
         {
             "path": "api.py", "line": 7, "quote": 'os.system(f"rm -r uploads/{name}")', "severity": 4,
-            "confidence": 0.9, "claim": "A name that comes from outside becomes part of a command", "evidence": "drop() quotes nothing",
-            "disprove": "name is checked before",
+            "claim": "A name that comes from outside becomes part of a command", "evidence": "drop() quotes nothing",
+            "disprove": "name is checked before", "confidence": 0.9,
         },
         {
             "path": "api.py", "line": 11, "quote": "return requests.get(", "severity": 2, "confidence": 0.6,
@@ -67,8 +67,9 @@ class Room:
 
     def scout(self) -> Report:
         wanted = Wanted(dimensions=("security",))
-        hands = make_hands(self.subject, self.environ, now, [self.agent])
-        report = scout(self.subject, wanted, hands, threading.Event())
+        cancel = threading.Event()
+        hands = make_hands(self.subject, self.environ, now, cancel, [self.agent])
+        report = scout(self.subject, wanted, hands, cancel)
         assert report is not None
         return report
 

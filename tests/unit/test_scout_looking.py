@@ -131,7 +131,7 @@ class Log:
 
     def look(self, *looks: Looked, dimension: str = "errors") -> list[Event]:
         found = judge_look(dimension, looks, WHERE)
-        events, _ = decide_events(self.state, RunId("s-1"), dimension, found, WHERE.commit)
+        events, _, _ = decide_events(self.state, RunId("s-1"), dimension, found, WHERE.commit)
         self.add(*events)
         return events
 

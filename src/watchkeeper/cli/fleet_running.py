@@ -6,16 +6,20 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
+from watchkeeper.app import now
 from watchkeeper.cli.daemon import start_detached
 from watchkeeper.cli.exits import Exit
 from watchkeeper.cli.output import say, show, show_document
 from watchkeeper.fleetdeck.daemon import Fleet, FleetDaemon, find_daemon
+from watchkeeper.fleetdeck.projects import Project
 from watchkeeper.fleetplace import FleetPlace, find_fleet, open_fleet_log
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.printing import printable
 from watchkeeper.record.home import make_home
+from watchkeeper.scoutdeck.cascade import FleetScouts
 
 _END_S = 60.0
 _LOOK_S = 0.1
@@ -81,7 +85,7 @@ def _run(place: FleetPlace) -> int:
         with open_fleet_log(place, creates=True) as log:
             assert log is not None
             fleet = Fleet(place.config, place.roster, place.home, log, dict(os.environ))
-            daemon = FleetDaemon(fleet, lambda sentence: say(printable(sentence)))
+            daemon = FleetDaemon(fleet, _tell, make_scouts=lambda projects: _make_scouts(fleet, projects))
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, daemon.stop)
@@ -90,6 +94,15 @@ def _run(place: FleetPlace) -> int:
 
     asyncio.run(live())
     return Exit.NOTHING
+
+
+def _tell(sentence: str) -> None:
+    say(printable(sentence))
+
+
+def _make_scouts(fleet: Fleet, projects: Sequence[Project]) -> FleetScouts:
+    places = [(each.name, each.place) for each in projects]
+    return FleetScouts(places, fleet.log, fleet.config.agents, fleet.environ, now, _tell)
 
 
 def _start(place: FleetPlace) -> int:

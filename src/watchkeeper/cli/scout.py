@@ -121,7 +121,8 @@ def _scout(source: ProjectSource, log: Log, wanted: Wanted, agents: Sequence[Age
 
     say(f"looking at {source.name} ...")
     with open_subject(source.place, log, source.name) as subject:
-        return scout(subject, wanted, make_hands(subject, os.environ, now, agents), threading.Event())
+        cancel = threading.Event()
+        return scout(subject, wanted, make_hands(subject, os.environ, now, cancel, agents), cancel)
 
 
 def _lines(name: str, report: Report | None, terminal: Terminal) -> Iterator[str]:
@@ -137,13 +138,12 @@ def _lines(name: str, report: Report | None, terminal: Terminal) -> Iterator[str
 
 def _look_lines(dimension: str, look: Look, report: Report, terminal: Terminal) -> Iterator[str]:
     holding = [each for each in look.findings if _holds(report, each.id)]
-    state = LookState.CLEAN if look.state is LookState.FOUND and not holding else look.state
-    colour, word = _MARKS[state]
+    colour, word = _MARKS[look.state]
     what = f": {printable(look.reason)}" if look.reason else ""
-    if state is LookState.FOUND:
+    if look.state is LookState.FOUND:
         new = sum(each.id in report.run.new for each in holding)
         what = f": {len(holding)} hold, {new} of them new"
-    elif state is LookState.CLEAN:
+    elif look.state is LookState.CLEAN:
         what = ": " + "; ".join(f"{each.check} ({printable(each.what)})" for each in look.checked if each.what)
     yield f"  {dimension}  {terminal.paint(colour, word)}{what}"
     worst = sorted(holding, key=lambda each: (-each.severity, -each.confidence, each.path, each.line))

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from watchkeeper.app import now
 from watchkeeper.durable.port import Engine
@@ -18,7 +18,7 @@ from watchkeeper.fleet.config import FleetConfig, watch_flags
 from watchkeeper.fleet.dispatcher import Dispatcher, Ports
 from watchkeeper.fleet.foresight import IssueForesight
 from watchkeeper.fleet.machine import LocalMachine, find_zone
-from watchkeeper.fleet.ports import Foresight
+from watchkeeper.fleet.ports import Foresight, NoScout, Scout
 from watchkeeper.fleet.roster import Roster
 from watchkeeper.fleetdeck.company import Alone, Company, Together, keep_company
 from watchkeeper.fleetdeck.following import Follower
@@ -42,6 +42,17 @@ _SPARE_THREADS = 4
 Fenced = Callable[[WatchkeeperError], None]
 
 
+class Scouts(Scout, Protocol):
+    """Who looks for work where there is none, and does so while ``run`` goes on."""
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        ...
+
+
+MakeScouts = Callable[[Sequence[Project]], Scouts]
+
+
 class Fleet(NamedTuple):
     """A fleet as it is configured, on this machine. ``home`` is the state folder, ``log`` its record."""
 
@@ -55,11 +66,18 @@ class Fleet(NamedTuple):
 class FleetDaemon:
     """One process. ``run`` it; ``stop`` lets it end in order: agents are ended, their work is pinned."""
 
-    def __init__(self, fleet: Fleet, tell: Callable[[str], None], foresight: Foresight | None = None) -> None:
-        """``tell`` hears of what goes wrong and goes on, a sentence each."""
+    def __init__(
+        self,
+        fleet: Fleet,
+        tell: Callable[[str], None],
+        foresight: Foresight | None = None,
+        make_scouts: MakeScouts | None = None,
+    ) -> None:
+        """``tell`` hears of what goes wrong and goes on, a sentence each; ``make_scouts`` gives who looks for work."""
         self._fleet = fleet
         self._tell = tell
         self._foresight = foresight
+        self._make_scouts = make_scouts
         self._stopping = asyncio.Event()
         self._fault: WatchkeeperError | None = None
 
@@ -91,7 +109,10 @@ class FleetDaemon:
         projects = await asyncio.to_thread(self._open_projects, stack, company)
         hosted = Hosted({each.place.shared: each for each in projects}, self._tell, company, self._explain)
         grounds = {each.place.shared: each.ground for each in projects}
-        dispatcher = self._dispatcher(projects, hosted, company, self._foresight or IssueForesight(grounds.get))
+        scouts = self._make_scouts(projects) if self._make_scouts is not None else None
+        foresight = self._foresight or IssueForesight(grounds.get)
+        ports = Ports(hosted, self._machine(company), foresight, scouts or NoScout(), company.leads)
+        dispatcher = self._dispatcher(projects, ports)
         engine = await asyncio.to_thread(_open_engine, self._fleet, company, self._tell)
         try:
             await hosted.begin(engine)
@@ -100,6 +121,8 @@ class FleetDaemon:
             async with asyncio.TaskGroup() as tasks:
                 running = [tasks.create_task(self._keep(what, run)) for what, run in self._works(projects, hosted)]
                 running.append(tasks.create_task(dispatcher.run()))
+                if scouts is not None:
+                    running.append(tasks.create_task(self._keep("scouts", scouts.run)))
                 if isinstance(company, Together):
                     running.append(tasks.create_task(Sharing(projects, self._fleet, company, hosted, self._tell).run()))
                 await self._stopping.wait()
@@ -123,17 +146,18 @@ class FleetDaemon:
                 self._tell(f"{member.entry.name} cannot be worked on: {error.message}")
         return found
 
-    def _dispatcher(
-        self, projects: Sequence[Project], hosted: Hosted, company: Company, foresight: Foresight
-    ) -> Dispatcher:
+    def _machine(self, company: Company) -> LocalMachine:
         fleet = self._fleet
         path = fleet.environ.get("PATH", os.defpath)
-        machine = LocalMachine(fleet.config.agents, path, fleet.config.origin.parent, company.name)
+        return LocalMachine(fleet.config.agents, path, fleet.config.origin.parent, company.name)
+
+    def _dispatcher(self, projects: Sequence[Project], ports: Ports) -> Dispatcher:
+        fleet = self._fleet
         return Dispatcher(
             fleet.log,
             {each.name: each.place.shared for each in projects},
             fleet.config,
-            Ports(hosted, machine, foresight, leads=company.leads),
+            ports,
             clock=now,
             zone=find_zone(fleet.config.fleet.time_zone, fleet.environ),
         )

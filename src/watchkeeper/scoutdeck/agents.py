@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from watchkeeper.engagements.asking import Answer, Asked, ask
 from watchkeeper.engagements.sealing import Input, seal
@@ -19,6 +19,7 @@ from watchkeeper.model.fleet import Budget, EngagementId, EngagementSpent
 from watchkeeper.model.ids import Millis, Sha
 from watchkeeper.model.scouting import REFUTES_FINDING, SCANS_PROJECT, FindingTried, KindId, ScoutFinding
 from watchkeeper.repos.scratch import ScratchPool
+from watchkeeper.sandbox.job import Cancel
 from watchkeeper.scoutdeck.looking import Asked as AskedLook
 from watchkeeper.scoutdeck.place import Subject
 from watchkeeper.scouts.asking import CHECK, FINDINGS, VERDICT, read_report, read_verdict, render_refuter, render_scout
@@ -29,6 +30,7 @@ from watchkeeper.scouts.dimension import Dimension
 WALL_S = 1_800.0
 REFUTE_S = 600.0
 _TREES = 2
+_LOOK_S = 0.5
 
 
 class Settled(NamedTuple):
@@ -44,15 +46,17 @@ class AgentScouts:
     Not for two threads at once on one tree; several may ask at once.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 parts, each of its own kind
         self,
         subject: Subject,
         agents: Iterable[AgentEntry],
         environ: Mapping[str, str],
         clock: Callable[[], Millis],
+        cancel: Cancel,
         settled: Settled = Settled(),  # noqa: B008 - frozen
     ) -> None:
         self._subject, self._environ, self._clock, self._settled = subject, environ, clock, settled
+        self._cancel = cancel
         self._agents = {each.name: each for each in agents}
         self._pool = ScratchPool(subject.hub, subject.folder / "asked", _TREES)
 
@@ -100,7 +104,8 @@ class AgentScouts:
         try:
             with self._pool.checkout(commit) as tree, tree.one_run() as ended:
                 agent = self._make(entry, identity, tree.path)
-                answered = asyncio.run(ask(agent, tree.path, prompt, answer, wall_s, time.monotonic))
+                asking = ask(agent, tree.path, prompt, answer, wall_s, time.monotonic)
+                answered = asyncio.run(_until_cancelled(asking, self._cancel))
                 seen = tuple(path for path in answered.read if (tree.path / path).is_file() and path != answer)
                 ended()
         except WatchkeeperError as error:
@@ -111,3 +116,14 @@ class AgentScouts:
     def _make(self, entry: AgentEntry, identity: EngagementId, root: Path) -> Asked:
         given = {"WK_ENGAGEMENT": f"{identity}@{root}"}
         return make_reader(entry, {**variables_of(entry, self._environ).values, **given}, (FINDINGS, VERDICT))
+
+
+async def _until_cancelled(asking: Coroutine[Any, Any, Answer], cancel: Cancel) -> Answer:
+    """What came of it; where it is cancelled first the agent is ended, and there is no answer."""
+    task = asyncio.create_task(asking)
+    while not task.done():
+        await asyncio.wait({task}, timeout=_LOOK_S)
+        if cancel.is_set():
+            task.cancel()
+            await asyncio.wait({task})
+    return Answer(fault="it was ended before it was done") if task.cancelled() else task.result()

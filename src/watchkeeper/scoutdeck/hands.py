@@ -11,6 +11,7 @@ from watchkeeper.model.ids import Millis, ProjectId
 from watchkeeper.model.scouting_state import ScoutState, fold_scouting
 from watchkeeper.record.codec import SCOUT_KINDS
 from watchkeeper.record.log import Log
+from watchkeeper.sandbox.job import Cancel
 from watchkeeper.sandbox.run import find_sandbox
 from watchkeeper.scoutdeck.agents import AgentScouts
 from watchkeeper.scoutdeck.looking import Tools
@@ -22,11 +23,15 @@ from watchkeeper.scouts.checks.running import SandboxRuns
 
 
 def make_hands(
-    subject: Subject, environ: Mapping[str, str], clock: Callable[[], Millis], agents: Sequence[AgentEntry] = ()
+    subject: Subject,
+    environ: Mapping[str, str],
+    clock: Callable[[], Millis],
+    cancel: Cancel,
+    agents: Sequence[AgentEntry] = (),
 ) -> Hands:
     """``agents`` are those of ``fleet.toml``; without them programs look alone. Raises WatchkeeperError."""
-    runs = SandboxRuns(find_sandbox(Path(subject.folder, "jobs")))
-    scouts = AgentScouts(subject, agents, environ, clock)
+    runs = SandboxRuns(find_sandbox(Path(subject.folder, "jobs")), cancel)
+    scouts = AgentScouts(subject, agents, environ, clock, cancel)
     known = read_all(subject.log)
     others = tuple(state for project, state in known.items() if project != subject.project)
     trying = Trying(rules_of, DECISIVE, scouts.refuter)

@@ -146,7 +146,8 @@ class _Looker:
         asked = list(self._ask(dimension, ground)) if self._ask is not None and dimension.agent else []
         told = tuple(dict.fromkeys(kind for each in asked for kind in each.told))
         found = judge_look(dimension.id, [*looks, *(each.looked for each in asked)], self._where)
-        return found, self._record(dimension.id, found, told)
+        state, new = self._record(dimension.id, found, told)
+        return msgspec.structs.replace(found, state=state), new
 
     def _check(self, dimension: str, name: str, ground: Ground) -> Looked:
         check = self._tools.find_check(dimension, name)
@@ -157,16 +158,16 @@ class _Looker:
         except Exception as error:  # noqa: BLE001 a fault of ours in one check must not pass for clean, nor end the rest
             return could_not_look(name, f"it broke: {type(error).__name__}: {str(error)[:200]}")
 
-    def _record(self, dimension: str, look: Look, told: tuple[KindId, ...]) -> tuple[FindingId, ...]:
-        """What differs from what is known, with the look itself, all or none."""
+    def _record(self, dimension: str, look: Look, told: tuple[KindId, ...]) -> tuple[LookState, tuple[FindingId, ...]]:
+        """What differs from what is known, with the look itself, all or none; what it is now, and what is new."""
         for _ in range(_TRIES):
             log, project = self._subject.log, self._subject.project
             recorded = list(log.read(project, kinds=SCOUT_KINDS))
             state = fold_scouting(recorded)
-            events, new = decide_events(state, self._run, dimension, look, self._where.commit, told)
+            events, final, new = decide_events(state, self._run, dimension, look, self._where.commit, told)
             last = recorded[-1].seq if recorded else state.seq
             if log.append_if(project, events, self._tools.clock(), kinds=SCOUT_KINDS, last=last) is not None:
-                return new
+                return final, new
         raise WatchkeeperError(
             f"What scouts found in {self._subject.name} could not be recorded: others record too",
             slug="record-busy",
@@ -176,10 +177,11 @@ class _Looker:
 
 def decide_events(  # noqa: PLR0917 a look, and all that it is compared with
     state: ScoutState, run: RunId, dimension: str, look: Look, commit: Sha, told: tuple[KindId, ...] = ()
-) -> tuple[list[Event], tuple[FindingId, ...]]:
-    """What a look changes: what is new, what is back, what is gone. Pure.
+) -> tuple[list[Event], LookState, tuple[FindingId, ...]]:
+    """What a look changes: what is new, what is back, what is gone; what the dimension is, and what is new. Pure.
 
-    Gone is only what a check found that has now seen everything, and says it no more.
+    Gone is only what a check found that has now seen everything, and says it no more. A dimension of which everything
+    that was found is judged false is clean.
     """
     seen = {each.id: each for each in look.findings}
     new = tuple(each for each in seen if each not in state.findings)
@@ -195,7 +197,7 @@ def decide_events(  # noqa: PLR0917 a look, and all that it is compared with
     if final is LookState.FOUND and not holding:
         final = LookState.CLEAN
     events.append(ScoutLooked(run, dimension, final, commit, look.reason, look.checked, holding, len(new), told))
-    return events, new
+    return events, final, new
 
 
 def _is_gone(standing: FindingStanding | None) -> bool:
