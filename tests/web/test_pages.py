@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from webscene import CONFLICT
+from webscene import CONFLICT, FINDING, STANDARD
 
 from watchkeeper.controlroom.judging import Role
 from watchkeeper.web.sitemap import PAGES
@@ -29,7 +29,8 @@ def addresses(room: Served) -> list[str]:
         "/queue/stage-status%2F1", "/queue/login%2F1", "/queue/currency%2F1", "/incidents", "/incidents?show=all",
         f"/incidents/{incident}", "/brief", "/changes", "/changes?show=all", f"/changes/{landed}", "/decisions",
         "/decisions?show=all", "/log", "/log/shop/2026-11-25", "/log/fleet/2026-11-25", "/numbers", "/rules", "/events",
-        "/settings", "/doctor",
+        "/settings", "/doctor", "/scouts", "/findings", "/findings?show=all", f"/findings/{FINDING.id}", "/standards",
+        f"/standards/{STANDARD.id}",
     ]  # fmt: skip
 
 
@@ -70,6 +71,8 @@ def test_what_is_not_there_is_a_page_that_says_so(room: Served) -> None:
     with room.client() as client:
         for each in (
             "/conflicts/c-00000000",
+            "/findings/f-000000000000",
+            "/standards/std-none",
             "/projects/none",
             "/queue/none%2F1",
             "/changes/abc",

@@ -104,6 +104,29 @@ from watchkeeper.model.review import (
     WorkLog,
     WrongHow,
 )
+from watchkeeper.model.scouting import (
+    CensusTaken,
+    Checked,
+    ContradictionFound,
+    ExemptionGranted,
+    FindingFound,
+    FindingId,
+    FindingJudged,
+    FindingTried,
+    KindId,
+    LookState,
+    ScoutFinding,
+    ScoutLooked,
+    Standard,
+    StandardCheck,
+    StandardId,
+    StandardMoved,
+    StandardState,
+    StandardWritten,
+    Violation,
+)
+from watchkeeper.model.scouting import RunId as ScoutRunId
+from watchkeeper.model.scouting import Verdict as FindingVerdict
 from watchkeeper.record.log import Log
 
 MINUTE, HOUR = 60_000, 3_600_000
@@ -212,6 +235,7 @@ def _record(scene: Scene, log: Log) -> None:
     _landed(scene, tell, shop)
     _queue(scene, tell, shop)
     _hang(tell, shop)
+    _scouted(tell, shop, news)
     tell(
         FLEET,
         MessageAsked("key-1", Urgency.TODAY, "The staging certificate ends on Friday", "renew it", "claude-2"),
@@ -361,6 +385,36 @@ def _landed(scene: Scene, tell: _Recorder, shop: ProjectId) -> None:
         "", commit, entry.change, "shop#40", "", "codex", "shop/billing.py", 1,
     )  # fmt: skip
     tell(shop, DecisionFound(decision))
+
+
+FINDING = ScoutFinding(
+    FindingId("f-0123456789ab"), "errors", "tree", "swallowed-exception", "shop/billing.py",
+    "A failed charge is swallowed, and the order goes on", 4, "except Exception:\n    pass", "charge",
+    "tree: an except that does nothing", "Is it logged by the caller?", 3, 0.9, Sha("c" * 40), KindId("silent-error"),
+)  # fmt: skip
+STANDARD = Standard(
+    StandardId("std-silent-error"), KindId("silent-error"), "No failure is swallowed", "Log it, or raise it again.",
+    StandardCheck("rule", "tree:swallowed-exception"), "ada", known=(FINDING.id,),
+)  # fmt: skip
+
+
+def _scouted(tell: _Recorder, shop: ProjectId, news: ProjectId) -> None:
+    run, commit = ScoutRunId("s-12345678"), Sha("c" * 40)
+    looked = (Checked("tree", "1", "3 files, 12 rules", "its canaries were found"),)
+    blind = (Checked("pip-audit", reason="it does not know the package shop-internal"),)
+    other = msgspec.structs.replace(FINDING, id=FindingId("f-aaaaaaaaaaaa"), path="app.py", severity=4)
+    tell(shop, FindingFound(run, FINDING), ScoutLooked(run, "errors", LookState.FOUND, commit, "", looked, 1, 1))
+    tell(shop, FindingTried(FINDING.id, True, "the code is as it says", "second-look"))
+    tell(shop, ScoutLooked(run, "dependencies", LookState.COULD_NOT_LOOK, commit, "pip-audit: it does not know", blind))
+    tell(news, ScoutLooked(run, "ux", LookState.CLEAN, commit, "", looked))
+    tell(news, FindingFound(run, other), FindingJudged(other.id, FindingVerdict.TRUE, "", "ada"))
+    tell(news, ScoutLooked(run, "database", LookState.NOT_APPLICABLE, commit, "tree: there is no database"))
+    tell(FLEET, StandardWritten(STANDARD), StandardMoved(STANDARD.id, StandardState.PROPOSED, "3 projects", "ada"))
+    places = (Violation(FINDING.id, "shop/billing.py", 4, "except Exception:"),)
+    tell(FLEET, CensusTaken(STANDARD.id, shop, commit, 3, places), CensusTaken(STANDARD.id, news, commit, 1))
+    tell(FLEET, ExemptionGranted(STANDARD.id, news, "app.py", "a probe", Millis(tell.at + 86_400_000), "ada"))
+    text = "newsroom added what shop is to remove: an in-memory limit"
+    tell(FLEET, ContradictionFound("k-1", KindId("missing-rate-limit"), news, commit, shop, FINDING.id, text))
 
 
 def _hang(tell: _Recorder, shop: ProjectId) -> None:

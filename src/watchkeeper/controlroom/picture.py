@@ -19,6 +19,7 @@ from watchkeeper.model.ids import Millis, ProjectId, Seq
 from watchkeeper.model.incident_state import IncidentState, fold_incidents
 from watchkeeper.model.landing import LandingEvent
 from watchkeeper.model.review_state import ReviewState, fold_review
+from watchkeeper.model.scouting_state import ScoutState, StandardsState, fold_scouting, fold_standards
 from watchkeeper.record.log import Log
 
 
@@ -33,7 +34,8 @@ class Watching(NamedTuple):
 class ProjectPicture(NamedTuple):
     """One project as its events have it. ``last_at`` is its newest event's time; 0: there is none.
 
-    ``spent`` is what its engagements spent, step by step; ``watching`` None: it never was.
+    ``spent`` is what its engagements spent, step by step; ``watching`` None: it never was; ``scouting`` is what scouts
+    found.
     """
 
     source: ProjectSource
@@ -45,6 +47,7 @@ class ProjectPicture(NamedTuple):
     last_at: Millis = Millis(0)
     spent: tuple[SpendStep, ...] = ()
     watching: Watching | None = None
+    scouting: ScoutState = ScoutState()
 
 
 class Picture(NamedTuple):
@@ -59,6 +62,7 @@ class Picture(NamedTuple):
     seq: Seq
     at: Millis
     hosts: HostsState = HostsState()
+    standards: StandardsState = StandardsState()
 
 
 class Reader:
@@ -78,6 +82,7 @@ class Reader:
             self._names[each.project] = self._names[each.shared] = each.name
         self._spending = {each.name: SpendReader() for each in scope.projects}
         self._attention, self._fleet_review, self._hosts = AttentionState(), ReviewState(), HostsState()
+        self._standards = StandardsState()
 
     @property
     def scope(self) -> Scope:
@@ -92,7 +97,7 @@ class Reader:
         with self._guard:
             self._read_on()
             projects, now = dict(self._projects), self._clock()
-            return Picture(projects, self._attention, self._fleet_review, self._seq, now, self._hosts)
+            return Picture(projects, self._attention, self._fleet_review, self._seq, now, self._hosts, self._standards)
 
     def _read_on(self) -> None:
         new = list(self._log.read(None, after=self._seq))
@@ -111,6 +116,7 @@ class Reader:
         self._attention = fold_attention(known, self._attention)
         self._fleet_review = fold_review([each for each in new if each.project == FLEET], self._fleet_review)
         self._hosts = fold_hosts([each for each in new if each.project == FLEET], self._hosts)
+        self._standards = fold_standards(known, self._standards)
         self._seq = new[-1].seq
 
 
@@ -133,6 +139,7 @@ def _moved_on(before: ProjectPicture, events: list[Recorded], landings: LandingR
         events[-1].at,
         before.spent,
         _find_watching(own) or before.watching,
+        fold_scouting(shared, before.scouting),
     )
 
 

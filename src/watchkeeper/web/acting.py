@@ -15,6 +15,7 @@ from watchkeeper.model.errors import UsageError
 from watchkeeper.model.fleet import IssueId
 from watchkeeper.model.ids import ConflictId, Millis, Sha
 from watchkeeper.model.review import DecisionId
+from watchkeeper.model.scouting import FindingId, Verdict
 from watchkeeper.web.access.places import find_next
 from watchkeeper.web.room import Room, Said
 
@@ -113,6 +114,14 @@ def _decision(act: str) -> Act:
     return perform
 
 
+def _finding(verdict: Verdict) -> Act:
+    def perform(room: Room, person: Person, form: Form) -> Done:
+        where = _text(form, "project"), FindingId(_text(form, "on"))
+        return room.scouting.judge_finding(person, *where, verdict, form.get("reason", "").strip())
+
+    return perform
+
+
 ACTS: Mapping[str, Act] = {
     "ack": lambda room, who, form: room.actions.acknowledge(who, _text(form, "on"), _number(form, "weight", 1 << 53)),
     "snooze": _snooze,
@@ -136,6 +145,10 @@ ACTS: Mapping[str, Act] = {
     "accept": _decision("accept_decision"),
     "question": _decision("question"),
     "revert": _decision("revert"),
+    "judge-true": _finding(Verdict.TRUE),
+    "judge-false": _finding(Verdict.FALSE),
+    "judge-left": _finding(Verdict.WONT_FIX),
+    "answer": lambda room, who, form: room.scouting.answer(who, _text(form, "on"), _text(form, "reason")),
     "revert-change": lambda room, who, form: room.deciding.revert_change(
         who, _text(form, "project"), Sha(_text(form, "on"))
     ),

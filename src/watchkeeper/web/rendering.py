@@ -18,7 +18,7 @@ from watchkeeper.model.incidents import Incident
 from watchkeeper.model.redaction import redact
 from watchkeeper.review.words import counted, short
 from watchkeeper.web.pages.asking import Answer, Asking
-from watchkeeper.web.words import SHAPES, Look, ago, iso, lasted, look_of, moment, shape_svg
+from watchkeeper.web.words import SHAPES, Look, ago, grave, iso, lasted, look_of, moment, shape_svg
 
 _CACHED_TEXTS = 65_536
 _LIVE = re.compile(r"<!--live (\S+) in (\S*)-->(.*?)<!--end \1-->", re.DOTALL)
@@ -36,6 +36,8 @@ NAVIGATION = (
     ("log", "/log", "Work logs", "l"),
     ("numbers", "/numbers", "Numbers", "u"),
     ("rules", "/rules", "Rules", "w"),
+    ("scouts", "/scouts", "Scouts", "v"),
+    ("standards", "/standards", "Standards", "t"),
     ("events", "/events", "Record", "e"),
     ("settings", "/settings", "Settings", "s"),
     ("doctor", "/doctor", "Doctor", "o"),
@@ -112,7 +114,7 @@ def _make_environment(zone: dt.tzinfo) -> Environment:
         anchor=anchor,
         wait_graph=_wait_graph,
     )
-    found.globals.update(look_of=look_of, counted=counted, link=_link, mark=_mark)
+    found.globals.update(look_of=look_of, grave=grave, counted=counted, link=_link, mark=_mark)
     return found
 
 

@@ -15,6 +15,7 @@ from watchkeeper.controlroom.actions import Actions
 from watchkeeper.controlroom.deciding import Deciding
 from watchkeeper.controlroom.picture import Picture, ProjectPicture, Reader
 from watchkeeper.controlroom.scope import Scope
+from watchkeeper.controlroom.scouting import Scouting
 from watchkeeper.model.attention import Matter
 from watchkeeper.model.ids import Millis, Seq
 from watchkeeper.review.needs import find_matters, find_open
@@ -46,6 +47,7 @@ class Room:
         self.reader, self.clock, self.environ = reader, clock, environ
         self.actions = actions or Actions(reader, clock)
         self.deciding = Deciding(reader, clock)
+        self.scouting = Scouting(reader, clock)
         self._guard = threading.Lock()
         self._matters: tuple[Seq, Millis, tuple[Matter, ...]] | None = None
         self._absent: tuple[Millis, Seq, Mapping[str, str]] | None = None

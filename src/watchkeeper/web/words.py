@@ -12,6 +12,7 @@ from watchkeeper.model.conflicts import Severity
 from watchkeeper.model.ids import Millis
 from watchkeeper.model.probing import Outcome
 from watchkeeper.model.review import DecisionVerdict, Standing
+from watchkeeper.model.scouting import LookState, StandardState
 from watchkeeper.review.states import Activity, Safety
 
 SHAPES = {
@@ -97,6 +98,25 @@ _VERDICT = {
     DecisionVerdict.QUESTIONED: ("blue", "half", "questioned"),
     DecisionVerdict.REVERTED: ("grey", "cross", "reverted"),
 }
+_LOOK = {
+    LookState.FOUND: ("amber", "disc", "found"),
+    LookState.CLEAN: ("green", "check", "clean"),
+    LookState.NOT_APPLICABLE: ("grey", "ring", "does not apply"),
+    LookState.COULD_NOT_LOOK: ("red", "dashed", "could not look"),
+}
+_STANDARD = {
+    StandardState.CANDIDATE: ("blue", "ring", "candidate"),
+    StandardState.PROPOSED: ("blue", "half", "proposed"),
+    StandardState.ADOPTED: ("amber", "disc", "adopted"),
+    StandardState.ENFORCED: ("green", "check", "enforced"),
+    StandardState.RETIRED: ("grey", "cross", "retired"),
+}
+_GRAVE = {1: ("grey", "ring", "small"), 2: ("blue", "disc", "minor"), 3: ("amber", "triangle", "major")}
+
+
+def grave(severity: int) -> Look:
+    """How a finding's severity is shown, 1 to 4."""
+    return Look(*_GRAVE.get(severity, ("red", "diamond", "grave")))
 
 
 def look_of(value: object) -> Look:
@@ -118,6 +138,10 @@ def look_of(value: object) -> Look:
             return Look(*_STANDING[value])
         case DecisionVerdict():
             return Look(*_VERDICT[value])
+        case LookState():
+            return Look(*_LOOK[value])
+        case StandardState():
+            return Look(*_STANDARD[value])
         case None:
             return Look("grey", "dashed", "not run yet")
         case _:

@@ -40,6 +40,18 @@ from watchkeeper.model.landing import (
     QueueResumed,
 )
 from watchkeeper.model.review import ChangeFoundWrong, ChangeReviewed, ChangeSurveyed, DayClosed, DecisionFound
+from watchkeeper.model.scouting import (
+    CensusTaken,
+    ContradictionFound,
+    ContradictionJudged,
+    ExemptionEnded,
+    ExemptionGranted,
+    FindingFound,
+    ScoutEvent,
+    ScoutLooked,
+    StandardMoved,
+    StandardWritten,
+)
 from watchkeeper.review.links import day_page, page
 from watchkeeper.review.words import short
 
@@ -106,5 +118,23 @@ def page_of(event: Event) -> str:
             return page("changes", event.commit)
         case DayClosed(log):
             return day_page(log.project, log.day)
+        case _ if isinstance(event, ScoutEvent):
+            return _page_of_scouts(event)
         case _:
             return _LISTS.get(type(event), "")
+
+
+def _page_of_scouts(event: ScoutEvent) -> str:
+    match event:
+        case FindingFound(_, finding):
+            return page("findings", finding.id)
+        case ScoutLooked():
+            return "/scouts"
+        case StandardWritten(standard):
+            return page("standards", standard.id)
+        case StandardMoved() | CensusTaken() | ExemptionGranted() | ExemptionEnded():
+            return page("standards", event.id)
+        case ContradictionFound() | ContradictionJudged():
+            return "/standards"
+        case _:
+            return page("findings", event.id)
