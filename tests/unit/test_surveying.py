@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from risking import change_of_texts
 from watchkeeper.app import Place
+from watchkeeper.code.likeness import digest_of
 from watchkeeper.conflicts.standing import State
 from watchkeeper.controlroom.landings import LandingReader
 from watchkeeper.controlroom.picture import ProjectPicture
@@ -24,7 +25,7 @@ from watchkeeper.model.review import ChangeSurveyed
 from watchkeeper.model.review_state import ChangeStanding, ReviewState
 from watchkeeper.record.config import load_settings
 from watchkeeper.repos.repository import Repository
-from watchkeeper.review.convergence import digest_of, find_digests
+from watchkeeper.review.convergence import find_digests
 from watchkeeper.review.looking import find_asked
 from watchkeeper.review.surveying import MOST_OLD, count_tests, find_unsurveyed
 

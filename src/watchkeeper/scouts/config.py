@@ -34,6 +34,7 @@ class ScoutConfig(msgspec.Struct, frozen=True):
     vision: str = ""  # the document that says what the product is to be
     ignore: tuple[str, ...] = ()  # globs of paths that nobody looks at: generated, vendored
     coverage: str = ""  # a report of coverage.py as JSON, or lcov; "": tests are not measured
+    measure: str = ""  # a shell line that runs the tests and leaves that report; "": it is in the repository
     most: int = 5  # issues that one run files at most
     refuter: str = ""  # the agent of fleet.toml that tries what code cannot decide; "": nobody, and it is not filed
     tools: tuple[str, ...] = ()  # further programs that have to be there: semgrep, jscpd

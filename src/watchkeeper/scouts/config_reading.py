@@ -79,6 +79,7 @@ def render_config(files: Iterable[str], read: Mapping[str, str], test: str = "")
             f"vision = {json.dumps(vision)}  # the document that says what it is to be",
             f"ignore = {json.dumps(ignore)}  # globs that nobody looks at: generated, vendored",
             'coverage = ""  # a report of coverage.py as JSON, or lcov, that the tests leave',
+            'measure = ""  # what runs the tests so that they leave it: "python -m pytest --cov --cov-report=json"',
             "most = 5  # issues that one look files at most",
             "tools = []  # further programs that have to be there: semgrep, jscpd",
             'refuter = ""  # the agent of fleet.toml that tries what code cannot decide',

@@ -57,6 +57,16 @@ def try_finding(finding: ScoutFinding, place: Place, decisive: Mapping[str, Iter
     return FindingTried(finding.id, True, f"none of {ways} ways to disprove it applies: the code is as it says", BY)
 
 
+def is_foreign(path: str) -> bool:
+    """It is vendored or built: nobody here mends it."""
+    return _FOREIGN.search(path) is not None
+
+
+def is_test(path: str) -> bool:
+    """It is a test, or what tests need: nobody ships it."""
+    return _TEST.search(path) is not None
+
+
 def _foreign(finding: ScoutFinding, place: Place) -> str | None:
     if _FOREIGN.search(finding.path):
         return "the file is not the project's own: it is vendored or built"

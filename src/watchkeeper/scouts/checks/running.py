@@ -43,7 +43,7 @@ class SandboxRuns:
             limits=Limits(wall_s=wall_s, memory_mb=_MEMORY_MB, output_bytes=_OUTPUT, flood_bytes=_OUTPUT),
             network=network,
             writable=(ground.scratch,),
-            readable=(Path(sys.prefix), *_environments(path)),
+            readable=(Path(sys.prefix), *_environments(path), *_packages(path)),
         )
         return self._sandbox.run(job, cancel=self._cancel)
 
@@ -51,6 +51,12 @@ class SandboxRuns:
 def find_program(name: str, ground: Ground) -> str | None:
     """Where a program is; None where it is not installed."""
     return shutil.which(name, path=os.pathsep.join([ground.tools, str(OWN)]))
+
+
+def _packages(path: str) -> tuple[Path, ...]:
+    """Where programs of npm's lie that are on the path: each is a link into its package, beside what that needs."""
+    folders = [Path(each) for each in path.split(os.pathsep) if each.endswith("node_modules/.bin")]
+    return tuple(dict.fromkeys(folder.parent for folder in folders if folder.is_dir()))
 
 
 def _environments(path: str) -> tuple[Path, ...]:
