@@ -136,6 +136,6 @@ def _wrong(origin: str, what: str) -> UsageError:
     return UsageError(
         f"{origin} has no kinds that can be used: {what}",
         slug="kinds-file",
-        hint="see docs/standards.md for a kind that is right",
+        hint="a kind is a table [name] with says, examples and counter; severity and rules may be left out",
         facts={"file": origin},
     )

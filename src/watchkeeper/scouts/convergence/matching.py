@@ -43,6 +43,11 @@ class Proposal(msgspec.Struct, frozen=True):
             return 0.0
         return self.near[0].score - (self.near[1].score if len(self.near) > 1 else 0.0)
 
+    def judged(self, bar: Bar) -> Proposal:
+        """The same, with the first taken where a bar calls it clear."""
+        is_clear = bool(self.near) and self.near[0].score >= bar.score and self.margin >= bar.margin
+        return Proposal(self.near, self.near[0].kind if is_clear else None)
+
 
 def measure_of(catalogue: Catalogue) -> Measure:
     """Compares texts by what is rare in the catalogue."""
@@ -69,7 +74,7 @@ def propose(texts: Sequence[str], catalogue: Catalogue, bar: Bar | None = None) 
         for owner, score in zip(owners, single, strict=True):
             best[owner] = max(best[owner], score)
         scored = [Match(kind.id, round((a + b) / 2, 4)) for kind, a, b in zip(kinds, whole, best, strict=True)]
-        found.append(_judged(scored, bar or Bar()))
+        found.append(_nearest(scored).judged(bar or Bar()))
     return found
 
 
@@ -105,9 +110,7 @@ def _whole(kind: Kind) -> str:
     return " ".join((kind.id.replace("-", " "), kind.says, *kind.examples))
 
 
-def _judged(scored: list[Match], bar: Bar) -> Proposal:
-    near = tuple(sorted((each for each in scored if each.score), key=lambda each: (-each.score, each.kind))[:NEAR])
-    proposal = Proposal(near)
-    if near and near[0].score >= bar.score and proposal.margin >= bar.margin:
-        return Proposal(near, near[0].kind)
-    return proposal
+def _nearest(scored: list[Match]) -> Proposal:
+    return Proposal(
+        tuple(sorted((each for each in scored if each.score), key=lambda each: (-each.score, each.kind))[:NEAR])
+    )
