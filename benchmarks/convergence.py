@@ -17,12 +17,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from convergence_controls import run_controls
+from convergence_controls import count_nonsense, run_controls
 from convergence_days import Days, Told, live
 from figures import record_figures, render_share, render_table
 from scratch import ROOT
 from watchkeeper.model.scouting import KindId
-from watchkeeper.scouts.convergence.catalogue import builtin_catalogue
+from watchkeeper.scouts.convergence.catalogue import Catalogue, builtin_catalogue
 from watchkeeper.scouts.convergence.clustering import LEAST_ALIKE, group_rows
 from watchkeeper.scouts.convergence.matching import Bar, Proposal, measure_of, propose
 from watchkeeper.scouts.convergence.words import Rows
@@ -64,6 +64,12 @@ class Score(NamedTuple):
     def f1(self) -> float:
         return 2 * self.right / (self.put + self.true) if self.put + self.true else 1.0
 
+    @property
+    def worth(self) -> float:
+        """F with beta 0.5, by which thresholds are chosen: what is not put together a person can put together."""
+        whole = self.put + 0.25 * self.true
+        return 1.25 * self.right / whole if whole else 1.0
+
 
 class Known(NamedTuple):
     """All findings with what does not depend on thresholds: proposals, likeness, the rival's likeness."""
@@ -84,12 +90,18 @@ def main() -> int:
     figures: dict[str, object] = {"findings": len(known.told), "projects": len({each.project for each in known.told})}
     figures["catalogue"] = _score_catalogue(known)
     figures["halves"] = {
-        name: _score_halves(known, split, options.seeds)
-        for name, split in (("finding", _by_finding), ("kind", _by_kind))
-    }
+        "finding": _score_halves([known] * options.seeds, _by_finding, "by finding"),
+        "kind": _score_halves([known] * options.seeds, _by_kind, "by kind"),
+        "finding_half_of_kinds_unknown": _score_halves(
+            [_read(_drawn(known, random.Random(seed))) for seed in range(options.seeds)], _by_finding,
+            "by finding, half of the kinds taken out of the catalogue",
+        ),
+    }  # fmt: skip
     figures["as_shipped"] = _score_shipped(known)
     figures["days"] = _score_days(known, options.seeds)
     figures["unseen_thresholds"] = _score_unseen(known, options.seeds)
+    figures["nonsense_of_the_same_words"] = nonsense = count_nonsense(known.told, DAYS, options.seeds)
+    print(f"candidates where all words are dealt anew, by seed: {nonsense}")
     controls = run_controls(known.told, DAYS, options.seeds)
     figures["controls"] = controls
     for name, each in controls.items():
@@ -98,13 +110,19 @@ def main() -> int:
     return 0 if all(each["holds"] for each in controls.values()) else 1
 
 
-def _read() -> Known:
+def _drawn(known: Known, chance: random.Random) -> frozenset[str]:
+    """Half of the kinds that are in the data."""
+    kinds = sorted({LABELS[each] for each in known.labels})
+    return frozenset(chance.sample(kinds, len(kinds) // 2))
+
+
+def _read(without: frozenset[str] = frozenset()) -> Known:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     written = json.loads(DATA.read_text())
     told = tuple(Told(each["project"], each["text"]) for each in written)
     texts = [each.text for each in told]
-    catalogue = builtin_catalogue()
+    catalogue = Catalogue({key: each for key, each in builtin_catalogue().kinds.items() if key not in without})
     words = TfidfVectorizer(ngram_range=(1, 2)).fit_transform(texts)
     return Known(
         told, tuple(each["kind"] for each in written), tuple(propose(texts, catalogue)),
@@ -121,8 +139,8 @@ def _group(known: Known, part: Sequence[int], setting: Setting) -> list[str]:
     return [taken[number] or groups[number] for number in part]
 
 
-def _rival(known: Known, part: Sequence[int], least: float) -> list[str]:
-    return [str(each) for each in group_rows([[known.rival[a][b] for b in part] for a in part], least)]
+def _clustered(rows: Rows, part: Sequence[int], least: float) -> list[str]:
+    return [str(each) for each in group_rows([[rows[a][b] for b in part] for a in part], least)]
 
 
 def _score(groups: Sequence[str], labels: Sequence[str]) -> Score:
@@ -132,23 +150,28 @@ def _score(groups: Sequence[str], labels: Sequence[str]) -> Score:
 
 
 def _settings() -> Iterator[Setting]:
-    for score in range(8, 31, 2):
-        for margin in (0, 1, 2, 4, 6):
-            for least in range(10, 42, 4):
+    for score in range(10, 27, 2):
+        for margin in (0, 2, 4, 6, 8, 10):
+            for least in range(8, 37, 4):
                 yield Setting(Bar(score / 100, margin / 100), least / 100)
 
 
 def _choose(known: Known, part: Sequence[int]) -> Setting:
     """The best by the pairs of a half; of equal ones the strictest."""
     labels = [known.labels[number] for number in part]
-    return max(
-        _settings(), key=lambda each: (_score(_group(known, part, each), labels).f1, each.bar.score, each.bar.margin)
-    )
+
+    def worth(each: Setting) -> tuple[float, float, float, float]:
+        return (_score(_group(known, part, each), labels).worth, each.bar.margin, each.bar.score, each.least)
+
+    return max(_settings(), key=worth)
 
 
-def _choose_rival(known: Known, part: Sequence[int]) -> float:
-    labels = [known.labels[number] for number in part]
-    return max((each / 100 for each in range(2, 80, 2)), key=lambda each: _score(_rival(known, part, each), labels).f1)
+def _score_clustered(known: Known, rows: Rows, first: Sequence[int], second: Sequence[int]) -> Score:
+    """Everything clustered at the threshold that is best on the first half, on the second."""
+    labels = [known.labels[number] for number in first]
+    steps = [each / 100 for each in range(2, 80, 2)]
+    least = max(steps, key=lambda each: _score(_clustered(rows, first, each), labels).worth)
+    return _score(_clustered(rows, second, least), [known.labels[number] for number in second])
 
 
 def _by_finding(known: Known, chance: random.Random) -> tuple[list[int], list[int]]:
@@ -176,30 +199,37 @@ def _score_catalogue(known: Known) -> dict[str, object]:
 
 
 def _score_halves(
-    known: Known, split: Callable[[Known, random.Random], tuple[list[int], list[int]]], seeds: int
+    every: Sequence[Known], split: Callable[[Known, random.Random], tuple[list[int], list[int]]], name: str
 ) -> dict[str, object]:
-    """Chosen on one half, measured on the other."""
-    ours, theirs, chosen = [], [], []
-    for seed in range(seeds):
+    """Chosen on one half, measured on the other, once for each of ``every``."""
+    ours, theirs, without, chosen = [], [], [], []
+    for seed, known in enumerate(every):
         first, second = split(known, random.Random(seed))
         labels = [known.labels[number] for number in second]
         setting = _choose(known, first)
         chosen.append(setting)
         ours.append(_score(_group(known, second, setting), labels))
-        theirs.append(_score(_rival(known, second, _choose_rival(known, first)), labels))
-    name = split.__name__.removeprefix("_by_")
+        theirs.append(_score_clustered(known, known.rival, first, second))
+        without.append(_score_clustered(known, known.rows, first, second))
     rows = [["ours", *_means(ours).values()], ["words clustered", *_means(theirs).values()]]
-    print(f"\nhalves by {name}, {seeds} seeds: pairs of the other half, mean (lowest to highest of F1)")
-    print(render_table(["", "precision", "recall", "F1", "lowest", "highest"], rows))
+    rows.append(["ours without a catalogue", *_means(without).values()])
+    print(f"\nhalves {name}, {len(every)} seeds: pairs of the other half, mean (lowest to highest of F1)")
+    print("chosen, median:", _medians(chosen))
+    print(render_table(["", "precision", "recall", "F0.5", "F1", "lowest", "highest"], rows))
     return {
-        "ours": _means(ours), "rival": _means(theirs), "ahead": sum(a.f1 > b.f1 for a, b in zip(ours, theirs, strict=True)),
-        "seeds": seeds,
-        "chosen": {
-            "score": statistics.median(each.bar.score for each in chosen),
-            "margin": statistics.median(each.bar.margin for each in chosen),
-            "least": statistics.median(each.least for each in chosen),
-        },
+        "ours": _means(ours), "rival": _means(theirs), "without_catalogue": _means(without),
+        "ahead": sum(a.f1 > b.f1 for a, b in zip(ours, theirs, strict=True)),
+        "seeds": len(every),
+        "chosen": _medians(chosen),
     }  # fmt: skip
+
+
+def _medians(chosen: Sequence[Setting]) -> dict[str, float]:
+    return {
+        "score": statistics.median(each.bar.score for each in chosen),
+        "margin": statistics.median(each.bar.margin for each in chosen),
+        "least": statistics.median(each.least for each in chosen),
+    }
 
 
 def _means(scores: Sequence[Score]) -> dict[str, float]:
@@ -207,6 +237,7 @@ def _means(scores: Sequence[Score]) -> dict[str, float]:
     return {
         "precision": round(statistics.mean(each.precision for each in scores), 3),
         "recall": round(statistics.mean(each.recall for each in scores), 3),
+        "f05": round(statistics.mean(each.worth for each in scores), 3),
         "f1": round(statistics.mean(every), 3), "f1_low": round(min(every), 3), "f1_high": round(max(every), 3),
     }  # fmt: skip
 

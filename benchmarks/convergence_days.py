@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from watchkeeper.model.events import Event, Recorded
-from watchkeeper.model.ids import Millis, ProjectId, Seq
+from watchkeeper.model.ids import Millis, ProjectId, Seq, Sha
 from watchkeeper.model.scouting import (
     FindingFound,
     FindingId,
@@ -24,6 +24,7 @@ from watchkeeper.scouts.convergence.catalogue import builtin_catalogue
 from watchkeeper.scouts.convergence.clustering import LEAST_ALIKE, Item, cluster
 from watchkeeper.scouts.convergence.independence import DAY
 from watchkeeper.scouts.convergence.matching import Bar, assign, measure_of, text_of
+from watchkeeper.scouts.convergence.words import Measure
 from watchkeeper.scouts.keys import finding_id
 
 _BEGAN = 1_000 * DAY
@@ -55,7 +56,7 @@ class Days(NamedTuple):
 def live(
     told: Sequence[Told], days: int, chance: random.Random, bar: Bar | None = None, least: float = LEAST_ALIKE
 ) -> Days:
-    """Deal the findings and live the days. A project's findings keep their order; each day is one run of each project."""
+    """Deal the findings and live the days: a project's findings keep their order, a day is one run of each project."""
     dealt = _deal(told, days, chance)
     states: dict[ProjectId, ScoutState] = {ProjectId(each.project): ScoutState() for each in told}
     catalogue, seq, changed = builtin_catalogue(), 0, 0
@@ -64,14 +65,14 @@ def live(
         now = Millis(_BEGAN + day * DAY)
         found = {project: list(_events(project, dealt.get((project, day), ()), day)) for project in states}
         for project, events in found.items():
-            states[project], seq = _fold(states[project], events, now, seq)
+            seq = _fold(states, project, events, now, seq)
         before = {each.finding.id: each.kind_id for state in states.values() for each in state.findings.values()}
-        for project in states:
-            new = [each.finding for each in states[project].findings.values() if not each.kind_id]
+        for project, state in list(states.items()):
+            new = [each.finding for each in state.findings.values() if not each.kind_id]
             said = [each for each in assign(new, catalogue, bar) if isinstance(each, KindAssigned)]
-            states[project], seq = _fold(states[project], said, now, seq)
+            seq = _fold(states, project, said, now, seq)
         for said_of, event in _grouped(states, measure_of(catalogue), least):
-            states[said_of], seq = _fold(states[said_of], [event], now, seq)
+            seq = _fold(states, said_of, [event], now, seq)
         after = {each.finding.id: each.kind_id for state in states.values() for each in state.findings.values()}
         changed += sum(bool(kind) and after[key] != kind for key, kind in before.items())
         found_now = find_candidates(states, StandardsState(), now, catalogue.severity_of)
@@ -100,16 +101,19 @@ def _events(project: ProjectId, findings: Sequence[tuple[int, Told]], day: int) 
         finding = ScoutFinding(identity, "gaps", "agent", "gaps", str(number), each.text, shape=each.shape)
         yield FindingFound(run, finding)
     told = tuple(KindId(kind) for _, each in findings for kind in each.told)
-    yield ScoutLooked(run, "gaps", LookState.FOUND, commit="", found=len(findings), new=len(findings), told=told)  # type: ignore[arg-type]
+    yield ScoutLooked(run, "gaps", LookState.FOUND, Sha(""), found=len(findings), new=len(findings), told=told)
 
 
-def _fold(state: ScoutState, events: Sequence[Event], now: Millis, seq: int) -> tuple[ScoutState, int]:
-    recorded = [Recorded(seq=Seq(seq + n), at=now, event=each) for n, each in enumerate(events, 1)]  # type: ignore[call-arg]
-    return fold_scouting(recorded, state), seq + len(events)
+def _fold(
+    states: dict[ProjectId, ScoutState], project: ProjectId, events: Sequence[Event], now: Millis, seq: int
+) -> int:
+    recorded = [Recorded(Seq(seq + number), now, project, each) for number, each in enumerate(events, 1)]
+    states[project] = fold_scouting(recorded, states[project])
+    return seq + len(events)
 
 
 def _grouped(
-    states: Mapping[ProjectId, ScoutState], measure: object, least: float
+    states: Mapping[ProjectId, ScoutState], measure: Measure, least: float
 ) -> Iterator[tuple[ProjectId, KindAssigned]]:
     of_project: dict[FindingId, ProjectId] = {}
     items, known = [], {}
@@ -120,5 +124,5 @@ def _grouped(
                 items.append(Item(each.finding.id, each.at, text_of(each.finding)))
                 if each.kind_id:
                     known[each.finding.id] = KindId(each.kind_id)
-    for event in cluster(items, known, measure, least):  # type: ignore[arg-type]
+    for event in cluster(items, known, measure, least):
         yield of_project[event.id], event
