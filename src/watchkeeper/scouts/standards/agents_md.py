@@ -39,7 +39,7 @@ def write_standards(text: str, standings: Iterable[StandardStanding], budget: in
     chosen.sort(key=lambda each: (each.state is not StandardState.ENFORCED, each.standard.id))
     if not chosen:
         return Written(before + after if has_block else text)
-    newline = "\r\n" if "\r\n" in text else "\n"
+    newline = "\r\n" if "\r\n" in text or text.endswith("\r") else "\n"
     if not has_block and before:
         before += newline * (1 if before.endswith("\n") else 2)
     room = budget - len(before) - len(after)
