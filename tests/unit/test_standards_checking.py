@@ -1,0 +1,155 @@
+"""A standard's check over files: what it finds, what it could not look at, and what it refuses to run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from scout_values import COMMIT, NO_EVAL, standing
+from watchkeeper.model.errors import UsageError
+from watchkeeper.model.ids import ProjectId
+from watchkeeper.model.scouting import StandardCheck, StandardId
+from watchkeeper.scouts.checks.port import Raw
+from watchkeeper.scouts.standards.census import take_census
+from watchkeeper.scouts.standards.checking import Said, key_violations, run_check
+from watchkeeper.scouts.standards.pattern import parse_pattern
+
+P = ProjectId("p")
+
+
+def no_rules(rule: str, path: str, text: str) -> Iterable[Said]:
+    raise UsageError(f"no rule {rule}", slug="usage", hint="")
+
+
+def clock() -> float:
+    return 0.0
+
+
+def places(check: StandardCheck, files: dict[str, str]) -> list[tuple[str, int, str]]:
+    return [(each.path, each.line, each.quote) for each in run_check(check, files, no_rules, clock).spots]
+
+
+def test_a_pattern_finds_its_places_from_the_top_and_leaves_others() -> None:
+    files = {"b.py": "x = 1\neval(x)\neval(y)\n", "a.py": "evaluate(x)\n", "c.ts": "eval(x)\n"}
+
+    assert places(NO_EVAL, files) == [("b.py", 2, "eval(x)"), ("b.py", 3, "eval(y)")]
+
+
+TIMEOUT = """
+id: no-timeout
+language: Python
+rule:
+  pattern: requests.get($$$ARGS)
+  not: {has: {kind: keyword_argument, regex: ^timeout, stopBy: end}}
+"""
+
+
+def test_an_argument_on_a_later_line_is_seen() -> None:
+    files = {"a.py": "requests.get(\n    url,\n    timeout=3,\n)\n", "b.py": "requests.get(\n    url,\n)\n"}
+
+    assert [each[0] for each in places(StandardCheck("pattern", TIMEOUT), files)] == ["b.py"]
+
+
+@pytest.mark.parametrize("language", ["javascript", "typescript", "tsx"])
+def test_each_language_is_read_by_its_own_files(language: str) -> None:
+    check = StandardCheck("pattern", "rule: {pattern: eval($X)}", (language,))
+    files = {"a.js": "eval(x)", "a.ts": "eval(x as any)", "a.tsx": "<b>{eval(x)}</b>", "a.py": "eval(x)"}
+
+    assert [each[0] for each in places(check, files)] == [
+        f"a.{ {'javascript': 'js', 'typescript': 'ts'}.get(language, language) }"
+    ]
+
+
+def test_globs_say_which_files_are_meant() -> None:
+    check = StandardCheck("pattern", "rule: {pattern: eval($X)}", ("python",), ("src/",))
+
+    assert [each[0] for each in places(check, {"src/a.py": "eval(x)", "tests/a.py": "eval(x)"})] == ["src/a.py"]
+
+
+@pytest.mark.parametrize(
+    ("body", "languages", "said"),
+    [
+        ("rule: {pattern: eval($X)}", ("klingon",), "none of the languages"),
+        ("language: Klingon\nrule: {pattern: eval($X)}", (), "none of the languages"),
+        ("rule: {pattern: eval($X)}", (), "for which languages"),
+        ("rule: [", ("python",), "no YAML"),
+        ("- rule", ("python",), "needs a key rule"),
+        ("rule: {pattern: eval($X)}\nfix: exit()", ("python",), "'fix' is none of"),
+        ("rule: {patern: eval($X)}", ("python",), "unknown field"),
+        ("rule: {kind: no_such_kind}", ("python",), "no_such_kind"),
+        ("rule: {regex: (}", ("python",), "regex"),
+        ("rule: !!python/object/apply:os.system [id]", ("python",), "no YAML"),
+        ("a: &a [1]\nrule: {all: [*a, *a]}", ("python",), "anchors"),
+        (f"rule: {{all: [{', '.join(['{regex: x}'] * 600)}]}}", ("python",), "too large"),
+        (f"rule: {'{not: ' * 25}{{regex: x}}{'}' * 25}", ("python",), "too large"),
+        (f"rule: {{regex: '{'x' * 20_000}'}}", ("python",), "at most 20,000"),
+    ],
+)
+def test_a_pattern_that_cannot_be_run_is_refused_before_any_file(
+    body: str, languages: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(UsageError) as raised:
+        parse_pattern(StandardCheck("pattern", body, languages))
+
+    assert raised.value.slug == "standard-pattern"
+    assert said in raised.value.message
+    assert "backtrace" not in raised.value.message
+
+
+def test_a_file_that_is_too_large_is_not_taken_for_clean() -> None:
+    run = run_check(NO_EVAL, {"a.py": "eval(x)\n", "b.py": "#" * 1_000_001}, no_rules, clock)
+
+    assert (len(run.spots), run.files, list(run.unlooked)) == (1, 1, ["b.py"])
+
+
+def test_files_for_which_no_time_is_left_are_said() -> None:
+    moments = iter([0.0, 0.0, 61.0, 61.0])
+
+    run = run_check(NO_EVAL, {"a.py": "eval(x)", "b.py": "eval(x)"}, no_rules, lambda: next(moments))
+
+    assert (run.files, list(run.unlooked)) == (1, ["b.py"])
+
+
+def test_a_rule_of_a_check_is_asked_file_by_file() -> None:
+    def rules(rule: str, path: str, text: str) -> Iterable[Said]:
+        assert rule == "tree:no-eval"
+        return [Raw("no-eval", path, "eval", 2, "eval( x )")] if "eval" in text else []
+
+    run = run_check(StandardCheck("rule", " tree:no-eval "), {"a.py": "\neval( x )", "b.md": "fine"}, rules, clock)
+
+    assert [(each.path, each.line, each.code) for each in run.spots] == [("a.py", 2, "eval(x)")]
+    assert run.files == 2
+
+
+def test_a_form_that_is_none_is_refused() -> None:
+    with pytest.raises(UsageError, match="rule or pattern"):
+        run_check(StandardCheck("shell", "rm"), {}, no_rules, clock)
+
+
+def test_keys_tell_equal_places_and_standards_apart() -> None:
+    spots = run_check(NO_EVAL, {"a.py": "eval(x)\neval( x )\n", "b.py": "eval(x)\n"}, no_rules, clock).spots
+
+    keys = [each.key for name in ("std-a", "std-b") for each in key_violations(StandardId(name), P, spots)]
+
+    assert len(set(keys)) == 6
+
+
+def test_a_census_counts_and_says_where_it_could_not_look() -> None:
+    standard = standing().standard
+
+    whole = take_census(standard, P, COMMIT, {"a.py": "eval(x)"}, rules=no_rules, clock=clock)
+    blind = take_census(standard, P, COMMIT, {"a.py": "eval(x)", "b.py": "#" * 1_000_001}, rules=no_rules, clock=clock)
+
+    assert (len(whole.violations), whole.files, whole.reason) == (1, 1, "")
+    assert blind.violations == ()
+    assert blind.reason.startswith("b.py: it has 1,000,001")
+
+
+def test_a_census_of_a_check_that_fails_says_so() -> None:
+    standard = standing(check=StandardCheck("rule", "tree:gone")).standard
+
+    assert (
+        take_census(standard, P, COMMIT, {"a.py": ""}, rules=no_rules, clock=clock).reason == "a.py: no rule tree:gone"
+    )
+    assert take_census(standing(check=None).standard, P, COMMIT, {}, rules=no_rules, clock=clock).reason
