@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from watchkeeper.scouts.rules.project import Project, place_of
@@ -126,16 +126,32 @@ def find_permissive_policy(project: Project) -> Iterator[Hit]:
 
 
 def _new_tables(project: Project) -> Iterator[tuple[Statement, frozenset[str]]]:
-    """Each statement, and the tables that its own file creates: nobody waits for those."""
+    """Each statement of the newest migrations, and the tables that its own file creates: nobody waits for those.
+
+    What older ones did is done: nobody can mend it.
+    """
     here: dict[str, set[str]] = {}
     every = _migrations(project)
     for each in every:
         if found := _CREATE.match(each.text):
             here.setdefault(each.path, set()).add(_table(found[1]))
-    first = every[0].path if every else ""
+    newest = _newest(dict.fromkeys(each.path for each in every))
     for each in every:
-        if each.path != first:
+        if each.path in newest:
             yield each, frozenset(here.get(each.path, ()))
+
+
+def _newest(paths: Iterable[str]) -> frozenset[str]:
+    """The last migration of each folder that has more than one, by its name; tools put one into a folder of its own."""
+    folders: dict[str, list[str]] = {}
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        folders.setdefault(folder.rpartition("/")[0] if path.endswith("/migration.sql") else folder, []).append(path)
+    return frozenset(max(each, key=_natural) for each in folders.values() if len(each) > 1)
+
+
+def _natural(path: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path)]
 
 
 def find_index_without_concurrently(project: Project) -> Iterator[Hit]:

@@ -162,7 +162,7 @@ RULES = (
     ),
     Rule(
         "unused-definition", "dead", "dead-code", 1, 0.9, *_UNUSED,
-        {"a.py": "def _old():\n    return 1\n", "b.ts": "function old() { return 1; }\n"},
+        {"a.py": "def _old():\n    return 1\n", "b.ts": "import x from 'x';\nfunction old() { return x; }\n"},
         {"a.py": "def _old():\n    return 1\n\n\nx = _old()\n", "b.ts": "function old() { return 1; }\nexport const x = old();\n"},
         project=find_unused,
     ),

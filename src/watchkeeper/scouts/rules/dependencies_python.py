@@ -35,6 +35,16 @@ _FILES = re.compile(
 )
 
 
+_COMES_WITH = {
+    "asgiref": "django", "sqlparse": "django", "pydantic_core": "pydantic", "annotated_types": "pydantic", "starlette": "fastapi",
+    "pydantic": "fastapi", "werkzeug": "flask", "jinja2": "flask", "markupsafe": "jinja2", "itsdangerous": "flask",
+    "click": "flask", "botocore": "boto3", "numpy": "pandas", "httpcore": "httpx", "kombu": "celery", "urllib3": "requests",
+    "billiard": "celery", "grpc": "grpcio", "google": "protobuf", "typing_extensions": "", "h11": "uvicorn", "anyio": "starlette",
+    "greenlet": "sqlalchemy", "mako": "alembic", "pluggy": "pytest", "multidict": "aiohttp", "yarl": "aiohttp",
+}  # fmt: skip
+"""What is there for certain where something else is asked for, of whose interface it is a part."""
+
+
 def find_undeclared(project: Project) -> Iterator[Hit]:
     """Top names that neither the language, nor the project, nor what it asks for has. Where that is not known: none."""
     declared = _declared(project)
@@ -52,6 +62,8 @@ def find_undeclared(project: Project) -> Iterator[Hit]:
         for one in facts.imports:
             top = one.module.partition(".")[0]
             if one.is_optional or top in sys.stdlib_module_names or top in own or top in _SHARED or top.startswith("_"):
+                continue
+            if _COMES_WITH.get(top, "?") in {*declared, ""} or (top == "anyio" and "fastapi" in declared):
                 continue
             if not _is_declared(top, declared) and ("", top) not in told:
                 told.add(("", top))

@@ -30,7 +30,7 @@ def find_undeclared(project: Project) -> Iterator[Hit]:
     if not manifests:
         return
     aliases = _aliases(project)
-    own = {part for path in project.paths if path.endswith(SCRIPTS) for part in path.split("/")[:-1]}
+    own = {part for path in project.paths for part in path.split("/")[:-1]}
     own |= {path.rpartition("/")[2].partition(".")[0] for path in project.paths if path.endswith(SCRIPTS)}
     told: set[tuple[str, str]] = set()
     for path, facts in sorted(project.facts.items()):

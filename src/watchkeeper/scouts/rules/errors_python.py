@@ -19,7 +19,7 @@ from watchkeeper.scouts.rules.rule import Hit, Rule
 
 _BROAD = frozenset({"Exception", "BaseException"})
 _TRIES = re.compile(
-    r"^_*(is|has|try|can|maybe|safe|supports|check|detect|probe|close|cleanup|shutdown|stop|teardown)(_|$)|^__"
+    r"^_*(is|has|try|can|maybe|safe|supports|check|detect|probe|close|cleanup|shutdown|stop|teardown)(_|$)|^__|suppress"
 )
 _TIDIES = frozenset(
     "close aclose kill terminate unlink cancel rollback shutdown disconnect stop remove rmtree release cleanup wait "
@@ -36,8 +36,10 @@ def find_swallowed(file: PythonFile) -> Iterator[Hit]:
             continue
         if file.comment_within(handler.lineno - 1, _last(handler) + 1) or _is_tidying(attempt) or _imports(attempt):
             continue
-        function = next((each for each in file.outward(handler) if isinstance(each, FUNCTIONS)), None)
-        if function is not None and _TRIES.search(function.name):
+        if _is_probe(attempt, handler) or any(isinstance(each, ast.ExceptHandler) for each in file.outward(handler)):
+            continue  # beside a failure that is handled already, nothing more can be said
+        around = [each.name for each in file.outward(handler) if isinstance(each, FUNCTIONS)]
+        if any(_TRIES.search(name) or "safe" in name for name in around):
             continue
         answers = any(isinstance(each, ast.Return | ast.Assign) for each in handler.body)
         yield file.hit(handler, confidence=0.7 if answers else None)
@@ -52,6 +54,13 @@ def _is_broad(kind: ast.expr | None) -> bool:
         return True
     kinds = kind.elts if isinstance(kind, ast.Tuple) else [kind]
     return any(isinstance(each, ast.Name) and each.id in _BROAD for each in kinds)
+
+
+def _is_probe(attempt: ast.Try, handler: ast.ExceptHandler) -> bool:
+    """It asks whether something can be done, and failure is the answer: ``return False``."""
+    last = handler.body[-1]
+    says_no = isinstance(last, ast.Return) and isinstance(last.value, ast.Constant) and last.value.value is False
+    return says_no or isinstance(attempt.body[-1], ast.Pass)
 
 
 def _is_silent(statement: ast.stmt) -> bool:

@@ -12,7 +12,7 @@ from watchkeeper.scouts.rules.scriptfile import FUNCTIONS, ScriptFile, arguments
 _MAY_FAIL = re.compile(
     r"localStorage|sessionStorage|JSON\.parse|new URL\(|clipboard|\.(close|abort|cancel|releaseLock|play|pause|kill"
     r"|unlink|unlinkSync|rm|rmSync|removeChild|disconnect|terminate|destroy|focus|prefetch|stop|share|accessSync|statSync"
-    r"|requestFullscreen|exitFullscreen|setPointerCapture|unsubscribe|return)\b|decodeURI|postMessage|require\(|import\("
+    r"|getTimezone|resolvedOptions|keepalive|sendBeacon|[cC]onfirm\w*|[dD]ialog|[mM]odal|requestFullscreen|exitFullscreen|setPointerCapture|unsubscribe|return)\b|decodeURI|postMessage|require\(|import\("
 )
 _ASKS = re.compile(r"\b(ok|status|statusText|isOk|errored)\b")
 
@@ -37,7 +37,8 @@ def find_silent_catch(file: ScriptFile) -> Iterator[Hit]:
         body, function = given[0].field("body"), call.field("function")
         if body is None or body.kind != "statement_block" or body.children() or _has_comment(body):
             continue
-        if function is not None and not _MAY_FAIL.search(function.text):
+        listed = call.parent is not None and call.parent.kind == "array"  # of promises that are only waited for
+        if function is not None and not listed and not _MAY_FAIL.search(function.text):
             yield file.hit(call)
 
 
@@ -87,8 +88,17 @@ def find_unchecked_query(file: ScriptFile) -> Iterator[Hit]:
             yield file.hit(holder, "what it answers is not looked at", confidence=0.85)
         elif holder.kind == "variable_declarator":
             taken = holder.field("name")
-            if taken is not None and taken.kind == "object_pattern" and not re.search(r"\berror\b|\.\.\.", taken.text):
+            if taken is None or taken.kind != "object_pattern" or re.search(r"\berror\b|\.\.\.", taken.text):
+                continue
+            function = file.function(call)
+            if not _asks_for_nothing(taken.text, function.text if function is not None else file.text):
                 yield file.hit(holder, "its error is not taken")
+
+
+def _asks_for_nothing(taken: str, body: str) -> bool:
+    """Whether somebody asks if there is data at all, and so hears of a failure."""
+    names = re.findall(r"\b\w+\b", taken)
+    return any(re.search(rf"if\s*\(\s*!\s*{name}\b|{name}\s*(===?|!==?)\s*(null|undefined)", body) for name in names)
 
 
 def find_floating_promise(file: ScriptFile) -> Iterator[Hit]:

@@ -13,6 +13,7 @@ from watchkeeper.scouts.rules.pythonfile import (
     below,
     has_open_arguments,
     keyword,
+    literal_text,
     names_in,
 )
 from watchkeeper.scouts.rules.rule import Hit, Rule
@@ -39,7 +40,9 @@ _DJANGO = frozenset(
 )
 _SESSION = frozenset("execute scalar scalars query get fetchone fetchall".split())
 _IS_SESSION = re.compile(r"(^|[._])(session|db_session|cursor|cur|conn|connection)$", re.IGNORECASE)
+_DEFINES = re.compile(r"^\s*(create|alter|drop|grant|set|vacuum|analyze|truncate|pragma)\b", re.IGNORECASE)
 _IN_PIECES = re.compile(r"chunk|batch|page|retry|attempt", re.IGNORECASE)
+_SHORT = re.compile(r"col|header|field|type|error|option|arg|kind|level|tag|lang|format|warn|key", re.IGNORECASE)
 _ONE_OFF = re.compile(r"(^|/)(migrations|alembic|versions|management/commands|scripts?|seeds?|bin|tools)/")
 
 
@@ -100,16 +103,30 @@ def find_query_in_loop(file: PythonFile) -> Iterator[Hit]:
     if _ONE_OFF.search(file.path):
         return
     for loop in [one for kind in LOOPS for one in file.of(kind)]:
-        if not _is_few(loop.iter) and not _leaves_early(loop) and not _is_in_pieces(loop):
+        if not _is_few(_known(file, loop.iter)) and not _leaves_early(loop) and not _is_in_pieces(loop):
             for statement in loop.body:
                 yield from _queries(file, statement, names_in(loop.target) | _bound(loop.body))
     for kind in COMPREHENSIONS:
         for one in file.of(kind):
             first = one.generators[0]
-            if not _is_few(first.iter):
+            if not _is_few(_known(file, first.iter)):
                 parts = [one.key, one.value] if isinstance(one, ast.DictComp) else [one.elt]
                 for part in parts:
                     yield from _queries(file, part, names_in(first.target))
+
+
+def _known(file: PythonFile, values: ast.expr) -> ast.expr:
+    """What a name was bound to, where that is written down once."""
+    if not isinstance(values, ast.Name):
+        return values
+    function = file.function(values)
+    made = [
+        each.value
+        for each in (below(function) if function is not None else iter(()))
+        if isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name) and each.targets[0].id == values.id
+    ]
+    known = made[0] if len(made) == 1 else file.constants.get(values.id) if not made else None
+    return known if isinstance(known, ast.List | ast.Tuple) and known.elts else values
 
 
 def _bound(body: list[ast.stmt]) -> set[str]:
@@ -127,7 +144,9 @@ def _queries(file: PythonFile, node: ast.AST, turning: set[str]) -> Iterator[Hit
     for each in [node, *below(node)]:
         if isinstance(each, ast.Call) and (what := _query(file, each)) and names_in(each) & turning:
             nearest = next((a for a in file.outward(each) if isinstance(a, (*LOOPS, ast.While))), None)
-            if not (isinstance(nearest, ast.While)):
+            given = each.args[0] if each.args else None
+            is_told = what.endswith(".execute") and isinstance(given, ast.Name) and given.id in turning
+            if not isinstance(nearest, ast.While) and not is_told and not _DEFINES.search(literal_text(each)):
                 yield file.hit(each, what)
 
 
@@ -200,11 +219,12 @@ def find_quadratic(file: PythonFile) -> Iterator[Hit]:
             for target in each.targets
             if isinstance(target, ast.Name) and each.lineno < loop.lineno
         }
-        inside = (each for statement in loop.body for each in [statement, *below(statement)])
-        for test in inside:
+        for test in [each for statement in loop.body for each in [statement, *below(statement)]]:
+            if next((each for each in file.outward(test) if isinstance(each, ast.For)), None) is not loop:
+                continue
             if isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.In | ast.NotIn):
                 where = test.comparators[0]
-                if isinstance(where, ast.Name) and where.id in grown & lists:
+                if isinstance(where, ast.Name) and where.id in grown & lists and not _SHORT.search(where.id):
                     yield file.hit(test, where.id)
 
 

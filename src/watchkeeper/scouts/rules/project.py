@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import posixpath
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from watchkeeper.scouts.rules.scriptfile import ScriptFile
 PYTHON = (".py", ".pyi")
 SCRIPTS = (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs")
 PAGES = (".html", ".htm")
+_MODULE = re.compile(r"(?:\bfrom|\bimport|\brequire\(|\bimport\()\s*[\"']([^\"'\n]+)[\"']")
 _ASIDE = re.compile(
     r"(^|/)(tests?|testing|__tests__|__mocks__|fixtures?|examples?|samples?|docs?|docs_src|bench(marks?)?|stories|e2e"
     r"|cypress|playwright|testdata|playground|demos?|\.storybook)/|\.(stories|test|spec|e2e|cy)\.|(^|/)conftest\.py$"
@@ -40,13 +42,17 @@ class Import(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """What one file says to rules about others. ``words`` are the identifiers in it, and how often each stands there."""
+    """What one file says to rules about others. ``words`` are the identifiers in it, and how often each stands there.
+
+    ``leads`` are the places of what it imports, without suffixes and as far as it says them: ``app/billing``.
+    """
 
     imports: tuple[Import, ...] = ()
     private: tuple[Hit, ...] = ()  # definitions that only this project can use; their names are ``words[0]``
     public: tuple[str, ...] = ()
     lines: int = 0
     words: Mapping[str, int] = {}
+    leads: tuple[str, ...] = ()
 
 
 class Project(NamedTuple):
@@ -69,7 +75,17 @@ def python_facts(file: PythonFile) -> Facts:
     top = [node for node in file.tree.body if isinstance(node, (*FUNCTIONS, ast.ClassDef))]
     private = tuple(file.hit(node, node.name) for node in top if _is_private(node))
     public = [node.name for node in top if not node.name.startswith("_")]
-    return Facts(_python_imports(file), private, tuple(public), len(file.lines), words)
+    return Facts(_python_imports(file), private, tuple(public), len(file.lines), words, _python_leads(file))
+
+
+def _python_leads(file: PythonFile) -> tuple[str, ...]:
+    found: list[str] = [alias.name.replace(".", "/") for one in file.of(ast.Import) for alias in one.names]
+    folder = file.path.split("/")[:-1]
+    for each in file.of(ast.ImportFrom):
+        above = folder[: len(folder) - each.level + 1] if each.level else []
+        base = [*above, *(each.module.split(".") if each.module else [])]
+        found += ["/".join(base), *("/".join([*base, alias.name]) for alias in each.names)]
+    return tuple(dict.fromkeys(filter(None, found)))
 
 
 def _is_private(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
@@ -113,12 +129,25 @@ def script_facts(file: ScriptFile) -> Facts:
     )
     is_test = place_of(file.path) == "tests"
     words = Counter(re.findall(r"[A-Za-z_$][\w$]*", file.text)) if is_test else Counter[str]()
-    return Facts(tuple(imports), _unexported(file), tuple(exported), file.text.count("\n"), words)
+    return Facts(tuple(imports), _unexported(file), tuple(exported), file.text.count("\n"), words, _script_leads(file))
+
+
+def _script_leads(file: ScriptFile) -> tuple[str, ...]:
+    folder = posixpath.dirname(file.path)
+    found: list[str] = []
+    for module in _MODULE.findall(file.text):
+        if module.startswith("."):
+            found.append(posixpath.normpath(posixpath.join(folder, module)))
+        elif "/" in module:
+            found.append(module.partition("/")[2])
+    return tuple(re.sub(r"(/index)?(\.[cm]?[jt]sx?)?$", "", each) for each in dict.fromkeys(found))
 
 
 def _unexported(file: ScriptFile) -> tuple[Hit, ...]:
     """Functions of the module that are named once in it: nothing uses or exports them."""
-    found = []
+    found: list[Hit] = []
+    if not re.search(r"^\s*(import|export)\b|\brequire\(", file.text, re.MULTILINE):
+        return ()  # a classic script: what it defines belongs to the whole page
     for kind in ("function_declaration", "variable_declarator"):
         for node in file.of(kind):
             holder = node.parent if kind == "variable_declarator" else node

@@ -14,7 +14,9 @@ _CLEANED = re.compile(
     r"|codeToHtml|encodeURI|i18n|\bt\(|toSVG|serialize|[Tt]heme|script|\.toString\(\)|nonce|snippet|jsonLd|json_ld",
     re.IGNORECASE,
 )
+_TOOL = re.compile(r"(^|/)(scripts?|bin|tools|build|ci)/")
 _SQL = re.compile(r"\b(select\b.+\bfrom|insert\s+into|update\s+\S+\s+set|delete\s+from)\b", re.IGNORECASE | re.DOTALL)
+_FETCHED = re.compile(r"\.text\(\)|\$\.(ajax|get|post)\b|responseText|\.load\(")
 _NAMES_A_THING = re.compile(
     r"table|column|field|schema|placeholder|order|sort|direction|clause|where|join|limit|offset|quote|ident|escape|sql|query|filter|[cC]ols?\b|group|prefix|database",
     re.IGNORECASE,
@@ -32,6 +34,8 @@ def find_raw_html(file: ScriptFile) -> Iterator[Hit]:
         left, right = assignment.field("left"), assignment.field("right")
         if left is None or right is None or not re.search(r"\.(innerHTML|outerHTML)$", left.text):
             continue
+        if right.kind == "identifier" and _FETCHED.search(file.text):
+            continue  # a piece of a page that the server made
         if not _is_harmless(file, right):
             yield file.hit(assignment, right.text[:60])
 
@@ -75,7 +79,7 @@ def find_shell_injection(file: ScriptFile) -> Iterator[Hit]:
         given = arguments(call)
         parts = [part for part in substitutions(given[0])] if given else []
         if any(not part.text.isupper() and not re.search(r"quote|escape|__dirname", part.text) for part in parts):
-            yield file.hit(call, name)
+            yield file.hit(call, name, confidence=0.4 if _TOOL.search(file.path) else None)
 
 
 def find_sql_injection(file: ScriptFile) -> Iterator[Hit]:

@@ -12,6 +12,7 @@ from watchkeeper.scouts.rules.rule import Hit, Rule
 _FEWEST_LINES = 40
 _FEWEST_PUBLIC = 2
 _FEWEST_TESTS = 3
+_STARTS = re.compile(r"(^|/)(urls|main|app|api|conftest|wsgi|asgi|server|__init__)\.(py|[jt]s)$")
 _NO_LOGIC = re.compile(
     r"(^|/)(migrations|alembic|versions|settings|management|scripts?|bin|tools|config|locale|types|constants|templates|assets"
     r"|public|static|stubs|typings|node_modules)/|(^|/)(__init__|__main__|setup|settings|config|urls|wsgi|asgi|admin|apps|manage"
@@ -20,7 +21,7 @@ _NO_LOGIC = re.compile(
 
 
 def find_untested(project: Project) -> Iterator[Hit]:
-    """Modules with public functions, none of which any test names, and that no test imports."""
+    """Modules with public functions that no test names, and that nothing leads to that a test imports."""
     tests = [path for path in project.facts if place_of(path) == "tests"]
     for family in (PYTHON, (".ts", ".mts", ".js", ".mjs")):
         own = [path for path in tests if path.endswith((*family, ".tsx"))]
@@ -28,15 +29,37 @@ def find_untested(project: Project) -> Iterator[Hit]:
             continue
         named = {word for path in own for word in project.facts[path].words}
         named |= {part for path in own for part in re.split(r"[/._-]", path)}
-        for path in sorted(project.facts):
-            facts = project.facts[path]
+        reached = _reached(project, own)
+        for path in sorted(project.facts.keys() - reached):
+            facts, stem = project.facts[path], PurePosixPath(path).stem
             if not path.endswith(family) or place_of(path) != "code" or _NO_LOGIC.search(path):
                 continue
-            stem = PurePosixPath(path).stem
             if facts.lines < _FEWEST_LINES or len(facts.public) < _FEWEST_PUBLIC:
                 continue
-            if stem not in named and not named & set(facts.public) and not named & set(re.split(r"[-.]", stem)):
+            if not named & {stem, *facts.public, *re.split(r"[-.]", stem)}:
                 yield Hit(0, "", words=(path, ", ".join(facts.public[:3])), path=path, anchor=path)
+
+
+def _reached(project: Project, tests: list[str]) -> frozenset[str]:
+    """What tests import, and what that imports; what starts the program is taken to be run by tests, too."""
+    places: dict[str, list[str]] = {}
+    for path in project.facts:
+        bare = re.sub(r"(/(index|__init__))?(\.d)?\.\w+$", "", path)
+        places.setdefault(bare.rpartition("/")[2], []).append(path)
+    waiting = [*tests, *(path for path in project.facts if _STARTS.search(path))]
+    known = set(waiting)
+    for path in waiting:
+        for lead in project.facts[path].leads:
+            for found in places.get(lead.rpartition("/")[2], ()):
+                if found not in known and _is_at(found, lead):
+                    known.add(found)
+                    waiting.append(found)
+    return frozenset(known)
+
+
+def _is_at(path: str, lead: str) -> bool:
+    bare = re.sub(r"(/(index|__init__))?(\.d)?\.\w+$", "", path)
+    return bare == lead or bare.endswith(f"/{lead}")
 
 
 RULES = (

@@ -13,6 +13,7 @@ from watchkeeper.scouts.rules.scriptfile import ScriptFile, attributes, tag
 _NAMES = frozenset("aria-label aria-labelledby title children dangerouslySetInnerHTML".split())
 _PLAIN = frozenset("div span li p td tr section article img".split())
 _KEYS = frozenset("role tabIndex onKeyDown onKeyUp onKeyPress aria-hidden contentEditable".split())
+_FEWEST_PAGES = 3
 _NO_LABEL = frozenset("hidden submit button reset image".split())
 
 
@@ -126,7 +127,7 @@ def find_missing_error_boundary(project: Project) -> Iterator[Hit]:
             continue
         pages = sorted(path for path in paths if path.startswith(root) and _is_page(path))
         bare = [page for page in pages if not _has_boundary(page, root, paths)]
-        if bare:
+        if bare and len(pages) >= _FEWEST_PAGES:
             line = project.text(bare[0]).split("\n", 1)[0].strip()
             yield Hit(1, line[:400], words=(str(len(bare)), str(len(pages)), root), path=bare[0], anchor=root)
 
@@ -157,7 +158,11 @@ def _jsx(body: str) -> dict[str, str]:
     return {"a.tsx": f"export const A = () => {body};\n"}
 
 
-_APP = {"next.config.js": "", "app/layout.tsx": "export default 1;\n", "app/page.tsx": "export default 1;\n"}
+_APP = {
+    "next.config.js": "",
+    "app/layout.tsx": "export default 1;\n",
+    **{f"app/{n}/page.tsx": "export default 1;\n" for n in "abc"},
+}
 
 RULES = (
     Rule(
