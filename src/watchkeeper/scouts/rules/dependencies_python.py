@@ -20,7 +20,7 @@ _DISTRIBUTIONS = {
     "git": "gitpython", "github": "pygithub", "gitlab": "python-gitlab", "slugify": "python-slugify", "ldap": "python-ldap",
     "multipart": "python-multipart", "telegram": "python-telegram-bot", "discord": "discord-py", "crypto": "pycryptodome",
     "nacl": "pynacl", "rest_framework": "djangorestframework", "corsheaders": "django-cors-headers", "faiss": "faiss-cpu",
-    "environ": "django-environ", "debug_toolbar": "django-debug-toolbar", "skimage": "scikit-image", "wx": "wxpython",
+    "django_filters": "django-filter", "environ": "django-environ", "debug_toolbar": "django-debug-toolbar", "skimage": "scikit-image", "wx": "wxpython",
     "markdown_it": "markdown-it-py", "levenshtein": "python-levenshtein", "memcache": "python-memcached",
     "pkg_resources": "setuptools", "_pytest": "pytest", "mpl_toolkits": "matplotlib", "socks": "pysocks",
     "tree_sitter_languages": "tree-sitter-languages", "win32api": "pywin32", "ruamel": "ruamel-yaml", "flask_sqlalchemy": "flask-sqlalchemy",
@@ -63,7 +63,7 @@ def find_undeclared(project: Project) -> Iterator[Hit]:
             top = one.module.partition(".")[0]
             if one.is_optional or top in sys.stdlib_module_names or top in own or top in _SHARED or top.startswith("_"):
                 continue
-            if _COMES_WITH.get(top, "?") in {*declared, ""} or (top == "anyio" and "fastapi" in declared):
+            if _COMES_WITH.get(top, "?") in {*declared, ""} or (top == "anyio" and declared & {"fastapi", "httpx"}):
                 continue
             if not _is_declared(top, declared) and ("", top) not in told:
                 told.add(("", top))
@@ -90,12 +90,8 @@ def _is_declared(top: str, declared: frozenset[str]) -> bool:
     }
     if alike & declared:
         return True
-    return any(
-        each.startswith((f"{mapped}-", f"{name}-"))
-        or name in each.split("-")
-        or each.replace("-", "") == name.replace("-", "")
-        for each in declared
-    )
+    flat = name.replace("-", "")
+    return any(each.startswith((f"{mapped}-", f"{name}-")) or flat in each.replace("-", "") for each in declared)
 
 
 def _folded(name: str) -> str:
@@ -108,7 +104,7 @@ def _declared(project: Project) -> frozenset[str]:
     for path in project.paths:
         name = path.rpartition("/")[2]
         if _FILES.search(path):
-            found |= {_folded(m[1]) for line in project.text(path).split("\n") if (m := _NAME.match(line))}
+            found |= {_folded(name) for line in project.text(path).split("\n") for name in _asked_for(line)}
         elif name in ("pyproject.toml", "Pipfile", "poetry.lock", "uv.lock", "pdm.lock"):
             found |= _of_toml(project.text(path))
         elif name in ("setup.py", "setup.cfg", "environment.yml", "environment.yaml", "meta.yaml", "tox.ini"):
@@ -136,10 +132,19 @@ def _requirements(node: Any, inside: bool = False) -> Iterator[str]:  # noqa: FB
             yield from _requirements(value, asks)
     elif isinstance(node, list):
         for each in node:
-            if isinstance(each, str) and inside and (found := _NAME.match(each)):
-                yield found[1]
+            if isinstance(each, str) and inside:
+                yield from _asked_for(each)
             elif not isinstance(each, str):
                 yield from _requirements(each, inside)
+
+
+def _asked_for(line: str) -> list[str]:
+    """The package of a requirement, and its extras, which are often called after what they bring."""
+    found = _NAME.match(line)
+    if found is None:
+        return []
+    extras = re.match(r"\s*[\w.-]+\s*\[([^\]]*)\]", line)
+    return [found[1], *(re.split(r"[,\s]+", extras[1].strip()) if extras else [])]
 
 
 _PROJECT = "[project]\nname = 'a'\ndependencies = ['flask>=3']\n"

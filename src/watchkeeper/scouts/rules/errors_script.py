@@ -11,7 +11,7 @@ from watchkeeper.scouts.rules.scriptfile import FUNCTIONS, ScriptFile, arguments
 
 _MAY_FAIL = re.compile(
     r"localStorage|sessionStorage|JSON\.parse|new URL\(|clipboard|\.(close|abort|cancel|releaseLock|play|pause|kill"
-    r"|unlink|unlinkSync|rm|rmSync|removeChild|disconnect|terminate|destroy|focus|prefetch|stop|share|accessSync|statSync"
+    r"|unlink|unlinkSync|rm|rmSync|removeChild|disconnect|terminate|destroy|focus|prefetch|stop|share|json|accessSync|statSync"
     r"|getTimezone|resolvedOptions|keepalive|sendBeacon|[cC]onfirm\w*|[dD]ialog|[mM]odal|requestFullscreen|exitFullscreen|setPointerCapture|unsubscribe|return)\b|decodeURI|postMessage|require\(|import\("
 )
 _ASKS = re.compile(r"\b(ok|status|statusText|isOk|errored)\b")
@@ -36,6 +36,8 @@ def find_silent_catch(file: ScriptFile) -> Iterator[Hit]:
             continue
         body, function = given[0].field("body"), call.field("function")
         if body is None or body.kind != "statement_block" or body.children() or _has_comment(body):
+            continue
+        if "//" in "".join(file.lines[call.last_line - 1 : call.last_line]):
             continue
         listed = call.parent is not None and call.parent.kind == "array"  # of promises that are only waited for
         if function is not None and not listed and not _MAY_FAIL.search(function.text):
@@ -70,7 +72,13 @@ def _is_read_blindly(body: str, answer: str) -> bool:
     """Its JSON is read, and it is used for nothing else: nobody asks whether it is good, nobody else gets it."""
     uses = re.findall(rf"(?<![\w$.]){re.escape(answer)}(?![\w$])\s*\??\.?\s*(\w*)", body)
     rest = [use for use in uses if use != ""]
-    return "json" in rest and set(rest) <= {"json", "await", "const"} and len(uses) == body.count(f"{answer}.json") + 1
+    says = re.search(r"\.\s*(error|errors|ok|success|status|message|code)\b", body.replace(f"{answer}.json", ""))
+    return (
+        says is None
+        and "json" in rest
+        and set(rest) <= {"json", "await", "const"}
+        and len(uses) == body.count(f"{answer}.json") + 1
+    )
 
 
 def find_unchecked_query(file: ScriptFile) -> Iterator[Hit]:
@@ -145,7 +153,7 @@ RULES = (
         script=find_empty_catch,
     ),
     Rule(
-        "silent-catch", "errors", "silent-error", 2, 0.75,
+        "silent-catch", "errors", "silent-error", 2, 0.6,
         "a rejected promise is dropped here, and nobody hears of it",
         "Show who is told of the failure, or that nothing depends on whether it worked.",
         {"a.ts": "export const f = () => save().catch(() => {});\n"},

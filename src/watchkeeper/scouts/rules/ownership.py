@@ -106,7 +106,7 @@ def find_in_script(file: ScriptFile) -> Iterator[Hit]:
     """Server actions and route handlers of Next.js that change or read a row by its id, and never ask for whom."""
     is_action = re.match(r"\s*(?:(?://[^\n]*|/\*.*?\*/)\s*)*[\"']use server[\"']", file.text, re.DOTALL) is not None
     is_route = re.search(r"(^|/)app/.*route\.[jt]sx?$|(^|/)pages/api/", file.path) is not None
-    if not (is_action or is_route) or re.search(r"cron|webhook|public|health", file.path):
+    if not (is_action or is_route) or re.search(r"cron|webhook|public|health|/admin/", file.path):
         return
     for call, name in file.calls:
         if not re.search(rf"(^|\.)(prisma|db|tx|prismaClient|client)\.\w+\.({_WRITES})$", name) and not (
@@ -116,7 +116,10 @@ def find_in_script(file: ScriptFile) -> Iterator[Hit]:
         function = _outermost(file, call)
         if function is None or _OWNED.search(function.text) or not _is_exported(function):
             continue
-        if _is_by_id_alone(call, name):
+        holder = function.parent
+        if holder is not None and holder.kind == "arguments":
+            continue  # something is wrapped around the handler, and may ask who calls
+        if _is_by_id_alone(call, name, _given(function)):
             yield file.hit(call, file.symbol(call) or "the handler", name.partition("(")[0])
 
 
@@ -131,14 +134,36 @@ def _is_exported(function: ScriptNode) -> bool:
     return any(each.kind == "export_statement" for each in function.outward())
 
 
-def _is_by_id_alone(call: ScriptNode, name: str) -> bool:
+def _given(function: ScriptNode) -> frozenset[str]:
+    """What the caller says: parameters, and what is taken out of them, of the body or of the address."""
+    names = function.field("parameters")
+    found = set(re.findall(r"[A-Za-z_$][\w$]*", names.text)) if names is not None else set()
+    for taken, source in re.findall(r"(?:const|let)\s+(\{[^}]*\}|\w+)\s*=\s*([^;\n]*)", function.text):
+        if re.search(r"params|\.json\(|formData|query|body|parse\(", source):
+            found |= set(re.findall(r"[A-Za-z_$][\w$]*", taken))
+    return frozenset(found)
+
+
+def _is_by_id_alone(call: ScriptNode, name: str, given: frozenset[str]) -> bool:
     if name.endswith(".eq"):
-        given = arguments(call)
+        arguments_ = arguments(call)
         whole = re.sub(r"\s+", "", call.text)
         writes = re.search(r"\.(delete|update)\(", whole) is not None and whole.count(".eq(") == 1
-        return writes and bool(given) and given[0].text.strip("\"'`") == "id"
-    where = re.search(r"where:\s*\{\s*(\w+)\s*(?::\s*[\w.()]+\s*)?,?\s*\}", call.text)
-    return where is not None and (where[1] == "id" or where[1].endswith("Id"))
+        return (
+            writes
+            and len(arguments_) > 1
+            and arguments_[0].text.strip("\"'`") == "id"
+            and _root(arguments_[1].text) in given
+        )
+    where = re.search(r"where:\s*\{\s*(\w+)\s*(?::\s*([\w.()]+)\s*)?,?\s*\}", call.text)
+    if where is None or not (where[1] == "id" or where[1].endswith("Id")):
+        return False
+    return _root(where[2] or where[1]) in given
+
+
+def _root(text: str) -> str:
+    found = re.findall(r"[A-Za-z_$][\w$]*", text)
+    return next((each for each in found if each not in ("Number", "String", "parseInt")), "")
 
 
 _CLAIM = "{0} reaches {1} by an id that the caller gives, and nothing in it says whose that may be"

@@ -14,6 +14,7 @@ _PRISMA = re.compile(
     r"|findFirstOrThrow|create|update|upsert|delete|count|aggregate|updateMany|deleteMany)$"
 )
 _SUPABASE = re.compile(r"^(?:\w+\.)*\w*supabase\w*\.(from|rpc)\(", re.IGNORECASE)
+_READS = re.compile(r"find|count|aggregate|\.from\(")
 _ONE_OFF = re.compile(r"(^|/)(migrations?|scripts?|seeds?|seed\.\w+|prisma|tools|bin)(/|$)")
 _IN_PIECES = re.compile(r"chunk|batch|page|retr|attempt", re.IGNORECASE)
 
@@ -28,7 +29,7 @@ def find_query_in_loop(file: ScriptFile) -> Iterator[Hit]:
         turn = _turn(call)
         if turn is not None and turn[0] & set(re.findall(r"[A-Za-z_$][\w$]*", call.text)):
             shown = name.partition("(")[0]
-            yield file.hit(call, shown, confidence=0.65 if turn[1] else None)
+            yield file.hit(call, shown, confidence=None if _READS.search(name) and not turn[1] else 0.6)
 
 
 def _is_waited_for(call: ScriptNode) -> bool:

@@ -19,7 +19,7 @@ SCRIPTS = (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs")
 PAGES = (".html", ".htm")
 _MODULE = re.compile(r"(?:\bfrom|\bimport|\brequire\(|\bimport\()\s*[\"']([^\"'\n]+)[\"']")
 _ASIDE = re.compile(
-    r"(^|/)(tests?|testing|__tests__|__mocks__|fixtures?|examples?|samples?|docs?|docs_src|bench(marks?)?|stories|e2e"
+    r"(^|/)(\.[^/]+|tests?|testing|__tests__|__mocks__|fixtures?|examples?|samples?|docs?|docs_src|bench(marks?)?|stories|e2e"
     r"|cypress|playwright|testdata|playground|demos?|\.storybook)/|\.(stories|test|spec|e2e|cy)\.|(^|/)conftest\.py$"
     r"|(^|/)(test|tests)\.py$|(^|/)test_[^/]*\.py$|(^|/)(vitest|jest|playwright|cypress)[\w.]*\.[cm]?[jt]s$",
     re.IGNORECASE,

@@ -32,6 +32,9 @@ from watchkeeper.scouts.rules.scriptfile import ScriptFile
 MOST_BYTES = 1_000_000
 _MOST_KEPT = 64_000_000
 """Bytes of files whose findings are kept: each dimension asks for the same files."""
+_BUNDLED = re.compile(
+    r"(^|/)(workbox|jquery|bootstrap|require|d3|moment|lodash|fontawesome)[\w.-]*\.js$|\.(bundle|umd|iife)\.\w+$"
+)
 _TEMPLATE = re.compile(
     r"\{\{|(^|/)(templates?|cookiecutter[^/]*|lib2to3|fixtures?|testdata|test_data)/|\.(tmpl|tpl|j2)\."
 )
@@ -91,7 +94,7 @@ def _read_file(named: bytes) -> FileReading:
     path = name.decode()
     if len(source) > MOST_BYTES:
         return FileReading(left_out="larger than 1 MB")
-    if role_of(path, source) is Role.GENERATED:
+    if role_of(path, source) is Role.GENERATED or _BUNDLED.search(path):
         return FileReading(left_out="generated")
     if path.endswith(PYTHON):
         return _read_python(path, source)

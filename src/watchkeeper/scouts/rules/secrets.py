@@ -23,7 +23,7 @@ _ISSUED = re.compile(
 )
 _STAND_IN = re.compile(
     r"example|placeholder|change|your|dummy|fake|test|sample|xxx|todo|<|\$\{|\{\{|insecure|default|redacted|localhost|demo|django-"
-    r"|foo|bar|secret|passw|abcd|1234|key|token|\*\*",
+    r"|phc_|pk_|public|foo|bar|secret|passw|abcd|1234|key|token|\*\*",
     re.IGNORECASE,
 )
 _SHAPE = re.compile(r"^[A-Za-z0-9+/=_\-!@#$%^&*.]{20,200}$")
@@ -32,8 +32,10 @@ _LEAST_BITS = 3.6
 
 def is_secret(name: str, value: str) -> bool:
     """A value that only chance makes, under a name that says what it is; or one that a service issued."""
+    if re.search(r"placeholder|example|hint|default", name, re.IGNORECASE):
+        return False
     if _ISSUED.match(value):
-        return not re.search(r"example|xxxx|\.\.\.", value, re.IGNORECASE)
+        return _bits(value) >= _LEAST_BITS and not re.search(r"example|xxxx|\.\.\.", value, re.IGNORECASE)
     return bool(
         _NAME.search(name)
         and _SHAPE.match(value)

@@ -16,6 +16,7 @@ _CLEANED = re.compile(
 )
 _TOOL = re.compile(r"(^|/)(scripts?|bin|tools|build|ci)/")
 _SQL = re.compile(r"\b(select\b.+\bfrom|insert\s+into|update\s+\S+\s+set|delete\s+from)\b", re.IGNORECASE | re.DOTALL)
+_CLEANS = re.compile(r"codeToHtml|dompurify|sanitize|highlighter|xss\b", re.IGNORECASE)
 _FETCHED = re.compile(r"\.text\(\)|\$\.(ajax|get|post)\b|responseText|\.load\(")
 _NAMES_A_THING = re.compile(
     r"table|column|field|schema|placeholder|order|sort|direction|clause|where|join|limit|offset|quote|ident|escape|sql|query|filter|[cC]ols?\b|group|prefix|database",
@@ -25,17 +26,19 @@ _NAMES_A_THING = re.compile(
 
 def find_raw_html(file: ScriptFile) -> Iterator[Hit]:
     """``dangerouslySetInnerHTML`` and ``innerHTML`` of what is neither written in the code nor cleaned."""
+    if _CLEANS.search(file.text):
+        return
     for attribute in file.of("jsx_attribute"):
         if attribute.text.startswith("dangerouslySetInnerHTML"):
             value = _html_of(attribute)
             if value is not None and not _is_harmless(file, value):
-                yield file.hit(attribute, value.text[:60])
+                yield file.hit(attribute, value.text[:60], confidence=0.55 if value.kind == "identifier" else None)
     for assignment in file.of("assignment_expression"):
         left, right = assignment.field("left"), assignment.field("right")
         if left is None or right is None or not re.search(r"\.(innerHTML|outerHTML)$", left.text):
             continue
-        if right.kind == "identifier" and _FETCHED.search(file.text):
-            continue  # a piece of a page that the server made
+        if re.search(r"html\b|^\w\w?\(", right.text, re.IGNORECASE) or _FETCHED.search(file.text):
+            continue  # a piece of a page that the server made, or a helper of two letters that escapes
         if not _is_harmless(file, right):
             yield file.hit(assignment, right.text[:60])
 
@@ -50,6 +53,10 @@ def _html_of(attribute: ScriptNode) -> ScriptNode | None:
 def _is_harmless(file: ScriptFile, value: ScriptNode, depth: int = 0) -> bool:
     """It is written in the code, put together from what is, or cleaned by something that says so."""
     if value.kind in ("string", "number", "null", "undefined") or _CLEANED.search(value.text):
+        return True
+    if value.kind == "binary_expression" and (sides := [value.field("left"), value.field("right")]):
+        return all(side is not None and _is_harmless(file, side, depth) for side in sides)
+    if value.text.startswith(("this.", "styles.", "strings.")):
         return True
     if value.kind == "template_string":
         return all(_is_harmless(file, part, depth + 1) for part in substitutions(value))
