@@ -124,5 +124,5 @@ def _begin(node: Node) -> int:
 def _query(dialect: Dialect, kinds: tuple[str, ...]) -> Query:
     """Kinds that the grammar does not know are left out: it has no such nodes."""
     grammar = grammar_of(dialect)
-    known = [kind for kind in kinds if grammar.id_for_node_kind(kind, True)]  # noqa: FBT003 the grammar's own signature
+    known = [kind for kind in kinds if grammar.id_for_node_kind(kind, True)]
     return Query(grammar, "\n".join(f"({kind}) @{kind}" for kind in known))

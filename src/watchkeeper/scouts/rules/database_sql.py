@@ -204,7 +204,7 @@ RULES = (
         "the table {0} has no row security: whoever has the public key reads and writes all of it",
         "Show where row security is enabled for it, or that the schema is not exposed.",
         {f"{_M}1.sql": _T}, {f"{_M}1.sql": _T, f"{_M}2.sql": "alter table notes enable row level security;\n"},
-        project=find_missing_row_security,
+        project=find_missing_row_security, reads=(".sql",),
     ),
     Rule(
         "permissive-policy", "database", "missing-row-security", 4, 0.85,
@@ -212,14 +212,15 @@ RULES = (
         "Show what else keeps others out: a restrictive policy, a right that is not granted.",
         {f"{_M}1.sql": "create policy p on notes for all using (true);\n"},
         {f"{_M}1.sql": "create policy p on notes for all using (auth.uid() = owner);\n"},
-        project=find_permissive_policy,
+        project=find_permissive_policy, reads=(".sql",),
     ),
     Rule(
         "index-without-concurrently", "database", "unsafe-migration", 1, 0.7,
-        "nobody can write to {0} while this index is built", "Show that the table is small, or that nobody writes then.",
+        "nobody can write to {0} while this index is built",
+        "Show that the table is small, or that nobody writes then.",
         {f"{_M}1.sql": _T, f"{_M}2.sql": "create index i on notes (id);\n"},
         {f"{_M}1.sql": _T, f"{_M}2.sql": "create index concurrently i on notes (id);\n"},
-        project=find_index_without_concurrently,
+        project=find_index_without_concurrently, reads=(".sql",),
     ),
     Rule(
         "not-null-without-default", "database", "unsafe-migration", 3, 0.85,
@@ -227,7 +228,7 @@ RULES = (
         "Show that the table is empty wherever this runs.",
         {f"{_M}1.sql": _T, f"{_M}2.sql": "alter table notes add column a text not null;\n"},
         {f"{_M}1.sql": _T, f"{_M}2.sql": "alter table notes add column a text not null default '';\n"},
-        project=find_not_null_without_default,
+        project=find_not_null_without_default, reads=(".sql",),
     ),
     Rule(
         "dropped-column", "database", "unsafe-migration", 2, 0.7,
@@ -235,6 +236,6 @@ RULES = (
         "Show that no version that still runs names the column, and that its content is not needed.",
         {f"{_M}1.sql": _T, f"{_M}2.sql": "alter table notes drop column a;\n"},
         {f"{_M}1.sql": _T, f"{_M}2.sql": "alter table notes rename column a to b;\n"},
-        project=find_dropped_column,
+        project=find_dropped_column, reads=(".sql",),
     ),
 )  # fmt: skip

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from watchkeeper.code.languages.script_syntax import ScriptNode, parse_script
 from watchkeeper.scouts.rules.project import PYTHON, SCRIPTS, Project, place_of
@@ -37,7 +38,7 @@ def find_unreachable_python(file: PythonFile) -> Iterator[Hit]:
         for node in file.of(kind):
             for name in ("body", "orelse", "finalbody"):
                 block: list[ast.stmt] = getattr(node, name, [])
-                for left, after in zip(block, block[1:], strict=False):
+                for left, after in itertools.pairwise(block):
                     if isinstance(left, _LEAVES) and not _makes_generator(after):
                         yield file.hit(after)
                         break
@@ -52,7 +53,7 @@ def find_unreachable_script(file: ScriptFile) -> Iterator[Hit]:
     """Statements after one that leaves their block."""
     for block in file.of("statement_block"):
         inside = block.children()
-        for left, after in zip(inside, inside[1:], strict=False):
+        for left, after in itertools.pairwise(inside):
             if left.kind in _SCRIPT_LEAVES and after.kind not in _HOISTED and not block.is_broken:
                 if not (after.kind == "variable_declaration" and "=" not in after.text):
                     yield file.hit(after)
@@ -87,7 +88,7 @@ def find_commented_script(file: ScriptFile) -> Iterator[Hit]:
             yield _hit(file.lines, first, len(lines))
 
 
-def _hit(lines: list[str] | tuple[str, ...], first: int, count: int) -> Hit:
+def _hit(lines: Sequence[str], first: int, count: int) -> Hit:
     return Hit(first, "\n".join(each.strip() for each in lines[first - 1 : first + 5])[:400], words=(str(count),))
 
 
@@ -113,7 +114,7 @@ def _is_python(lines: list[str]) -> bool:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     does = [each for each in ast.walk(tree) if isinstance(each, ast.stmt) and _does_something(each)]
-    return len(does) >= 3  # noqa: PLR2004 fewer may be an example in a text
+    return len(does) >= 3
 
 
 def _does_something(statement: ast.stmt) -> bool:
@@ -133,7 +134,7 @@ def _is_script(lines: list[str]) -> bool:
     root = parse_script("a.tsx", text.encode())
     if root is None or root.is_broken:
         return False
-    return sum(_is_statement(each) for each in root.walk()) >= 3  # noqa: PLR2004 as above
+    return sum(_is_statement(each) for each in root.walk()) >= 3
 
 
 def _is_statement(node: ScriptNode) -> bool:
@@ -163,19 +164,22 @@ RULES = (
     Rule(
         "unused-definition", "dead", "dead-code", 1, 0.9, *_UNUSED,
         {"a.py": "def _old():\n    return 1\n", "b.ts": "import x from 'x';\nfunction old() { return x; }\n"},
-        {"a.py": "def _old():\n    return 1\n\n\nx = _old()\n", "b.ts": "function old() { return 1; }\nexport const x = old();\n"},
-        project=find_unused,
+        {"a.py": "def _old():\n    return 1\n\n\nx = _old()\n", "b.ts": "function old() { return 1; }\n"
+                    "export const x = old();\n"},
+        project=find_unused, reads=(*PYTHON, *SCRIPTS),
     ),
     Rule(
         "commented-out-code", "dead", "dead-code", 1, 0.8, *_COMMENTED,
         {"a.py": "".join(f"# {line}\n" for line in _LINES)},
-        {"a.py": "# This is why:\n# the first is loaded,\n# the second is parsed,\n# both are saved,\n# and then sent\n"},
+        {"a.py": "# This is why:\n# the first is loaded,\n# the second is parsed,\n# both are saved,\n"
+                    "# and then sent\n"},
         python=find_commented_python,
     ),
     Rule(
         "commented-out-code", "dead", "dead-code", 1, 0.75, *_COMMENTED,
         {"a.ts": "// const a = load();\n// const b = parse(a);\n// if (b) {\n//   save(b);\n// }\n// close(a);\n"},
-        {"a.ts": "// This is why:\n// the first is loaded,\n// the second is parsed,\n// both are saved,\n// and then sent\n"},
+        {"a.ts": "// This is why:\n// the first is loaded,\n// the second is parsed,\n// both are saved,\n"
+                    "// and then sent\n"},
         script=find_commented_script,
     ),
 )  # fmt: skip

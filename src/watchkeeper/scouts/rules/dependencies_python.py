@@ -15,15 +15,21 @@ from watchkeeper.scouts.rules.rule import Hit, Rule
 _DISTRIBUTIONS = {
     "yaml": "pyyaml", "pil": "pillow", "cv2": "opencv-python", "bs4": "beautifulsoup4", "sklearn": "scikit-learn",
     "dateutil": "python-dateutil", "dotenv": "python-dotenv", "jwt": "pyjwt", "attr": "attrs", "openssl": "pyopenssl",
-    "mysqldb": "mysqlclient", "psycopg2": "psycopg2-binary", "serial": "pyserial", "usb": "pyusb", "jose": "python-jose",
+    "mysqldb": "mysqlclient", "psycopg2": "psycopg2-binary", "serial": "pyserial", "usb": "pyusb",
+    "jose": "python-jose",
     "magic": "python-magic", "docx": "python-docx", "pptx": "python-pptx", "fitz": "pymupdf", "zmq": "pyzmq",
-    "git": "gitpython", "github": "pygithub", "gitlab": "python-gitlab", "slugify": "python-slugify", "ldap": "python-ldap",
-    "multipart": "python-multipart", "telegram": "python-telegram-bot", "discord": "discord-py", "crypto": "pycryptodome",
-    "nacl": "pynacl", "rest_framework": "djangorestframework", "corsheaders": "django-cors-headers", "faiss": "faiss-cpu",
-    "django_filters": "django-filter", "environ": "django-environ", "debug_toolbar": "django-debug-toolbar", "skimage": "scikit-image", "wx": "wxpython",
+    "git": "gitpython", "github": "pygithub", "gitlab": "python-gitlab", "slugify": "python-slugify",
+    "ldap": "python-ldap",
+    "multipart": "python-multipart", "telegram": "python-telegram-bot", "discord": "discord-py",
+    "crypto": "pycryptodome",
+    "nacl": "pynacl", "rest_framework": "djangorestframework", "corsheaders": "django-cors-headers",
+    "faiss": "faiss-cpu",
+    "django_filters": "django-filter", "environ": "django-environ", "debug_toolbar": "django-debug-toolbar",
+    "skimage": "scikit-image", "wx": "wxpython",
     "markdown_it": "markdown-it-py", "levenshtein": "python-levenshtein", "memcache": "python-memcached",
     "pkg_resources": "setuptools", "_pytest": "pytest", "mpl_toolkits": "matplotlib", "socks": "pysocks",
-    "tree_sitter_languages": "tree-sitter-languages", "win32api": "pywin32", "ruamel": "ruamel-yaml", "flask_sqlalchemy": "flask-sqlalchemy",
+    "tree_sitter_languages": "tree-sitter-languages", "win32api": "pywin32", "ruamel": "ruamel-yaml",
+    "flask_sqlalchemy": "flask-sqlalchemy",
 }  # fmt: skip
 """What a package is imported as -> what it is asked for as, where the two are not alike."""
 _SHARED = frozenset(
@@ -36,10 +42,13 @@ _FILES = re.compile(
 
 
 _COMES_WITH = {
-    "asgiref": "django", "sqlparse": "django", "pydantic_core": "pydantic", "annotated_types": "pydantic", "starlette": "fastapi",
+    "asgiref": "django", "sqlparse": "django", "pydantic_core": "pydantic", "annotated_types": "pydantic",
+    "starlette": "fastapi",
     "pydantic": "fastapi", "werkzeug": "flask", "jinja2": "flask", "markupsafe": "jinja2", "itsdangerous": "flask",
-    "click": "flask", "botocore": "boto3", "numpy": "pandas", "httpcore": "httpx", "kombu": "celery", "urllib3": "requests",
-    "billiard": "celery", "grpc": "grpcio", "google": "protobuf", "typing_extensions": "", "h11": "uvicorn", "anyio": "starlette",
+    "click": "flask", "botocore": "boto3", "numpy": "pandas", "httpcore": "httpx", "kombu": "celery",
+    "urllib3": "requests",
+    "billiard": "celery", "grpc": "grpcio", "google": "protobuf", "typing_extensions": "", "h11": "uvicorn",
+    "anyio": "starlette",
     "greenlet": "sqlalchemy", "mako": "alembic", "pluggy": "pytest", "multidict": "aiohttp", "yarl": "aiohttp",
 }  # fmt: skip
 """What is there for certain where something else is asked for, of whose interface it is a part."""
@@ -120,7 +129,7 @@ def _of_toml(text: str) -> set[str]:
     return {_folded(each) for each in _requirements(tree)}
 
 
-def _requirements(node: Any, inside: bool = False) -> Iterator[str]:  # noqa: FBT001, FBT002 recursion
+def _requirements(node: Any, inside: bool = False) -> Iterator[str]:
     """Every name under a table or list that is called after dependencies, at any depth."""
     if isinstance(node, dict):
         for key, value in node.items():
@@ -156,6 +165,6 @@ RULES = (
         "Show what asks for it, under whatever name it is installed.",
         {"pyproject.toml": _PROJECT, "app/a.py": "import flask\nimport lxml\n"},
         {"pyproject.toml": _PROJECT, "app/a.py": "import flask\nimport json\nfrom app import b\n", "app/b.py": ""},
-        project=find_undeclared,
+        project=find_undeclared, reads=PYTHON,
     ),
 )  # fmt: skip

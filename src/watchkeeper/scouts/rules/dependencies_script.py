@@ -10,9 +10,9 @@ from watchkeeper.scouts.rules.project import SCRIPTS, Project, place_of
 from watchkeeper.scouts.rules.rule import Hit, Rule
 
 _NODE = frozenset(
-    "assert async_hooks buffer child_process cluster console constants crypto dgram diagnostics_channel dns domain events fs "
-    "http http2 https inspector module net os path perf_hooks process punycode querystring readline repl stream "
-    "string_decoder sys timers tls trace_events tty url util v8 vm wasi worker_threads zlib test sqlite".split()
+    "assert async_hooks buffer child_process cluster console constants crypto dgram diagnostics_channel dns domain "
+    "events fs http http2 https inspector module net os path perf_hooks process punycode querystring readline repl "
+    "stream string_decoder sys timers tls trace_events tty url util v8 vm wasi worker_threads zlib test sqlite".split()
 )
 _GROUPS = ("dependencies", "devDependencies", "peerDependencies", "optionalDependencies", "bundledDependencies")
 _VIRTUAL = re.compile(
@@ -101,7 +101,8 @@ RULES = (
         "{0} is imported, and no package.json above asks for it: it is there by chance, or not at all",
         "Show what asks for it, or what leads the name elsewhere.",
         {"package.json": _PACKAGE, "src/a.ts": "import React from 'react';\nimport _ from 'lodash';\n"},
-        {"package.json": _PACKAGE, "src/a.ts": "import React from 'react';\nimport fs from 'fs';\nimport b from './b';\n"},
-        project=find_undeclared,
+        {"package.json": _PACKAGE, "src/a.ts": "import React from 'react';\nimport fs from 'fs';\n"
+                    "import b from './b';\n"},
+        project=find_undeclared, reads=SCRIPTS,
     ),
 )  # fmt: skip

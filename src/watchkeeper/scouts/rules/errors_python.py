@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 from watchkeeper.scouts.rules.pythonfile import (
     FUNCTIONS,
-    LOOPS,
     Function,
     PythonFile,
     below,
@@ -61,7 +60,7 @@ def _is_probe(attempt: ast.Try, handler: ast.ExceptHandler) -> bool:
     last = handler.body[-1]
     says_no = isinstance(last, ast.Return) and isinstance(last.value, ast.Constant) and last.value.value is False
     falls_back = isinstance(last, ast.Pass) and isinstance(attempt.body[-1], ast.Return)
-    returns_nothing = isinstance(last, ast.Return) and len(attempt.body) <= 2  # noqa: PLR2004 one thing is tried
+    returns_nothing = isinstance(last, ast.Return) and len(attempt.body) <= 2
     return says_no or falls_back or returns_nothing or "webbrowser" in ast.unparse(attempt)
 
 
@@ -121,7 +120,7 @@ def _is_shared(file: PythonFile, function: Function, name: str) -> bool:
 
 def find_late_binding(file: PythonFile) -> Iterator[Hit]:
     """Functions made in a loop and kept for later that read the loop's variable: all will see its last value."""
-    for loop in [one for kind in LOOPS for one in file.of(kind)]:
+    for loop in file.loops:
         turning = names_in(loop.target)
         for each in (one for statement in loop.body for one in [statement, *below(statement)]):
             if isinstance(each, ast.Lambda) and _is_kept(file, each):

@@ -173,7 +173,8 @@ RULES = (
         "unchecked-result", "errors", "silent-error", 3, 0.75,
         "a query of Supabase may fail without anybody knowing: {0}",
         "Show where `error` is looked at, or that the client throws.",
-        {"a.ts": "export async function f() {\n  const { data } = await supabase.from('t').select('*');\n  return data;\n}\n"},
+        {"a.ts": "export async function f() {\n  const { data } = await supabase.from('t').select('*');\n"
+                    "  return data;\n}\n"},
         {"a.ts": "export async function f() {\n  const { data, error } = await supabase.from('t').select('*');\n"
                  "  if (error) throw error;\n  return data;\n}\n"},
         script=find_unchecked_query,

@@ -31,7 +31,7 @@ def find_in_python(file: PythonFile) -> Iterator[Hit]:
     """Handlers of Django, Flask and FastAPI for which one has to be signed in, and that ask by an id alone."""
     for function in file.functions:
         given = _ids_given(function)
-        if not given or not _is_handler(file, function):
+        if not given or not _is_handler(function):
             continue
         for each in nodes_of(function):
             if isinstance(each, ast.Call) and (what := _asked_by_id(file, each, given)):
@@ -43,7 +43,7 @@ def _ids_given(function: Function) -> frozenset[str]:
     return frozenset(each.arg for each in parameters(function) if _ID.search(each.arg))
 
 
-def _is_handler(file: PythonFile, function: Function) -> bool:
+def _is_handler(function: Function) -> bool:
     """It is a route, one has to be signed in for it, and nothing in it looks at who that is."""
     decorators = " ".join(ast.unparse(each) for each in function.decorator_list)
     body = "\n".join(ast.unparse(each) for each in function.body)
@@ -176,7 +176,8 @@ RULES = (
         "missing-ownership-check", "security", "missing-ownership-check", 4, 0.6, _CLAIM, _DISPROVE,
         {"views.py": "@login_required\ndef show(request, id):\n    note = get_object_or_404(Note, id=id)\n"
                      "    return render(request, 'a.html', {'n': note})\n"},
-        {"views.py": "@login_required\ndef show(request, id):\n    note = get_object_or_404(Note, id=id, owner=request.user)\n"
+        {"views.py": "@login_required\ndef show(request, id):\n"
+                    "    note = get_object_or_404(Note, id=id, owner=request.user)\n"
                      "    return render(request, 'a.html', {'n': note})\n"},
         python=find_in_python,
     ),

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 
 from watchkeeper.scouts.rules.pythonfile import (
-    COMPREHENSIONS,
     LOOPS,
     PythonFile,
     below,
@@ -43,7 +42,7 @@ _IS_SESSION = re.compile(r"(^|[._])(session|db_session|cursor|cur|conn|connectio
 _DEFINES = re.compile(r"^\s*(create|alter|drop|grant|set|vacuum|analyze|truncate|pragma)\b", re.IGNORECASE)
 _IN_PIECES = re.compile(r"chunk|batch|page|retry|attempt", re.IGNORECASE)
 _ONE_OFF = re.compile(
-    r"(^|/)(migrations|alembic|versions|management/commands|scripts?|seeds?|bin|tools)/|seed[\w]*\.py$"
+    r"(^|/)(migrations|alembic|versions|management/commands|scripts?|seeds?|bin|tools)/|(seed|random_data|populate|fake|demo|dummy)[\w]*\.py$"
 )
 
 
@@ -57,7 +56,7 @@ def find_missing_timeout(file: PythonFile) -> Iterator[Hit]:
         place = _WAITS.get(name, 99 if receiver in sessions and verb in _VERBS else -1)
         if place < 0 or has_open_arguments(call) or len(call.args) > place or keyword(call, "timeout") is not None:
             continue
-        if name in ("urllib.request.urlopen",) and call.args and _is_local(call.args[0]):
+        if name == "urllib.request.urlopen" and call.args and _is_local(call.args[0]):
             continue
         yield file.hit(call, name)
 
@@ -111,17 +110,23 @@ def find_query_in_loop(file: PythonFile) -> Iterator[Hit]:
 
 
 def _in_loops(file: PythonFile) -> Iterator[tuple[Hit, ast.AST]]:
-    for loop in [one for kind in LOOPS for one in file.of(kind)]:
+    for loop in file.loops:
         if not _is_few(_known(file, loop.iter)) and not _leaves_early(loop) and not _is_in_pieces(loop):
             for statement in loop.body:
                 yield from _queries(file, statement, names_in(loop.target) | _bound(loop.body))
-    for kind in COMPREHENSIONS:
-        for one in file.of(kind):
-            first = one.generators[0]
-            if not _is_few(_known(file, first.iter)):
-                parts = [one.key, one.value] if isinstance(one, ast.DictComp) else [one.elt]
-                for part in parts:
-                    yield from _queries(file, part, names_in(first.target))
+    for first, parts in _comprehensions(file):
+        if not _is_few(_known(file, first.iter)):
+            for part in parts:
+                yield from _queries(file, part, names_in(first.target))
+
+
+def _comprehensions(file: PythonFile) -> Iterator[tuple[ast.comprehension, list[ast.expr]]]:
+    """The first loop of each, and what is made in every turn."""
+    made: list[ast.ListComp | ast.SetComp | ast.GeneratorExp] = []
+    made += [*file.of(ast.ListComp), *file.of(ast.SetComp), *file.of(ast.GeneratorExp)]
+    yield from ((one.generators[0], [one.elt]) for one in made)
+    for each in file.of(ast.DictComp):
+        yield each.generators[0], [each.key, each.value]
 
 
 def _known(file: PythonFile, values: ast.expr) -> ast.expr:

@@ -67,11 +67,15 @@ class Project(NamedTuple):
         return self.read(path).decode("utf-8", "replace")
 
 
-def python_facts(file: PythonFile) -> Facts:
-    """What other files' rules have to know of a Python file."""
-    text = "\n".join(file.lines)
-    is_test = place_of(file.path) == "tests"
-    words = Counter(re.findall(r"[A-Za-z_]\w*" if is_test else r"\b_[A-Za-z]\w*", text))
+def python_words(path: str, text: str) -> Mapping[str, int]:
+    """The identifiers of a file, whether it is sound or not: all of a test, else those that begin with ``_``."""
+    is_test = place_of(path) == "tests"
+    return Counter(re.findall(r"[A-Za-z_]\w*" if is_test else r"\b_[A-Za-z]\w*", text))
+
+
+def python_facts(file: PythonFile, text: str) -> Facts:
+    """What other files' rules have to know of a Python file; ``text`` is all of it, unsound parts too."""
+    words = python_words(file.path, text)
     top = [node for node in file.tree.body if isinstance(node, (*FUNCTIONS, ast.ClassDef))]
     private = tuple(file.hit(node, node.name) for node in top if _is_private(node))
     public = [node.name for node in top if not node.name.startswith("_")]

@@ -15,7 +15,6 @@ N = TypeVar("N", bound=ast.AST)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 LOOPS = (ast.For, ast.AsyncFor)
-COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _LONGEST_QUOTE = 400
 _MOST_LINES = 8
 
@@ -41,6 +40,10 @@ class PythonFile:
     @cached_property
     def functions(self) -> list[Function]:
         return [*self.of(ast.FunctionDef), *self.of(ast.AsyncFunctionDef)]
+
+    @cached_property
+    def loops(self) -> list[ast.For | ast.AsyncFor]:
+        return [*self.of(ast.For), *self.of(ast.AsyncFor)]
 
     @cached_property
     def calls(self) -> list[tuple[ast.Call, str]]:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from watchkeeper.code.content_cache import kept_by_content
-from watchkeeper.model.reading import Status
 from watchkeeper.code.languages.script_syntax import read_script
 from watchkeeper.code.python_source.parsing import parse_source
+from watchkeeper.model.reading import Status
 from watchkeeper.model.scouting import KindId
 from watchkeeper.risk.facts import Role
 from watchkeeper.risk.files import role_of
@@ -22,6 +22,7 @@ from watchkeeper.scouts.rules.project import (
     Project,
     place_of,
     python_facts,
+    python_words,
     script_facts,
 )
 from watchkeeper.scouts.rules.pythonfile import PythonFile
@@ -67,11 +68,13 @@ def read_tree(
     facts: dict[str, Facts] = {}
     broken: list[str] = []
     left_out: list[str] = []
+    suffixes = tuple(dict.fromkeys(suffix for rule in rules for suffix in suffixes_of(rule)))
+    other = sum(path.endswith(suffixes) for path in paths if not path.endswith((*PYTHON, *SCRIPTS, *PAGES)))
     for path in paths:
-        if not path.endswith((*PYTHON, *SCRIPTS, *PAGES)):
+        if not path.endswith((*PYTHON, *SCRIPTS, *PAGES)) or not path.endswith(suffixes):
             continue
         if stop():
-            break
+            return Reading(tuple(sorted(found, key=_order)), len(facts), tuple(broken), tuple(left_out))
         one = _read_file(path.encode() + b"\0" + read(path))
         found += [raw for raw in one.found if raw.rule in wanted]
         if one.facts is not None:
@@ -84,7 +87,13 @@ def read_tree(
     for rule in rules:
         if rule.project is not None:
             found += [_raw(rule, hit.path, hit) for hit in rule.project(whole)]
-    return Reading(tuple(sorted(found, key=_order)), len(facts), tuple(broken), tuple(left_out))
+    return Reading(tuple(sorted(found, key=_order)), len(facts) + other, tuple(broken), tuple(left_out))
+
+
+def suffixes_of(rule: Rule) -> tuple[str, ...]:
+    """How the names of the files end that a rule looks at."""
+    ways = ((rule.python, PYTHON), (rule.script, SCRIPTS), (rule.page, PAGES))
+    return (*rule.reads, *(suffix for way, suffixes in ways if way is not None for suffix in suffixes))
 
 
 @kept_by_content(_MOST_KEPT)
@@ -107,14 +116,14 @@ def _read_file(named: bytes) -> FileReading:
 
 
 def _read_python(path: str, source: bytes) -> FileReading:
-    parsed = parse_source(source)
+    parsed, text = parse_source(source), source.decode("utf-8", "replace")
     if parsed.tree is None:
-        return FileReading(broken=parsed.reason)
+        return FileReading(facts=Facts(words=python_words(path, text)), broken=parsed.reason)
     file = PythonFile(path, parsed.lines, parsed.tree)
     place = place_of(path)
     raws = [_raw(rule, path, hit) for rule in _at(place) if rule.python is not None for hit in rule.python(file)]
     broken = parsed.reason if parsed.status is not Status.PARSED and parsed.broken else ""
-    return FileReading(tuple(raws), python_facts(file), broken)
+    return FileReading(tuple(raws), python_facts(file, text), broken)
 
 
 def _read_script(path: str, source: bytes) -> FileReading:

@@ -51,3 +51,4 @@ class Rule(NamedTuple):
     page: Callable[[str, str], Iterator[Hit]] | None = None
     project: Callable[[Project], Iterator[Hit]] | None = None
     places: str = "code"
+    reads: tuple[str, ...] = ()  # how the names of files end that ``project`` looks at; the others say it themselves

@@ -14,10 +14,10 @@ FUNCTIONS = frozenset(
     "generator_function_declaration".split()
 )
 KINDS = (
-    *"call_expression catch_clause expression_statement statement_block assignment_expression pair string comment".split(),
-    *"variable_declarator function_declaration arrow_function import_statement template_string switch_case".split(),
-    *"jsx_opening_element jsx_self_closing_element jsx_attribute new_expression method_definition".split(),
-)
+    "call_expression", "catch_clause", "expression_statement", "statement_block", "assignment_expression", "pair",
+    "variable_declarator", "function_declaration", "import_statement", "jsx_opening_element",
+    "jsx_self_closing_element", "jsx_attribute",
+)  # fmt: skip
 _LONGEST_QUOTE = 400
 _MOST_LINES = 8
 

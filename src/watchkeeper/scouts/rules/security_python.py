@@ -27,12 +27,14 @@ _SQL = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _IDENTIFIER = re.compile(
-    r"table|column|\bcols?\b|field|schema|placeholder|\bmarks?\b|qmarks|quote|identifier|constraint|index|database|order|sort"
-    r"|direction|clause|where|join|select|limit|offset|columns|_sql|sql_|\bsql\b|params|bind|dialect|engine|collation|prefix|alias|count|size|number|\bnum|quant|qunat|amount|days|interval|batch|step",
+    r"table|column|\bcols?\b|field|schema|placeholder|\bmarks?\b|qmarks|quote|identifier|constraint|index|database"
+    r"|order|sort|direction|clause|where|join|select|limit|offset|columns|_sql|sql_|\bsql\b|params|bind|dialect"
+    r"|engine|collation|prefix|alias|count|size|number|\bnum|quant|amount|days|interval|batch|step",
     re.IGNORECASE,
 )
 _SAFE_CALLS = frozenset(
-    "int float len str_id quote quote_name escape conditional_escape join urlencode quote_plus static reverse bool round repeat format_html".split()
+    "int float len str_id quote quote_name escape conditional_escape join urlencode quote_plus static reverse bool round "
+    "repeat format_html".split()
 )
 _REQUEST = re.compile(
     r"\b(?:request|req)\.(?:GET|POST|FILES|args|form|values|json|data|query_params|files|headers|cookies|COOKIES|body)\b"
@@ -51,7 +53,7 @@ def find_shell_injection(file: PythonFile) -> Iterator[Hit]:
         if not by_shell or not (call.args or keyword(call, "args")):
             continue
         command = call.args[0] if call.args else keyword(call, "args")
-        assert command is not None  # noqa: S101 one of the two is there
+        assert command is not None
         parts = _put_in(file, call, command)
         if parts and not _is_quoted(file, call, command, parts):
             yield file.hit(call, name)
@@ -193,9 +195,9 @@ def find_tls_off(file: PythonFile) -> Iterator[Hit]:
     """Whoever answers is believed to be who was asked for."""
     for call, name in file.calls:
         verify = keyword(call, "verify")
-        if name.startswith(("requests.", "httpx.")) and isinstance(verify, ast.Constant) and verify.value is False:
-            yield file.hit(call)
-        elif name == "ssl._create_unverified_context":
+        if (
+            name.startswith(("requests.", "httpx.")) and isinstance(verify, ast.Constant) and verify.value is False
+        ) or name == "ssl._create_unverified_context":
             yield file.hit(call)
     for node in file.of(ast.Assign):
         target = node.targets[0]
@@ -239,17 +241,17 @@ def find_path_traversal(file: PythonFile) -> Iterator[Hit]:
         if name == "open" or _last_name(call.func) in ("send_file", "FileResponse"):
             first = call.args[0] if call.args else None
             known = (_assigned(file, call, first.id) if isinstance(first, ast.Name) else None) or first
-            if known is not None and _REQUEST.search(text := ast.unparse(known)):
-                if not re.search(r"secure_filename|basename|safe_join|\.name\b.*\bPath\(", text):
-                    yield file.hit(call, _last_name(call.func))
+            text = ast.unparse(known) if known is not None else ""
+            if _REQUEST.search(text) and not re.search(r"secure_filename|basename|safe_join|\.name\b.*\bPath\(", text):
+                yield file.hit(call, _last_name(call.func))
 
 
 def find_debug_on(file: PythonFile) -> Iterator[Hit]:
     """Flask's debugger, which runs what a visitor types, or Django's in the settings of production."""
-    for call, _ in file.calls:
-        if isinstance(call.func, ast.Attribute) and call.func.attr == "run" and _is_true(keyword(call, "debug")):
-            if "flask" in {name.partition(".")[0].lower() for name in file.imported.values()}:
-                yield file.hit(call)
+    uses_flask = "flask" in {name.partition(".")[0].lower() for name in file.imported.values()}
+    for call in (call for call, name in file.calls if uses_flask and name.endswith(".run")):
+        if _is_true(keyword(call, "debug")):
+            yield file.hit(call)
     if re.search(r"(^|/)(settings/)?(prod|production|live)[\w]*\.py$", file.path):
         value = file.constants.get("DEBUG")
         if _is_true(value) and value is not None:
@@ -313,8 +315,10 @@ RULES = (
         "unescaped-html", "security", "unescaped-html", 3, 0.7,
         "{0} is put into HTML that is called safe without being escaped",
         "Show where the value is escaped, or that nobody else can write it.",
-        _one("from django.utils.safestring import mark_safe\n\n\ndef f(o):\n    return mark_safe(f'<b>{o.title}</b>')\n"),
-        _one("from django.utils.html import format_html\n\n\ndef f(o):\n    return format_html('<b>{}</b>', o.title)\n"),
+        _one("from django.utils.safestring import mark_safe\n\n\ndef f(o):\n"
+                    "    return mark_safe(f'<b>{o.title}</b>')\n"),
+        _one("from django.utils.html import format_html\n\n\ndef f(o):\n"
+                    "    return format_html('<b>{}</b>', o.title)\n"),
         python=find_unescaped,
     ),
     Rule(
@@ -322,7 +326,8 @@ RULES = (
         "{0} takes the name of a file from a request",
         "Show where the name is checked.",
         _one("def f(request):\n    return open('/data/' + request.GET['name']).read()\n"),
-        _one("from os.path import basename\n\n\ndef f(request):\n    return open('/data/' + basename(request.GET['name']))\n"),
+        _one("from os.path import basename\n\n\ndef f(request):\n"
+                    "    return open('/data/' + basename(request.GET['name']))\n"),
         python=find_path_traversal,
     ),
     Rule(

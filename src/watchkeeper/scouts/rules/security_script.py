@@ -54,8 +54,10 @@ def _is_harmless(file: ScriptFile, value: ScriptNode, depth: int = 0) -> bool:
     """It is written in the code, put together from what is, or cleaned by something that says so."""
     if value.kind in ("string", "number", "null", "undefined") or _CLEANED.search(value.text):
         return True
-    if value.kind == "binary_expression" and (sides := [value.field("left"), value.field("right")]):
-        return all(side is not None and _is_harmless(file, side, depth) for side in sides)
+    if value.kind == "binary_expression" and (
+        sides := [side for name in ("left", "right") if (side := value.field(name)) is not None]
+    ):
+        return all(_is_harmless(file, side, depth) for side in sides)
     if value.text.startswith(("this.", "styles.", "strings.")):
         return True
     if value.kind == "template_string":
@@ -65,14 +67,14 @@ def _is_harmless(file: ScriptFile, value: ScriptNode, depth: int = 0) -> bool:
         return all(_is_harmless(file, side, depth) for side in sides)
     if value.kind == "member_expression" and value.text.endswith((".innerHTML", ".outerHTML", ".length")):
         return True
-    if value.kind == "identifier" and depth < 3:  # noqa: PLR2004 as deep as names are followed
+    if value.kind == "identifier" and depth < 3:
         made = [
             each.field("value")
             for each in file.of("variable_declarator")
             if (name := each.field("name")) is not None and name.text == value.text
         ]
         known = [each for each in made if each is not None]
-        return len(known) == 1 and len(made) == 1 and _is_harmless(file, known[0], depth + 1) or value.text.isupper()
+        return (len(known) == 1 and len(made) == 1 and _is_harmless(file, known[0], depth + 1)) or value.text.isupper()
     return False
 
 
@@ -84,14 +86,14 @@ def find_shell_injection(file: ScriptFile) -> Iterator[Hit]:
         if verb not in ("exec", "execSync") or "child_process" not in file.imports.get(root, ""):
             continue
         given = arguments(call)
-        parts = [part for part in substitutions(given[0])] if given else []
+        parts = substitutions(given[0]) if given else []
         if any(not part.text.isupper() and not re.search(r"quote|escape|__dirname", part.text) for part in parts):
             yield file.hit(call, name, confidence=0.4 if _TOOL.search(file.path) else None)
 
 
 def find_sql_injection(file: ScriptFile) -> Iterator[Hit]:
     """A statement that values were put into, given to what runs texts as they are."""
-    for call, name in file.calls:
+    for call, _name in file.calls:
         verb, given = member(call), arguments(call)
         if verb not in ("query", "execute", "raw", "unsafe", "$queryRawUnsafe", "$executeRawUnsafe") or not given:
             continue
@@ -125,9 +127,10 @@ def find_tls_off(file: ScriptFile) -> Iterator[Hit]:
             yield file.hit(pair)
     for assignment in file.of("assignment_expression"):
         left, right = assignment.field("left"), assignment.field("right")
-        if left is not None and right is not None and left.text.endswith("NODE_TLS_REJECT_UNAUTHORIZED"):
-            if right.text.strip("\"'") == "0":
-                yield file.hit(assignment)
+        if left is None or right is None or not left.text.endswith("NODE_TLS_REJECT_UNAUTHORIZED"):
+            continue
+        if right.text.strip("\"'") == "0":
+            yield file.hit(assignment)
 
 
 RULES = (
@@ -136,7 +139,7 @@ RULES = (
         "{0} is shown as HTML, and nothing in this file cleans it",
         "Show where it is cleaned, or that nobody else can write it.",
         {"a.tsx": "export const A = (p: P) => <div dangerouslySetInnerHTML={{ __html: p.body }} />;\n"},
-        {"a.tsx": "export const A = (p: P) => <div dangerouslySetInnerHTML={{ __html: DOMPurify.sanitize(p.body) }} />;\n"},
+        {"a.tsx": "export const A = (p: P) => <div dangerouslySetInnerHTML={{ __html: sanitize(p.body) }} />;\n"},
         script=find_raw_html,
     ),
     Rule(

@@ -27,7 +27,7 @@ _SAYS_SMOKE = re.compile(
 
 def find_assertion_free(file: PythonFile) -> Iterator[Hit]:
     """Tests that look at nothing, call nothing that might, and do not say that running is the point."""
-    if "doctest" in file.imported or re.search(r"(^|/)conftest\.py$", file.path):
+    if "doctest" in file.imported or re.search(r"(^|/)conftest\.py$|(^|/)bench", file.path):
         return
     own = {each.name: each for each in file.functions}
     for function in file.functions:
@@ -55,7 +55,14 @@ def _is_collected(file: PythonFile, function: Function) -> bool:
     names = {each.arg for each in function.args.args} - {"self"}
     if isinstance(above, ast.ClassDef):
         return above.name.startswith("Test") or above.name.endswith(("Test", "Tests", "TestCase"))
-    return isinstance(above, ast.Module) and not names & {"benchmark", "testdir", "pytester", "snapshot"}
+    return isinstance(above, ast.Module) and not names & {
+        "benchmark",
+        "testdir",
+        "pytester",
+        "snapshot",
+        "count_queries",
+        "django_assert_num_queries",
+    }
 
 
 def _is_excused(function: Function) -> bool:
@@ -86,7 +93,7 @@ def _proves(file: PythonFile, function: Function, own: dict[str, Function], dept
         helper = own.get(name)
         if helper is None and by_self:
             return True  # of a class elsewhere
-        if helper is not None and helper is not function and depth < 3 and _proves(file, helper, own, depth + 1):  # noqa: PLR2004
+        if helper is not None and helper is not function and depth < 3 and _proves(file, helper, own, depth + 1):
             return True
     return False
 
@@ -94,9 +101,9 @@ def _proves(file: PythonFile, function: Function, own: dict[str, Function], dept
 def find_always_true(file: PythonFile) -> Iterator[Hit]:
     """``assert (x, "message")`` and other texts and tuples, which are true whatever happened."""
     for node in file.of(ast.Assert):
-        if isinstance(node.test, ast.Tuple) and node.test.elts:
-            yield file.hit(node)
-        elif is_text(node.test) and isinstance(node.test, ast.Constant) and node.test.value:
+        if (isinstance(node.test, ast.Tuple) and node.test.elts) or (
+            is_text(node.test) and isinstance(node.test, ast.Constant) and node.test.value
+        ):
             yield file.hit(node)
         elif _is_same(node.test):
             yield file.hit(node, confidence=0.8)
@@ -126,7 +133,7 @@ def find_skipped(file: PythonFile) -> Iterator[Hit]:
 
 RULES = (
     Rule(
-        "assertion-free-test", "tests", "weak-test", 2, 0.65,
+        "assertion-free-test", "tests", "weak-test", 2, 0.6,
         "{0} looks at nothing: it passes whatever the code gives",
         "Show what it looks at, or that running without an exception is what it tests.",
         {"tests/test_a.py": "def test_total():\n    total([1, 2])\n"},
@@ -146,7 +153,8 @@ RULES = (
         "{0} is skipped, and nothing says why",
         "Show the reason, and when it will run again.",
         {"tests/test_a.py": "import pytest\n\n\n@pytest.mark.skip\ndef test_a():\n    assert f()\n"},
-        {"tests/test_a.py": "import pytest\n\n\n@pytest.mark.skip(reason='needs a printer')\ndef test_a():\n    assert f()\n"},
+        {"tests/test_a.py": "import pytest\n\n\n@pytest.mark.skip(reason='needs a printer')\ndef test_a():\n"
+                    "    assert f()\n"},
         python=find_skipped, places="tests",
     ),
 )  # fmt: skip

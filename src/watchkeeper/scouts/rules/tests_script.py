@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 from watchkeeper.code.languages.script_syntax import ScriptNode
 from watchkeeper.scouts.rules.rule import Hit, Rule
-from watchkeeper.scouts.rules.scriptfile import FUNCTIONS, ScriptFile, arguments, callee
+from watchkeeper.scouts.rules.scriptfile import FUNCTIONS, ScriptFile, arguments, callee, outside
 
 _PROVES = re.compile(
     r"expect|assert|should|verify|check|toMatch|toBe|toEqual|snapshot|throw|fail|waitFor|\bt\.\w+\(|cy\.|\$\{|findBy|getBy",
     re.IGNORECASE,
 )
+_BRANCHES = frozenset({"catch_clause", "if_statement", "switch_case"})
 _SMOKE = re.compile(
     r"without (error|crash|throw)|not (throw|crash|fail)|smoke|render|compil|works|types?\b", re.IGNORECASE
 )
@@ -25,7 +26,7 @@ def _title(call: ScriptNode) -> str:
 
 def find_assertion_free(file: ScriptFile) -> Iterator[Hit]:
     """Tests whose body calls nothing that could look at anything."""
-    helpers = {name for name in re.findall(r"\b(?:function|const)\s+(\w+)", file.text)}
+    helpers = set(re.findall(r"\b(?:function|const)\s+(\w+)", file.text))
     for call, name in file.calls:
         given = arguments(call)
         if (
@@ -46,9 +47,10 @@ def find_assertion_free(file: ScriptFile) -> Iterator[Hit]:
 def find_always_true(file: ScriptFile) -> Iterator[Hit]:
     """``expect(true).toBe(true)``."""
     for call, name in file.calls:
-        if re.fullmatch(r"expect\((true|1)\)\.(toBe|toEqual|toStrictEqual)", name) and arguments(call)[:1]:
-            if f"expect({arguments(call)[0].text})" in name and "catch" not in (call.parent or call).text:
-                yield file.hit(call)
+        given = arguments(call)
+        is_plain = re.fullmatch(r"expect\((true|1)\)\.(toBe|toEqual|toStrictEqual)", name) and given
+        if is_plain and name.startswith(f"expect({given[0].text})") and not any(outside(call, _BRANCHES)):
+            yield file.hit(call)
 
 
 def find_focused(file: ScriptFile) -> Iterator[Hit]:
@@ -75,9 +77,10 @@ def find_unawaited(file: ScriptFile) -> Iterator[Hit]:
     """``expect(promise).rejects`` that nobody waits for: the test is over before it is known."""
     for call, name in file.calls:
         above = call.parent
-        if re.match(r"expect\(", name) and re.search(r"\)\.(resolves|rejects)\.(not\.)?\w+$", name):
-            if above is not None and above.kind == "expression_statement":
-                yield file.hit(call)
+        if not re.match(r"expect\(", name) or not re.search(r"\)\.(resolves|rejects)\.(not\.)?\w+$", name):
+            continue
+        if above is not None and above.kind == "expression_statement":
+            yield file.hit(call)
 
 
 RULES = (

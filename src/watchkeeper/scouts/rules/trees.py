@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from functools import cache
 
@@ -32,8 +33,8 @@ class TreeCheck:
         reading = read_tree(ground.files, ground.read, rules, cancel.is_set)
         if cancel.is_set():
             return could_not_look(NAME, f"{NAME}: stopped after {reading.files} files", reading.found)
-        if not (reading.files or reading.broken or reading.found):
-            return not_applicable(NAME, "no file of Python, TypeScript, JavaScript or HTML to read")
+        if not (reading.files or reading.broken):
+            return not_applicable(NAME, f"no file that a rule of the dimension {self.dimension} can read")
         if reading.broken:
             return could_not_look(NAME, _unread(reading), reading.found)
         proof = (
@@ -49,9 +50,10 @@ def _missed(dimension: str) -> tuple[str, ...]:
 
 
 def _unread(reading: Reading) -> str:
+    python = f"{sys.version_info[0]}.{sys.version_info[1]}"
     return (
-        f"{NAME}: {len(reading.broken)} of {reading.files + len(reading.broken)} files could not be read whole: "
-        f"{_named(reading.broken)}. Mend them, or leave them out with `ignore` in .scout.toml"
+        f"{NAME}: {len(reading.broken)} of {reading.files} files could not be read whole "
+        f"(Python as {python}): {_named(reading.broken)}. Mend them, or leave them out with `ignore` in .scout.toml"
     )
 
 

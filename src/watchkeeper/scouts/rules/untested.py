@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from watchkeeper.scouts.rules.project import PYTHON, Project, place_of
+from watchkeeper.scouts.rules.project import PYTHON, SCRIPTS, Project, place_of
 from watchkeeper.scouts.rules.rule import Hit, Rule
 
 _FEWEST_LINES = 40
 _FEWEST_PUBLIC = 2
 _FEWEST_TESTS = 3
-_STARTS = re.compile(r"(^|/)(urls|main|app|api|conftest|wsgi|asgi|server|__init__)\.(py|[jt]s)$")
+_STARTS = re.compile(r"(^|/)urls/|(^|/)(urls|main|app|api|conftest|wsgi|asgi|server|__init__)\.(py|[jt]s)$")
 _NO_LOGIC = re.compile(
     r"(^|/)(migrations|alembic|versions|settings|management|scripts?|bin|tools|config|locale|types|constants|templates|assets"
     r"|public|static|stubs|typings|node_modules)/|(^|/)(__init__|__main__|setup|settings|config|urls|wsgi|asgi|admin|apps|manage"
@@ -62,19 +62,20 @@ def _is_at(path: str, lead: str) -> bool:
     return bare == lead or bare.endswith(f"/{lead}")
 
 
+_CODE = "def charge(a):\n    return a\n\n\ndef refund(a):\n    return a\n" + "\n" * 40
+
+
+def _with_tests(first: str) -> dict[str, str]:
+    tests = {f"tests/test_{name}.py": f"{first}\n\n\ndef test_it():\n    assert 1 + 1 == 2\n" for name in "xyz"}
+    return {**tests, "app/billing.py": _CODE}
+
+
 RULES = (
     Rule(
         "untested-module", "tests", "missing-tests", 2, 0.7,
         "no test imports {0} or names anything in it ({1})",
         "Show a test that runs it, by whatever way.",
-        {
-            **{f"tests/test_{n}.py": "from a import f\n\n\ndef test_f():\n    assert f() == 1\n" for n in "xyz"},
-            "app/billing.py": "def charge(a):\n    return a\n\n\ndef refund(a):\n    return a\n" + "\n" * 40,
-        },
-        {
-            **{f"tests/test_{n}.py": "from app.billing import charge\n\n\ndef test_f():\n    assert charge(1)\n" for n in "xyz"},
-            "app/billing.py": "def charge(a):\n    return a\n\n\ndef refund(a):\n    return a\n" + "\n" * 40,
-        },
-        project=find_untested,
+        _with_tests("from app.users import join"), _with_tests("from app.billing import charge"),
+        project=find_untested, reads=(*PYTHON, *SCRIPTS),
     ),
 )  # fmt: skip

@@ -51,7 +51,8 @@ RULES = (
     Rule(
         "image-without-alt", "ux", "accessibility", 2, 0.95,
         "<{0}> has no alternative text", "Show the alt, or that the picture is hidden from screen readers.",
-        {"a.html": "<p><img src='/a.png'></p>\n"}, {"a.html": "<p><img src='/a.png' alt=''></p>\n"}, page=find_image_without_alt,
+        {"a.html": "<p><img src='/a.png'></p>\n"}, {"a.html": "<p><img src='/a.png' alt=''></p>\n"},
+        page=find_image_without_alt,
     ),
     Rule(
         "html-without-lang", "ux", "accessibility", 1, 0.95,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from watchkeeper.code.languages.script_syntax import ScriptNode
-from watchkeeper.scouts.rules.project import Project
+from watchkeeper.scouts.rules.project import SCRIPTS, Project
 from watchkeeper.scouts.rules.rule import Hit, Rule
 from watchkeeper.scouts.rules.scriptfile import ScriptFile, attributes, tag
 
@@ -69,10 +69,9 @@ def find_click_on_plain(file: ScriptFile) -> Iterator[Hit]:
         handler = given.get("onClick")
         if handler is None or given.keys() & _KEYS:
             continue
-        if (
-            re.search(r"^\{\s*(\(?\w*\)?\s*=>\s*\{?\s*)?\w+\??\.?(stopPropagation|preventDefault)\b", handler)
-            or "stopPropagation" in handler
-        ):
+        if re.search(
+            r"^\{\s*(\(?\w*\)?\s*=>\s*\{?\s*)?\w+\??\.?(stopPropagation|preventDefault)\b", handler
+        ) or re.search(r"propagation|prevent", handler, re.IGNORECASE):
             continue
         if re.search(
             r"overlay|backdrop|inset-0|mask|dismiss|close|onClose|focus\(", " ".join(given.values()), re.IGNORECASE
@@ -179,13 +178,15 @@ RULES = (
     Rule(
         "click-on-non-interactive", "ux", "accessibility", 2, 0.8,
         "<{0}> reacts to a click, and no keyboard reaches it", "Show another way to do the same by keyboard.",
-        _jsx("<div onClick={go}>Go</div>"), _jsx("<div role='button' tabIndex={0} onClick={go} onKeyDown={go}>Go</div>"),
+        _jsx("<div onClick={go}>Go</div>"),
+        _jsx("<div role='button' tabIndex={0} onClick={go} onKeyDown={go}>Go</div>"),
         script=find_click_on_plain,
     ),
     Rule(
         "input-without-label", "ux", "accessibility", 2, 0.75,
         "<{0}> has no label", "Show the label that belongs to it.",
-        _jsx("<div><input name='a' /></div>"), _jsx("<label>A <input name='a' /></label>"), script=find_input_without_label,
+        _jsx("<div><input name='a' /></div>"), _jsx("<label>A <input name='a' /></label>"),
+        script=find_input_without_label,
     ),
     Rule(
         "html-without-lang", "ux", "accessibility", 1, 0.95,
@@ -201,6 +202,6 @@ RULES = (
         "missing-error-boundary", "ux", "missing-error-boundary", 2, 0.8,
         "{0} of {1} pages below {2} have no error.tsx on the way up: an error shows Next's own page",
         "Show the error boundary that is around them.",
-        _APP, {**_APP, "app/error.tsx": "export default 1;\n"}, project=find_missing_error_boundary,
+        _APP, {**_APP, "app/error.tsx": "export default 1;\n"}, project=find_missing_error_boundary, reads=SCRIPTS,
     ),
 )  # fmt: skip
