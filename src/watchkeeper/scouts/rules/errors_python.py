@@ -10,9 +10,9 @@ from watchkeeper.scouts.rules.pythonfile import (
     FUNCTIONS,
     Function,
     PythonFile,
-    below,
     names_in,
     parameters,
+    within,
 )
 from watchkeeper.scouts.rules.rule import Hit, Rule
 
@@ -104,7 +104,7 @@ def _defaults(function: Function) -> Iterator[tuple[ast.arg, ast.expr]]:
 
 
 def _is_shared(file: PythonFile, function: Function, name: str) -> bool:
-    for each in (one for statement in function.body for one in [statement, *below(statement)]):
+    for each in within(function.body):
         if isinstance(each, ast.Name) and each.id == name:
             if isinstance(each.ctx, ast.Store):
                 return False  # bound anew: ``name = name or []`` and the like
@@ -122,7 +122,7 @@ def find_late_binding(file: PythonFile) -> Iterator[Hit]:
     """Functions made in a loop and kept for later that read the loop's variable: all will see its last value."""
     for loop in file.loops:
         turning = names_in(loop.target)
-        for each in (one for statement in loop.body for one in [statement, *below(statement)]):
+        for each in within(loop.body):
             if isinstance(each, ast.Lambda) and _is_kept(file, each):
                 bound = {one.arg for one in parameters(each)}
                 late = sorted((names_in(each.body) & turning) - bound)
@@ -150,7 +150,7 @@ def _stops(loop: ast.For | ast.AsyncFor) -> bool:
 def find_return_in_finally(file: PythonFile) -> Iterator[Hit]:
     """``return`` in ``finally``: the exception on its way is gone."""
     for attempt in file.of(ast.Try):
-        for each in (one for statement in attempt.finalbody for one in [statement, *below(statement)]):
+        for each in within(attempt.finalbody):
             if isinstance(each, ast.Return):
                 yield file.hit(each)
 

@@ -14,6 +14,7 @@ from watchkeeper.scouts.rules.pythonfile import (
     keyword,
     literal_text,
     names_in,
+    within,
 )
 from watchkeeper.scouts.rules.rule import Hit, Rule
 
@@ -155,7 +156,7 @@ def _bound(body: list[ast.stmt]) -> set[str]:
 
 
 def _queries(file: PythonFile, node: ast.AST, turning: set[str]) -> Iterator[tuple[Hit, ast.AST]]:
-    for each in [node, *below(node)]:
+    for each in within([node]):
         if isinstance(each, ast.Call) and (what := _query(file, each)) and names_in(each) & turning:
             nearest = next((a for a in file.outward(each) if isinstance(a, (*LOOPS, ast.While))), None)
             given = each.args[0] if each.args else None
@@ -204,9 +205,7 @@ def _is_few(values: ast.expr) -> bool:
 
 def _leaves_early(loop: ast.For | ast.AsyncFor) -> bool:
     """It looks for one thing, and stops when it has it."""
-    return any(
-        isinstance(each, ast.Break | ast.Return) for statement in loop.body for each in [statement, *below(statement)]
-    )
+    return any(isinstance(each, ast.Break | ast.Return) for each in within(loop.body))
 
 
 def _is_in_pieces(loop: ast.For | ast.AsyncFor) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TypeVar
 
@@ -144,7 +144,12 @@ def _span(node: ast.AST) -> tuple[int, int]:
 
 def below(node: ast.AST) -> Iterator[ast.AST]:
     """All nodes under it, without those of functions and classes that are only defined there."""
-    waiting = list(ast.iter_child_nodes(node))
+    yield from within(ast.iter_child_nodes(node))
+
+
+def within(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """The nodes and all below them, without the insides of functions and classes that are only defined there."""
+    waiting = list(nodes)
     for each in waiting:
         yield each
         if not isinstance(each, (*FUNCTIONS, ast.Lambda, ast.ClassDef)):

@@ -33,8 +33,8 @@ _IDENTIFIER = re.compile(
     re.IGNORECASE,
 )
 _SAFE_CALLS = frozenset(
-    "int float len str_id quote quote_name escape conditional_escape join urlencode quote_plus static reverse bool round "
-    "repeat format_html".split()
+    "int float len str_id quote quote_name escape conditional_escape join urlencode quote_plus static reverse bool "
+    "round repeat format_html".split()
 )
 _REQUEST = re.compile(
     r"\b(?:request|req)\.(?:GET|POST|FILES|args|form|values|json|data|query_params|files|headers|cookies|COOKIES|body)\b"
