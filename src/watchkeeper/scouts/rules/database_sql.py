@@ -23,7 +23,8 @@ _INDEX = re.compile(
     re.IGNORECASE,
 )
 _ADD = re.compile(
-    r"\badd\s+(?:column\s+)?(?:if\s+not\s+exists\s+)?(\"?[\w$]+\"?)\s+(?!constraint|foreign|primary|unique|check)([^,]*)",
+    r"\badd\s+(?:column\s+)?(?:if\s+not\s+exists\s+)?(?!constraint\b|foreign\b|primary\b|unique\b|check\b)"
+    r"(\"?[\w$]+\"?)\s+([^,]*)",
     re.IGNORECASE,
 )
 _ALTER = re.compile(rf"^alter\s+table\s+{_NAME}", re.IGNORECASE)

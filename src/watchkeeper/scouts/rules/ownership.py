@@ -46,7 +46,7 @@ def _ids_given(function: Function) -> frozenset[str]:
 def _is_handler(function: Function) -> bool:
     """It is a route, one has to be signed in for it, and nothing in it looks at who that is."""
     decorators = " ".join(ast.unparse(each) for each in function.decorator_list)
-    body = "\n".join(ast.unparse(each) for each in function.body)
+    body = re.sub(r"(?<![\w.])session\b", "", "\n".join(ast.unparse(each) for each in function.body))  # of a database
     takes = [each.arg for each in parameters(function)]
     if _SIGNED_IN.search(decorators) and not _CHECKS.search(decorators):
         signed = [name for name in takes if name in ("request", "req", "self")]

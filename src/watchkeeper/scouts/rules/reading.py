@@ -36,6 +36,7 @@ _MOST_KEPT = 64_000_000
 _BUNDLED = re.compile(
     r"(^|/)(workbox|jquery|bootstrap|require|d3|moment|lodash|fontawesome)[\w.-]*\.js$|\.(bundle|umd|iife)\.\w+$"
 )
+_TOO_DEEP = "an expression that is nested too deeply"
 _TEMPLATE = re.compile(
     r"\{\{|(^|/)(templates?|cookiecutter[^/]*|lib2to3|fixtures?|testdata|test_data)/|\.(tmpl|tpl|j2)\."
 )
@@ -121,8 +122,13 @@ def _read_python(path: str, source: bytes) -> FileReading:
         return FileReading(facts=Facts(words=python_words(path, text)), broken=parsed.reason)
     file = PythonFile(path, parsed.lines, parsed.tree)
     place = place_of(path)
-    raws = [_raw(rule, path, hit) for rule in _at(place) if rule.python is not None for hit in rule.python(file)]
     broken = parsed.reason if parsed.status is not Status.PARSED and parsed.broken else ""
+    raws: list[Raw] = []
+    try:
+        for rule in _at(place):
+            raws += [_raw(rule, path, hit) for hit in (rule.python(file) if rule.python is not None else ())]
+    except RecursionError:
+        broken = _TOO_DEEP
     return FileReading(tuple(raws), python_facts(file, text), broken)
 
 
@@ -132,8 +138,14 @@ def _read_script(path: str, source: bytes) -> FileReading:
         return FileReading(left_out=reason) if "minified" in reason else FileReading(broken=reason)
     file = ScriptFile(path, root.text if root.span[0] == 0 else source.decode("utf-8", "replace"), root)
     place = place_of(path)
-    raws = [_raw(rule, path, hit) for rule in _at(place) if rule.script is not None for hit in rule.script(file)]
-    return FileReading(tuple(raws), script_facts(file))
+    raws: list[Raw] = []
+    broken = ""
+    try:
+        for rule in _at(place):
+            raws += [_raw(rule, path, hit) for hit in (rule.script(file) if rule.script is not None else ())]
+    except RecursionError:
+        broken = _TOO_DEEP
+    return FileReading(tuple(raws), script_facts(file), broken)
 
 
 def _at(place: str) -> Iterator[Rule]:
