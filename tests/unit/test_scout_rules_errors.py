@@ -21,8 +21,8 @@ def tried(work: str, handler: str, name: str = "f") -> str:
         (tried("work(a)", "(KeyError, Exception):\n        pass"), 4),
         ("def f(a):\n    try:\n        work(a)\n    except:\n        pass\n", 4),
         (
-            "def f(a):\n    for b in a:\n        try:\n            work(b)\n        except Exception:\n            continue\n",
-            5,
+            "for b in a:\n    try:\n        work(b)\n    except Exception:\n        continue\n",
+            4,
         ),
         (tried("x = work(a)\n        y = more(x)\n        send(y)", "Exception:\n        return None"), 6),
     ],
@@ -48,8 +48,10 @@ def test_any_exception_that_is_dropped_is_found(text: str, line: int) -> None:
         tried("work(a)", "Exception:\n        pass", "close"),
         tried("work(a)", "Exception:\n        pass", "__del__"),
         "def f(a):\n    with contextlib.suppress(Exception):\n        work(a)\n",
-        "def f(a):\n    try:\n        work(a)\n    except Exception as e:\n        try:\n            tell(e)\n"
-        "        except Exception:\n            pass\n        raise\n",
+        tried(
+            "a",
+            "E as e:\n        try:\n            tell(e)\n        except Exception:\n            pass\n        raise",
+        ),
     ],
 )
 def test_what_is_narrow_told_explained_or_tidying_is_let_be(text: str) -> None:

@@ -15,8 +15,7 @@ WAITS = {
     "the function alone": ("from requests import get\nget(u)\n", [2]),
     "of a session": ("import requests\ns = requests.Session()\ns.get(u)\n", [3]),
     "of a session in with": ("import requests\nwith requests.Session() as s:\n    s.put(u)\n", [3]),
-    "of a field": ("import requests\nclass A:\n    def f(self):\n        self.s = requests.Session()\n"
-                   "        return self.s.get(u)\n", [5]),
+    "of a field": ("import requests\nself.s = requests.Session()\ndef f():\n    self.s.get(u)\n", [4]),
     "urlopen": ("from urllib.request import urlopen\nurlopen(u)\n", [2]),
     "a connection": ("import socket\nsocket.create_connection((h, 1))\n", [2]),
     "mail": ("import smtplib\nsmtplib.SMTP(h, 25)\n", [2]),
@@ -103,13 +102,13 @@ ASKS_ONCE = {
     "not of the turn": "def f(ids):\n    for i in ids:\n        User.objects.count()\n",
     "a few constants": "def f():\n    for i in (1, 2, 3):\n        User.objects.get(pk=i)\n",
     "a few, under a name": "def f():\n    names = ['a', 'b']\n    for n in names:\n        User.objects.get(name=n)\n",
-    "until found": "def f(ids):\n    for i in ids:\n        if User.objects.filter(pk=i).exists():\n            break\n",
+    "until found": "for i in ids:\n    if User.objects.filter(pk=i).exists():\n        break\n",
     "in pieces": "def f(chunks):\n    for chunk in chunks:\n        User.objects.filter(pk__in=chunk).update(a=1)\n",
     "statements of others": "def f(cursor, statements):\n    for s in statements:\n        cursor.execute(s)\n",
     "a dictionary": "def f(session, ids):\n    for i in ids:\n        session.get('key')\n",
     "of the web": "def f(session, urls):\n    for u in urls:\n        session.get(u)\n",
     "of classes": "def f(models):\n    for m in models:\n        m.objects.update(a=1)\n",
-    "a function for later": "def f(ids):\n    for i in ids:\n        def g():\n            User.objects.get(pk=i)\n        do(g)\n",
+    "a function for later": "for i in ids:\n    def g():\n        User.objects.get(pk=i)\n    do(g)\n",
 }
 
 

@@ -112,10 +112,9 @@ SCRIPTS_BAD = [
 ]
 SCRIPTS_GOOD = [
     ("unescaped-html", "export const A = (p: P) => <div dangerouslySetInnerHTML={{ __html: sanitize(p.body) }} />;\n"),
-    ("unescaped-html", "export const A = (p: P) => {\n  const b = DOMPurify.sanitize(p.body);\n"
-                       "  return <div dangerouslySetInnerHTML={{ __html: b }} />;\n};\n"),
+    ("unescaped-html", "const b = clean(x);\nexport const A = <p dangerouslySetInnerHTML={{ __html: b }} />;\n"),
     ("unescaped-html", "export const A = () => <script dangerouslySetInnerHTML={{ __html: 'go()' }} />;\n"),
-    ("unescaped-html", "export const A = (d: D) => <script dangerouslySetInnerHTML={{ __html: JSON.stringify(d) }} />;\n"),
+    ("unescaped-html", "export const A = <p dangerouslySetInnerHTML={{ __html: JSON.stringify(d) }} />;\n"),
     ("unescaped-html", "export const f = (e: E) => {\n  e.innerHTML = '';\n  e.innerHTML = `<b>${1}</b>`;\n};\n"),
     ("unescaped-html", "export const f = (e: E, m: M) => {\n  e.textContent = m.title;\n};\n"),
     ("shell-injection", EXEC.format("exec('ls')")),

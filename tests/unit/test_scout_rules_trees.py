@@ -20,10 +20,10 @@ from watchkeeper.scouts.rules.trees import TreeCheck
 DIMENSIONS = ("database", "dead", "dependencies", "errors", "performance", "security", "tests", "ux")
 KINDS = (
     "missing-ownership-check missing-row-security silent-error n-plus-one missing-tests missing-timeout injection "
-    "unescaped-html missing-validation missing-error-boundary dead-code missing-rate-limit duplicate-code accessibility "
-    "hardcoded-secret weak-cryptography blocking-call vulnerable-dependency undeclared-dependency unsafe-migration "
-    "missing-index resource-leak race-condition flaky-test weak-test complexity documentation-drift configuration-drift "
-    "unbounded-growth missing-logging"
+    "unescaped-html missing-validation missing-error-boundary dead-code missing-rate-limit duplicate-code "
+    "accessibility hardcoded-secret weak-cryptography blocking-call vulnerable-dependency undeclared-dependency "
+    "unsafe-migration missing-index resource-leak race-condition flaky-test weak-test complexity documentation-drift "
+    "configuration-drift unbounded-growth missing-logging"
 ).split()
 WAITS = "import requests\n\nrequests.get('https://a.example')\n"
 
