@@ -41,7 +41,7 @@ def find_swallowed(file: PythonFile) -> Iterator[Hit]:
         if any(_TRIES.search(name) or "safe" in name for name in around):
             continue
         answers = any(isinstance(each, ast.Return | ast.Assign) for each in handler.body)
-        yield file.hit(handler, confidence=0.6 if answers else None)
+        yield file.hit(handler, confidence=0.5 if answers else None)
 
 
 def _last(node: ast.stmt | ast.ExceptHandler) -> int:
@@ -59,9 +59,10 @@ def _is_probe(attempt: ast.Try, handler: ast.ExceptHandler) -> bool:
     """Failure is an answer: ``return False``, nothing for the one thing that was tried, or another way after it."""
     last = handler.body[-1]
     says_no = isinstance(last, ast.Return) and isinstance(last.value, ast.Constant) and last.value.value is False
-    falls_back = isinstance(last, ast.Pass) and isinstance(attempt.body[-1], ast.Return)
+    falls_back = isinstance(last, ast.Pass) and any(isinstance(each, ast.Return) for each in within(attempt.body))
     returns_nothing = isinstance(last, ast.Return) and len(attempt.body) <= 2
-    return says_no or falls_back or returns_nothing or "webbrowser" in ast.unparse(attempt)
+    caches = len(attempt.body) == 1 and isinstance(attempt.body[0], ast.Assign | ast.Delete)
+    return says_no or falls_back or returns_nothing or caches or "webbrowser" in ast.unparse(attempt)
 
 
 def _is_silent(statement: ast.stmt) -> bool:
@@ -157,7 +158,7 @@ def find_return_in_finally(file: PythonFile) -> Iterator[Hit]:
 
 RULES = (
     Rule(
-        "swallowed-exception", "errors", "silent-error", 3, 0.75,
+        "swallowed-exception", "errors", "silent-error", 3, 0.7,
         "any exception is caught here, and nobody hears of it",
         "Show a log, a metric or a caller that is told of the failure, or the words that say why silence is meant.",
         {"a.py": "def f():\n    try:\n        work()\n    except Exception:\n        pass\n"},

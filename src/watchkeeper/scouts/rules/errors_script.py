@@ -12,7 +12,7 @@ from watchkeeper.scouts.rules.scriptfile import FUNCTIONS, ScriptFile, arguments
 _MAY_FAIL = re.compile(
     r"localStorage|sessionStorage|JSON\.parse|new URL\(|clipboard|\.(close|abort|cancel|releaseLock|play|pause|kill"
     r"|unlink|unlinkSync|rm|rmSync|removeChild|disconnect|terminate|destroy|focus|prefetch|stop|share|json|accessSync|statSync"
-    r"|getTimezone|resolvedOptions|keepalive|sendBeacon|[cC]onfirm\w*|[dD]ialog|[mM]odal|requestFullscreen|exitFullscreen|setPointerCapture|unsubscribe|return)\b|decodeURI|postMessage|require\(|import\("
+    r"|getTimezone|resolvedOptions|sendBeacon|subscribe|startTyping|requestFullscreen|exitFullscreen|setPointerCapture|unsubscribe|return)\b|keepalive|[cC]onfirm\w*|[dD]ialog|[mM]odal|decodeURI|postMessage|require\(|import\("
 )
 _ASKS = re.compile(r"\b(ok|status|statusText|isOk|errored)\b")
 

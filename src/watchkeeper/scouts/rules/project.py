@@ -18,6 +18,11 @@ PYTHON = (".py", ".pyi")
 SCRIPTS = (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs")
 PAGES = (".html", ".htm")
 _MODULE = re.compile(r"(?:\bfrom|\bimport|\brequire\(|\bimport\()\s*[\"']([^\"'\n]+)[\"']")
+_EXPORTED = re.compile(
+    r"^export\s+(?:(?:default\s+)?(?:async\s+)?(?:function|class)\s+(\w+)|const\s+(\w+)[^=\n]*=\s*(?:async\b|\(|function\b))",
+    re.MULTILINE,
+)
+"""Functions and classes; not constants, of which there is nothing to try."""
 _ASIDE = re.compile(
     r"(^|/)(\.[^/]+|tests?|testing|__tests__|__mocks__|fixtures?|examples?|samples?|docs?|docs_src|bench(marks?)?|stories|e2e"
     r"|cypress|playwright|testdata|playground|demos?|\.storybook)/|\.(stories|test|spec|e2e|cy)\.|(^|/)conftest\.py$"
@@ -128,9 +133,7 @@ def script_facts(file: ScriptFile) -> Facts:
             first = next(iter(given.children()), None)
             if first is not None and first.kind == "string":
                 imports.append(Import(first.text[1:-1], file.hit(call), file.function(call) is not None))
-    exported = re.findall(
-        r"^export\s+(?:default\s+)?(?:async\s+)?(?:function|const|class)\s+(\w+)", file.text, re.MULTILINE
-    )
+    exported = [name for names in _EXPORTED.findall(file.text) for name in names if name]
     is_test = place_of(file.path) == "tests"
     words = Counter(re.findall(r"[A-Za-z_$][\w$]*", file.text)) if is_test else Counter[str]()
     return Facts(tuple(imports), _unexported(file), tuple(exported), file.text.count("\n"), words, _script_leads(file))

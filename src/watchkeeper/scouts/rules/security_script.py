@@ -32,7 +32,7 @@ def find_raw_html(file: ScriptFile) -> Iterator[Hit]:
         if attribute.text.startswith("dangerouslySetInnerHTML"):
             value = _html_of(attribute)
             if value is not None and not _is_harmless(file, value):
-                yield file.hit(attribute, value.text[:60], confidence=0.55 if value.kind == "identifier" else None)
+                yield file.hit(attribute, value.text[:60], confidence=0.45 if value.kind == "identifier" else None)
     for assignment in file.of("assignment_expression"):
         left, right = assignment.field("left"), assignment.field("right")
         if left is None or right is None or not re.search(r"\.(innerHTML|outerHTML)$", left.text):
@@ -58,7 +58,7 @@ def _is_harmless(file: ScriptFile, value: ScriptNode, depth: int = 0) -> bool:
         sides := [side for name in ("left", "right") if (side := value.field(name)) is not None]
     ):
         return all(_is_harmless(file, side, depth) for side in sides)
-    if value.text.startswith(("this.", "styles.", "strings.")):
+    if re.search(r"^(this|styles|strings)\.|(^|\.)id$|Id$", value.text):
         return True
     if value.kind == "template_string":
         return all(_is_harmless(file, part, depth + 1) for part in substitutions(value))
@@ -135,7 +135,7 @@ def find_tls_off(file: ScriptFile) -> Iterator[Hit]:
 
 RULES = (
     Rule(
-        "unescaped-html", "security", "unescaped-html", 3, 0.75,
+        "unescaped-html", "security", "unescaped-html", 3, 0.6,
         "{0} is shown as HTML, and nothing in this file cleans it",
         "Show where it is cleaned, or that nobody else can write it.",
         {"a.tsx": "export const A = (p: P) => <div dangerouslySetInnerHTML={{ __html: p.body }} />;\n"},

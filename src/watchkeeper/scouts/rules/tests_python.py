@@ -17,7 +17,7 @@ _PROVES = re.compile(
 )
 _SMOKE = re.compile(
     r"no_?(error|raise|crash|exception|warn|fail)|not_(raise|fail|crash|throw|break|warn)|does(nt|_not)_|without_(error|raising|exception|fail)|smoke|"
-    r"can_|handles|creates_|close|works|import|allowed|accept|valid|succe|ok$|silent|ignore|noop|no_op|compat|pickle|regression|issue_?\d|_bug|deprecat|safe|leak|benchmark",
+    r"can_|handles|hash|creates_|close|works|import|allowed|accept|valid|succe|ok$|silent|ignore|noop|no_op|compat|pickle|regression|issue_?\d|_bug|deprecat|safe|leak|benchmark",
     re.IGNORECASE,
 )
 _SAYS_SMOKE = re.compile(
@@ -55,14 +55,19 @@ def _is_collected(file: PythonFile, function: Function) -> bool:
     names = {each.arg for each in function.args.args} - {"self"}
     if isinstance(above, ast.ClassDef):
         return above.name.startswith("Test") or above.name.endswith(("Test", "Tests", "TestCase"))
-    return isinstance(above, ast.Module) and not names & {
-        "benchmark",
-        "testdir",
-        "pytester",
-        "snapshot",
-        "count_queries",
-        "django_assert_num_queries",
-    }
+    return (
+        isinstance(above, ast.Module)
+        and not function.args.defaults
+        and not names
+        & {
+            "benchmark",
+            "testdir",
+            "pytester",
+            "snapshot",
+            "count_queries",
+            "django_assert_num_queries",
+        }
+    )
 
 
 def _is_excused(function: Function) -> bool:
@@ -133,7 +138,7 @@ def find_skipped(file: PythonFile) -> Iterator[Hit]:
 
 RULES = (
     Rule(
-        "assertion-free-test", "tests", "weak-test", 2, 0.6,
+        "assertion-free-test", "tests", "weak-test", 2, 0.5,
         "{0} looks at nothing: it passes whatever the code gives",
         "Show what it looks at, or that running without an exception is what it tests.",
         {"tests/test_a.py": "def test_total():\n    total([1, 2])\n"},

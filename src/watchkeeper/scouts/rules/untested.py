@@ -15,8 +15,8 @@ _FEWEST_TESTS = 3
 _STARTS = re.compile(r"(^|/)urls/|(^|/)(urls|main|app|api|conftest|wsgi|asgi|server|__init__)\.(py|[jt]s)$")
 _NO_LOGIC = re.compile(
     r"(^|/)(migrations|alembic|versions|settings|management|scripts?|bin|tools|config|locale|types|constants|templates|assets"
-    r"|public|static|stubs|typings|node_modules)/|(^|/)(__init__|__main__|setup|settings|config|urls|wsgi|asgi|admin|apps|manage"
-    r"|constants|types|enums|exceptions|version|schema|models|noxfile|tasks|index|fabfile)\.\w+$|\.d\.ts$|\.config\.|\.tsx$|\.jsx$|(^|/)\."
+    r"|public|static|locales?|i18n|lang|data|themes?|stubs|typings|node_modules)/|(^|/)(__init__|__main__|setup|settings|config|urls|wsgi|asgi|admin|apps|manage"
+    r"|constants|types|enums|exceptions|version|translations|messages|routes|metadata|registry|schema|models|noxfile|tasks|index|fabfile)\.\w+$|\.d\.ts$|\.config\.|\.tsx$|\.jsx$|(^|/)\."
 )
 
 

@@ -13,6 +13,8 @@ from watchkeeper.scouts.rules.scriptfile import ScriptFile, attributes, tag
 _NAMES = frozenset("aria-label aria-labelledby title children dangerouslySetInnerHTML".split())
 _PLAIN = frozenset("div span li p td tr section article img".split())
 _KEYS = frozenset("role tabIndex onKeyDown onKeyUp onKeyPress aria-hidden contentEditable".split())
+_PICTURE = re.compile(r"next/og|vercel/og|satori|react-pdf|/og/|opengraph|twitter-image")
+"""What is drawn instead of being shown as a page."""
 _FEWEST_PAGES = 3
 _NO_LABEL = frozenset("hidden submit button reset image".split())
 
@@ -28,6 +30,8 @@ def _elements(file: ScriptFile, *tags: str) -> Iterator[tuple[ScriptNode, dict[s
 
 def find_image_without_alt(file: ScriptFile) -> Iterator[Hit]:
     """``<img>`` and Next's ``<Image>`` without ``alt``."""
+    if _PICTURE.search(" ".join(file.imports.values()) + file.path):
+        return
     is_next = file.imports.get("Image", "").startswith("next/")
     for element, given in _elements(file, "img", *(["Image"] if is_next else [])):
         if not given.keys() & {"alt", "aria-hidden", "role", "aria-label"}:
