@@ -148,7 +148,8 @@ _BEFORE_CLOSE = re.compile(r"[,;]([)\]}>])")
 
 
 @cache
-def _grammar(dialect: Dialect) -> Grammar:
+def grammar_of(dialect: Dialect) -> Grammar:
+    """The grammar of a dialect."""
     if dialect is Dialect.TYPESCRIPT:
         return Grammar(tree_sitter_typescript.language_typescript())
     if dialect is Dialect.TSX:
@@ -183,7 +184,7 @@ def _parse_within_budget(dialect: Dialect, content: bytes) -> Tree:
         return content[offset : offset + _CHUNK]
 
     try:
-        return Parser(_grammar(dialect)).parse(read, progress_callback=is_spent)
+        return Parser(grammar_of(dialect)).parse(read, progress_callback=is_spent)
     except ValueError:
         raise UnreadableError("too many syntax errors") from None
 
@@ -197,7 +198,7 @@ _BLANK = re.compile(rb"[^\n]")
 
 @cache
 def _error_query(dialect: Dialect) -> Query:
-    return Query(_grammar(dialect), "[(ERROR) (MISSING)] @found")
+    return Query(grammar_of(dialect), "[(ERROR) (MISSING)] @found")
 
 
 def _count_errors(dialect: Dialect, tree: Tree) -> int:
@@ -206,7 +207,7 @@ def _count_errors(dialect: Dialect, tree: Tree) -> int:
 
 @cache
 def _exit_query(dialect: Dialect) -> Query:
-    return Query(_grammar(dialect), _FUNCTIONS)
+    return Query(grammar_of(dialect), _FUNCTIONS)
 
 
 def _collect_exits(dialect: Dialect, root: Node) -> dict[tuple[int, int], list[Node]]:

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
-from tree_sitter import Node
+from tree_sitter import Node, Query, QueryCursor
 
-from watchkeeper.code.languages._typescript_source import Dialect, Source, UnreadableError, prepare
+from watchkeeper.code.languages._typescript_source import (
+    Dialect,
+    Source,
+    UnreadableError,
+    grammar_of,
+    last_line,
+    prepare,
+)
 
 _DIALECTS = {
     ".ts": Dialect.TYPESCRIPT, ".mts": Dialect.TYPESCRIPT, ".cts": Dialect.TYPESCRIPT, ".tsx": Dialect.TSX,
@@ -35,6 +43,44 @@ class ScriptNode:
     def line(self) -> int:
         return self._node.start_point[0] + 1
 
+    @property
+    def last_line(self) -> int:
+        return last_line(self._node)
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Where it begins and ends, in bytes."""
+        return self._node.start_byte, self._node.end_byte
+
+    @property
+    def is_broken(self) -> bool:
+        """Something in it is no sound syntax, or newer than the grammar."""
+        return self._node.has_error
+
+    @property
+    def parent(self) -> ScriptNode | None:
+        above = self._node.parent
+        return ScriptNode(self._source, above) if above is not None else None
+
+    def outward(self) -> Iterator[ScriptNode]:
+        """What it stands in, the nearest first."""
+        node = self._node.parent
+        while node is not None:
+            yield ScriptNode(self._source, node)
+            node = node.parent
+
+    def pieces(self) -> list[ScriptNode]:
+        """All children: comments, keywords and signs too."""
+        return [ScriptNode(self._source, child) for child in self._node.children]
+
+    def find(self, kinds: tuple[str, ...]) -> dict[str, list[ScriptNode]]:
+        """All nodes below of these kinds, in the order of the text; much quicker than ``walk``."""
+        found = QueryCursor(_query(self._source.dialect, kinds)).captures(self._node)
+        return {
+            kind: [ScriptNode(self._source, node) for node in sorted(nodes, key=_begin)]
+            for kind, nodes in found.items()
+        }
+
     def field(self, name: str) -> ScriptNode | None:
         """The child of that name in the grammar."""
         child = self._node.child_by_field_name(name)
@@ -55,11 +101,28 @@ class ScriptNode:
 
 def parse_script(path: str, source: bytes) -> ScriptNode | None:
     """The root of the file's tree; None where no grammar reads it, or it is no program text. Never raises."""
+    return read_script(path, source)[0]
+
+
+def read_script(path: str, source: bytes) -> tuple[ScriptNode | None, str]:
+    """The root of the file's tree, or None and the reason why there is none. Never raises."""
     dialect = _DIALECTS.get(path[path.rfind(".") :]) if "." in path else None
     if dialect is None:
-        return None
+        return None, "no grammar reads it"
     try:
         parsed = Source(dialect, prepare(source))
-    except UnreadableError:
-        return None
-    return ScriptNode(parsed, parsed.root)
+    except UnreadableError as error:
+        return None, str(error)
+    return ScriptNode(parsed, parsed.root), ""
+
+
+def _begin(node: Node) -> int:
+    return node.start_byte
+
+
+@lru_cache(maxsize=64)
+def _query(dialect: Dialect, kinds: tuple[str, ...]) -> Query:
+    """Kinds that the grammar does not know are left out: it has no such nodes."""
+    grammar = grammar_of(dialect)
+    known = [kind for kind in kinds if grammar.id_for_node_kind(kind, True)]
+    return Query(grammar, "\n".join(f"({kind}) @{kind}" for kind in known))
