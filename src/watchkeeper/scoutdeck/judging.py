@@ -6,6 +6,7 @@ from watchkeeper.model.errors import UsageError
 from watchkeeper.model.ids import Millis, ProjectId
 from watchkeeper.model.scouting import FindingId, FindingJudged, KindAssigned, KindId, Verdict
 from watchkeeper.record.log import Log
+from watchkeeper.scouts.convergence.catalogue import builtin_catalogue
 
 _MOST_REASON = 1_000
 
@@ -30,9 +31,7 @@ def judge(  # noqa: PLR0917 who says what of which finding, and why
 def say_kind(log: Log, of: tuple[ProjectId, FindingId], kind: str, by: str, at: Millis) -> str:
     """Record it; what was done. Raises UsageError (``unknown-kind``)."""
     project, identity = of
-    from watchkeeper.scouts.convergence.catalogue import builtin_kinds  # type: ignore[import-not-found]
-
-    known = builtin_kinds()
+    known = builtin_catalogue().kinds
     if kind not in known:
         raise UsageError(
             f"There is no kind {kind!r}", slug="unknown-kind", hint=f"there are {', '.join(sorted(known))}"

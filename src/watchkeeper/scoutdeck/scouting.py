@@ -18,6 +18,7 @@ from watchkeeper.scoutdeck.place import Subject
 from watchkeeper.scoutdeck.sorting import sort_kinds
 from watchkeeper.scoutdeck.trying import Trying, try_by_agent, try_by_code
 from watchkeeper.scouts.cadence import next_look
+from watchkeeper.scouts.convergence.catalogue import builtin_catalogue
 from watchkeeper.scouts.filing import Filing, is_fit
 from watchkeeper.scouts.precision import Precision, precisions
 from watchkeeper.tracking import FleetLedger
@@ -68,7 +69,7 @@ def scout(subject: Subject, wanted: Wanted, hands: Hands, cancel: Cancel) -> Rep
     if wanted.due and not dimensions:
         return None
     run = look(subject, dimensions, hands.tools, cancel, hands.ask)
-    state = _add(subject, run.state, sort_kinds(run.state), clock())
+    state = _add(subject, run.state, sort_kinds(run.state, builtin_catalogue()), clock())
     tried = try_by_code(subject, state, run.commit, hands.trying)
     state = _add(subject, state, tried, clock())
     known = _rates(hands, state)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from watchkeeper.model.events import Event
 from watchkeeper.model.ids import Sha
-from watchkeeper.model.scouting import FindingTried, ScoutFinding
+from watchkeeper.model.scouting import FindingTried, KindId, ScoutFinding
 from watchkeeper.model.scouting_state import FindingStanding, ScoutState
 from watchkeeper.scoutdeck.place import Subject
 from watchkeeper.scouts.config import ScoutConfig
@@ -48,7 +50,8 @@ def try_by_code(subject: Subject, state: ScoutState, commit: Sha, trying: Trying
     for each in waiting:
         source = sources.get(each.finding.path)
         rules = trying.rules_of(each.finding.path, source) if source is not None else None
-        events.append(try_finding(each.finding, Place(source, files, rules), trying.decisive))
+        finding = msgspec.structs.replace(each.finding, kind=KindId(each.kind_id))
+        events.append(try_finding(finding, Place(source, files, rules), trying.decisive))
     return events
 
 

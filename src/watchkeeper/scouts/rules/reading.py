@@ -91,6 +91,11 @@ def read_tree(
     return Reading(tuple(sorted(found, key=_order)), len(facts) + other, tuple(broken), tuple(left_out))
 
 
+def read_one(path: str, source: bytes) -> FileReading:
+    """What all rules that need no other file say of one. Never raises for what is in it."""
+    return _read_file(path.encode() + b"\0" + source)
+
+
 def suffixes_of(rule: Rule) -> tuple[str, ...]:
     """How the names of the files end that a rule looks at."""
     ways = ((rule.python, PYTHON), (rule.script, SCRIPTS), (rule.page, PAGES))
