@@ -14,6 +14,7 @@ from scouting import Tree
 from watchkeeper.scouts.checks.audits import (
     Pin,
     find_pins,
+    in_rounds,
     judge_pip_audit,
     npm_findings,
     parse_npm_audit,
@@ -68,6 +69,11 @@ def test_a_package_that_is_not_known_or_not_mentioned_makes_it_blind() -> None:
     skipped = {"name": "requests", "skip_reason": "Dependency not found on PyPI"}
     assert "requests" in judged(CANARY, FINE[0], skipped).checked.reason  # type: ignore[attr-defined]
     assert "requests" in judged(CANARY, FINE[0]).checked.reason  # type: ignore[attr-defined]
+
+
+def test_a_package_at_two_versions_is_asked_about_in_two_rounds() -> None:
+    pins = [Pin("numpy", "1", "a"), Pin("numpy", "2", "a"), Pin("Num_Py", "1", "a"), Pin("flask", "3", "a")]
+    assert in_rounds(pins) == [[("flask", "3"), ("num-py", "1"), ("numpy", "1")], [("numpy", "2")]]
 
 
 NPM = {

@@ -14,6 +14,7 @@ from watchkeeper.model.scouting import (
     FindingFound,
     FindingGone,
     FindingJudged,
+    KindId,
     LookState,
     RunId,
     ScoutLooked,
@@ -91,6 +92,19 @@ def test_equal_places_are_told_apart_and_one_more_below_changes_none_above() -> 
     two, three = ids(RAW, second), ids(third, RAW, second)
     assert len(set(three)) == 3
     assert three[:2] == two
+
+
+def test_what_two_checks_say_of_one_line_as_of_one_kind_is_one() -> None:
+    kind = msgspec.structs.replace(RAW, kind=KindId("silent-error"))
+    other = msgspec.structs.replace(kind, rule="S110", claim="try-except-pass")
+
+    def found(*looks: Looked) -> list[str]:
+        return [each.check for each in judge_look("errors", looks, WHERE).findings]
+
+    assert found(saw(kind), saw(other, check="ruff")) == ["tree"]
+    assert found(saw(kind), saw(msgspec.structs.replace(other, line=8), check="ruff")) == ["tree", "ruff"]
+    assert found(saw(RAW), saw(msgspec.structs.replace(RAW, rule="S110"), check="ruff")) == ["tree", "ruff"], "no kind"
+    assert found(saw(kind, msgspec.structs.replace(kind, rule="x"))) == ["tree", "tree"], "one check says two things"
 
 
 def test_a_renamed_file_keeps_its_findings() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -39,7 +39,8 @@ def judge_look(dimension: str, looks: Sequence[Looked], where: Where) -> Look:
 
     No check at all is ``could-not-look`` too: nobody looked.
     """
-    findings = tuple(each for look in looks for each in identify(dimension, look.checked.check, look.found, where))
+    said = (each for look in looks for each in identify(dimension, look.checked.check, look.found, where))
+    findings = tuple(_once(said))
     checked = tuple(look.checked for look in looks)
     whole = frozenset(look.checked.check for look in looks if look.is_whole)
     failed = [each for each in checked if each.reason]
@@ -55,6 +56,15 @@ def judge_look(dimension: str, looks: Sequence[Looked], where: Where) -> Look:
         absent = {f"{look.checked.check}: {look.absent}" for look in looks if look.absent}
         state, reason = LookState.NOT_APPLICABLE, "; ".join(sorted(absent))
     return Look(state, reason[:_MOST_TEXT], checked, findings, whole)
+
+
+def _once(findings: Iterable[ScoutFinding]) -> Iterator[ScoutFinding]:
+    """What two checks say of one line, as being of one kind, is said by the first alone."""
+    taken: dict[tuple[str, int, str], str] = {}
+    for each in findings:
+        place = (each.path, each.line, each.kind)
+        if not (each.kind and each.line) or taken.setdefault(place, each.check) == each.check:
+            yield each
 
 
 def identify(dimension: str, check: str, found: Sequence[Raw], where: Where) -> Iterator[ScoutFinding]:

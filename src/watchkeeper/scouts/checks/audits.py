@@ -19,10 +19,19 @@ from watchkeeper.model.scouting import KindId
 from watchkeeper.sandbox.job import Cancel, Network
 from watchkeeper.scouts.checks.port import Ground, Looked, Raw, Runs, could_not_look, looked, not_applicable
 from watchkeeper.scouts.checks.running import find_program
-from watchkeeper.scouts.checks.tooling import REPORT, ReportUnreadableError, read_report, why_not_ended
+from watchkeeper.scouts.checks.tooling import (
+    REPORT,
+    ReportUnreadableError,
+    last_words,
+    read_report,
+    why_not_ended,
+)
 
 KIND = KindId("vulnerable-dependency")
-_CANARIES = (("jinja2", "2.4.1"), ("pyyaml", "3.13"), ("urllib3", "1.24.1"))
+_CANARIES = (
+    ("jinja2", "2.4.1"), ("pyyaml", "3.13"), ("urllib3", "1.24.1"), ("django", "1.8.1"), ("flask", "0.12.1"),
+    ("pillow", "6.2.0"), ("requests", "2.19.1"), ("feedparser", "5.1.1"), ("salt", "2019.2.0"), ("paramiko", "1.15.0"),
+)  # fmt: skip
 _DISPROVE = "Is the vulnerable part used at all? Is another version installed, by an override?"
 _PIN = re.compile(r"\s*([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?\s*==\s*([\w.!+*-]+?)\s*(?:;.*|\\|#.*)?$")
 _SEVERITY = {"low": 1, "moderate": 2, "high": 3, "critical": 4}
@@ -99,9 +108,21 @@ class PipAudit:
         canary = next((each for each in _CANARIES if each[0] not in known), None)
         if canary is None:
             return could_not_look(self.name, "the project pins every package that could be planted for it")
-        place = ground.scratch / self.name
+        told: list[_Dependency] = []
+        for number, asked in enumerate(in_rounds(pins)):
+            said = self._ask(ground.scratch / self.name / str(number), [*asked, canary], ground, runs)
+            if isinstance(said, str):
+                return could_not_look(self.name, said)
+            if not any(_normal(each.name) == canary[0] and each.vulns for each in said):
+                return judge_pip_audit(said, pins, canary[0])
+            told += said
+        return judge_pip_audit(told, pins, canary[0])
+
+    def _ask(
+        self, place: Path, asked: Sequence[tuple[str, str]], ground: Ground, runs: Runs
+    ) -> Sequence[_Dependency] | str:
+        """What the index says of these, or why it could not be asked."""
         place.mkdir(parents=True, exist_ok=True)
-        asked = sorted({(_normal(each.name), each.version) for each in pins} | {canary})
         (place / "pins.txt").write_text("".join(f"{name}=={version}\n" for name, version in asked))
         report = place / REPORT
         outcome = runs.run(
@@ -112,12 +133,11 @@ class PipAudit:
             ground, wall_s=_WALL_S, network=Network.OPEN,
         )  # fmt: skip
         if why := why_not_ended(self.name, outcome, (0, 1)):
-            return could_not_look(self.name, why)
+            return why
         try:
-            told = parse_pip_audit(read_report(report))
+            return parse_pip_audit(read_report(report))
         except ReportUnreadableError as error:
-            return could_not_look(self.name, f"what pip-audit wrote cannot be read: {error}")
-        return judge_pip_audit(told, pins, canary[0])
+            return f"what pip-audit wrote cannot be read: {error}: {last_words(outcome.output)}"
 
 
 class NpmAudit:
@@ -180,6 +200,18 @@ def find_pins(ground: Ground) -> Iterator[Pin]:
             yield from _of_lock(path, ground.read(path))
         elif name == "Pipfile.lock":
             yield from _of_pipfile(path, ground.read(path))
+
+
+def in_rounds(pins: Sequence[Pin]) -> list[list[tuple[str, str]]]:
+    """All pins, in lists in which no package stands twice: it is asked about one version at a time."""
+    rounds: list[dict[str, str]] = []
+    for name, version in sorted({(_normal(each.name), each.version) for each in pins}):
+        free = next((each for each in rounds if name not in each), None)
+        if free is None:
+            free = {}
+            rounds.append(free)
+        free[name] = version
+    return [list(each.items()) for each in rounds]
 
 
 def parse_pip_audit(content: bytes) -> Sequence[_Dependency]:

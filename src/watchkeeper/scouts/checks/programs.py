@@ -81,6 +81,7 @@ _PYTHON = (".py",)
 _LOCKS = (
     r"(^|/)(package-lock\.json|yarn\.lock|pnpm-lock\.yaml|poetry\.lock|uv\.lock|Cargo\.lock|go\.sum)$|\.min\.js$|\.map$"
 )
+_RANDOM = ("HexHighEntropyString", "Base64HighEntropyString")
 _NOT_CODE = "**/node_modules/**,**/.git/**,**/*.min.js,**/*.lock,**/*.json,**/*.md"
 _HOME = {"HOME": "/tmp", "XDG_CACHE_HOME": "/tmp/cache"}  # noqa: S108 the sandbox's own, empty
 
@@ -111,7 +112,9 @@ def _vulture(report: Path) -> list[str]:
 
 
 def _secrets(_report: Path) -> list[str]:
-    return ["detect-secrets", "scan", "--all-files", "--no-verify", "--exclude-files", _LOCKS, "."]
+    # What merely looks random is a digest nearly always; a name beside it is looked at by our own rule.
+    without = [word for each in _RANDOM for word in ("--disable-plugin", each)]
+    return ["detect-secrets", "scan", "--all-files", "--no-verify", *without, "--exclude-files", _LOCKS, "."]
 
 
 def _complexipy(report: Path) -> list[str]:

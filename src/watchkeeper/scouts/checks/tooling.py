@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -96,11 +95,11 @@ class ToolCheck:
         place.mkdir(parents=True, exist_ok=True)
         report = place / tool.report
         words = tool.command(report)
-        with planted(ground.folder, tool.canary) as canary:
-            outcome = runs.run(
-                _redirected(words, report) if tool.prints else words,
-                ground, wall_s=tool.wall_s, network=tool.network, variables=tool.variables,
-            )  # fmt: skip
+        canary = plant(ground, tool.canary)
+        outcome = runs.run(
+            _redirected(words, report) if tool.prints else words,
+            ground, wall_s=tool.wall_s, network=tool.network, variables=tool.variables,
+        )  # fmt: skip
         return self._judge(ground, outcome, report, canary)
 
     def _judge(self, ground: Ground, outcome: Outcome, report: Path, canary: str) -> Looked:
@@ -133,18 +132,18 @@ class ToolCheck:
         return placed if self._keep is None else self._keep(placed, ground)
 
 
-@contextmanager
-def planted(folder: Path, files: Mapping[str, str]) -> Iterator[str]:
-    """Files in a new folder of the tree, whose name is given; gone with the end of the block."""
+def plant(ground: Ground, files: Mapping[str, str]) -> str:
+    """Files in a new folder of the tree, whose name is given; it appears whole, and stays as long as the tree does.
+
+    Others may be walking over the tree at this moment: what vanished under their feet would be a failure of theirs.
+    """
     name = f"{_CANARY}{secrets.token_hex(6)}"
-    place = folder / name
-    try:
-        for each, text in files.items():
-            (place / each).parent.mkdir(parents=True, exist_ok=True)
-            (place / each).write_text(text)
-        yield name
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+    draft = ground.scratch / name
+    for each, text in files.items():
+        (draft / each).parent.mkdir(parents=True, exist_ok=True)
+        (draft / each).write_text(text)
+    shutil.move(draft, ground.folder / name)
+    return name
 
 
 def why_not_ended(program: str, outcome: Outcome, ended: Sequence[int]) -> str:
