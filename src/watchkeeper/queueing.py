@@ -27,7 +27,9 @@ from watchkeeper.app import (
     read_state,
 )
 from watchkeeper.model.errors import UsageError, WatchkeeperError
+from watchkeeper.model.hosts import FLEET
 from watchkeeper.model.probing import Outcome as Proved
+from watchkeeper.model.scouting_state import StandardsState, fold_standards
 from watchkeeper.record.config import PROJECT_FILE, find_user_file, load_settings, parse_project_file
 from watchkeeper.record.lock import ProcessLock
 from watchkeeper.repos.target import Target
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from watchkeeper.model.ids import ChangeId, Sha
     from watchkeeper.model.landing import Entry, EntryId
     from watchkeeper.probes.gate import TreeGate
+    from watchkeeper.record.log import Log
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,7 @@ def open_landing(place: Place) -> Iterator[Landing]:
     from watchkeeper.record.codec import LANDING_KINDS
     from watchkeeper.repos.authors import Committer
     from watchkeeper.repos.landingcommits import Method
+    from watchkeeper.scouts.standards.landing import StandardsGate
     from watchkeeper.watch.hubtrees import HubTrees
 
     config, folder = place.config.landing, place.home / "projects" / place.project
@@ -120,6 +124,7 @@ def open_landing(place: Place) -> Iterator[Landing]:
             checks,
             commands,
             judge_settings=_settings_judge(place, analysis),
+            standards=StandardsGate(analysis.hub, place.shared, _standards_of(log), now),
         )
         branch, look_again_s = find_branch(analysis.hub, place.repository, target.name, config.remote)
         workshop = GitWorkshop(
@@ -142,6 +147,19 @@ def open_landing(place: Place) -> Iterator[Landing]:
             yield Landing(analysis, book, desk, workshop, gate, policy, lock, target)
         finally:
             lock.release()
+
+
+def _standards_of(log: Log) -> Callable[[], StandardsState]:
+    """All standards of the record, as new as they get; what was read before is not read again."""
+    from watchkeeper.record.codec import SCOUT_KINDS
+
+    known = [StandardsState()]
+
+    def read() -> StandardsState:
+        known[0] = fold_standards(log.read(FLEET, after=known[0].seq, kinds=SCOUT_KINDS), known[0])
+        return known[0]
+
+    return read
 
 
 def _settings_judge(place: Place, analysis: Analysis) -> Callable[[Sha], str]:

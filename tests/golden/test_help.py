@@ -10,10 +10,11 @@ from watchkeeper.cli.db import VERBS as DB_VERBS
 from watchkeeper.cli.issue import VERBS as ISSUE_VERBS
 from watchkeeper.cli.main import VERBS, run
 from watchkeeper.cli.notify import VERBS as NOTIFY_VERBS
+from watchkeeper.cli.standards import VERBS as STANDARDS_VERBS
 from watchkeeper.cli.web import VERBS as WEB_VERBS
 
 FOLDER = Path(__file__).parent / "help"
-GROUPS = {"issue": ISSUE_VERBS, "db": DB_VERBS, "notify": NOTIFY_VERBS, "web": WEB_VERBS}
+GROUPS = {"standards": STANDARDS_VERBS, "issue": ISSUE_VERBS, "db": DB_VERBS, "notify": NOTIFY_VERBS, "web": WEB_VERBS}
 NAMES = ["watchkeeper", *VERBS, *(f"{group} {name}" for group, verbs in GROUPS.items() for name in verbs)]
 
 

@@ -50,6 +50,7 @@ VERBS: Mapping[str, str] = {
     "notify": "Say how people are told, and try it.",
     "scout": "Look at whole projects, and file what holds.",
     "findings": "List what scouts found, and say what it is.",
+    "standards": "Say what every project is held to.",
     "log": "Replay what was recorded.",
     "hooks": "Let agents that people start take part.",
     "mcp": "Answer what agents ask by themselves.",

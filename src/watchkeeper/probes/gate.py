@@ -12,7 +12,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -50,6 +50,19 @@ _NOT_NEEDED = "nobody has to wait for a person, whatever they execute"
 _ERROR = re.compile(r"[\w.]*(Error|Exception|Warning|Failed)\b")
 
 
+class StandardsPort(Protocol):
+    """Holds what is new in a tree to what every project is held to."""
+
+    @property
+    def digest(self) -> str:
+        """Of everything that an answer depends on beside the trees; ``""`` while nothing is enforced."""
+        ...
+
+    def judge(self, onto: Sha, tree: Sha) -> dict[str, str]:
+        """What ``tree`` has beyond ``onto`` and may not, by a name that is the same in other trees."""
+        ...
+
+
 class TreeGate:
     """Safe for threads: static checks are made one at a time, commands beside each other."""
 
@@ -62,9 +75,12 @@ class TreeGate:
         commands: ProjectCommands,
         *,
         judge_settings: Callable[[Sha], str] = lambda _tree: "",
+        standards: StandardsPort | None = None,
     ) -> None:
-        """``judge_settings`` says why Watchkeeper could not go on with the settings of a tree, where that is so."""
+        """``judge_settings`` says why Watchkeeper could not go on with the settings of a tree, where that is so;
+        ``standards`` what a tree brings in that it may not."""
         self._judge_settings = judge_settings
+        self._standards = standards
         self._merges = merges
         self._reader = reader
         self._static = StaticProver(reader)
@@ -75,8 +91,9 @@ class TreeGate:
 
     @property
     def digest(self) -> str:
-        """Of the commands and how they are set up."""
-        return self._digest
+        """Of the commands and how they are set up, and of what is enforced."""
+        enforced = self._standards.digest if self._standards is not None else ""
+        return f"{self._digest}-{enforced}" if enforced else self._digest
 
     def ask(self, question: Question, cancel: threading.Event) -> Answer:
         """Static findings first: where everything is asked for the first time, they are enough, and the answer is cut.
@@ -132,7 +149,10 @@ class TreeGate:
             found = self._static.look(merge, strict=_STRICT)
             why = self._judge_settings(question.tree) if PROJECT_FILE in roots else ""
         settings = {f"[settings] {PROJECT_FILE}": why} if why else {}
-        return settings | {_name(finding): finding.message for finding in found.emergent}
+        held: dict[str, str] = {}
+        if self._standards is not None:
+            held = self._standards.judge(question.onto, question.tree)
+        return settings | held | {_name(finding): finding.message for finding in found.emergent}
 
     def _changed(self, before: Sha, now: Sha) -> set[str]:
         return self._merges.changed_paths(before, now)
