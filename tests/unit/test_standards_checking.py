@@ -153,3 +153,10 @@ def test_a_census_of_a_check_that_fails_says_so() -> None:
         take_census(standard, P, COMMIT, {"a.py": ""}, rules=no_rules, clock=clock).reason == "a.py: no rule tree:gone"
     )
     assert take_census(standing(check=None).standard, P, COMMIT, {}, rules=no_rules, clock=clock).reason
+
+
+def test_a_file_with_more_places_than_are_counted_is_said() -> None:
+    run = run_check(NO_EVAL, {"a.py": "eval(x)\n" * 1_001, "b.py": "eval(x)\n" * 999}, no_rules, clock)
+
+    assert len(run.spots) == 1_999
+    assert list(run.unlooked) == ["a.py"]
