@@ -76,7 +76,8 @@ def parse_pattern(check: StandardCheck) -> Pattern:
 def find_places(pattern: Pattern, language: str, text: str) -> tuple[Place, ...]:
     """Where a text matches, from the top, at most 1,000 places. Text that does not parse matches what it can.
 
-    Blocks: about 10 ms per 1,000 lines, longer for rules that look far. Raises UsageError (``standard-pattern``) where the library refuses the rule.
+    Blocks: about 10 ms per 1,000 lines, longer for rules that look far.
+    Raises UsageError (``standard-pattern``) where the library refuses the rule.
     """
     if language not in SUFFIXES:
         raise _wrong(f"{language!r} is none of the languages {', '.join(SUFFIXES)}")
