@@ -6,6 +6,13 @@ import random
 from collections.abc import Sequence
 
 from convergence_days import Told, live
+from watchkeeper.model.events import Recorded
+from watchkeeper.model.ids import Millis, ProjectId, Seq, Sha
+from watchkeeper.model.scouting import FindingFound, FindingId, KindId, RunId, ScoutFinding
+from watchkeeper.model.scouting_state import ScoutState, fold_scouting
+from watchkeeper.scouts.convergence.catalogue import builtin_catalogue
+from watchkeeper.scouts.convergence.contradictions import LandedFix, find_contradictions
+from watchkeeper.scouts.convergence.matching import propose
 
 
 def run_controls(told: Sequence[Told], days: int, seeds: int) -> dict[str, dict[str, object]]:
@@ -33,6 +40,46 @@ def count_nonsense(told: Sequence[Told], days: int, seeds: int) -> list[int]:
     """
     runs = [_dealt(told, random.Random(seed)) for seed in range(seeds)]
     return [len(live(each, days, random.Random(seed)).candidates[-1]) for seed, each in enumerate(runs)]
+
+
+def run_contradictions(told: Sequence[Told]) -> dict[str, object]:
+    """Every finding's sentence as the title of a landed fix, against all other projects; and three that were written.
+
+    Who mends a fault does what everybody wants: ``of_findings`` has to be empty. The first of ``written`` adds in one
+    project what another holds for a fault; the others do what both want.
+    """
+    states = _states(told)
+    fixes = [LandedFix(ProjectId(each.project), Sha(f"{n:040x}"), (each.text,)) for n, each in enumerate(told)]
+    of_findings = [each.text for each in find_contradictions(fixes, states, lambda _, __: (), _near)]
+    written = {
+        says: [
+            each.text
+            for each in find_contradictions(
+                [LandedFix(ProjectId("scholexis"), Sha("a" * 40), (says,))], states, lambda _, __: (), _near
+            )
+        ]
+        for says in (
+            "Ship an in-memory rate limiter for login and signup",
+            "Add rate limiting to login and signup",
+            "Replace the in-memory rate limiter with Redis",
+        )
+    }
+    counts = [len(each) for each in written.values()]
+    return {"of_findings": of_findings, "written": written, "holds": not of_findings and counts == [1, 0, 0]}
+
+
+def _near(text: str) -> list[KindId]:
+    return [each.kind for each in propose([text], builtin_catalogue())[0].near]
+
+
+def _states(told: Sequence[Told]) -> dict[ProjectId, ScoutState]:
+    states: dict[ProjectId, ScoutState] = {}
+    for number, each in enumerate(told):
+        kind = _near(each.text)[0]
+        found = ScoutFinding(FindingId(f"f-{number}"), "gaps", "agent", "gaps", "", each.text, kind=kind)
+        event = Recorded(Seq(number + 1), Millis(number), ProjectId(each.project), FindingFound(RunId("s-1"), found))
+        states[event.project] = fold_scouting([event], states.get(event.project))
+    return states
 
 
 def _none(runs: Sequence[Sequence[Told]], days: int) -> dict[str, object]:

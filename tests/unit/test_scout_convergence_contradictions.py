@@ -70,6 +70,13 @@ def test_a_finding_that_misses_what_the_fix_adds_agrees_with_it() -> None:
     assert said("Add in-memory rate limiter", "No in-memory rate limiter on login") == []
 
 
+def test_what_is_wrong_with_a_thing_has_to_be_what_the_fix_adds() -> None:
+    claim = "Login endpoint rate limiter is in memory only"
+
+    assert said("Add a rate limiter to the login endpoint", claim) == []
+    assert len(said("Add a rate limiter in memory to the login endpoint", claim)) == 1
+
+
 def test_a_fix_of_another_kind_is_no_contradiction() -> None:
     there = projects(there=state_of(finding("limit", claim=CLAIM), kind="dead-code"))
 
@@ -201,3 +208,12 @@ def test_the_same_rule_comes_before_the_same_shape_and_that_before_words() -> No
 
     assert [(each.solved_in, each.alike) for each in told] == [("z", Alike.RULE), ("x", Alike.SHAPE)]
     assert [each.solved_in for each in suggest(states, LANDED)] == ["z"]
+
+
+def test_a_project_is_not_told_of_its_own_solution() -> None:
+    old = finding("x", claim="HTTP call without timeout")
+    both = state_of(
+        old, finding("y", claim="Another HTTP call without timeout"), kind="missing-timeout", then=solved(old, "1")
+    )
+
+    assert suggest(projects(x=both), LANDED) == ()

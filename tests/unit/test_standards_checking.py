@@ -153,3 +153,19 @@ def test_a_census_of_a_check_that_fails_says_so() -> None:
         take_census(standard, P, COMMIT, {"a.py": ""}, rules=no_rules, clock=clock).reason == "a.py: no rule tree:gone"
     )
     assert take_census(standing(check=None).standard, P, COMMIT, {}, rules=no_rules, clock=clock).reason
+
+
+def test_a_file_with_more_places_than_are_counted_is_said() -> None:
+    run = run_check(NO_EVAL, {"a.py": "eval(x)\n" * 1_001, "b.py": "eval(x)\n" * 999}, no_rules, clock)
+
+    assert len(run.spots) == 1_999
+    assert list(run.unlooked) == ["a.py"]
+
+
+def test_a_file_that_is_nested_too_deeply_is_said_and_not_run() -> None:
+    deep, inside = "f(" * 201 + ")" * 201, "f(" * 199 + "eval(x" + ")" * 200
+
+    run = run_check(NO_EVAL, {"a.py": deep, "b.py": "f(x)\n" * 1_000 + "eval(x)\n", "c.py": inside}, no_rules, clock)
+
+    assert list(run.unlooked) == ["a.py"]
+    assert [each.path for each in run.spots] == ["b.py", "c.py"]

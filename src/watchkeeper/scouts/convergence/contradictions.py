@@ -88,7 +88,8 @@ def _why(fix: LandedFix, seen: tuple[Raw, ...], standing: FindingStanding, near:
         for raw in seen:
             if raw.rule == finding.rule:
                 return f"{raw.path}:{raw.line} is what the rule {raw.rule} finds"
-    unwanted = direction_of(finding.claim).removes
+    claimed = direction_of(finding.claim)
+    unwanted = claimed.removes
     if len(unwanted) < LEAST_WORDS:
         return ""
     kind = standing.kind_id
@@ -97,7 +98,8 @@ def _why(fix: LandedFix, seen: tuple[Raw, ...], standing: FindingStanding, near:
         shared = unwanted & told.adds
         in_code = {stem for file in fix.files for stem in stems(file.added)} if len(shared) >= LEAST_WORDS else set()
         covered = (unwanted & (told.adds | in_code)) - told.removes
-        if len(shared) >= LEAST_WORDS and len(covered) >= LEAST_SHARE * len(unwanted):
+        is_same = claimed.fault <= covered and len(covered) >= LEAST_SHARE * len(unwanted)
+        if len(shared) >= LEAST_WORDS and is_same:
             if unwanted & told.removes or not kind or KindId(kind) not in near(line):
                 continue
             return f'it says "{printable(line)[:_MOST_CLAIM]}"'

@@ -32,10 +32,14 @@ _ONLY = re.compile(r"^(?P<what>.+?)\s(?:is|are|lives|live|keeps|uses|runs)\s(?P<
 
 
 class Direction(msgspec.Struct, frozen=True):
-    """Stems of words: what is to be there, and what is not to be there. Both empty: the sentence does not say."""
+    """Stems of words: what is to be there, and what is not to be there. Both empty: the sentence does not say.
+
+    ``fault`` are those of ``removes`` that are wrong with the rest: without them it is about something else.
+    """
 
     adds: frozenset[str] = frozenset()
     removes: frozenset[str] = frozenset()
+    fault: frozenset[str] = frozenset()
 
 
 def direction_of(text: str) -> Direction:
@@ -47,10 +51,13 @@ def direction_of(text: str) -> Direction:
     line = _TYPE.sub("", text.strip().partition("\n")[0])
     adds: set[str] = set()
     removes: set[str] = set()
+    fault: set[str] = set()
     for clause in _CLAUSES.split(line):
         for wanted, phrase in _phrases(plain(_INSTEAD.sub(" replace ", clause.lower()))):
             (adds if wanted == "adds" else removes).update(stems(phrase))
-    return Direction(frozenset(adds - removes), frozenset(removes))
+            if wanted == "fault":
+                fault.update(stems(phrase))
+    return Direction(frozenset(adds - removes), frozenset(removes), frozenset(fault))
 
 
 def _phrases(clause: str) -> Iterator[tuple[str, str]]:
@@ -58,7 +65,8 @@ def _phrases(clause: str) -> Iterator[tuple[str, str]]:
     starts = [number for number, word in enumerate(words) if word in _VERBS]
     if not starts:
         if (found := _ONLY.match(clause)) is not None:
-            yield "removes", found["all"] or f"{found['what']} {found['how']}"
+            yield "removes", found["all"] or found["what"]
+            yield "fault", found["how"] or ""
         return
     for start, end in zip(starts, [*starts[1:], len(words)], strict=True):
         verb = words[start]

@@ -12,7 +12,15 @@ from watchkeeper.model.errors import UsageError, WatchkeeperError
 from watchkeeper.model.ids import ProjectId
 from watchkeeper.model.scouting import Standard, StandardCheck, StandardId, Violation
 from watchkeeper.scouts.keys import finding_id, number_equals
-from watchkeeper.scouts.standards.pattern import MOST_FILE, MOST_PLACES, Pattern, find_places, parse_pattern
+from watchkeeper.scouts.standards.pattern import (
+    MOST_FILE,
+    MOST_NESTED,
+    MOST_PLACES,
+    Pattern,
+    find_places,
+    nesting_of,
+    parse_pattern,
+)
 
 CHECK = "standard"
 _MOST_QUOTE = 400
@@ -57,8 +65,8 @@ def run_check(
 ) -> Run:
     """Look at all files that are meant, by path, for at most ``within_s`` seconds.
 
-    A file that is too large, that a rule fails on, has too many places, or for which no time was left is in
-    ``unlooked``: whoever counts must not take it for clean.
+    A file that is too large or nested too deeply, that a rule fails on, that has too many places, or for which no time
+    was left is in ``unlooked``: whoever counts must not take it for clean.
     Raises UsageError (``standard-pattern``, ``standard-form``).
     """
     pattern = parse_pattern(check) if check.form == "pattern" else None
@@ -72,6 +80,8 @@ def run_check(
             continue
         if len(text) > MOST_FILE:
             unlooked[path] = f"it has {len(text):,} characters, of at most {MOST_FILE:,}"
+        elif pattern is not None and (nested := nesting_of(text)) > MOST_NESTED:
+            unlooked[path] = f"it has {nested:,} brackets within each other, of at most {MOST_NESTED}"
         elif clock() - began > within_s:
             unlooked[path] = f"{within_s:g} s were not enough for the files before it"
         else:
