@@ -75,7 +75,7 @@ def _campaign_lines(desk: StandardsDesk, standing: StandardStanding) -> Iterator
             last = each.last
             more = "".join(f", {count} {word}" for count, word in ((last.new, "new"), (last.exempt, "exempt")) if count)
             yield printable(f"  {name}: {last.open} open, {last.closed} of {each.start} burnt down{more}")
-    last = campaign.last
-    if last is not None and campaign.adopted_at is not None:
-        percent = f"{last.percent:g} %" if last.percent is not None else "nothing to burn down"
-        yield f"  in all: {last.open} open, {percent}, {campaign.recurred} came back or are new since it was adopted"
+    whole = campaign.last
+    if whole is not None and campaign.adopted_at is not None:
+        percent = f"{whole.percent:g} %" if whole.percent is not None else "nothing to burn down"
+        yield f"  in all: {whole.open} open, {percent}, {campaign.recurred} came back or are new since it was adopted"
