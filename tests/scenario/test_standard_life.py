@@ -1,4 +1,4 @@
-"""A standard's whole life with the installed program, over three repositories: from what they found to what is enforced."""
+"""A standard's whole life with the installed program, over three repositories: from candidate to enforced."""
 
 from __future__ import annotations
 
@@ -16,15 +16,13 @@ from gitrepo import GitRepo
 pytestmark = pytest.mark.timeout(300)
 
 CALL = "import requests\n\n\ndef load(url):\n    return requests.get(url{more})\n"
+PUT = "import requests\n\n\ndef put(url, data):\n    requests.put(url, data)\n"
+READ = "import requests\n\n\nclass Feed:\n    def read(self, at):\n        return requests.request('GET', at)\n"
+SEND = "from requests import post\n\n\ndef send(to, what):\n    post(to, json=what)\n"
 FILES = {
-    "shop": {
-        "shop/api.py": CALL.format(more=""),
-        "shop/more.py": "import requests\n\n\ndef put(u, d):\n    requests.put(u, d)\n",
-    },
-    "news": {
-        "feed.py": "import requests\n\n\nclass Feed:\n    def read(self, at):\n        return requests.request('GET', at)\n"
-    },
-    "blog": {"pull.py": "from requests import post\n\n\ndef send(to, what):\n    post(to, json=what)\n"},
+    "shop": {"shop/api.py": CALL.format(more=""), "shop/more.py": PUT},
+    "news": {"feed.py": READ},
+    "blog": {"pull.py": SEND},
 }
 TEXT = "Every request has a timeout: without one a dead server holds a worker for ever.\n\nGive `timeout=10`.\n"
 ONLY = "errors security tests dead ux gaps dependencies database drift production methodology".split()
@@ -147,15 +145,7 @@ def test_what_three_projects_found_becomes_a_standard_that_stops_new_code_and_bu
     assert [each["state"] for each in exempt["entries"]] == ["landed"]
 
     # The campaign burns down as old places are mended; a project without any has its issue closed.
-    fleet.land(
-        "news",
-        "mend",
-        {
-            "feed.py": FILES["news"]["feed.py"]
-            .replace("at)", "at, timeout=9)", 2)
-            .replace("self, at, timeout=9)", "self, at)")
-        },
-    )
+    fleet.land("news", "mend", {"feed.py": READ.replace("'GET', at", "'GET', at, timeout=9")})
     fleet.standards("count", "std-missing-timeout")
     shown = fleet.standards("show", "std-missing-timeout")
     by_name = sorted(open_places(shown).values())

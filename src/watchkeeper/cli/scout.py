@@ -70,7 +70,9 @@ def command(
     as many are filed as the fleet works off. Exit code 1 where something holds or somebody could not look, else 0.
     """
     from watchkeeper.controlroom.scope import find_scope, open_scope_log, require_project
+    from watchkeeper.scoutdeck.converging import try_to_converge
     from watchkeeper.scoutdeck.scouting import Wanted
+    from watchkeeper.scoutdeck.standards import Held
 
     scope = find_scope(file, folder, os.environ)
     chosen = (require_project(scope, project),) if project else scope.projects
@@ -84,11 +86,17 @@ def command(
         wanted = Wanted(dimensions, due, not no_file)
         agents = scope.config.agents if scope.config is not None else ()
         reports = [(each.name, _scout(each, log, wanted, agents)) for each in chosen]
+        held = [Held(each.name, each.place) for each in scope.projects]
+        found = try_to_converge(log, held, now, say)
     if as_json:
-        show_document({"projects": [_document(name, report) for name, report in reports]})
+        projects = [_document(name, report) for name, report in reports]
+        contradictions = msgspec.to_builtins(found.contradictions)
+        show_document({"projects": projects, "candidates": list(found.candidates), "contradictions": contradictions})
     else:
         terminal = find_terminal(sys.stdout, os.environ)
         lines = [line for name, report in reports for line in _lines(name, report, terminal)]
+        lines += [f"a candidate for a standard: {each}" for each in found.candidates]
+        lines += [printable(f"two projects contradict each other: {each.text}") for each in found.contradictions]
         show(lines, _next_step(reports))
     is_green = all(report is None or report.is_green for _, report in reports)
     return Exit.NOTHING if is_green else Exit.FOUND

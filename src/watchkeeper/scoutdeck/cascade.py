@@ -11,9 +11,11 @@ from watchkeeper.fleet.config import AgentEntry
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.ids import Millis, ProjectId
 from watchkeeper.record.log import Log
+from watchkeeper.scoutdeck.converging import try_to_converge
 from watchkeeper.scoutdeck.hands import make_hands
 from watchkeeper.scoutdeck.place import open_subject
 from watchkeeper.scoutdeck.scouting import Wanted, find_due, scout
+from watchkeeper.scoutdeck.standards import Held
 from watchkeeper.scouts.config import SCOUT_FILE
 
 _PAUSE_MS = 60_000
@@ -94,6 +96,9 @@ class FleetScouts:
             report = scout(subject, Wanted(due=True), hands, self._cancel)
         if report is None:
             return ""
+        held = [Held(each, own) for each, own in self._places.values()]
+        converged = try_to_converge(self._log, held, self._clock, self._tell)
         blind = [each for each, look in report.run.looks.items() if look.state.value == "could-not-look"]
         could_not = f"; nobody could look along {', '.join(blind)}" if blind else ""
-        return f"scouts looked at {name}: {len(report.run.new)} new, {len(report.filed)} filed{could_not}"
+        agreed = f"; candidates for a standard: {', '.join(converged.candidates)}" if converged.candidates else ""
+        return f"scouts looked at {name}: {len(report.run.new)} new, {len(report.filed)} filed{could_not}{agreed}"

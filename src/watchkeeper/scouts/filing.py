@@ -18,6 +18,9 @@ SOURCE = "scout:"
 """What the sources of issues begin with that scouts file."""
 
 LABEL = "scout"
+CAMPAIGNS = "drift"
+"""A dimension whose findings are in the issue of a standard's campaign already."""
+
 LEAST_ROOM = 5
 _WEEK_MS = 7 * 86_400_000
 _MOST_PLACES = 20
@@ -86,6 +89,8 @@ def plan_filing(
 def is_fit(standing: FindingStanding, precisions: Mapping[str, Precision]) -> bool:
     """Whether it may be filed now."""
     if standing.issue is not None or standing.judged is not None or not standing.holds:
+        return False
+    if standing.finding.dimension == CAMPAIGNS:
         return False
     rule, dimension = (precisions.get(name, _UNKNOWN) for name in (rule_of(standing), standing.finding.dimension))
     if rule.is_muted or dimension.is_muted or standing.refuted is not None:
