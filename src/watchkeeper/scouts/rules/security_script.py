@@ -14,7 +14,7 @@ _CLEANED = re.compile(
     r"|codeToHtml|encodeURI|i18n|\bt\(|toSVG|serialize|[Tt]heme|script|\.toString\(\)|nonce|snippet|jsonLd|json_ld",
     re.IGNORECASE,
 )
-_TOOL = re.compile(r"(^|/)(scripts?|bin|tools|build|ci)/")
+_TOOL = re.compile(r"(^|/)(scripts?|bin|tools|build|ci|generators?)/")
 _SQL = re.compile(r"\b(select\b.+\bfrom|insert\s+into|update\s+\S+\s+set|delete\s+from)\b", re.IGNORECASE | re.DOTALL)
 _CLEANS = re.compile(r"codeToHtml|dompurify|sanitize|highlighter|xss\b", re.IGNORECASE)
 _FETCHED = re.compile(r"\.text\(\)|\$\.(ajax|get|post)\b|responseText|\.load\(")
