@@ -104,6 +104,12 @@ def test_a_test_of_a_script_that_can_fail_is_let_be(rule: str, text: str) -> Non
     assert lines(rule, text, THERE) == []
 
 
+def test_steps_on_a_page_look_at_what_they_name() -> None:
+    text = "test('a user signs in', async () => {\n  await login.signIn('a');\n});\n"
+    assert lines(FREE, text, "e2e/login.spec.ts") == []
+    assert lines(FREE, text, "src/login.spec.ts") == [1]
+
+
 def test_rules_for_tests_say_nothing_of_code() -> None:
     assert say(FREE, {"app/a.py": "def test_connection():\n    connect()\n"}) == []
 
