@@ -29,6 +29,9 @@ def test_a_test_that_looks_at_nothing_is_found_at_its_name(body: str) -> None:
         "def look(x):\n    assert x\n\ndef test_total():\n    look(total([1]))\n",
         "def look(x):\n    look_more(x)\n\ndef look_more(x):\n    assert x\n\ndef test_total():\n    look(1)\n",
         "class TestA:\n    def test_total(self):\n        self.helper(total([1]))\n",
+        "from .looks import total_of\n\ndef test_total():\n    total_of([1])\n",
+        "from tests.looks import total_of\n\ndef test_total():\n    total_of([1])\n",
+        "def test_total(scene):\n    scene.wait_for_total(1)\n",
         "def test_total_does_not_raise():\n    total([1])\n",
         'def test_total():\n    """It should not raise."""\n    total([1])\n',
         "def test_total():\n    total([1])  # it used to hang\n",
@@ -136,6 +139,8 @@ def test_a_module_that_a_test_imports_or_names_is_let_be(test: str) -> None:
 
 def test_a_module_that_is_reached_through_another_is_let_be() -> None:
     assert known_by("from app.shop import sell\n", {"app/shop.py": "from .billing import charge as c\n"}) == []
+    assert known_by("load('app.billing:Charges')\n") == []
+    assert known_by("from app.shop import sell\n", {"app/shop.py": "JOBS = ('app.billing.run',)\n"}) == []
     assert known_by("", {"app/urls.py": "from app import shop\n", "app/shop.py": "import app.billing\n"}) == []
 
 
