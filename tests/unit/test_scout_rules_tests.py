@@ -141,6 +141,7 @@ def test_a_module_that_is_reached_through_another_is_let_be() -> None:
     assert known_by("from app.shop import sell\n", {"app/shop.py": "from .billing import charge as c\n"}) == []
     assert known_by("load('app.billing:Charges')\n") == []
     assert known_by("from app.shop import sell\n", {"app/shop.py": "JOBS = ('app.billing.run',)\n"}) == []
+    assert known_by("", {"app/__init__.py": "for n in names:\n    import_module(f'{__name__}.{n}')\n"}) == []
     assert known_by("", {"app/urls.py": "from app import shop\n", "app/shop.py": "import app.billing\n"}) == []
 
 

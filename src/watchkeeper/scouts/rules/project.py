@@ -100,6 +100,9 @@ def _python_leads(file: PythonFile) -> tuple[str, ...]:
         if isinstance(one.value, str) and _DOTTED.match(one.value):
             found.append(one.value.partition(":")[0].replace(".", "/"))
             found.append(found[-1].rpartition("/")[0])  # of a name in it
+    if any(name.rpartition(".")[2] in ("import_module", "iter_modules", "__import__") for _, name in file.calls):
+        found.append("/".join([*folder, "*"]))  # whatever stands beside it may be meant
+        found += [f"{each.replace('.', '/')}*" for each in re.findall(r"f\"([\w.]+\.)\{", "\n".join(file.lines))]
     return tuple(dict.fromkeys(filter(None, found)))
 
 
