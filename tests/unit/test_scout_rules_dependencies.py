@@ -111,3 +111,9 @@ def test_packages_above_and_aliases_of_the_configuration_count() -> None:
     assert say(RULE, nested) == []
     assert undeclared_script("import b from '@shop/lib/b';\n", **alias) == []
     assert undeclared_script("import b from '@shop/lib/b';\n") == ["@shop/lib"]
+
+
+def test_deno_asks_for_packages_in_its_own_way() -> None:
+    text = "import _ from 'lodash';\n"
+    assert undeclared_script("", **{"supabase/functions/a/index.ts": text}) == []
+    assert undeclared_script("", **{"edge/deno.json": "{}", "edge/a.ts": text, "web/b.ts": text}) == ["lodash"]

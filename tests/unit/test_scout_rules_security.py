@@ -43,6 +43,7 @@ GOOD = [
     ("shell-injection", RUN + "HERE = '/d'\ndef f():\n    os.system(f'ls {HERE}')\n"),
     ("shell-injection", RUN + "def f():\n    os.system(f'{sys.executable} -m a')\n"),
     ("shell-injection", RUN + "def f(count: int):\n    os.system(f'head -n {count} a')\n"),
+    ("shell-injection", RUN + "def f(random_name):\n    os.system(f'rm -r /tmp/{random_name}')\n"),
     ("sql-injection", "def f(c, a):\n    c.execute('select * from t where a = %s', [a])\n"),
     (
         "sql-injection",

@@ -29,6 +29,9 @@ def test_a_test_that_looks_at_nothing_is_found_at_its_name(body: str) -> None:
         "def look(x):\n    assert x\n\ndef test_total():\n    look(total([1]))\n",
         "def look(x):\n    look_more(x)\n\ndef look_more(x):\n    assert x\n\ndef test_total():\n    look(1)\n",
         "class TestA:\n    def test_total(self):\n        self.helper(total([1]))\n",
+        "from .looks import total_of\n\ndef test_total():\n    total_of([1])\n",
+        "from tests.looks import total_of\n\ndef test_total():\n    total_of([1])\n",
+        "def test_total(scene):\n    scene.wait_for_total(1)\n",
         "def test_total_does_not_raise():\n    total([1])\n",
         'def test_total():\n    """It should not raise."""\n    total([1])\n',
         "def test_total():\n    total([1])  # it used to hang\n",
@@ -104,6 +107,12 @@ def test_a_test_of_a_script_that_can_fail_is_let_be(rule: str, text: str) -> Non
     assert lines(rule, text, THERE) == []
 
 
+def test_steps_on_a_page_look_at_what_they_name() -> None:
+    text = "test('a user signs in', async () => {\n  await login.signIn('a');\n});\n"
+    assert lines(FREE, text, "e2e/login.spec.ts") == []
+    assert lines(FREE, text, "src/login.spec.ts") == [1]
+
+
 def test_rules_for_tests_say_nothing_of_code() -> None:
     assert say(FREE, {"app/a.py": "def test_connection():\n    connect()\n"}) == []
 
@@ -130,6 +139,9 @@ def test_a_module_that_a_test_imports_or_names_is_let_be(test: str) -> None:
 
 def test_a_module_that_is_reached_through_another_is_let_be() -> None:
     assert known_by("from app.shop import sell\n", {"app/shop.py": "from .billing import charge as c\n"}) == []
+    assert known_by("load('app.billing:Charges')\n") == []
+    assert known_by("from app.shop import sell\n", {"app/shop.py": "JOBS = ('app.billing.run',)\n"}) == []
+    assert known_by("", {"app/__init__.py": "for n in names:\n    import_module(f'{__name__}.{n}')\n"}) == []
     assert known_by("", {"app/urls.py": "from app import shop\n", "app/shop.py": "import app.billing\n"}) == []
 
 

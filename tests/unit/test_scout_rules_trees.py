@@ -180,6 +180,21 @@ def test_what_is_nested_too_deeply_to_be_looked_at_is_said(path: str, text: str)
     assert reading.broken == (f"{path} (an expression that is nested too deeply)",)
 
 
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("app/actions.ts", "// a /* b */ c\n/* d */ /* e */\n" * 2_000 + "export const f = 1;\n"),
+        ("a.ts", "x" + "\n  .then((a) => { b(a); })" * 1_500 + ";\n"),
+        ("a.py", "c.execute('" + "select " * 20_000 + "')\n"),
+        ("a.html", "<a <a <a <img " * 2_000),
+        ("supabase/migrations/1.sql", "create table a (b int) -- c\n" * 3_000),
+    ],
+)
+def test_what_makes_careless_patterns_stand_still_is_read_to_its_end(path: str, text: str) -> None:
+    reading = read_tree((path,), lambda _: text.encode(), RULES, lambda: False)
+    assert (reading.files, reading.broken) == (1, ())
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_lines_are_counted_as_people_count_them(end: str) -> None:
     text = "# é\n\nimport requests\nrequests.get(u)\n".replace("\n", end)

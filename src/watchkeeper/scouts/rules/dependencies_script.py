@@ -14,6 +14,8 @@ _NODE = frozenset(
     "events fs http http2 https inspector module net os path perf_hooks process punycode querystring readline repl "
     "stream string_decoder sys timers tls trace_events tty url util v8 vm wasi worker_threads zlib test sqlite".split()
 )
+_DENO = re.compile(r"/(deno\.jsonc?|import_map\.json)$|(^|/)supabase/functions/")
+"""Where packages are asked for in another way, folder by folder."""
 _GROUPS = ("dependencies", "devDependencies", "peerDependencies", "optionalDependencies", "bundledDependencies")
 _VIRTUAL = re.compile(
     r"^([.~/#$]|@/|@@/|node:|bun:|virtual:|astro:|https?:|data:|[a-z]+:)|\?|^server-only$|^client-only$|^next/"
@@ -32,9 +34,10 @@ def find_undeclared(project: Project) -> Iterator[Hit]:
     aliases = _aliases(project)
     own = {part for path in project.paths for part in path.split("/")[:-1]}
     own |= {path.rpartition("/")[2].partition(".")[0] for path in project.paths if path.endswith(SCRIPTS)}
+    deno = tuple(path[: path.rindex("/") + 1] for path in project.paths if _DENO.search(path))
     told: set[tuple[str, str]] = set()
     for path, facts in sorted(project.facts.items()):
-        if not path.endswith(SCRIPTS) or place_of(path) != "code":
+        if not path.endswith(SCRIPTS) or place_of(path) != "code" or path.startswith(deno):
             continue
         above = [folder for folder in manifests if path.startswith(folder)]
         nearest = max(above, key=len, default=None)

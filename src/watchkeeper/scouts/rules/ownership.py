@@ -104,7 +104,8 @@ def _asked_by_id(file: PythonFile, call: ast.Call, given: frozenset[str]) -> str
 
 def find_in_script(file: ScriptFile) -> Iterator[Hit]:
     """Server actions and route handlers of Next.js that change or read a row by its id, and never ask for whom."""
-    is_action = re.match(r"\s*(?:(?://[^\n]*|/\*.*?\*/)\s*)*[\"']use server[\"']", file.text, re.DOTALL) is not None
+    first = next(iter(file.root.children()), None)
+    is_action = first is not None and first.text.strip("\"';") == "use server"
     is_route = re.search(r"(^|/)app/.*route\.[jt]sx?$|(^|/)pages/api/", file.path) is not None
     if not (is_action or is_route) or re.search(r"cron|webhook|public|health|/admin/", file.path):
         return

@@ -23,6 +23,8 @@ _EXPORTED = re.compile(
     re.MULTILINE,
 )
 """Functions and classes; not constants, of which there is nothing to try."""
+_DOTTED = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+(:[\w.]+)?$")
+"""What is imported by its name, when it is needed: ``shop.jobs.billing``, ``shop.cli:main``."""
 _ASIDE = re.compile(
     r"(^|/)(\.[^/]+|tests?|testing|__tests__|__mocks__|fixtures?|examples?|samples?|docs?|docs_src|bench(marks?)?|stories|e2e"
     r"|cypress|playwright|testdata|playground|demos?|\.storybook)/|\.(stories|test|spec|e2e|cy)\.|(^|/)conftest\.py$"
@@ -94,6 +96,13 @@ def _python_leads(file: PythonFile) -> tuple[str, ...]:
         above = folder[: len(folder) - each.level + 1] if each.level else []
         base = [*above, *(each.module.split(".") if each.module else [])]
         found += ["/".join(base), *("/".join([*base, alias.name]) for alias in each.names)]
+    for one in file.of(ast.Constant):
+        if isinstance(one.value, str) and _DOTTED.match(one.value):
+            found.append(one.value.partition(":")[0].replace(".", "/"))
+            found.append(found[-1].rpartition("/")[0])  # of a name in it
+    if any(name.rpartition(".")[2] in ("import_module", "iter_modules", "__import__") for _, name in file.calls):
+        found.append("/".join([*folder, "*"]))  # whatever stands beside it may be meant
+        found += [f"{each.replace('.', '/')}*" for each in re.findall(r"f\"([\w.]+\.)\{", "\n".join(file.lines))]
     return tuple(dict.fromkeys(filter(None, found)))
 
 

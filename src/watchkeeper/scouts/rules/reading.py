@@ -34,8 +34,10 @@ MOST_BYTES = 1_000_000
 _MOST_KEPT = 64_000_000
 """Bytes of files whose findings are kept: each dimension asks for the same files."""
 _BUNDLED = re.compile(
-    r"(^|/)(workbox|jquery|bootstrap|require|d3|moment|lodash|fontawesome)[\w.-]*\.js$|\.(bundle|umd|iife)\.\w+$"
+    r"(^|/)(workbox|jquery|bootstrap|require|d3|moment|lodash|fontawesome)[\w.-]*\.js$|\.(bundle|umd|iife|chunk)\.\w+$"
 )
+_LONGEST_WRITTEN = 4_000
+"""Characters of a line: nobody writes longer ones into a script."""
 _TOO_DEEP = "an expression that is nested too deeply"
 _TEMPLATE = re.compile(
     r"\{\{|(^|/)(templates?|cookiecutter[^/]*|lib2to3|fixtures?|testdata|test_data)/|\.(tmpl|tpl|j2)\."
@@ -111,6 +113,8 @@ def _read_file(named: bytes) -> FileReading:
         return FileReading(left_out="larger than 1 MB")
     if role_of(path, source) is Role.GENERATED or _BUNDLED.search(path):
         return FileReading(left_out="generated")
+    if path.endswith((".js", ".mjs", ".cjs")) and max(map(len, source.split(b"\n"))) > _LONGEST_WRITTEN:
+        return FileReading(left_out="minified")
     if path.endswith(PYTHON):
         return _read_python(path, source)
     if path.endswith(SCRIPTS):

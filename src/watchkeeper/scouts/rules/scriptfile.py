@@ -20,6 +20,8 @@ KINDS = (
 )  # fmt: skip
 _LONGEST_QUOTE = 400
 _MOST_LINES = 8
+_LONGEST_NAME = 2_000
+_END = 300
 
 
 class ScriptFile:
@@ -90,7 +92,10 @@ def _own_name(node: ScriptNode) -> str:
 def callee(call: ScriptNode) -> str:
     """What a call calls, as written, without spaces and question marks."""
     function = call.field("function")
-    return re.sub(r"\s+|\?(?=\.)|!(?=\.)", "", function.text) if function is not None else ""
+    text = function.text if function is not None else ""
+    if len(text) > _LONGEST_NAME:  # a chain with whole functions in it: its ends say what it is
+        text = f"{text[:_END]}...{text[-_END:]}"
+    return re.sub(r"\s+|\?(?=\.)|!(?=\.)", "", text)
 
 
 def arguments(call: ScriptNode) -> list[ScriptNode]:

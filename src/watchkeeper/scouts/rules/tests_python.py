@@ -12,7 +12,7 @@ from watchkeeper.scouts.rules.rule import Hit, Rule
 
 _PROVES = re.compile(
     r"^_*(assert|check|verify|expect|validate|ensure|test|run|must|should|fail|raises|warns|compare|snapshot|roundtrip|do_)"
-    r"|assert|expect|raises|warns|benchmark|snapshot|approve|match",
+    r"|wait|until|eventually|settle|poll|assert|expect|raises|warns|benchmark|snapshot|approve|match",
     re.IGNORECASE,
 )
 _SMOKE = re.compile(
@@ -96,11 +96,20 @@ def _proves(file: PythonFile, function: Function, own: dict[str, Function], dept
             return True
         by_self = isinstance(each.func, ast.Attribute) and ast.unparse(each.func.value) in ("self", "cls", "super()")
         helper = own.get(name)
+        if helper is None and isinstance(each.func, ast.Name) and _is_of_tests(file.imported.get(name, "")):
+            return True  # of another file of the tests
         if helper is None and by_self:
             return True  # of a class elsewhere
         if helper is not None and helper is not function and depth < 3 and _proves(file, helper, own, depth + 1):
             return True
     return False
+
+
+def _is_of_tests(imported: str) -> bool:
+    """A helper: of a module beside the tests, or one that is called after them."""
+    return imported.startswith(".") or bool(
+        re.search(r"(^|[._])(tests?|testing|helpers?|utils?|support)([._]|$)", imported)
+    )
 
 
 def find_always_true(file: PythonFile) -> Iterator[Hit]:

@@ -50,7 +50,8 @@ def _reached(project: Project, tests: list[str]) -> frozenset[str]:
     known = set(waiting)
     for path in waiting:
         for lead in project.facts[path].leads:
-            for found in places.get(lead.rpartition("/")[2], ()):
+            named = project.facts if lead.endswith("/*") else places.get(lead.rpartition("/")[2], ())
+            for found in named:
                 if found not in known and _is_at(found, lead):
                     known.add(found)
                     waiting.append(found)
@@ -59,6 +60,9 @@ def _reached(project: Project, tests: list[str]) -> frozenset[str]:
 
 def _is_at(path: str, lead: str) -> bool:
     bare = re.sub(r"(/(index|__init__))?(\.d)?\.\w+$", "", path)
+    if lead.endswith("/*"):
+        folder = bare.rpartition("/")[0]
+        return folder == lead[:-2] or folder.endswith(f"/{lead[:-2]}")
     return bare == lead or bare.endswith(f"/{lead}")
 
 
