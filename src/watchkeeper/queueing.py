@@ -124,7 +124,7 @@ def open_landing(place: Place) -> Iterator[Landing]:
             checks,
             commands,
             judge_settings=_settings_judge(place, analysis),
-            standards=StandardsGate(analysis.hub, place.shared, _standards_of(log), now),
+            standards=StandardsGate(analysis.hub, place.shared, standards_of(log), now),
         )
         branch, look_again_s = find_branch(analysis.hub, place.repository, target.name, config.remote)
         workshop = GitWorkshop(
@@ -149,7 +149,7 @@ def open_landing(place: Place) -> Iterator[Landing]:
             lock.release()
 
 
-def _standards_of(log: Log) -> Callable[[], StandardsState]:
+def standards_of(log: Log) -> Callable[[], StandardsState]:
     """All standards of the record, as new as they get; what was read before is not read again."""
     from watchkeeper.record.codec import SCOUT_KINDS
 

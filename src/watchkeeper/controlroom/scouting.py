@@ -8,8 +8,9 @@ from watchkeeper.controlroom.judging import Done, Judge, Person, not_there
 from watchkeeper.controlroom.picture import Reader
 from watchkeeper.model.hosts import FLEET
 from watchkeeper.model.ids import Millis
-from watchkeeper.model.scouting import ContradictionJudged, FindingId, Verdict
+from watchkeeper.model.scouting import ContradictionJudged, FindingId, StandardState, Verdict
 from watchkeeper.scoutdeck.judging import judge
+from watchkeeper.scoutdeck.standards import Held, StandardsDesk
 
 
 class Scouting:
@@ -29,6 +30,18 @@ class Scouting:
             return Done(f"{finding} was judged so already", changed=False)
         of = found.source.shared, finding
         return Done(judge(self._reader.log, of, verdict, reason, person.who, self._clock()))
+
+    def move_standard(self, person: Person, name: str, state: StandardState, reason: str) -> Done:
+        """Adopt, enforce or retire a standard, where everything that has to be there is."""
+        self._judge.judge(person, f"standard-{state.value}", name)
+        desk = self._desk()
+        identity = desk.get(name).standard.id
+        desk.move(identity, state, person.who, reason)
+        return Done(f"{identity} is {state.value}")
+
+    def _desk(self) -> StandardsDesk:
+        held = [Held(each.name, each.place) for each in self._reader.scope.projects]
+        return StandardsDesk(self._reader.log, held, self._clock)
 
     def answer(self, person: Person, key: str, answer: str) -> Done:
         """Say what holds where two projects contradict each other."""

@@ -41,12 +41,14 @@ from watchkeeper.fleetdeck.crew import make_agent
 from watchkeeper.model.errors import UsageError, WatchkeeperError
 from watchkeeper.model.fleet import Engagement, EngagementId, Issue, IssueId
 from watchkeeper.model.ids import ChangeId, Sha
-from watchkeeper.queueing import open_landing, queue_change
+from watchkeeper.model.scouting_state import StandardsState
+from watchkeeper.queueing import open_landing, queue_change, standards_of
 from watchkeeper.record.log import Log
 from watchkeeper.record.shared import note_shared
 from watchkeeper.repos.hub import Hub
 from watchkeeper.repos.hubworktrees import HubWorktrees, branch_name, find_excludes
 from watchkeeper.repos.worksnaps import Snapshots
+from watchkeeper.scouts.standards.agents_md import write_standards
 
 _DOCUMENTS = (".watchkeeper/role.md", ".watchkeeper/guide.md", "AGENTS.md")
 _TREES = 2
@@ -55,7 +57,8 @@ _MOST_LIKELY = 10
 
 @dataclass(frozen=True)
 class Project:
-    """A project that engagements work on. ``parts`` is what their drivers share; ``host`` where they are driven."""
+    """A project that engagements work on. ``parts`` is what their drivers share; ``host`` where they are driven;
+    ``standards`` gives what every project is held to."""
 
     member: Member
     place: Place
@@ -63,6 +66,7 @@ class Project:
     parts: Parts
     ground: Ground
     host: str = ""
+    standards: Callable[[], StandardsState] = StandardsState
 
     @property
     def name(self) -> str:
@@ -74,7 +78,7 @@ class Project:
         Raises UsageError where the project has no target branch; WatchkeeperError.
         """
         base = _tip(self.place)
-        inputs = [issue_input(issue), *self._documents(base)]
+        inputs = [issue_input(issue), *self._documents(base), *self._standards()]
         inputs += _beside(start.beside)
         tests = self.place.config.project.test
         inputs += [Input("tests", "test command", tests)] if tests else []
@@ -87,6 +91,12 @@ class Project:
             identity, start.atom, issue.id, start.agent, sealed, start.attempt, branch, issue.title[:200],
             self.host,
         )  # fmt: skip
+
+    def _standards(self) -> Iterator[Input]:
+        """What every project is held to, so that nobody has to be sent back for it."""
+        text = write_standards("", self.standards().standards.values()).text
+        if text:
+            yield Input("guide", "standards", text)
 
     def _documents(self, base: Sha) -> Iterator[Input]:
         """What the project itself says to whoever works on it, as it is in the commit."""
@@ -140,7 +150,8 @@ def open_project(
             pages,
             issue_text=partial(_issue_text, parts.book),
         )
-        yield Project(member, place, analysis.hub, parts, Ground(survey, partial(_target, place)), company.name)
+        ground = Ground(survey, partial(_target, place))
+        yield Project(member, place, analysis.hub, parts, ground, company.name, standards_of(log))
 
 
 class QueueDesk:

@@ -50,6 +50,7 @@ class MatterKind(StrEnum):
     ROLLOVER = "rollover"
     BRIEF = "brief"
     CHANNEL = "channel"  # a way to the person is dead
+    SCOUT = "scout"  # nobody could look, or projects agree, or contradict each other
     ASKED = "asked"  # an agent, or a person, wants him to know
 
 

@@ -15,6 +15,7 @@ from watchkeeper.review.matters_code import find_code_matters
 from watchkeeper.review.matters_fleet import find_fleet_matters
 from watchkeeper.review.matters_queue import find_queue_matters
 from watchkeeper.review.matters_said import find_said_matters
+from watchkeeper.review.matters_scout import find_scout_matters, find_standard_matters
 from watchkeeper.review.matters_work import find_work_matters
 
 
@@ -30,6 +31,8 @@ def find_matters(picture: Picture, scope: Scope) -> tuple[Matter, ...]:
         *find_code_matters(picture, scope),
         *(matter for view in views for matter in find_queue_matters(view)),
         *(matter for view in views for matter in find_work_matters(view)),
+        *(matter for view in views for matter in find_scout_matters(view)),
+        *find_standard_matters(picture, scope),
         *find_fleet_matters(picture, scope),
         *find_said_matters(picture, scope),
     ):

@@ -15,7 +15,7 @@ from watchkeeper.model.errors import UsageError
 from watchkeeper.model.fleet import IssueId
 from watchkeeper.model.ids import ConflictId, Millis, Sha
 from watchkeeper.model.review import DecisionId
-from watchkeeper.model.scouting import FindingId, Verdict
+from watchkeeper.model.scouting import FindingId, StandardState, Verdict
 from watchkeeper.web.access.places import find_next
 from watchkeeper.web.room import Room, Said
 
@@ -122,6 +122,12 @@ def _finding(verdict: Verdict) -> Act:
     return perform
 
 
+def _standard(state: StandardState) -> Act:
+    return lambda room, who, form: room.scouting.move_standard(
+        who, _text(form, "on"), state, form.get("reason", "").strip()
+    )
+
+
 ACTS: Mapping[str, Act] = {
     "ack": lambda room, who, form: room.actions.acknowledge(who, _text(form, "on"), _number(form, "weight", 1 << 53)),
     "snooze": _snooze,
@@ -148,6 +154,9 @@ ACTS: Mapping[str, Act] = {
     "judge-true": _finding(Verdict.TRUE),
     "judge-false": _finding(Verdict.FALSE),
     "judge-left": _finding(Verdict.WONT_FIX),
+    "adopt": _standard(StandardState.ADOPTED),
+    "enforce": _standard(StandardState.ENFORCED),
+    "retire": _standard(StandardState.RETIRED),
     "answer": lambda room, who, form: room.scouting.answer(who, _text(form, "on"), _text(form, "reason")),
     "revert-change": lambda room, who, form: room.deciding.revert_change(
         who, _text(form, "project"), Sha(_text(form, "on"))
