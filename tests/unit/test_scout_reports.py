@@ -13,6 +13,7 @@ from watchkeeper.scouts.checks.coverage import Coverage, parse_coverage
 from watchkeeper.scouts.checks.duplication import Duplication
 from watchkeeper.scouts.checks.locks import NestedLocks
 from watchkeeper.scouts.checks.programs import BY_NAME
+from watchkeeper.scouts.checks.reports import parse_semgrep
 from watchkeeper.scouts.checks.tooling import ReportUnreadableError, ToolCheck, line_of, within
 from watchkeeper.scouts.checks.vision import Vision
 from watchkeeper.scouts.config import ScoutConfig
@@ -167,3 +168,11 @@ def test_a_name_that_the_vision_promises_and_no_file_has_is_found_but_not_what_i
 
     tree.config = ScoutConfig(vision="GONE.md")
     assert "GONE.md" in tree.look(Vision()).checked.reason
+
+
+@pytest.mark.parametrize(
+    "error", ['{"level": "error", "message": "a rule cannot be read"}', '"it failed"', '{"path": ""}']
+)
+def test_an_error_of_semgrep_that_names_no_file_is_of_the_whole_run(error: str) -> None:
+    with pytest.raises(ReportUnreadableError, match="something failed"):
+        parse_semgrep(f'{{"results": [], "errors": [{error}], "paths": {{"scanned": ["a.py"]}}}}'.encode())

@@ -144,7 +144,11 @@ def parse_semgrep(content: bytes) -> Report:
                 kind=KindId(str(about.get("kind", ""))),
             )
         )  # fmt: skip
-    unread = [str(each.get("path", "?")) for each in told.errors if isinstance(each, dict) and each.get("path")]
+    unread = []
+    for each in told.errors:
+        if not isinstance(each, dict) or not each.get("path"):  # not of one file: a rule, or the whole run
+            raise ReportUnreadableError(f"it says that something failed: {str(each)[:150]}")
+        unread.append(str(each["path"]))
     return Report(tuple(found), tuple(unread))
 
 
