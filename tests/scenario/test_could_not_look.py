@@ -144,7 +144,7 @@ def test_a_program_that_is_not_there_is_named_with_how_it_is_installed(tree: Tre
     assert "is not installed: " in look.checked.reason
 
 
-@pytest.mark.parametrize("name", [*FAULTS, "pip-audit", "jscpd"])
+@pytest.mark.parametrize("name", EVERY)
 def test_a_program_that_never_ends_is_ended_and_has_not_looked(
     tree: Tree, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,10 +204,14 @@ def test_the_real_program_finds_what_is_there_and_is_clean_where_nothing_is(tree
 def test_the_real_jscpd_finds_what_is_there_twice(tree: Tree) -> None:
     require(tree, "jscpd")
     assert state_of(tree.look(JSCPD)) is LookState.CLEAN
-    body = "\n".join(f"    value_{number} = source.read({number}) + other.write({number}, 'x')" for number in range(20))
-    tree.write("a.py", f"def one(source, other):\n{body}\n")
-    tree.write("b.py", f"def two(source, other):\n{body}\n")
+    twice(tree, "")
     assert [each.rule for each in tree.look(JSCPD).found] == ["clone"]
+
+
+def twice(tree: Tree, folder: str) -> None:
+    body = "\n".join(f"    value_{number} = source.read({number}) + other.write({number}, 'x')" for number in range(20))
+    tree.write(f"{folder}a.py", f"def one(source, other):\n{body}\n")
+    tree.write(f"{folder}b.py", f"def two(source, other):\n{body}\n")
 
 
 EXTRAS = {
@@ -227,30 +231,64 @@ def require(tree: Tree, name: str) -> None:
         pytest.skip(f"{name} is neither installed nor in WATCHKEEPER_TEST_{name.upper()}: it was NOT tried")
 
 
-SETTINGS = {
-    "ruff.toml": 'exclude = ["*"]\n', ".ruff.toml": 'exclude = ["*"]\n',
-    ".bandit": "[bandit]\nexclude = /\nskips = B103\n",
-    ".semgrepignore": "*\n", ".gitignore": "*\n",
-    "pyproject.toml": '[tool.ruff]\nexclude = ["*"]\n[tool.bandit]\nskips = ["B103"]\n[tool.vulture]\nexclude = ["*"]\n'
-    '[tool.complexipy]\nexclude = ["*"]\npaths = ["none"]\n',
-    "setup.cfg": "[bandit]\nexclude = /\n", "tox.ini": "[bandit]\nexclude = /\n", ".jscpd.json": '{"ignore": ["**"]}',
-    "complexipy.toml": 'exclude = ["*"]\n', "sitecustomize.py": "import os\nos._exit(0)\n",
-    "ruff.py": "raise SystemExit\n", "bandit.py": "raise SystemExit\n", "vulture.py": "raise SystemExit\n",
-}  # fmt: skip
+ALL, FAULT_ALONE = "*", "pkg/*"
+"""What a setting leaves out: everything, which the canary notices, or just where the fault is."""
 
 
-@pytest.mark.parametrize("name", FAULTS)
-def test_nothing_that_stands_in_the_tree_can_make_a_program_look_away(tree: Tree, name: str) -> None:
-    check, rule, fault = FAULTS[name]
+def settings(out: str) -> dict[str, str]:
+    """All ways in which a project could tell a program to look away, or put another program in its place."""
+    listed = f'["{out}"]'
+    return {
+        "ruff.toml": f"exclude = {listed}\n", ".ruff.toml": f"exclude = {listed}\n",
+        ".bandit": f"[bandit]\nexclude = {out}\nskips = B103\n", ".semgrepignore": f"{out}\n", ".gitignore": f"{out}\n",
+        "pyproject.toml": f"[tool.ruff]\nexclude = {listed}\n[tool.bandit]\nskips = ['B103']\nexclude_dirs = {listed}\n"
+        f"[tool.vulture]\nexclude = {listed}\n[tool.complexipy]\nexclude = {listed}\npaths = ['none']\n",
+        "setup.cfg": f"[bandit]\nexclude = {out}\n", "tox.ini": f"[bandit]\nexclude = {out}\n",
+        ".jscpd.json": f'{{"ignore": ["{out}*"]}}', "complexipy.toml": f"exclude = {listed}\n",
+        "package.json": f'{{"name": "x", "jscpd": {{"ignore": ["**/{out}*"]}}}}', ".npmrc": "registry=http://127.0.0.1:1/\n",
+        "pip.conf": "[global]\nindex-url = http://127.0.0.1:1/\n", ".secrets.baseline": "{}",
+        "sitecustomize.py": "import os\nos._exit(0)\n", "ruff.py": "raise SystemExit\n",
+        "bandit.py": "raise SystemExit\n", "vulture.py": "raise SystemExit\n", "semgrep.py": "raise SystemExit\n",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("out", [ALL, FAULT_ALONE])
+@pytest.mark.parametrize("name", [*FAULTS, "jscpd"])
+def test_nothing_that_stands_in_the_tree_can_make_a_program_look_away(tree: Tree, name: str, out: str) -> None:
     require(tree, name)
-    for path, text in SETTINGS.items():
+    for path, text in settings(out).items():
         tree.write(path, text)
-    tree.write("pkg/fault.py", fault)
+    if name == "jscpd":
+        check, rule = check_of(name), "clone"
+        twice(tree, "pkg/")
+    else:
+        check, rule, fault = FAULTS[name]
+        tree.write("pkg/fault.py", fault)
 
     look = tree.look(check)
 
-    assert rule in {each.rule for each in look.found} or look.checked.reason, "found, or at least not clean"
     assert rule in {each.rule for each in look.found}, look.checked.reason
+
+
+def test_a_file_that_semgrep_does_not_say_it_read_was_not_looked_at(tree: Tree) -> None:
+    tree.write("pkg/other.py", CLEAN)
+    told = '{"results": [%s], "errors": [], "paths": {"scanned": ["add.py"]}}'
+    row = '{"check_id": "unsafe-yaml", "path": "PATH", "start": {"line": 1}, "extra": {"message": "m"}}'
+    program = writes(told % row)
+    find = "import glob\nTEXT = TEXT.replace('PATH', glob.glob('canary_*/canary.py')[0])\n"
+    tree.program("semgrep", program.replace(WRITES, find + WRITES))
+
+    look = tree.look(SEMGREP)
+
+    assert state_of(look) is LookState.COULD_NOT_LOOK
+    assert "semgrep could not read pkg/other.py" in look.checked.reason
+
+
+def test_a_projects_own_rules_for_semgrep_are_asked_too(tree: Tree) -> None:
+    require(tree, "semgrep")
+    rule = "rules:\n  - {id: no-print, languages: [python], severity: ERROR, message: it prints, pattern: print(...)}\n"
+    tree.write(".scout/semgrep/own.yml", rule)
+    assert [each.rule for each in tree.look(SEMGREP).found] == ["no-print"]
 
 
 @pytest.mark.parametrize("name", ["ruff errors", "bandit", "vulture"])

@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from watchkeeper.model.scouting import KindId
-from watchkeeper.scouts.checks.port import Check
+from watchkeeper.scouts.checks.port import Check, Ground
 from watchkeeper.scouts.checks.reports import (
     Rules,
     parse_bandit,
@@ -22,6 +22,9 @@ from watchkeeper.scouts.checks.reports import (
 from watchkeeper.scouts.checks.tooling import Tool, ToolCheck
 
 MOST_COMPLEXITY = 40
+
+OWN_RULES = ".scout/semgrep/"
+"""Where a project has rules of its own for semgrep."""
 
 _SILENT, _BLOCKING, _NONE = KindId("silent-error"), KindId("blocking-call"), KindId("")
 _CALLER = "Read its caller: is this what is wanted there?"
@@ -87,7 +90,7 @@ _HOME = {"HOME": "/tmp", "XDG_CACHE_HOME": "/tmp/cache"}  # noqa: S108 the sandb
 
 
 def _ruff(name: str, rules: Rules, planted: str, canary: str) -> ToolCheck:
-    def command(report: Path) -> list[str]:
+    def command(report: Path, _ground: Ground) -> list[str]:
         return [
             "ruff", "check", "--isolated", "--no-cache", "--no-respect-gitignore", "--output-format", "json",
             "--output-file", str(report), "--select", ",".join(sorted(rules)), "--preview", "--exit-zero", ".",
@@ -97,7 +100,7 @@ def _ruff(name: str, rules: Rules, planted: str, canary: str) -> ToolCheck:
     return ToolCheck(Tool(name, "ruff", command, parse, {"canary.py": canary}, frozenset({planted}), _PYTHON, (0,)))
 
 
-def _bandit(report: Path) -> list[str]:
+def _bandit(report: Path, _ground: Ground) -> list[str]:
     settings = report.with_name("empty.ini")
     settings.write_text("[bandit]\n")  # else the project's own .bandit counts
     tests = ",".join(sorted(_BANDIT))
@@ -105,39 +108,57 @@ def _bandit(report: Path) -> list[str]:
     return [*words, "--exit-zero"]
 
 
-def _vulture(report: Path) -> list[str]:
+def _vulture(report: Path, _ground: Ground) -> list[str]:
     empty = report.with_name("empty.toml")
     empty.write_text("")  # else the project's own pyproject.toml counts
     return ["vulture", "--config", str(empty), "--min-confidence", "80", "."]
 
 
-def _secrets(_report: Path) -> list[str]:
+def _secrets(_report: Path, _ground: Ground) -> list[str]:
     # What merely looks random is a digest nearly always; a name beside it is looked at by our own rule.
     without = [word for each in _RANDOM for word in ("--disable-plugin", each)]
     return ["detect-secrets", "scan", "--all-files", "--no-verify", *without, "--exclude-files", _LOCKS, "."]
 
 
-def _complexipy(report: Path) -> list[str]:
+def _complexipy(report: Path, _ground: Ground) -> list[str]:
     cache = str(report.with_name("cache"))
     words = ["complexipy", "--isolated", "--quiet", "--ignore-complexity", "--cache-dir", cache]
     return [*words, "--output-format", "json", "--output", str(report), "."]
 
 
-def _semgrep(report: Path) -> list[str]:
+def _semgrep(report: Path, ground: Ground) -> list[str]:
     rules = report.with_name("rules")
     rules.mkdir(exist_ok=True)
     for each in (resources.files("watchkeeper.scouts.checks") / "semgrep_rules").iterdir():
         if each.name.endswith(".yml"):
             (rules / each.name).write_text(each.read_text("utf-8"))
+    for number, path in enumerate(each for each in ground.files if each.startswith(OWN_RULES)):
+        (rules / f"own-{number}.yml").write_bytes(ground.read(path))
     return [
         "semgrep", "scan", "--config", str(rules), "--json", "--output", str(report), "--metrics=off",
-        "--disable-version-check", "--no-git-ignore", "--x-ignore-semgrepignore-files", "--quiet", ".",
+        "--disable-version-check", "--no-git-ignore", "--x-ignore-semgrepignore-files", "--max-target-bytes", "0",
+        "--timeout", "60", "--quiet", ".",
     ]  # fmt: skip
 
 
-def _jscpd(report: Path) -> list[str]:
-    words = ["jscpd", "--silent", "--reporters", "json", "--output", str(report.parent), "--absolute"]
-    return [*words, "--min-tokens", "100", "--ignore", _NOT_CODE, "."]
+def _jscpd(report: Path, _ground: Ground) -> list[str]:
+    """Started elsewhere: it reads ``package.json`` where it is, and what a project says there would count."""
+    settings = report.with_name("empty.json")
+    settings.write_text("{}")
+    place = 'tree=$PWD; cd "$1" && shift && exec jscpd "$@" "$tree"'
+    words = ["--silent", "--config", str(settings), "--reporters", "json", "--output", str(report.parent), "--absolute"]
+    words += [
+        "--no-gitignore",
+        "--max-size",
+        "1mb",
+        "--max-lines",
+        "20000",
+        "--min-tokens",
+        "100",
+        "--ignore",
+        _NOT_CODE,
+    ]
+    return ["sh", "-c", place, "sh", str(report.parent), *words]
 
 
 _TWICE = "\n".join(

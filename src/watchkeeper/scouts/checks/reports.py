@@ -149,7 +149,7 @@ def parse_semgrep(content: bytes) -> Report:
         if not isinstance(each, dict) or not each.get("path"):  # not of one file: a rule, or the whole run
             raise ReportUnreadableError(f"it says that something failed: {str(each)[:150]}")
         unread.append(str(each["path"]))
-    return Report(tuple(found), tuple(unread))
+    return Report(tuple(found), tuple(unread), tuple(told.paths.scanned))
 
 
 _VULTURE = re.compile(r"(?P<path>.+?):(?P<line>\d+): (?P<what>.+?) \((?P<sure>\d+)% confidence(?:, .*)?\)$")

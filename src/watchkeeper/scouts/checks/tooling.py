@@ -32,10 +32,14 @@ _WORDS = {
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What a program said: places (paths as it wrote them), and the files that it could not read, each with why."""
+    """What a program said: places (paths as it wrote them), and the files that it could not read.
+
+    ``seen`` are the files that it says to have read, where it says so: None, where it does not.
+    """
 
     found: tuple[Raw, ...] = ()
     unread: tuple[str, ...] = ()
+    seen: tuple[str, ...] | None = None
 
 
 class ReportUnreadableError(Exception):
@@ -45,8 +49,8 @@ class ReportUnreadableError(Exception):
 class Tool(msgspec.Struct, frozen=True):
     """A program, and how it is asked.
 
-    ``command`` gives its words, for the folder that it is run in, from the report's place; where ``prints`` is set its
-    standard output is the report. ``canary`` are files by name, and ``planted`` the rules that have to be reported in
+    ``command`` gives its words, for the tree's folder, from the report's place and the tree; where ``prints`` is set
+    its standard output is the report. ``canary`` are files by name, and ``planted`` the rules that have to be reported in
     them. ``ended`` are the exit codes of a run that came to its end. ``reads`` are the endings
     of files that it reads: without any there is nothing for it. ``is_extra``: it is not installed with Watchkeeper, and
     needed only where ``.scout.toml`` names it.
@@ -54,7 +58,7 @@ class Tool(msgspec.Struct, frozen=True):
 
     name: str
     program: str
-    command: Callable[[Path], Sequence[str]]
+    command: Callable[[Path, Ground], Sequence[str]]
     parse: Callable[[bytes], Report]
     canary: Mapping[str, str]
     planted: frozenset[str]
@@ -94,7 +98,7 @@ class ToolCheck:
         place = ground.scratch / tool.name
         place.mkdir(parents=True, exist_ok=True)
         report = place / tool.report
-        words = tool.command(report)
+        words = tool.command(report, ground)
         canary = plant(ground, tool.canary)
         outcome = runs.run(
             _redirected(words, report) if tool.prints else words,
@@ -105,26 +109,33 @@ class ToolCheck:
     def _judge(self, ground: Ground, outcome: Outcome, report: Path, canary: str) -> Looked:
         tool = self.tool
         if why := why_not_ended(tool.program, outcome, tool.ended):
-            return could_not_look(tool.name, why)
+            return could_not_look(tool.name, f"{why}; {self._next()}")
         try:
             told = tool.parse(read_report(report))
         except ReportUnreadableError as error:
-            return could_not_look(tool.name, f"what {tool.program} wrote cannot be read: {error}")
+            return could_not_look(tool.name, f"what {tool.program} wrote cannot be read: {error}; {self._next()}")
         places = [(within(each.path, ground.folder), each) for each in told.found]
         missed = tool.planted - {each.rule for path, each in places if path and path.startswith(f"{canary}/")}
         if missed:
             what = ", ".join(sorted(missed))
-            return could_not_look(tool.name, f"{tool.program} did not report what was planted for it: {what}")
+            why = f"{tool.program} did not report what was planted for it: {what}"
+            return could_not_look(tool.name, f"{why}; {self._next()}")
         known = frozenset(ground.files)
         found = [own for path, each in places if path in known and (own := self._own(path, each, ground)) is not None]
         complaints = tool.complains(outcome.output) if tool.complains is not None else ()
         blind = {within(each, ground.folder) for each in (*told.unread, *complaints)}
+        if told.seen is not None:
+            blind |= set(ground.having(*tool.reads)) - {within(each, ground.folder) for each in told.seen}
         unread = sorted(path for path in blind if path is not None and path in known)
         if unread:
             some = ", ".join(unread[:3]) + (f" and {len(unread) - 3} more" if len(unread) > 3 else "")
             return could_not_look(tool.name, f"{tool.program} could not read {some}", found)
         proof = f"it reported what was planted for it ({', '.join(sorted(tool.planted))})"
         return looked(tool.name, found, what=f"{len(ground.having(*tool.reads))} files", proof=proof)
+
+    def _next(self) -> str:
+        """What to do about it."""
+        return f"see that `{self.tool.program} --version` runs, or leave it out by `checks` in .scout.toml"
 
     def _own(self, path: str, raw: Raw, ground: Ground) -> Raw | None:
         """What it found in a file that is looked at, with the line that is quoted."""
