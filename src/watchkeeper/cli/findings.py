@@ -93,7 +93,12 @@ def command(
             done += [say_kind(log, of, kind_now, who, now())] if kind_now else []
             return _show_done(done, as_json=as_json)
         if which and _is_id(which):
-            return _show_one(_find_one(known, which), as_json=as_json)
+            from watchkeeper.scoutdeck.converging import describe_solutions
+            from watchkeeper.scoutdeck.standards import Held
+
+            found = _find_one(known, which)
+            solved = describe_solutions(log, [Held(each.name, each.place) for each in scope.projects])
+            return _show_one(found, solved.get(found.standing.finding.id, ""), as_json=as_json)
         wanted = _Wanted(which, dimension, rule, kind, show_all)
         return _show(list(_chosen(known, wanted)), as_json=as_json)
 
@@ -185,11 +190,11 @@ def _state(standing: FindingStanding, at: Millis) -> str:
     return f"filed as {standing.issue}" if standing.issue is not None else ""
 
 
-def _show_one(of: _Of, *, as_json: bool) -> int:
+def _show_one(of: _Of, solved: str, *, as_json: bool) -> int:
     standing = of.standing
     found, at = standing.finding, now()
     if as_json:
-        show_document(_document(of))
+        show_document({**_document(of), "solved": solved})
         return Exit.FOUND if standing.holds else Exit.NOTHING
     kind = f", kind {standing.kind_id}" if standing.kind_id else ""
     inside = f", in {found.symbol}" if found.symbol else ""
@@ -211,6 +216,7 @@ def _show_one(of: _Of, *, as_json: bool) -> int:
     lines += [printable(f"{each.by} tried it: {says[each.holds]}: {each.reason}") for each in standing.tried]
     if state := _state(standing, at):
         lines.append(printable(state))
+    lines += ["", *(printable(line) for line in solved.splitlines())] if solved else []
     show(lines, f"watchkeeper findings {found.id} --judge false --reason '...'")
     return Exit.FOUND if standing.holds else Exit.NOTHING
 

@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from watchkeeper.fleet.config import AgentEntry
     from watchkeeper.record.log import Log
     from watchkeeper.scoutdeck.scouting import Report, Wanted
+    from watchkeeper.scoutdeck.standards import Held
     from watchkeeper.scouts.looking import Look
 
 _MARKS = {
@@ -85,8 +87,8 @@ def command(
     with open_scope_log(scope, os.environ) as log:
         wanted = Wanted(dimensions, due, not no_file)
         agents = scope.config.agents if scope.config is not None else ()
-        reports = [(each.name, _scout(each, log, wanted, agents)) for each in chosen]
         held = [Held(each.name, each.place) for each in scope.projects]
+        reports = [(each.name, _scout(each, log, wanted, agents, held)) for each in chosen]
         found = try_to_converge(log, held, now, say)
     if as_json:
         projects = [_document(name, report) for name, report in reports]
@@ -122,7 +124,10 @@ def _print_file(source: ProjectSource, shown: str | None) -> int:
         return Exit.NOTHING
 
 
-def _scout(source: ProjectSource, log: Log, wanted: Wanted, agents: Sequence[AgentEntry]) -> Report | None:
+def _scout(
+    source: ProjectSource, log: Log, wanted: Wanted, agents: Sequence[AgentEntry], held: Sequence[Held]
+) -> Report | None:
+    from watchkeeper.scoutdeck.converging import describe_solutions
     from watchkeeper.scoutdeck.hands import make_hands
     from watchkeeper.scoutdeck.place import open_subject
     from watchkeeper.scoutdeck.scouting import scout
@@ -130,7 +135,8 @@ def _scout(source: ProjectSource, log: Log, wanted: Wanted, agents: Sequence[Age
     say(f"looking at {source.name} ...")
     with open_subject(source.place, log, source.name) as subject:
         cancel = threading.Event()
-        return scout(subject, wanted, make_hands(subject, os.environ, now, cancel, agents), cancel)
+        solve = partial(describe_solutions, log, held)
+        return scout(subject, wanted, make_hands(subject, os.environ, now, cancel, agents, solve), cancel)
 
 
 def _lines(name: str, report: Report | None, terminal: Terminal) -> Iterator[str]:

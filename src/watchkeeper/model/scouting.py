@@ -77,6 +77,7 @@ class ScoutFinding(msgspec.Struct, frozen=True):
     commit: Sha = Sha("")
     kind: KindId = KindId("")  # where its rule is of one kind for ever; else see KindAssigned
     shape: str = ""
+    anchor: str = ""  # what stands for the code in its id, where the code itself does not
 
 
 class Verdict(StrEnum):

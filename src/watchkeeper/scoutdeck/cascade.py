@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 from watchkeeper.app import Place
 from watchkeeper.fleet.config import AgentEntry
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.ids import Millis, ProjectId
 from watchkeeper.record.log import Log
-from watchkeeper.scoutdeck.converging import try_to_converge
+from watchkeeper.scoutdeck.converging import describe_solutions, try_to_converge
 from watchkeeper.scoutdeck.hands import make_hands
 from watchkeeper.scoutdeck.place import open_subject
 from watchkeeper.scoutdeck.scouting import Wanted, find_due, scout
@@ -92,11 +93,12 @@ class FleetScouts:
                 return ""
             if not find_due(subject, subject.state(), self._clock()):
                 return ""
-            hands = make_hands(subject, self._environ, self._clock, self._cancel, self._agents)
+            held = [Held(each, own) for each, own in self._places.values()]
+            solve = partial(describe_solutions, self._log, held)
+            hands = make_hands(subject, self._environ, self._clock, self._cancel, self._agents, solve)
             report = scout(subject, Wanted(due=True), hands, self._cancel)
         if report is None:
             return ""
-        held = [Held(each, own) for each, own in self._places.values()]
         converged = try_to_converge(self._log, held, self._clock, self._tell)
         blind = [each for each, look in report.run.looks.items() if look.state.value == "could-not-look"]
         could_not = f"; nobody could look along {', '.join(blind)}" if blind else ""

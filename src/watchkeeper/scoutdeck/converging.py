@@ -14,7 +14,7 @@ from watchkeeper.model.fleet import Closing, IssueId, IssueState
 from watchkeeper.model.fleet_state import FleetState, fold_fleet
 from watchkeeper.model.hosts import FLEET
 from watchkeeper.model.ids import Millis, Sha
-from watchkeeper.model.scouting import ContradictionFound, KindId, StandardId
+from watchkeeper.model.scouting import ContradictionFound, FindingId, KindId, StandardId
 from watchkeeper.record.codec import FLEET_KINDS
 from watchkeeper.record.log import Log
 from watchkeeper.repos.hub import Hub
@@ -26,12 +26,14 @@ from watchkeeper.scouts.convergence.catalogue import Catalogue, builtin_catalogu
 from watchkeeper.scouts.convergence.contradictions import AddedTo, LandedFix, find_contradictions
 from watchkeeper.scouts.convergence.matching import propose
 from watchkeeper.scouts.convergence.spreading import Suggestion, suggest
+from watchkeeper.scouts.filing import fenced
 from watchkeeper.scouts.rules.reading import read_one
 
 SHELF = "contradictions"
 _LANDED = re.compile(r"landed as ([0-9a-f]{7,64})")
 _ISSUE = re.compile(r"(?m)^Issue: (\S+)")
 _MOST_COMMITS = 50
+_MOST_DIFF = 80
 _MOST_FILES = 40
 _MOST_BYTES = 400_000
 
@@ -68,6 +70,29 @@ def solutions(log: Log, held: Sequence[Held]) -> tuple[Suggestion, ...]:
     """For findings that hold, what solved the same kind elsewhere. Raises WatchkeeperError."""
     landed = {each.project: dict(_landed_for(log, each)) for each in held}
     return suggest(read_all(log), landed)
+
+
+def describe_solutions(log: Log, held: Sequence[Held]) -> dict[FindingId, str]:
+    """As markdown, for each finding that holds: which project solved its kind, and the diff that did."""
+    places = {each.project: each for each in held}
+    return {
+        each.finding: _describe(each, places[each.solved_in])
+        for each in solutions(log, held)
+        if each.solved_in in places
+    }
+
+
+def _describe(suggestion: Suggestion, held: Held) -> str:
+    """Bounded: whoever wants all of it is told the command."""
+    git = held.place.repository.git
+    words = ("show", "--no-ext-diff", "--no-textconv", "--format=%s", "--patch", "--unified=2", suggestion.commit, "--")
+    try:
+        lines = git(*words).output.decode("utf-8", "replace").splitlines()
+    except GitError:
+        lines = []
+    more = [f"({len(lines) - _MOST_DIFF} more lines)"] if len(lines) > _MOST_DIFF else []
+    said = f"{held.name} had {suggestion.solved}, of the same kind ({suggestion.kind}; {suggestion.why}), and solved it"
+    return "\n".join([f"{said} in {suggestion.commit[:10]}:", "", *fenced("\n".join([*lines[:_MOST_DIFF], *more]))])
 
 
 def _landed_for(log: Log, held: Held) -> Iterator[tuple[IssueId, Sha]]:

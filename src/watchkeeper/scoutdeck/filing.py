@@ -13,7 +13,7 @@ from watchkeeper.model.fleet_state import FleetState, IssueStanding
 from watchkeeper.model.hosts import FLEET
 from watchkeeper.model.ids import Millis
 from watchkeeper.model.printing import printable
-from watchkeeper.model.scouting import FindingFiled, FindingJudged, LookState, ScoutLooked, Verdict
+from watchkeeper.model.scouting import FindingFiled, FindingId, FindingJudged, LookState, ScoutLooked, Verdict
 from watchkeeper.model.scouting_state import ScoutState
 from watchkeeper.record.log import Log
 from watchkeeper.scoutdeck.place import Subject
@@ -27,17 +27,18 @@ READY = "ready-for-dev"
 _COULD_NOT = "scout-could-not:"
 
 
-def plan_for(
+def plan_for(  # noqa: PLR0917 all that bounds it
     subject: Subject,
     state: ScoutState,
     config: ScoutConfig,
     precisions: Mapping[str, Precision],
     now: Millis,
+    solved: Mapping[FindingId, str],
 ) -> tuple[Filing, ...]:
     """What would be filed now; files nothing. Raises WatchkeeperError."""
     fleet = FleetLedger(subject.log, subject.project).state()
     most = {each.finding.dimension: config.of(each.finding.dimension).most for each in state.findings.values()}
-    return plan_filing(state, precisions, find_room(fleet, now), most, config.most)
+    return plan_filing(state, precisions, find_room(fleet, now), most, config.most, solved)
 
 
 def file_all(subject: Subject, filings: tuple[Filing, ...], clock: Callable[[], Millis]) -> list[Event]:

@@ -9,7 +9,7 @@ from watchkeeper.fleet.config import AgentEntry
 from watchkeeper.model.events import Recorded
 from watchkeeper.model.hosts import FLEET
 from watchkeeper.model.ids import Millis, ProjectId
-from watchkeeper.model.scouting import StandardState
+from watchkeeper.model.scouting import FindingId, StandardState
 from watchkeeper.model.scouting_state import ScoutState, StandardsState, fold_scouting, fold_standards
 from watchkeeper.record.codec import SCOUT_KINDS
 from watchkeeper.record.log import Log
@@ -26,12 +26,13 @@ from watchkeeper.scouts.checks.port import Check
 from watchkeeper.scouts.checks.running import SandboxRuns
 
 
-def make_hands(
+def make_hands(  # noqa: PLR0917 parts, each of its own kind
     subject: Subject,
     environ: Mapping[str, str],
     clock: Callable[[], Millis],
     cancel: Cancel,
     agents: Sequence[AgentEntry] = (),
+    solve: Callable[[], Mapping[FindingId, str]] = dict,
 ) -> Hands:
     """``agents`` are those of ``fleet.toml``; without them programs look alone. Raises WatchkeeperError."""
     runs = SandboxRuns(find_sandbox(Path(subject.folder, "jobs")), cancel)
@@ -45,7 +46,7 @@ def make_hands(
     def find(dimension: str, name: str) -> Check | None:
         return drift if name == drift.name else find_check(dimension, name)
 
-    return Hands(Tools(find, runs, environ, clock), trying, scouts.look, others)
+    return Hands(Tools(find, runs, environ, clock), trying, scouts.look, others, solve)
 
 
 def settled_by(standards: StandardsState) -> Settled:

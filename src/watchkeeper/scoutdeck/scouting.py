@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from watchkeeper.model.events import Event
 from watchkeeper.model.ids import Millis
-from watchkeeper.model.scouting import FindingTried, LookState
+from watchkeeper.model.scouting import FindingId, FindingTried, LookState
 from watchkeeper.model.scouting_state import ScoutState
 from watchkeeper.sandbox.job import Cancel
 from watchkeeper.scoutdeck.filing import file_all, judge_by_issues, plan_for, tell_blindness
 from watchkeeper.scoutdeck.looking import AskAgents, Run, Tools, look
 from watchkeeper.scoutdeck.place import Subject
+from watchkeeper.scoutdeck.resolving import resolve_mended
 from watchkeeper.scoutdeck.sorting import sort_kinds
 from watchkeeper.scoutdeck.trying import Trying, try_by_agent, try_by_code
 from watchkeeper.scouts.cadence import next_look
@@ -50,12 +51,14 @@ class Report(msgspec.Struct, frozen=True):
 
 
 class Hands(NamedTuple):
-    """What a run works with: ways to look, to ask agents, to try, and how rules did in the projects ``known``."""
+    """What a run works with: ways to look, to ask agents, to try; how rules did in the projects ``known``, and how
+    other projects solved what was found, as markdown (``solve``)."""
 
     tools: Tools
     trying: Trying
     ask: AskAgents | None = None
     known: Sequence[ScoutState] = ()
+    solve: Callable[[], Mapping[FindingId, str]] = dict
 
 
 def scout(subject: Subject, wanted: Wanted, hands: Hands, cancel: Cancel) -> Report | None:
@@ -65,6 +68,7 @@ def scout(subject: Subject, wanted: Wanted, hands: Hands, cancel: Cancel) -> Rep
     """
     clock = hands.tools.clock
     _learn(subject, clock())
+    resolve_mended(subject, hands.tools.environ)
     dimensions = _due(subject, wanted, clock())
     if wanted.due and not dimensions:
         return None
@@ -77,7 +81,7 @@ def scout(subject: Subject, wanted: Wanted, hands: Hands, cancel: Cancel) -> Rep
         tried.append(event)
         state = _add(subject, state, [event], clock())
     filings: tuple[Filing, ...] = ()
-    planned = plan_for(subject, state, run.config, known, clock())
+    planned = plan_for(subject, state, run.config, known, clock(), hands.solve())
     if wanted.files:
         filings = planned
         file_all(subject, filings, clock)

@@ -60,10 +60,16 @@ def find_room(fleet: FleetState, now: Millis) -> Room:
     return Room(still, max(LEAST_ROOM, landed))
 
 
-def plan_filing(
-    state: ScoutState, precisions: Mapping[str, Precision], room: Room, most: Mapping[str, int], in_all: int
+def plan_filing(  # noqa: PLR0917 all that bounds it
+    state: ScoutState,
+    precisions: Mapping[str, Precision],
+    room: Room,
+    most: Mapping[str, int],
+    in_all: int,
+    solved: Mapping[FindingId, str] | None = None,
 ) -> tuple[Filing, ...]:
-    """The issues to file, the gravest first. ``most``: of each dimension; ``in_all``: of this run.
+    """The issues to file, the gravest first. ``most``: of each dimension; ``in_all``: of this run; ``solved`` says, as
+    markdown, how another project solved the same.
 
     A finding is filed once, where it holds, its refuters did not show it to be false, somebody confirmed it or its rule
     is trusted, and neither rule nor dimension is muted.
@@ -73,7 +79,7 @@ def plan_filing(
         if is_fit(each, precisions):
             found = each.finding
             groups.setdefault((found.check, found.rule, found.path), []).append(each)
-    filings = [(_file(group, precisions), group[0].finding.dimension) for group in groups.values()]
+    filings = [(_file(group, precisions, solved or {}), group[0].finding.dimension) for group in groups.values()]
     filings.sort(key=lambda pair: (-pair[0].impact, pair[0].source))
     chosen: list[Filing] = []
     used: dict[str, int] = {}
@@ -103,7 +109,9 @@ def impact_of(finding: ScoutFinding, precision: Precision) -> float:
     return finding.severity * finding.confidence * precision.weight
 
 
-def _file(group: Sequence[FindingStanding], precisions: Mapping[str, Precision]) -> Filing:
+def _file(
+    group: Sequence[FindingStanding], precisions: Mapping[str, Precision], solved: Mapping[FindingId, str]
+) -> Filing:
     found = sorted((each.finding for each in group), key=lambda each: (each.line, each.id))
     first = found[0]
     precision = precisions.get(rule_of(group[0]), _UNKNOWN)
@@ -111,7 +119,7 @@ def _file(group: Sequence[FindingStanding], precisions: Mapping[str, Precision])
     worst = max(each.severity for each in found)
     return Filing(
         title=printable(f"[Scout] {first.claim}")[:180] + places,
-        body=render_body(found, group),
+        body=render_body(found, group, next((solved[each.id] for each in found if each.id in solved), "")),
         findings=tuple(each.id for each in found),
         source=f"{SOURCE}{first.id}",
         priority=max(1, 5 - worst),
@@ -119,7 +127,7 @@ def _file(group: Sequence[FindingStanding], precisions: Mapping[str, Precision])
     )
 
 
-def render_body(found: Sequence[ScoutFinding], group: Iterable[FindingStanding]) -> str:
+def render_body(found: Sequence[ScoutFinding], group: Iterable[FindingStanding], solved: str = "") -> str:
     """The whole work packet, as markdown: where, what, how it was found, how to show that it is false.
 
     Code of the project stands in fences that it cannot end.
@@ -129,11 +137,11 @@ def render_body(found: Sequence[ScoutFinding], group: Iterable[FindingStanding])
     for each in found[:_MOST_PLACES]:
         inside = f" in `{_code(each.symbol)}`" if each.symbol else ""
         lines += [f"* `{_code(each.path)}:{each.line}`{inside} (as of {each.commit[:10]}) Finding: {each.id}"]
-        lines += [*_fenced(each.quote), ""] if each.quote else []
+        lines += [*fenced(each.quote), ""] if each.quote else []
     if len(found) > _MOST_PLACES:
         lines += [f"and {len(found) - _MOST_PLACES} more: watchkeeper findings {first.path}", ""]
     if first.evidence:
-        lines += ["## How it was found", "", *_fenced(first.evidence), ""]
+        lines += ["## How it was found", "", *fenced(first.evidence), ""]
     tried = sorted({f"{each.by}: {each.reason}" for standing in group for each in standing.tried if each.holds})
     if tried:
         lines += ["## Who tried to refute it", "", *(f"* {printable(each)}" for each in tried[:5]), ""]
@@ -142,10 +150,12 @@ def render_body(found: Sequence[ScoutFinding], group: Iterable[FindingStanding])
             "## How to show that it is false", "", first.disprove, "",
             f"If it is: `watchkeeper findings {first.id} --judge false --reason '...'`; it is never filed again.", "",
         ]  # fmt: skip
+    lines += ["## How another project solved it", "", solved.rstrip(), ""] if solved else []
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _fenced(text: str) -> list[str]:
+def fenced(text: str) -> list[str]:
+    """Lines of markdown that show a text as code, in a fence that it cannot end."""
     longest = max((len(run) for run in "".join(char if char == "`" else " " for char in text).split()), default=0)
     fence = "`" * max(3, longest + 1)
     return [fence, *(printable(line) for line in text.splitlines()), fence]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from watchkeeper.code.likeness import digest_of
 from watchkeeper.model.ids import ProjectId, Sha
 from watchkeeper.model.printing import printable
 from watchkeeper.model.scouting import Checked, FindingId, LookState, ScoutFinding
@@ -89,4 +90,5 @@ def _finding(dimension: str, check: str, identity: FindingId, raw: Raw, where: W
         identity, dimension, check, raw.rule, raw.path, printable(raw.claim)[:_MOST_TEXT], raw.line,
         raw.quote[:MOST_QUOTE], raw.symbol, raw.evidence[:_MOST_TEXT], raw.disprove[:_MOST_TEXT],
         min(4, max(1, raw.severity)), min(1.0, max(0.0, raw.confidence)), where.commit, raw.kind,
+        digest_of(raw.quote) or "", raw.anchor,
     )  # fmt: skip

@@ -50,10 +50,10 @@ class Tool(msgspec.Struct, frozen=True):
     """A program, and how it is asked.
 
     ``command`` gives its words, for the tree's folder, from the report's place and the tree; where ``prints`` is set
-    its standard output is the report. ``canary`` are files by name, and ``planted`` the rules that have to be reported in
-    them. ``ended`` are the exit codes of a run that came to its end. ``reads`` are the endings
-    of files that it reads: without any there is nothing for it. ``is_extra``: it is not installed with Watchkeeper, and
-    needed only where ``.scout.toml`` names it.
+    its standard output is the report. ``canary`` are files by name, and ``planted`` the rules that have to be reported
+    in them. ``ended`` are the exit codes of a run that came to its end. ``reads`` are the endings of files that it
+    reads: without any there is nothing for it. ``is_extra``: it is not installed with Watchkeeper, and needed only
+    where ``.scout.toml`` names it.
     """
 
     name: str
