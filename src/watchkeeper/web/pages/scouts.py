@@ -9,6 +9,7 @@ from watchkeeper.model.ids import Millis, ProjectId
 from watchkeeper.model.scouting import FindingId, StandardId
 from watchkeeper.model.scouting_state import FindingStanding, LookStanding, StandardStanding
 from watchkeeper.scouts.precision import Precision, precisions
+from watchkeeper.scouts.standards.campaign import follow
 from watchkeeper.web.pages.asking import Answer, Asking, cut, require
 
 
@@ -93,7 +94,14 @@ def show_standard(asking: Asking) -> Answer:
     identity = StandardId(asking.params["standard"])
     standing = require(asking.picture.standards.standards.get(identity), "standard", identity)
     names = {each.source.shared: name for name, each in asking.picture.projects.items()}
-    context = {"standing": standing, "censuses": _censuses(standing, names), "names": names}
+    firsts = [
+        each.at
+        for project in asking.picture.projects.values()
+        for each in project.scouting.findings.values()
+        if each.kind_id == standing.standard.kind
+    ]
+    campaign = follow(standing, Millis(min(firsts)) if firsts else None)
+    context = {"standing": standing, "censuses": _censuses(standing, names), "names": names, "campaign": campaign}
     return Answer(standing.standard.title, "standard.html", context, "standards")
 
 
