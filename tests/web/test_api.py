@@ -17,6 +17,7 @@ from accessworld import Served, parsed, plant, served, texts
 from watchkeeper.controlroom.actions import Actions
 from watchkeeper.controlroom.deciding import Deciding
 from watchkeeper.controlroom.judging import Role
+from watchkeeper.controlroom.scouting import Scouting
 from watchkeeper.model.attention import MatterAcknowledged
 from watchkeeper.model.events import WatchStopped
 from watchkeeper.model.hosts import FLEET
@@ -45,6 +46,9 @@ def path_of(operation: Any, room: Served) -> str:
         "decision": next(iter(state.review.decisions)),
         "commit": next(iter(state.review.changes)),
         "engagement": next(iter(state.fleet.engagements)),
+        "finding": next(iter(state.scouting.findings)),
+        "standard": next(iter(room.room.reader.look().standards.standards)),
+        "contradiction": next(iter(room.room.reader.look().standards.contradictions)),
     }
     path = re.sub(r"\{(\w+)\}", lambda found: str(known[found[1]]), operation.path)
     return f"{PREFIX}{path}" + (f"?id={quote(next(iter(state.fleet.issues)))}" if operation.name == "issue" else "")
@@ -79,10 +83,10 @@ def test_secrets_were_there_to_be_hidden(room: Served) -> None:
 def test_every_act_of_a_person_can_be_done_by_a_program() -> None:
     acts = {"hold_entry", "halt_queue", "resume_queue", "dismiss_conflict", "overrule_issue", "review_change"}
     acts |= {"release_entry", "withdraw_entry", "bounce_entry", "jump_entry", "acknowledge", "snooze", "find_wrong"}
-    acts |= {"accept_decision", "question", "revert", "revert_change"}
+    acts |= {"accept_decision", "question", "revert", "revert_change", "judge_finding", "move_standard", "answer"}
     public = {
         name
-        for kind in (Actions, Deciding)
+        for kind in (Actions, Deciding, Scouting)
         for name, _ in inspect.getmembers(kind, inspect.isfunction)
         if not name.startswith("_")
     }

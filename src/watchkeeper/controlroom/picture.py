@@ -89,6 +89,10 @@ class Reader:
         return self._scope
 
     @property
+    def clock(self) -> Callable[[], Millis]:
+        return self._clock
+
+    @property
     def log(self) -> Log:
         return self._log
 

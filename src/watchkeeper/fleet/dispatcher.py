@@ -241,8 +241,13 @@ class Dispatcher:
         for engagement in begun:
             await self._guard(name, engagements.start(project, engagement))
             self._count(starts=1)
-        if name in found.scouts:
+        if name in found.scouts and self._is_scouted_here(name):
             await self._guard(name, self._ports.scout.look(project))
+
+    def _is_scouted_here(self, name: str) -> bool:
+        """By one host of several: who leads, but where a project is another one's alone."""
+        entry = next((each for each in self._config.projects if each.name == name), None)
+        return bool(entry is not None and entry.host) or self._ports.leads()
 
     def _holds(self, name: str, decision: Dispatch, sealed: set[IssueId]) -> bool:
         """What was to be started and could not be sealed was not started, and nothing is said of it."""

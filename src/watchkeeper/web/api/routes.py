@@ -21,8 +21,9 @@ from watchkeeper.web.api.acting import ACTS
 from watchkeeper.web.api.openapi import PREFIX, describe
 from watchkeeper.web.api.operations import ApiRoom, Asking, Operation, Parameter
 from watchkeeper.web.api.reading import READS
+from watchkeeper.web.api.scouting import SCOUTING
 
-OPERATIONS: Final = (*READS, *ACTS)
+OPERATIONS: Final = (*READS, *ACTS, *SCOUTING)
 DESCRIPTION_PATH = f"{PREFIX}/openapi.json"
 _LOOK_EVERY_S = 0.4
 _MAX_WAITING = 64

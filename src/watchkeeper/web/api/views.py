@@ -17,6 +17,7 @@ from watchkeeper.model.incident_state import DatabaseStanding, Deployment, Incid
 from watchkeeper.model.landing import EntryBounced, EntryId, RunId
 from watchkeeper.model.review import WorkLog
 from watchkeeper.model.review_state import ChangeStanding, DecisionStanding
+from watchkeeper.model.scouting import StandardState, Verdict
 from watchkeeper.review.numbers import Chart
 from watchkeeper.web.diffs import Diff
 
@@ -227,6 +228,20 @@ class FoundWrong(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Judged(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    reason: Words = ""
+
+
+class FindingJudgement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is false, or left, needs a reason."""
+
+    verdict: Verdict
+    reason: Words = ""
+
+
+class StandardMove(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Back, and out, needs a reason."""
+
+    state: StandardState
     reason: Words = ""
 
 
