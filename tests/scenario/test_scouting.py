@@ -6,10 +6,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from fleetscene import FleetScene, fleet_scene
@@ -148,3 +150,39 @@ def test_an_idle_fleet_looks_files_works_off_what_it_filed_and_learns_that_it_wa
     (found,) = scene.call("findings", "--all", "--fleet", str(scene.file))["findings"]
     assert found["judged"]["verdict"] == "true"
     assert found["gone"] is not None
+
+
+def test_a_look_that_is_killed_keeps_what_had_ended_and_the_next_one_goes_on(project: Project) -> None:
+    slow = CONFIG.replace("[dimensions.tests]\nenabled = false\n", "")
+    head = 'coverage = "c.json"\nmeasure = "touch began; sleep 600"\n'
+    asks = f'{head}{slow}[dimensions.tests]\nchecks = ["coverage"]\n'
+    project.repo.commit("slow", {".scout.toml": asks})
+    words = [sys.executable, "-m", "watchkeeper", "scout", "--repo", str(project.repo.path)]
+    environ = {**os.environ, "WATCHKEEPER_HOME": str(project.home)}
+    running = subprocess.Popen(words, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until(lambda: bool(list(project.home.glob("projects/*/scouts/trees/*/tree/began"))), "the tests are measured")
+        until(lambda: "scout-looked" in {each["type"] for each in logged(project)}, "another dimension has ended")
+    finally:
+        running.kill()
+        running.wait(timeout=30)
+    until(lambda: not sleepers(), "nothing that it started is left")
+    assert project.call("issue", "list")["issues"] == [], "it had not come to filing"
+
+    project.repo.commit("quick", {".scout.toml": CONFIG})
+    after = project.scout()
+
+    (found,) = after["dimensions"]["methodology"]["findings"]
+    assert not found["new"], "it was recorded before the kill"
+    assert len(after["filed"]) == 1
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    ends = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < ends, what
+        time.sleep(0.1)
+
+
+def sleepers() -> list[int]:
+    return [each.pid for each in psutil.process_iter(["cmdline"]) if each.info["cmdline"] == ["sleep", "600"]]
