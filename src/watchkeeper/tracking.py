@@ -15,6 +15,7 @@ from watchkeeper.forge.names import project_name
 from watchkeeper.model.errors import UsageError, WatchkeeperError
 from watchkeeper.model.fleet import FleetEvent
 from watchkeeper.model.fleet_state import FleetState, fold_fleet
+from watchkeeper.model.hosts import FLEET
 from watchkeeper.model.ids import Millis, ProjectId, Seq
 from watchkeeper.record.config import PROJECT_FILE, find_user_file
 from watchkeeper.record.home import make_home
@@ -71,13 +72,16 @@ class Tracking:
     imported: Shelf
 
 
-def read_fleet(place: Place) -> FleetState:
-    """The issues and engagements of the project. Creates nothing. Raises WatchkeeperError."""
+def read_fleet(place: Place, *, of_fleet: bool = False) -> FleetState:
+    """The issues and engagements of the project; ``of_fleet``: those of the fleet itself. Creates nothing.
+
+    Raises WatchkeeperError.
+    """
     log = find_log(place.home)
     if log is None:
         return FleetState()
     with log:
-        return FleetLedger(log, place.shared).state()
+        return FleetLedger(log, FLEET if of_fleet else place.shared).state()
 
 
 @contextmanager

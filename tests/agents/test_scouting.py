@@ -55,6 +55,11 @@ REPORT = {
             "path": "api.py", "line": 11, "quote": "return requests.get(", "severity": 2, "confidence": 0.6,
             "claim": "The request has no timeout and may wait for ever", "evidence": "grep", "disprove": "a timeout",
         },
+        {
+            "path": "api.py", "line": 11, "quote": "return requests.get(", "severity": 3, "confidence": 0.6,
+            "claim": "The connection of each response stays open, and in the end there are none left",
+            "evidence": "nothing closes it", "disprove": "it is closed",
+        },
     ],
 }  # fmt: skip
 
@@ -109,19 +114,24 @@ def test_what_a_scout_reports_is_confirmed_or_refuted_by_another_and_only_the_on
         "agent",
         READS, writes("FINDINGS.json", REPORT), DONE,
         writes("VERDICT.json", {"holds": True, "reason": "line 7 quotes nothing"}), DONE,
-        writes("VERDICT.json", {"holds": False, "reason": "line 13 gives timeout=5"}), DONE,
+        writes("VERDICT.json", {"holds": False, "reason": "get() reads and closes it"}), DONE,
     )  # fmt: skip
 
     report = room.scout()
 
     look = report.run.looks["security"]
     assert look.state is LookState.FOUND, look.reason
-    grave, small = sorted(look.findings, key=lambda each: -each.severity)
+    grave, leak, timeout = sorted(look.findings, key=lambda each: -each.severity)
     said = {each.id: each for each in report.tried if each.by.startswith("e-")}
-    assert (said[grave.id].holds, said[small.id].holds) == (True, False)
-    assert said[small.id].reason == "line 13 gives timeout=5"
+    assert (said[grave.id].holds, said[leak.id].holds) == (True, False)
+    assert said[leak.id].reason == "get() reads and closes it"
     assert [each.findings for each in report.filed] == [(grave.id,)]
-    assert report.state.findings[small.id].refuted is not None
+    assert report.state.findings[leak.id].refuted is not None
+
+    assert timeout.id not in said, "no agent is asked what a rule of ours settles"
+    by_code = report.state.findings[timeout.id].refuted
+    assert by_code is not None
+    assert "read the whole expression" in by_code.reason
 
     first, second = (model.request_of_step("agent", step).text for step in (0, 3))
     assert "What others could do with it" in first

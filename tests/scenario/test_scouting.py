@@ -98,6 +98,8 @@ def test_a_check_that_nobody_knows_is_no_look_and_one_issue_of_the_fleet_until_i
         assert "nothing: there is no check of that name" in blind["dimensions"]["methodology"]["reason"]
     issues = [each for each in logged(project) if each["type"] == "issue-filed" and "could not look" in str(each)]
     assert len(issues) == 1
+    (listed,) = project.call("issue", "list", "--of-fleet")["issues"]
+    assert "there is no check of that name" in project.call("issue", "show", listed["id"])["issue"]["body"]
 
     project.repo.commit("mended", {".scout.toml": CONFIG})
     project.scout()

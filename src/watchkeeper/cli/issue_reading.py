@@ -35,15 +35,16 @@ _MOST = 100
     "--state", "which", type=click.Choice(["open", "closed", "all"]), default="open", show_default=True, help="Which."
 )
 @click.option("--label", "labels", multiple=True, metavar="LABEL", help="Only those with it; several: with all.")
+@click.option("--of-fleet", is_flag=True, help="Those of the fleet itself: where scouts could not look.")
 @repo_option
 @json_option
-def list_issues(*, which: str, labels: tuple[str, ...], folder: Path, as_json: bool) -> int:
+def list_issues(*, which: str, labels: tuple[str, ...], of_fleet: bool, folder: Path, as_json: bool) -> int:
     """List issues, and what each waits for or who has it.
 
     The most urgent come first, then the oldest. Exit code 0.
     """
     place = find_place(folder, os.environ)
-    state = read_fleet(place)
+    state = read_fleet(place, of_fleet=of_fleet)
     shown = [each for each in state.issues.values() if _fits(each, which, labels)]
     shown.sort(key=lambda each: (each.state is IssueState.CLOSED, each.issue.priority, each.issue.filed_at))
     if as_json:
@@ -67,7 +68,7 @@ def show_issues(*, name: str, folder: Path, as_json: bool) -> int:
     Its text, what it waits for, who has it, and what was said. Exit code 0.
     """
     place = find_place(folder, os.environ)
-    state = read_fleet(place)
+    state = read_fleet(place, of_fleet=name.startswith("fleet#"))
     own = state.issues[find_issue(state.issues, name)]
     if as_json:
         show_document({"project": place.shared, "issue": issue_document(state, own, whole=True)})

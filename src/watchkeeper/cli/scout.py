@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -133,10 +135,25 @@ def _scout(
     from watchkeeper.scoutdeck.scouting import scout
 
     say(f"looking at {source.name} ...")
-    with open_subject(source.place, log, source.name) as subject:
-        cancel = threading.Event()
+    cancel = threading.Event()
+    with _ended_by_hand(cancel), open_subject(source.place, log, source.name) as subject:
         solve = partial(describe_solutions, log, held)
         return scout(subject, wanted, make_hands(subject, os.environ, now, cancel, agents, solve), cancel)
+
+
+@contextmanager
+def _ended_by_hand(cancel: threading.Event) -> Iterator[None]:
+    """Ctrl-C ends what runs in the sandbox, too: else it would be waited for."""
+
+    def end(*_: object) -> None:
+        cancel.set()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _lines(name: str, report: Report | None, terminal: Terminal) -> Iterator[str]:

@@ -71,9 +71,10 @@ class FleetScouts:
         try:
             if said := await self._in_thread(name, place):
                 self._tell(said)
-        except WatchkeeperError as error:
+        except Exception as error:  # noqa: BLE001 a fault of ours in one project must not be tried again at once
             pause = _FAILED_MS
-            self._tell(f"scouts cannot look at {name}: {error.message}")
+            words = error.message if isinstance(error, WatchkeeperError) else repr(error)
+            self._tell(f"scouts cannot look at {name}: {words}")
         self._rests[project] = Millis(self._clock() + pause)
 
     async def _in_thread(self, name: str, place: Place) -> str:
