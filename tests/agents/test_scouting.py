@@ -56,7 +56,7 @@ REPORT = {
             "claim": "The request has no timeout and may wait for ever", "evidence": "grep", "disprove": "a timeout",
         },
         {
-            "path": "api.py", "line": 11, "quote": "return requests.get(", "severity": 3, "confidence": 0.6,
+            "path": "api.py", "line": 10, "quote": "def load(url):", "severity": 3, "confidence": 0.6,
             "claim": "The connection of each response stays open, and in the end there are none left",
             "evidence": "nothing closes it", "disprove": "it is closed",
         },

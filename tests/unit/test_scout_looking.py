@@ -107,6 +107,13 @@ def test_what_two_checks_say_of_one_line_as_of_one_kind_is_one() -> None:
     assert found(saw(kind, msgspec.structs.replace(kind, rule="x"))) == ["tree", "tree"], "one check says two things"
 
 
+def test_what_one_check_says_twice_of_one_place_is_the_gravest_in_any_order() -> None:
+    grave = msgspec.structs.replace(RAW, severity=4, claim="it loses money")
+    for order in ([RAW, grave], [grave, RAW]):
+        (found,) = judge_look("errors", [saw(*order)], WHERE).findings
+        assert found.claim == "it loses money"
+
+
 def test_a_renamed_file_keeps_its_findings() -> None:
     moved = msgspec.structs.replace(RAW, path="new/a.py")
     assert ids(moved, where=Where(WHERE.project, WHERE.commit, {"new/a.py": "a.py"})) == ids(RAW)

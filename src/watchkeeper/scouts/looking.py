@@ -69,8 +69,9 @@ def _once(findings: Iterable[ScoutFinding]) -> Iterator[ScoutFinding]:
 
 
 def identify(dimension: str, check: str, found: Sequence[Raw], where: Where) -> Iterator[ScoutFinding]:
-    """Findings with ids, in the order of their places. What is said twice of one place is one."""
-    places = {(each.path, each.line, each.rule, each.anchor or each.quote): each for each in found}
+    """Findings with ids, in the order of their places. What is said twice of one place is one: the gravest."""
+    gravest = sorted(found, key=lambda each: (each.severity * each.confidence, each.claim))
+    places = {(each.path, each.line, each.rule, each.anchor or each.quote): each for each in gravest}
     ordered = [each for _, each in sorted(places.items(), key=lambda pair: pair[0])]
     keys = [_key(each, where) for each in ordered]
     for each, key, ordinal in zip(ordered, keys, number_equals(keys), strict=True):
