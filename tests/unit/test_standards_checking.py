@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 
 import pytest
 
 from scout_values import COMMIT, NO_EVAL, standing
-from watchkeeper.model.errors import UsageError
+from watchkeeper.model.errors import UsageError, WatchkeeperError
 from watchkeeper.model.ids import ProjectId
 from watchkeeper.model.scouting import StandardCheck, StandardId
 from watchkeeper.scouts.checks.port import Raw
@@ -169,3 +170,10 @@ def test_a_file_that_is_nested_too_deeply_is_said_and_not_run() -> None:
 
     assert list(run.unlooked) == ["a.py"]
     assert [each.path for each in run.spots] == ["b.py", "c.py"]
+
+
+def test_a_pattern_without_what_runs_it_says_what_is_to_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ast_grep_py", None)
+    with pytest.raises(WatchkeeperError) as caught:
+        parse_pattern(StandardCheck("pattern", "rule: {pattern: print($A)}", ("python",)))
+    assert caught.value.slug == "scouts-not-installed"

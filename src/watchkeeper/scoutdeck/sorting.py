@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from watchkeeper.model.events import Event
 from watchkeeper.model.ids import Millis, ProjectId
@@ -17,7 +18,8 @@ def sort_kinds(state: ScoutState, catalogue: Catalogue) -> list[Event]:
     """For each finding that nobody has sorted yet what kind it is of, as far as that is clear."""
     waiting = [each.finding for each in state.findings.values() if each.kind is None]
     events: list[Event] = [KindAssigned(each.id, each.kind, "rule", 1.0) for each in waiting if each.kind]
-    events += [each for each in assign(waiting, catalogue) if isinstance(each, KindAssigned)]
+    with suppress(ImportError):  # without what compares texts, rules alone say of which kind a finding is
+        events += [each for each in assign(waiting, catalogue) if isinstance(each, KindAssigned)]
     return events
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.ids import Millis, ProjectId, Sha
 from watchkeeper.model.scouting import StandardState
 from watchkeeper.model.scouting_state import StandardsState, StandardStanding
@@ -41,17 +40,15 @@ class StandardsGate:
     def judge(self, onto: Sha, tree: Sha) -> dict[str, str]:
         """By a name that is the same in other trees, what a tree has beyond ``onto`` and may not; what each says.
 
-        What nobody could look at is refused too, by its own name. Raises GitError where a tree is not there.
+        What nobody could look at is refused too, by its own name. Raises WatchkeeperError where a check cannot be run at
+        all: nobody's change is at fault then.
         """
         enforced = self._enforced()
         if not enforced:
             return {}
-        try:
-            judgement = judge_change(
-                self._change(onto, tree), self._project, enforced, run_rule, time.monotonic, now=self._clock()
-            )
-        except WatchkeeperError as error:
-            return {"[standard] they cannot be checked": error.message}
+        judgement = judge_change(
+            self._change(onto, tree), self._project, enforced, run_rule, time.monotonic, now=self._clock()
+        )
         return dict(_told(judgement))
 
     def _enforced(self) -> list[StandardStanding]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from watchkeeper.model.errors import UsageError
+from watchkeeper.model.errors import UsageError, WatchkeeperError
 from watchkeeper.model.scouting import StandardCheck
 
 SUFFIXES = {
@@ -81,14 +81,25 @@ def find_places(pattern: Pattern, language: str, text: str) -> tuple[Place, ...]
     """
     if language not in SUFFIXES:
         raise _wrong(f"{language!r} is none of the languages {', '.join(SUFFIXES)}")
-    from ast_grep_py import SgRoot
-
+    try:
+        from ast_grep_py import SgRoot
+    except ImportError as error:
+        raise _not_installed("ast-grep", error) from error
     try:
         nodes = SgRoot(text, language).root().find_all(pattern.config)  # type: ignore[call-overload]
         found = {(each.range().start.index, each.range().end.index): each for each in nodes[:MOST_PLACES]}
         return tuple(Place(each.range().start.line + 1, each.text()) for _, each in sorted(found.items()))
     except Exception as error:
         raise _wrong(str(error).partition("Stack backtrace")[0].strip()) from error
+
+
+def _not_installed(what: str, error: ImportError) -> WatchkeeperError:
+    return WatchkeeperError(
+        f"{what}, which patterns of standards are run with, is not installed",
+        slug="scouts-not-installed",
+        hint="pip install 'watchkeeper[scouts]'",
+        facts={"reason": str(error)},
+    )
 
 
 def nesting_of(text: str) -> int:
@@ -105,8 +116,10 @@ def nesting_of(text: str) -> int:
 
 def _read(body: str) -> object:
     """Plain values. Events are looked at first: an alias can make a few lines as large as a disk."""
-    import yaml
-
+    try:
+        import yaml
+    except ImportError as error:
+        raise _not_installed("PyYAML", error) from error
     try:
         for event in yaml.parse(body, Loader=yaml.SafeLoader):
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
