@@ -40,8 +40,8 @@ class StandardsGate:
     def judge(self, onto: Sha, tree: Sha) -> dict[str, str]:
         """By a name that is the same in other trees, what a tree has beyond ``onto`` and may not; what each says.
 
-        What nobody could look at is refused too, by its own name. Raises WatchkeeperError where a check cannot be run at
-        all: nobody's change is at fault then.
+        What nobody could look at is refused too, by its own name. Raises WatchkeeperError where a check cannot be run:
+        nobody's change is at fault then.
         """
         enforced = self._enforced()
         if not enforced:
