@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -21,8 +26,9 @@ from watchkeeper.model.scouting import (
     Verdict,
 )
 from watchkeeper.model.scouting_state import ScoutState, fold_scouting
-from watchkeeper.scoutdeck.looking import decide_events
-from watchkeeper.scouts.checks.port import Looked, Raw, could_not_look, looked, not_applicable
+from watchkeeper.scoutdeck.looking import Tools, _Looker, decide_events
+from watchkeeper.scouts.checks.port import Ground, Looked, Raw, could_not_look, looked, not_applicable
+from watchkeeper.scouts.config import ScoutConfig
 from watchkeeper.scouts.looking import Where, judge_look
 
 WHERE = Where(ProjectId("p"), Sha("c" * 40))
@@ -225,3 +231,32 @@ def test_the_fold_is_idempotent_and_passes_over_what_it_knows() -> None:
     log.add(*stray)
     assert set(log.state.findings) == set(whole.findings)
     assert any(isinstance(each.event, FindingFound) for each in log.events)
+
+
+class Parser:
+    """A check that says how many looked at once."""
+
+    name = "tree"
+
+    def __init__(self) -> None:
+        self.now, self.most = 0, 0
+
+    def look(self, *_: object) -> Looked:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        time.sleep(0.02)
+        self.now -= 1
+        return saw()
+
+
+@pytest.mark.parametrize(("names", "most"), [(("tree", "duplication"), 1), (("ruff", "bandit"), 2)])
+def test_who_parses_inside_this_process_does_it_alone(names: tuple[str, str], most: int, tmp_path: Path) -> None:
+    parser = Parser()
+    tools = Tools(lambda _dimension, _name: parser, None, {}, lambda: Millis(0))  # type: ignore[arg-type]
+    looker = _Looker(None, RunId("s-1"), WHERE, tools, threading.Event(), None)  # type: ignore[arg-type]
+    ground = Ground(tmp_path, tmp_path, WHERE.commit, (), ScoutConfig(), "")
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda name: looker._check("errors", name, ground), names))
+
+    assert parser.most == most

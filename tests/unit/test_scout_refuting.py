@@ -37,6 +37,13 @@ def test_what_stands_there_and_cannot_be_disproved_holds() -> None:
     assert tried(FOUND)[0] is True
 
 
+def test_a_secret_that_is_quoted_by_its_beginning_alone_is_there() -> None:
+    found = msgspec.structs.replace(FOUND, rule="hardcoded-secret", quote="API_KEY = 'q8Zr...'", line=1)
+
+    assert tried(found, b"API_KEY = 'q8Zr2LmT9vXw4KpB7nYc'\n")[0] is True
+    assert tried(found, b"API_KEY = os.environ['API_KEY']\n")[0] is None, "it was taken out"
+
+
 def test_the_grep_that_saw_no_timeout_two_lines_below_is_refuted_by_the_rule_that_reads_the_call() -> None:
     holds, reason = tried(BY_AGENT, rules=frozenset())
     assert holds is False

@@ -40,6 +40,12 @@ def test_a_table_that_is_secured_gone_or_hidden_is_let_be(texts: tuple[str, ...]
     assert told(RLS, *texts) == []
 
 
+def test_a_table_whose_row_security_is_switched_off_again_is_found() -> None:
+    on, off = (f"alter table notes {word} row level security;\n" for word in ("enable", "disable"))
+    assert told(RLS, NOTES + on, off) == [("001.sql", 1)]
+    assert told(RLS, NOTES + off, on) == []
+
+
 def test_other_databases_show_their_tables_to_nobody() -> None:
     assert say(RLS, {"db/migrations/1.sql": NOTES}) == []
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -42,6 +44,10 @@ FindCheck = Callable[[str, str], Check | None]
 
 _AT_ONCE = 2
 _TRIES = 20
+_PARSING = frozenset({"tree", "duplication", "nested-locks"})
+_PARSER = threading.Lock()
+"""Held by whoever parses inside this process: Python counts the depth of its parser for all threads together, and two
+that parse at once may both fail (CPython 3.11 to 3.12, ``AST constructor recursion depth mismatch``)."""
 
 
 class Tools(NamedTuple):
@@ -154,7 +160,8 @@ class _Looker:
         if check is None:
             return could_not_look(name, "there is no check of that name: see docs/scouts.md for those there are")
         try:
-            return check.look(ground, self._tools.runs, self._cancel)
+            with _PARSER if name in _PARSING else nullcontext():
+                return check.look(ground, self._tools.runs, self._cancel)
         except Exception as error:  # noqa: BLE001 a fault of ours in one check must not pass for clean, nor end the rest
             return could_not_look(name, f"it broke: {type(error).__name__}: {str(error)[:200]}")
 

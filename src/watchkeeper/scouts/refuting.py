@@ -127,7 +127,8 @@ def _is_there(finding: ScoutFinding, place: Place) -> bool:
         return True
     text = "" if place.source is None else "".join(place.source.decode("utf-8", "replace").split())
     first = next((line for line in finding.quote.splitlines() if line.strip()), "")
-    return "".join(first.split()) in text
+    pieces = "".join(first.split()).split(_MASK)  # of a secret only the beginning is quoted
+    return all(piece in text for piece in pieces)
 
 
 def _lines_around(finding: ScoutFinding, place: Place) -> Iterator[str]:
@@ -141,6 +142,7 @@ def _lines_around(finding: ScoutFinding, place: Place) -> Iterator[str]:
 
 _REFUTERS: tuple[Refuter, ...] = (_foreign, _in_test, _meant, _absent_and_there)
 _NEAR = 5
+_MASK = "..."
 _ALIASES: Mapping[str, tuple[str, ...]] = {
     "middleware.ts": ("proxy.ts", "middleware.js", "proxy.js"),
     "middleware.js": ("proxy.js", "middleware.ts", "proxy.ts"),

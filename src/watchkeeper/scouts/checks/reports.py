@@ -163,6 +163,11 @@ def vulture_complaints(output: bytes) -> tuple[str, ...]:
     return tuple(found["path"] for found in _UNREAD.finditer(output.decode("utf-8", "replace")))
 
 
+_OF_PARAMETERS = 0.5
+"""How sure one may be of a variable that vulture is sure of: it is a parameter, which whoever calls nearly always wants
+(``__exit__``, a handler of signals, a migration)."""
+
+
 def parse_vulture(content: bytes) -> Report:
     """Its lines; those of files that it could not read are complaints on the other stream."""
     found = []
@@ -177,7 +182,8 @@ def parse_vulture(content: bytes) -> Report:
                 rule or "unused", told["path"], f"{what[:1].upper()}{what[1:]}", int(told["line"]),
                 evidence=f"vulture: {told['sure']} % confidence",
                 disprove="Is it reached by name: a registry, a decorator, a plug-in, a template, reflection?",
-                severity=1, confidence=int(told["sure"]) / 100, kind=KindId("dead-code"),
+                severity=1, confidence=_OF_PARAMETERS if rule == "unused-variable" else int(told["sure"]) / 100,
+                kind=KindId("dead-code"),
             )
         )  # fmt: skip
     return Report(tuple(found))

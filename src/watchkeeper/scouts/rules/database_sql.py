@@ -17,6 +17,7 @@ _NAME = r"(?:if\s+(?:not\s+)?exists\s+)?(?:only\s+)?((?:\"?[\w$-]+\"?\.)?\"?[\w$
 _CREATE = re.compile(rf"^create\s+table\s+{_NAME}", re.IGNORECASE)
 _DROP = re.compile(rf"^drop\s+table\s+{_NAME}", re.IGNORECASE)
 _SECURE = re.compile(rf"^alter\s+table\s+{_NAME}\s+(?:enable|force)\s+row\s+level\s+security", re.IGNORECASE)
+_EXPOSE = re.compile(rf"^alter\s+table\s+{_NAME}\s+disable\s+row\s+level\s+security", re.IGNORECASE)
 _POLICY = re.compile(rf"^create\s+policy\s+(\"[^\"]+\"|\w+)\s+on\s+{_NAME}(.*)$", re.IGNORECASE | re.DOTALL)
 _INDEX = re.compile(
     rf"^create\s+(?:unique\s+)?index\s+(?!concurrently)(?:if\s+not\s+exists\s+)?(?:\"?[\w$.-]+\"?\s+)?on\s+{_NAME}",
@@ -92,6 +93,8 @@ def find_missing_row_security(project: Project) -> Iterator[Hit]:
             created.pop(_table(found[1]), None)
         elif found := _SECURE.match(each.text):
             secured.add(_table(found[1]))
+        elif found := _EXPOSE.match(each.text):
+            secured.discard(_table(found[1]))
         elif renamed := re.match(rf"^alter\s+table\s+{_NAME}\s+rename\s+to\s+(\"?\w+\"?)", each.text, re.IGNORECASE):
             created[_table(renamed[2])] = created.pop(_table(renamed[1]), each)
             secured |= {_table(renamed[2])} if _table(renamed[1]) in secured else set()
