@@ -103,7 +103,18 @@ def test_a_check_that_nobody_knows_is_no_look_and_one_issue_of_the_fleet_until_i
 
     project.repo.commit("mended", {".scout.toml": CONFIG})
     project.scout()
-    assert [each for each in logged(project) if each["type"] == "issue-closed" and each["why"] == "source"]
+    assert closings(project) == 1
+
+    project.repo.commit("again", {".scout.toml": CONFIG + '[dimensions.methodology]\nchecks = ["nothing"]\n'})
+    project.scout()
+    assert len(project.call("issue", "list", "--of-fleet")["issues"]) == 1, "it is open again"
+    project.repo.commit("off", {".scout.toml": f"{CONFIG}[dimensions.methodology]\nenabled = false\n"})
+    project.scout()
+    assert closings(project) == 2, "who does not look any more is not blind"
+
+
+def closings(project: Project) -> int:
+    return sum(each["type"] == "issue-closed" and each["why"] == "source" for each in logged(project))
 
 
 def logged(project: Project) -> list[dict[str, Any]]:

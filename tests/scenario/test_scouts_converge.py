@@ -14,6 +14,7 @@ from gitrepo import GitRepo
 from scouting import Tree
 from watchkeeper.app import find_place, now, open_log
 from watchkeeper.forge.builtin import Builtin
+from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.fleet import Closing
 from watchkeeper.model.hosts import FLEET
 from watchkeeper.model.ids import Millis, ProjectId
@@ -207,3 +208,13 @@ def test_an_error_of_production_whose_fix_landed_is_resolved_at_its_source(world
     resolve_mended(shop, {"SENTRY_AUTH_TOKEN": "t"}, resolve)
     assert asked == [("shop", "12"), ("shop", "13")]
     assert resolve_mended(shop, {"SENTRY_AUTH_TOKEN": "t"}, lambda *_: "it refuses") == ("it refuses", "it refuses")
+
+
+def test_a_look_that_is_ended_by_hand_is_not_recorded_as_one_that_could_not_look(world: World) -> None:
+    shop = world.add("shop", {"api.py": BAD})
+    cancel = threading.Event()
+    cancel.set()
+    with pytest.raises(WatchkeeperError) as caught:
+        scout(shop, Wanted(("performance",)), make_hands(shop, os.environ, now, cancel), cancel)
+    assert caught.value.slug == "scout-ended"
+    assert shop.state().looks == {}

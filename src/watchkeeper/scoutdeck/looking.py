@@ -15,6 +15,7 @@ import msgspec
 
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.events import Event
+from watchkeeper.model.fleet import EngagementId
 from watchkeeper.model.ids import Millis, Sha
 from watchkeeper.model.scouting import (
     FindingBack,
@@ -91,7 +92,7 @@ def look(
     """Look along ``dimensions`` (none: all that are enabled), two at a time. Blocks, for minutes.
 
     Each is recorded as it ends; a kill in between loses those that had not. Raises WatchkeeperError: ``scout-busy``,
-    ``unknown-dimension``, ``scout-config``, ``dimension-file``, ``no-target``.
+    ``scout-ended``, ``unknown-dimension``, ``scout-config``, ``dimension-file``, ``no-target``.
     """
     lock = ProcessLock(subject.folder / "scout.lock")
     if not lock.acquire():
@@ -151,8 +152,16 @@ class _Looker:
         looks = [self._check(dimension.id, name, ground) for name in config.checks or dimension.checks]
         asked = list(self._ask(dimension, ground)) if self._ask is not None and dimension.agent else []
         told = tuple(dict.fromkeys(kind for each in asked for kind in each.told))
+        if self._cancel.is_set():  # what was ended by hand could not look for no reason of its own
+            raise WatchkeeperError(
+                f"The look along {dimension.id} was ended before it was done",
+                slug="scout-ended",
+                hint="watchkeeper scout, again",
+                facts={"dimension": dimension.id},
+            )
         found = judge_look(dimension.id, [*looks, *(each.looked for each in asked)], self._where)
-        state, new = self._record(dimension.id, found, told)
+        engagement = next((EngagementId(each.engagement) for each in asked if each.engagement), None)
+        state, new = self._record(dimension.id, found, told, engagement)
         return msgspec.structs.replace(found, state=state), new
 
     def _check(self, dimension: str, name: str, ground: Ground) -> Looked:
@@ -165,13 +174,18 @@ class _Looker:
         except Exception as error:  # noqa: BLE001 a fault of ours in one check must not pass for clean, nor end the rest
             return could_not_look(name, f"it broke: {type(error).__name__}: {str(error)[:200]}")
 
-    def _record(self, dimension: str, look: Look, told: tuple[KindId, ...]) -> tuple[LookState, tuple[FindingId, ...]]:
+    def _record(
+        self, dimension: str, look: Look, told: tuple[KindId, ...], engagement: EngagementId | None
+    ) -> tuple[LookState, tuple[FindingId, ...]]:
         """What differs from what is known, with the look itself, all or none; what it is now, and what is new."""
         for _ in range(_TRIES):
             log, project = self._subject.log, self._subject.project
             recorded = list(log.read(project, kinds=SCOUT_KINDS))
             state = fold_scouting(recorded)
             events, final, new = decide_events(state, self._run, dimension, look, self._where.commit, told)
+            looked = events.pop()
+            assert isinstance(looked, ScoutLooked)
+            events.append(msgspec.structs.replace(looked, engagement=engagement))
             last = recorded[-1].seq if recorded else state.seq
             if log.append_if(project, events, self._tools.clock(), kinds=SCOUT_KINDS, last=last) is not None:
                 return final, new

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from watchkeeper.model.events import Event
 from watchkeeper.model.ids import Millis
-from watchkeeper.model.scouting import FindingId, FindingTried, LookState
+from watchkeeper.model.scouting import FindingId, FindingTried, LookState, ScoutLooked
 from watchkeeper.model.scouting_state import ScoutState
 from watchkeeper.sandbox.job import Cancel
 from watchkeeper.scoutdeck.filing import file_all, judge_by_issues, plan_for, tell_blindness
@@ -73,7 +73,8 @@ def scout(subject: Subject, wanted: Wanted, hands: Hands, cancel: Cancel) -> Rep
     if wanted.due and not dimensions:
         return None
     run = look(subject, dimensions, hands.tools, cancel, hands.ask)
-    state = _add(subject, run.state, sort_kinds(run.state, builtin_catalogue()), clock())
+    state = _add(subject, run.state, list(_left_off(run)), clock())
+    state = _add(subject, state, sort_kinds(state, builtin_catalogue()), clock())
     tried = try_by_code(subject, state, run.commit, hands.trying)
     state = _add(subject, state, tried, clock())
     known = _rates(hands, state)
@@ -117,6 +118,14 @@ def _learn(subject: Subject, now: Millis) -> None:
     """What became of issues since the last run."""
     judged = list(judge_by_issues(subject.state(), FleetLedger(subject.log, subject.project).state()))
     subject.log.append(subject.project, judged, now)
+
+
+def _left_off(run: Run) -> Iterator[ScoutLooked]:
+    """Dimensions along which nobody looks any more: who could not look there once is not blind for ever."""
+    for name, standing in run.state.looks.items():
+        is_off = not run.config.of(name).enabled and name not in run.looks
+        if is_off and standing.look.state is not LookState.NOT_APPLICABLE:
+            yield ScoutLooked(run.id, name, LookState.NOT_APPLICABLE, run.commit, "it is not looked along any more")
 
 
 def _rates(hands: Hands, state: ScoutState) -> dict[str, Precision]:
