@@ -117,7 +117,11 @@ COPY = """def {name}(order, rate):
     total = 0
     for line in order.lines:
         total += line.price * rate
-{more}    return round(total, 2)
+{more}    if order.is_gift:
+        total += order.wrapping
+    if total < 0:
+        raise ValueError(order.id)
+    return round(total, 2)
 """
 
 

@@ -14,13 +14,13 @@ from watchkeeper.scouts.checks.port import Ground, Looked, Raw, Runs, could_not_
 from watchkeeper.scouts.refuting import is_foreign, is_test
 
 _READ = (".py", ".ts", ".tsx", ".js", ".jsx")
-_LEAST_LINES = 6
+_LEAST_LINES = 10
 _MOST_BYTES = 1 << 20
 _DISPROVE = "Do the two have to change apart from each other? Is one of them generated from the other?"
 
 
 class Duplication:
-    """Functions and methods of at least six lines whose code is equal without the names; tests are left out."""
+    """Functions and methods of at least ten lines whose code is equal without the names; tests are left out."""
 
     name = "duplication"
 

@@ -221,7 +221,7 @@ def parse_complexipy(content: bytes, most: int) -> Report:
         Raw(
             "complex-function", row.path, f"{row.function_name} has a cognitive complexity of {row.complexity}",
             evidence=f"complexipy: more than {most}", symbol=row.function_name.replace("::", "."),
-            disprove="Is it a table, a parser or generated, which only looks complex?", severity=1, confidence=0.7,
+            disprove="Is it a table, a parser or generated, which only looks complex?", severity=1, confidence=0.5,
             kind=KindId("complexity"), anchor=row.function_name,
         )
         for row in rows
