@@ -9,7 +9,7 @@ WORKERS ?= 3
 MINUTES ?= 10
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
-.PHONY: help setup demo demo-incident test lint check bench bench-landing accuracy soak nightly lock format clean
+.PHONY: help setup demo demo-incident test lint check bench bench-landing accuracy accuracy-scouts soak nightly lock format clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -47,6 +47,9 @@ bench-landing: .venv/.ready ## the landing queue beside others in virtual time (
 accuracy: .venv/.ready ## recall and false alarms on published pairs; CLONES="..." adds real conflicts
 	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/real_conflicts.py $(CLONES)
+
+accuracy-scouts: .venv/.ready ## what scouts find of planted defects in CLONES="name=path ...", and how often they are wrong
+	$(BIN)/python benchmarks/scouts.py $(CLONES)
 
 soak: .venv/.ready ## random edits, truncations and noise over real sources, then scripted sessions, for MINUTES each
 	$(BIN)/python benchmarks/soak.py --minutes $(MINUTES)
