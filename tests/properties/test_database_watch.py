@@ -141,7 +141,7 @@ def test_a_tag_that_is_cut_never_says_anything_else_than_the_whole_one(symbol: s
 @given(st.text(max_size=500))
 def test_any_text_is_normalised_and_normalising_again_changes_nothing_of_its_size(text: str) -> None:
     assert len(normalised(text)) <= 4_000
-    assert "\n" not in normalised(text)
+    assert len(normalised(text).splitlines()) <= 1
 
 
 @given(st.text(max_size=400), st.sampled_from(["text", "csv", "json"]))

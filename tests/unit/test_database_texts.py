@@ -61,6 +61,11 @@ def test_another_table_or_column_counts(other: str) -> None:
     assert normalised(other) != normalised("UPDATE content SET a = $1")
 
 
+@pytest.mark.parametrize("name", ['"a\nb"', '"a\r\nb', '"', '"\n', '"a\u2028b"'])
+def test_a_name_in_quotes_stays_in_its_line(name: str) -> None:
+    assert normalised(f"SELECT {name}").splitlines() == [normalised(f"SELECT {name}")]
+
+
 @pytest.mark.parametrize("text", ["'" * 9_999, "/*" * 9_999, "$a" * 9_999, '"' * 9_999, "(?," * 9_999, "1e" * 9_999])
 def test_a_hostile_statement_takes_no_time(text: str) -> None:
     began = time.process_time()

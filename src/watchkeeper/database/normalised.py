@@ -27,6 +27,7 @@ _TOKEN = re.compile(
 )
 _LIST = re.compile(r"\( \?(?: , \?)+ \)")
 _LISTS = re.compile(r"\( \? \)(?: , \( \? \))+")
+_BREAK = re.compile(r"[^\S ]")
 _PLAIN = re.compile(r'"[a-z_][a-z0-9_]*"')
 
 
@@ -50,7 +51,8 @@ def normalised(statement: str) -> str:
             case "text" | "hole" | "number":
                 tokens.append(_HOLE)
             case "name":
-                tokens.append(found.group()[1:-1] if _PLAIN.fullmatch(found.group()) else found.group())
+                name = _BREAK.sub(" ", found.group())
+                tokens.append(name[1:-1] if _PLAIN.fullmatch(name) else name)
             case _:
                 tokens.append(found.group().lower())
     return _shortened(" ".join(tokens).strip(" ;"))[:_MOST]
