@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from itertools import combinations
 
@@ -66,13 +66,25 @@ def find_clashes(papers: Mapping[str, str], wide: Collection[str] = ()) -> tuple
     paper is a list, and clashes only where no value of the other is among them.
 
     ``wide`` are papers that speak of others too (a competitor's price is not the client's): what they state below a
-    heading is compared only with what stands below one that has a word in common with it, or below none.
+    heading is compared only where that heading says that it is about us (``Our product``, the client's own name), or
+    has a word in common with the other one.
     """
     stated: dict[str, dict[str, list[Fact]]] = {}
     for name, text in sorted(papers.items()):
         for fact in read_facts(text):
             stated.setdefault(fact.key, {}).setdefault(name, []).append(fact)
-    return tuple(clash for key, by_paper in sorted(stated.items()) for clash in _clashes_of(key, by_paper, wide))
+    ours = _OURS.union(*(
+        _words(fact.value) for key in _NAMES for name, facts in stated.get(key, {}).items() if name not in wide
+        for fact in facts
+    ))  # fmt: skip
+
+    def comparable(one: tuple[str, Fact], other: tuple[str, Fact]) -> bool:
+        return all(
+            name not in wide or not fact.section or bool(_words(fact.section) & (ours | _words(beside.section)))
+            for (name, fact), (_, beside) in ((one, other), (other, one))
+        )
+
+    return tuple(clash for key, by_paper in sorted(stated.items()) for clash in _clashes_of(key, by_paper, comparable))
 
 
 def agree(left: str, right: str) -> bool:
@@ -132,6 +144,8 @@ _NO_KEYS = frozenset(
     "note notes example e.g i.e question answer q a source sources see quote todo tip warning key name value field "
     "item term step result summary comment reason why what how who when where".split()
 )
+_NAMES = ("company", "client", "name", "product", "brand")
+_OURS = frozenset(("our", "ours", "own", "we", "us"))
 _OPEN = frozenset("- -- — ? n/a tbd tba none unknown todo value ---".split())
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 _CURRENCIES = {
@@ -149,19 +163,15 @@ _AMOUNT = re.compile(
 )
 
 
-def _clashes_of(key: str, by_paper: Mapping[str, list[Fact]], wide: Collection[str]) -> Iterator[Clash]:
+def _clashes_of(
+    key: str, by_paper: Mapping[str, list[Fact]], comparable: Callable[[tuple[str, Fact], tuple[str, Fact]], bool]
+) -> Iterator[Clash]:
     for name, other in combinations(by_paper, 2):
-        loose = name not in wide and other not in wide
         pairs = [
-            (one, two) for one in by_paper[name] for two in by_paper[other] if loose or _same(one.section, two.section)
+            (one, two) for one in by_paper[name] for two in by_paper[other] if comparable((name, one), (other, two))
         ]
         if pairs and not any(agree(one.value, two.value) for one, two in pairs):
             yield Clash(key, (name, pairs[0][0]), (other, pairs[0][1]))
-
-
-def _same(one: str, other: str) -> bool:
-    """Two headings can be about the same."""
-    return not one or not other or bool(_words(one) & _words(other))
 
 
 def _amounts_agree(one: Amount, other: Amount) -> bool:
