@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from enum import StrEnum
-from typing import Any
+from typing import TypeVar
 
 import msgspec
 
@@ -168,6 +168,7 @@ def find_ring(playbook: Playbook) -> tuple[str, ...]:
     return tuple(path[path.index(following) :])
 
 
+_Kind = TypeVar("_Kind", Contract, Playbook)
 _WORD = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _CODE = re.compile(r"[a-z]{2,8}")
 _FILE = re.compile(r"[a-z0-9][a-z0-9-]*\.md")
@@ -176,7 +177,7 @@ _MOST_MINUTES = 600
 _MOST_CHARS = 500_000
 
 
-def _decode(text: str, kind: Any, origin: str, slug: str = "contract-file") -> Any:
+def _decode(text: str, kind: type[_Kind], origin: str, slug: str = "contract-file") -> _Kind:
     try:
         document = tomllib.loads(text)
         return msgspec.convert(document, kind)

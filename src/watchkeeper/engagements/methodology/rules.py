@@ -129,7 +129,7 @@ def refuse_silent(old: str, new: str, origin: str, removed: Collection[str] = ()
             f"{origin}: {names} would be gone, and nobody removed it by name",
             slug="guide-dropped",
             hint="keep the lines of the rules, or remove each by its id and say why",
-            facts={"file": origin, "rules": [rule.id for rule in lost]},
+            facts={"file": origin, "rules": ", ".join(rule.id for rule in lost)},
         )
 
 
@@ -240,7 +240,7 @@ def _wrong(origin: str, number: int, what: str) -> UsageError:
         f"{origin}, line {number + 1}: {what}",
         slug="guide-rule",
         hint="a rule is one item of a list, with its id first: - [G-onb-007] Quote the client's own price.",
-        facts={"file": origin, "line": number + 1},
+        facts={"file": origin, "line": str(number + 1)},
     )
 
 
