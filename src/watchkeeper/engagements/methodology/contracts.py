@@ -104,27 +104,31 @@ class Playbook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def parse_contract(name: str, text: str, origin: str) -> Contract:
     """The contract of the type ``name``. Raises UsageError (``contract-file``): which key, and what is allowed."""
-    contract = _decode(text, Contract, origin)
+    contract = _decode(text, Contract, origin, slug="contract-file")
+
+    def need(holds: object, key: str, allowed: str) -> None:
+        _need(holds, origin, key, allowed, slug="contract-file")
+
     for key in ("subject", "verb", "object"):
-        _need(_WORD.fullmatch(getattr(contract, key)), origin, key, "one word of small letters and hyphens")
-    _need(contract.object == name, origin, "object", f"the name of its folder, {name!r}")
-    _need(_CODE.fullmatch(contract.code), origin, "code", "two to eight small letters")
-    _need(contract.title.strip(), origin, "title", "what a person calls it")
-    _need(0 < contract.minutes <= _MOST_MINUTES, origin, "minutes", f"above 0, at most {_MOST_MINUTES}")
-    _need(len(set(contract.gates)) == len(contract.gates), origin, "gates", "each gate once")
-    _need(list(contract.gates) == sorted(contract.gates, key=list(Gate).index), origin, "gates",
+        need(_WORD.fullmatch(getattr(contract, key)), key, "one word of small letters and hyphens")
+    need(contract.object == name, "object", f"the name of its folder, {name!r}")
+    need(_CODE.fullmatch(contract.code), "code", "two to eight small letters")
+    need(contract.title.strip(), "title", "what a person calls it")
+    need(0 < contract.minutes <= _MOST_MINUTES, "minutes", f"above 0, at most {_MOST_MINUTES}")
+    need(len(set(contract.gates)) == len(contract.gates), "gates", "each gate once")
+    need(list(contract.gates) == sorted(contract.gates, key=list(Gate).index), "gates",
           "in the order internal, principal, client")  # fmt: skip
-    _need(0 < contract.output.max_chars <= _MOST_CHARS, origin, "output.max_chars", f"at most {_MOST_CHARS:,}")
-    _need(_FILE.fullmatch(contract.output.template), origin, "output.template", "a file beside the contract")
+    need(0 < contract.output.max_chars <= _MOST_CHARS, "output.max_chars", f"at most {_MOST_CHARS:,}")
+    need(_FILE.fullmatch(contract.output.template), "output.template", "a file beside the contract")
     names = [each.name for each in contract.input]
     for number, each in enumerate(contract.input):
         key = f"input {number + 1}"
-        _need(_WORD.fullmatch(each.name), origin, f"{key}.name", "one word of small letters and hyphens")
-        _need(names.count(each.name) == 1, origin, f"{key}.name", f"a name of its own; {each.name!r} is there twice")
-        _need(each.source in _SOURCES, origin, f"{key}.source", " or ".join(_SOURCES))
-        _need(not each.from_ or _WORD.fullmatch(each.from_), origin, f"{key}.from", "the type of a deliverable")
-        _need(each.from_ != name, origin, f"{key}.from", "another type than itself")
-        _need(each.min_chars >= 0 and each.max_age_days >= 0, origin, f"{key}", "numbers of 0 or more")
+        need(_WORD.fullmatch(each.name), f"{key}.name", "one word of small letters and hyphens")
+        need(names.count(each.name) == 1, f"{key}.name", f"a name of its own; {each.name!r} is there twice")
+        need(each.source in _SOURCES, f"{key}.source", " or ".join(_SOURCES))
+        need(not each.from_ or _WORD.fullmatch(each.from_), f"{key}.from", "the type of a deliverable")
+        need(each.from_ != name, f"{key}.from", "another type than itself")
+        need(each.min_chars >= 0 and each.max_age_days >= 0, f"{key}", "numbers of 0 or more")
     return contract
 
 
@@ -177,7 +181,7 @@ _MOST_MINUTES = 600
 _MOST_CHARS = 500_000
 
 
-def _decode(text: str, kind: type[_Kind], origin: str, slug: str = "contract-file") -> _Kind:
+def _decode(text: str, kind: type[_Kind], origin: str, *, slug: str) -> _Kind:
     try:
         document = tomllib.loads(text)
         return msgspec.convert(document, kind)
@@ -187,7 +191,7 @@ def _decode(text: str, kind: type[_Kind], origin: str, slug: str = "contract-fil
         raise _wrong(origin, str(error), slug) from error
 
 
-def _need(holds: object, origin: str, key: str, allowed: str, slug: str = "contract-file") -> None:
+def _need(holds: object, origin: str, key: str, allowed: str, *, slug: str) -> None:
     if not holds:
         raise _wrong(origin, f"{key} has to be {allowed}", slug)
 
