@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -67,8 +69,6 @@ def waits(scene: Scene) -> Step:
 
 
 def until_began(scene: Scene) -> None:
-    from threading import Event
-
     began = Path(f"{scene.plan}.began")
     for _ in range(6_000):
         if began.exists():
@@ -116,12 +116,32 @@ def test_a_real_agent_goes_on_with_its_own_session_after_an_interruption(
 
 
 def test_a_real_agent_that_hangs_is_spoken_to_within_its_turn(scene: Scene, agent: str, model: ScriptedModel) -> None:
-    command = f"touch {scene.plan}.began; sleep 8"
-    model.script("agent", Step("I run.", [("bash", {"command": command})]), edit(scene), Step("It is doubled."))
+    """It hangs until it was spoken to, however long that takes on a busy machine: its command, and then its model."""
+    spoken = Path(f"{scene.plan}.spoken")
+    command = f"until [ -e {spoken} ]; do sleep 1; done"
+    model.script(
+        "agent",
+        Step("I run.", [("bash", {"command": command})]),
+        replace(edit(scene), wait_file=str(spoken)),
+        Step("It is doubled."),
+    )
 
-    done = scene.drive(rules=Rules(stuck_s=3.0, nudges=9))
+    def let_go() -> None:
+        while not over.wait(0.1):
+            if any(isinstance(each.event, EngagementNudged) for each in scene.events):
+                spoken.touch()
+                return
+
+    over = Event()
+    watching = Thread(target=let_go)
+    watching.start()
+    try:
+        done = scene.drive(rules=Rules(stuck_s=3.0, nudges=9))
+    finally:
+        over.set()
+        watching.join()
 
     assert done.stage is Stage.DONE, (agent, done.reason)
     pushes = [each.event.what for each in scene.events if isinstance(each.event, EngagementNudged)]
     assert set(pushes) == {Push.SPOKEN}
-    assert "Nothing was seen of you" in model.request_of_step("agent", 1).text
+    assert "Nothing was seen of you" in model.request_of_step("agent", 2).text
