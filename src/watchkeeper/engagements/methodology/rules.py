@@ -15,6 +15,7 @@ from typing import NewType
 
 import msgspec
 
+from watchkeeper.engagements.markdown import HEADING, prose
 from watchkeeper.model.errors import UsageError
 
 RuleId = NewType("RuleId", str)
@@ -26,8 +27,6 @@ MOST_RULE = 600
 _ID = re.compile(r"([GR])-([a-z]{2,8})-(\d{3,6})")
 _ITEM = re.compile(r"^[-*] +\[([GR]-[^\]\s]*)\](.*)$")
 _SOURCE = re.compile(r"^\s*\(from ([A-Za-z0-9][\w.-]{0,60})\)\s*")
-_HEADING = re.compile(r"^#{1,6} +(.*?)\s*#*\s*$")
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 
 
 class GuideRule(msgspec.Struct, frozen=True):
@@ -76,9 +75,9 @@ def parse_rules(text: str, origin: str) -> tuple[GuideRule, ...]:
     lines = text.split("\n")
     found: dict[RuleId, GuideRule] = {}
     section = ""
-    for first, end, seen in _scan(lines):
+    for first, end, seen in _scan(text):
         if end == first:
-            section = seen[1]
+            section = seen[2]
             continue
         rule = _read(seen, lines[first + 1 : end], origin, first)
         if rule.id in found:
@@ -199,7 +198,7 @@ def _place_for(
         return max(beside), []
     end = len(lines)
     if section:
-        heads = [(first, seen[1]) for first, last, seen in _scan(lines) if first == last]
+        heads = [(first, seen[2]) for first, last, seen in _scan("\n".join(lines)) if first == last]
         own = next((first for first, name in heads if name == section), None)
         if own is None:
             raise _refused(origin, f"there is no section {section!r}", "name one that is there, or none")
@@ -209,19 +208,14 @@ def _place_for(
     return end, [""] if end else []
 
 
-def _scan(lines: Sequence[str]) -> Iterator[tuple[int, int, re.Match[str]]]:
-    """Headings (``first`` equals ``end``) and rules, in their order, without what stands between fences."""
-    fence, number = "", 0
+def _scan(text: str) -> Iterator[tuple[int, int, re.Match[str]]]:
+    """Headings (``first`` equals ``end``) and rules, in their order: examples and comments have none."""
+    lines = prose(text).split("\n")
+    number = 0
     while number < len(lines):
-        line = lines[number]
-        mark = _FENCE.match(line)
-        if fence:
-            fence = "" if mark and mark[1].startswith(fence) and not line.strip(" `~") else fence
-        elif mark:
-            fence = mark[1]
-        elif heading := _HEADING.match(line):
+        if heading := HEADING.match(lines[number]):
             yield number, number, heading
-        elif item := _ITEM.match(line):
+        elif item := _ITEM.match(lines[number]):
             end = _end_of(lines, number)
             yield number, end, item
             number = end

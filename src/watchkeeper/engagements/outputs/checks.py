@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
+from watchkeeper.engagements.markdown import prose, said_chars, sections, words_of
 from watchkeeper.engagements.methodology.contracts import CheckSpec, OutputSpec
 from watchkeeper.engagements.resolving.facts import Amount, read_amount
 from watchkeeper.model.errors import UsageError
+from watchkeeper.repos.messages import one_line
 
 _LEAST_QUOTED = 4
 
@@ -64,18 +66,18 @@ _Found = Iterator[tuple[str, str]]
 
 
 def _whole(answer: Answer, output: OutputSpec) -> Iterator[Failure]:
-    if not _says(answer.text):
+    if not said_chars(answer.text):
         yield Failure("answer", "it says nothing")
     if len(answer.text) > output.max_chars:
         yield Failure("answer", f"it has {len(answer.text):,} characters, of at most {output.max_chars:,}")
-    for found in _OPEN.finditer(_prose(answer.text)):
+    for found in _OPEN.finditer(prose(answer.text)):
         yield Failure("answer", "a place is left open", _short(found[0]))
 
 
 def _slots_filled(answer: Answer, _: CheckSpec) -> _Found:
     """The fixed words of the template are there in their order, with something where each slot was."""
-    text = " ".join(answer.text.split())
-    pieces = _SLOT.split(_COMMENT.sub("", answer.template))
+    text = " ".join(prose(answer.text).split())
+    pieces = _SLOT.split(prose(answer.template))
     slots = ["", *pieces[1::2]]
     at, waiting = 0, ""
     for slot, piece in zip(slots, pieces[::2], strict=True):
@@ -88,62 +90,64 @@ def _slots_filled(answer: Answer, _: CheckSpec) -> _Found:
             yield "what the template has is not there, or not where it has it", part
             waiting = ""
             continue
-        if waiting and not _says(text[at:found]):
+        if waiting and not said_chars(text[at:found]):
             yield f"the slot {waiting!r} is empty", ""
         at, waiting = found + len(part), ""
-    if waiting and not _says(text[at:]):
+    if waiting and not said_chars(text[at:]):
         yield f"the slot {waiting!r} is empty", ""
 
 
 def _headings(answer: Answer, _: CheckSpec) -> _Found:
     """The headings of the template are there, in their order, and something stands under each."""
-    wanted = [(level, title) for level, title, _ in _sections(answer.template) if not _SLOT.search(title)]
-    there = list(_sections(answer.text))
+    there = list(sections(answer.text))
     at = 0
-    for level, title in wanted:
-        same = (level, title.casefold())
-        places = [number for number, each in enumerate(there) if (each[0], each[1].casefold()) == same]
+    for wanted in sections(answer.template):
+        if _SLOT.search(wanted.title):
+            continue
+        same = (wanted.level, wanted.title.casefold())
+        places = [number for number, each in enumerate(there) if (each.level, each.title.casefold()) == same]
         if not places:
-            yield f"the heading {title!r} is not there", ""
+            yield f"the heading {wanted.title!r} is not there", ""
         elif not any(place >= at for place in places):
-            yield f"the heading {title!r} is not where the template has it", ""
+            yield f"the heading {wanted.title!r} is not where the template has it", ""
         else:
             at = next(place for place in places if place >= at)
-            if not _says(there[at][2]):
-                yield f"nothing stands under {title!r}", ""
+            if not said_chars(there[at].body):
+                yield f"nothing stands under {wanted.title!r}", ""
 
 
 def _absent(answer: Answer, spec: CheckSpec) -> _Found:
     """None of these words, divided by ``|``, whole and in any case."""
+    text = prose(answer.text)
     for word in (each.strip() for each in spec.value.split("|")):
         pattern = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.IGNORECASE)
-        for found in pattern.finditer(_prose(answer.text)) if word else ():
-            yield f"it says {word!r}", _around(answer.text, found.start())
+        for found in pattern.finditer(text) if word else ():
+            yield f"it says {word!r}", text[max(found.start() - 40, 0) : found.end() + 40]
 
 
 def _present(answer: Answer, spec: CheckSpec) -> _Found:
     """One of these words at least, divided by ``|``."""
     words = [each.strip() for each in spec.value.split("|") if each.strip()]
-    prose = _prose(answer.text)
-    if words and not any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", prose, re.IGNORECASE) for word in words):
+    text = prose(answer.text)
+    if words and not any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE) for word in words):
         yield f"it says nothing of {' or '.join(map(repr, words))}", ""
 
 
 def _at_most_words(answer: Answer, spec: CheckSpec) -> _Found:
-    count = len(_prose(answer.text).split())
+    count = len(prose(answer.text).split())
     if count > spec.number:
         yield f"it has {count:,} words, of at most {spec.number:,.0f}", ""
 
 
 def _at_least_words(answer: Answer, spec: CheckSpec) -> _Found:
-    count = len(_prose(answer.text).split())
+    count = len(prose(answer.text).split())
     if count < spec.number:
         yield f"it has {count:,} words, of at least {spec.number:,.0f}", ""
 
 
 def _sentence_words(answer: Answer, spec: CheckSpec) -> _Found:
     """No sentence is longer than ``number`` words."""
-    for line in _prose(answer.text).splitlines():
+    for line in prose(answer.text).splitlines():
         for sentence in re.split(r"(?<=[.!?])\s+", line):
             if len(sentence.split()) > spec.number:
                 yield f"a sentence has {len(sentence.split())} words, of at most {spec.number:.0f}", sentence
@@ -151,9 +155,9 @@ def _sentence_words(answer: Answer, spec: CheckSpec) -> _Found:
 
 def _quotes_input(answer: Answer, _: CheckSpec) -> _Found:
     """What it quotes, in marks or as a block, stands in a paper word for word."""
-    given = " ".join(_words(" ".join(answer.papers.values())))
+    given = " ".join(words_of(" ".join(answer.papers.values())))
     for quote in _quoted(answer.text):
-        words = _words(quote)
+        words = words_of(quote)
         if len(words) >= _LEAST_QUOTED and f" {' '.join(words)} " not in f" {given} ":
             yield "what it quotes stands in no paper", quote
 
@@ -202,9 +206,6 @@ _CHECKS: dict[str, Callable[[Answer, CheckSpec], _Found]] = {
 }
 _SLOT = re.compile(r"\{\{([^{}]*)\}\}")
 _OPEN = re.compile(r"\{\{[^{}]*\}\}|\[NEEDS CLARIFICATION[^\]]*\]?|\b(?:TODO|TBD|FIXME)\b")
-_FENCED = re.compile(r"(?ms)^ {0,3}(`{3,}|~{3,}).*?(?:^ {0,3}\1[`~]*\s*$|\Z)")
-_HEADING = re.compile(r"^(#{1,6})[ \t]+(.+?)[ \t]*#*[ \t]*$")
-_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _MONEY = re.compile(
     r"(?:[€$£]|\b(?:EUR|USD|GBP|CHF)\b)\s?\d[\d.,']*(?:\s?[kKmM]\b)?"
     r"|\d[\d.,']*\s?(?:[kKmM]\s?)?(?:[€$£%]|(?:EUR|USD|GBP|CHF|percent)\b)"
@@ -212,25 +213,12 @@ _MONEY = re.compile(
 _MOST_QUOTE = 160
 
 
-def _prose(text: str) -> str:
-    return _FENCED.sub("", text)
-
-
-def _sections(text: str) -> Iterator[tuple[int, str, str]]:
-    lines = _prose(text).splitlines()
-    heads = [(number, found) for number, line in enumerate(lines) if (found := _HEADING.match(line))]
-    for place, (number, found) in enumerate(heads):
-        level = len(found[1])
-        end = next((after for after, other in heads[place + 1 :] if len(other[1]) <= level), len(lines))
-        yield level, found[2], "\n".join(line for line in lines[number + 1 : end] if not _HEADING.match(line))
-
-
 def _quoted(text: str) -> Iterator[str]:
-    prose = _prose(text)
-    for found in re.finditer(r"“([^”]{1,600})”|\"([^\"\n]{1,600})\"|„([^“]{1,600})“|«([^»]{1,600})»", prose):
+    text = prose(text)
+    for found in re.finditer(r"“([^”]{1,600})”|\"([^\"\n]{1,600})\"|„([^“]{1,600})“|«([^»]{1,600})»", text):
         yield next(group for group in found.groups() if group)
     block: list[str] = []
-    for line in [*prose.splitlines(), ""]:
+    for line in [*text.splitlines(), ""]:
         if line.lstrip().startswith(">"):
             block.append(line.lstrip(" >"))
         elif block:
@@ -239,14 +227,14 @@ def _quoted(text: str) -> Iterator[str]:
 
 
 def _amounts(text: str) -> Iterator[tuple[Amount, str]]:
-    for found in _MONEY.finditer(_prose(text)):
+    for found in _MONEY.finditer(prose(text)):
         amount = read_amount(found[0].rstrip(".,"))
         if amount is not None:
             yield amount, found[0]
 
 
 def _tables(text: str) -> Iterator[tuple[list[str], int]]:
-    lines = [*_prose(text).splitlines(), ""]
+    lines = [*prose(text).splitlines(), ""]
     for number, line in enumerate(lines[:-1]):
         if "|" in line and re.fullmatch(r"\s*\|?(\s*:?-+:?\s*\|)+\s*(:?-+:?)?\s*", lines[number + 1]):
             rows = 0
@@ -255,18 +243,5 @@ def _tables(text: str) -> Iterator[tuple[list[str], int]]:
             yield [cell.strip(" *_").casefold() for cell in line.strip().strip("|").split("|")], rows
 
 
-def _says(text: str) -> bool:
-    return any(char.isalnum() for char in text)
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.casefold())
-
-
-def _around(text: str, place: int) -> str:
-    return _prose(text)[max(place - 40, 0) : place + 60]
-
-
 def _short(text: str) -> str:
-    words = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return words if len(words) <= _MOST_QUOTE else f"{words[: _MOST_QUOTE - 1]}…"
+    return one_line(text, _MOST_QUOTE)

@@ -9,6 +9,8 @@ from itertools import combinations
 
 import msgspec
 
+from watchkeeper.engagements.markdown import HEADING, prose, words_of
+
 MOST_VALUE = 80
 """Characters of a value; what is longer is prose."""
 
@@ -42,19 +44,15 @@ class Clash(msgspec.Struct, frozen=True):
 
 
 def read_facts(text: str) -> Iterator[Fact]:
-    """What a paper states line by line. A head between lines of ``---`` is about the paper itself, and what stands
-    between fences is somebody else's: neither states anything."""
-    lines = text.splitlines()
+    """What a paper states line by line. A head between lines of ``---`` is about the paper itself, and
+    examples are somebody else's: neither states anything."""
+    lines = prose(text).split("\n")
     head = next((number for number, line in enumerate(lines[1:], 1) if line.strip() == "---"), 0)
     first = head + 1 if lines and lines[0].strip() == "---" else 0
-    fenced, section = False, ""
+    section = ""
     for number, line in enumerate(lines[first:], first + 1):
-        if line.lstrip().startswith(("```", "~~~")):
-            fenced = not fenced
-        elif fenced:
-            continue
-        elif heading := _HEADING.match(line):
-            section = heading[1]
+        if heading := HEADING.match(line):
+            section = heading[2] if len(heading[1]) > 1 else ""
         elif found := _LINE.match(line) or _ROW.match(line):
             key, value = _key(found["key"]), _bare(found["value"])
             if key and key not in _NO_KEYS and value.casefold() not in _OPEN and len(value) <= MOST_VALUE:
@@ -139,7 +137,6 @@ _LINE = re.compile(
     r"(?:\*\*|__)?:(?:\*\*|__)? +(?P<value>\S.*)$"
 )
 _ROW = re.compile(r"^\s{0,3}\|\s*(?P<key>[^\W\d_][^|:`]{1,40}?)\s*\|\s*(?P<value>[^|]+?)\s*\|\s*$")
-_HEADING = re.compile(r"^#{2,6} +(.*?)\s*#*\s*$")
 _NO_KEYS = frozenset(
     "note notes example e.g i.e question answer q a source sources see quote todo tip warning key name value field "
     "item term step result summary comment reason why what how who when where".split()
@@ -222,4 +219,4 @@ def _bare(text: str) -> str:
 
 
 def _words(text: str) -> frozenset[str]:
-    return frozenset(re.findall(r"\w+", text.casefold()))
+    return frozenset(words_of(text))

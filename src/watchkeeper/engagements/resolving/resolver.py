@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+from watchkeeper.engagements.markdown import prose, said_chars, sections
 from watchkeeper.engagements.methodology.contracts import InputSpec, find_ring
 from watchkeeper.engagements.resolving.facts import find_clashes
 from watchkeeper.engagements.resolving.situation import (
@@ -22,6 +23,7 @@ from watchkeeper.engagements.resolving.situation import (
     Whom,
 )
 from watchkeeper.model.redaction import has_secret
+from watchkeeper.repos.messages import one_line
 
 DOCUMENTS = ("role", "guide", "template")
 """What a run is given of the methodology, in this order."""
@@ -42,11 +44,6 @@ def resolve(situation: Situation) -> Ready | tuple[Lack, ...]:
     return Ready(situation.step, situation.contract.atom, tuple(pinned))
 
 
-def given_chars(text: str) -> int:
-    """Characters that say something: letters and digits, without marks and what stands in comments."""
-    return sum(char.isalnum() for char in _COMMENT.sub("", text))
-
-
 def _present(situation: Situation) -> Iterator[Lack]:
     """R1: each required input is there, and none twice."""
     for spec in situation.contract.input:
@@ -64,13 +61,13 @@ def _present(situation: Situation) -> Iterator[Lack]:
 def _shaped(situation: Situation) -> Iterator[Lack]:
     """R2: what its contract wants of it is in it, and enough of it."""
     for spec, paper in _given(situation):
-        size = given_chars(paper.text)
+        size = said_chars(paper.text)
         if size < max(spec.min_chars, 1):
             least = f"{size:,} of at least {max(spec.min_chars, 1):,} characters"
             yield Lack("R2", spec.name, f"it says too little: {least}", _whom(spec), f"Please say more in {spec.name}.")
-        heads = {title.casefold(): body for title, body in _sections(paper.text)}
+        heads = {section.title.casefold(): section.body for section in sections(paper.text)}
         for wanted in spec.schema:
-            if not given_chars(heads.get(wanted.casefold(), "")):
+            if not said_chars(heads.get(wanted.casefold(), "")):
                 there = "is empty" if wanted.casefold() in heads else "is not there"
                 question = f"What is to stand under “{wanted}” of {spec.name}?"
                 yield Lack("R2", spec.name, f"the section {wanted!r} {there}", _whom(spec), question)
@@ -79,17 +76,17 @@ def _shaped(situation: Situation) -> Iterator[Lack]:
 def _finished(situation: Situation) -> Iterator[Lack]:
     """R3: nothing in it waits to be written."""
     for spec, paper in _given(situation):
-        text = _without_code(paper.text)
-        for number, line in enumerate(text.splitlines(), 1):
+        for number, line in enumerate(prose(paper.text).split("\n"), 1):
             if found := _OPEN.search(line):
                 asked = found["asked"]
-                question = _clean(asked) if asked and given_chars(asked) else f"{spec.name}, line {number}: what is it?"
+                question = _clean(asked) if asked and said_chars(asked) else f"{spec.name}, line {number}: what is it?"
                 yield Lack("R3", spec.name, f"line {number} is open: {_clean(found[0])}", _whom(spec), question)
         wanted = {title.casefold() for title in spec.schema}
-        for title in _empty_headings(text):
-            if title.casefold() not in wanted:
-                question = f"What is to stand under “{_clean(title)}” of {spec.name}, or can it go?"
-                yield Lack("R3", spec.name, f"nothing stands under {_clean(title)!r}", _whom(spec), question)
+        for section in sections(paper.text):
+            if not said_chars(section.body) and section.title.casefold() not in wanted:
+                title = _clean(section.title)
+                question = f"What is to stand under “{title}” of {spec.name}, or can it go?"
+                yield Lack("R3", spec.name, f"nothing stands under {title!r}", _whom(spec), question)
 
 
 def _young(situation: Situation) -> Iterator[Lack]:
@@ -188,7 +185,7 @@ def _documented(situation: Situation) -> Iterator[Lack]:
         elif document.digest != digest_of(document.text):
             question = f"{document.path} is another than the methodology has: which revision is meant?"
             yield Lack("R9", document.kind, "its digest is another", Whom.OPERATOR, question)
-        elif not given_chars(document.text):
+        elif not said_chars(document.text):
             question = f"{document.path} says nothing: what is to stand there?"
             yield Lack("R9", document.kind, "it is empty", Whom.OPERATOR, question)
 
@@ -225,14 +222,11 @@ def digest_of(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _OPEN = re.compile(
     r"\[NEEDS CLARIFICATION:?\s*(?P<asked>[^\]]*)\]?|\{\{.*?(?:\}\}|$)|\b(?:TODO|FIXME|TBD|TBC)\b|\bXXX+\b|"
     r"<(?:insert|fill in|your|add)\b[^>]*>|\blorem ipsum\b",
     re.IGNORECASE,
 )
-_HEADING = re.compile(r"^(#{1,6})[ \t]+(.+?)[ \t]*#*[ \t]*$")
-_FENCED = re.compile(r"(?ms)^ {0,3}(`{3,}|~{3,}).*?(?:^ {0,3}\1[`~]*\s*$|\Z)")
 _MOST_SAID = 120
 
 
@@ -252,27 +246,6 @@ def _whom(spec: InputSpec) -> Whom:
     return Whom.CLIENT if spec.source == "client" and not spec.from_ else Whom.OPERATOR
 
 
-def _sections(text: str) -> Iterator[tuple[str, str]]:
-    """Each heading with all that stands below it, up to the next one of its level."""
-    lines = _without_code(text).splitlines()
-    heads = [(number, found) for number, line in enumerate(lines) if (found := _HEADING.match(line))]
-    for place, (number, found) in enumerate(heads):
-        level = len(found[1])
-        end = next((after for after, other in heads[place + 1 :] if len(other[1]) <= level), len(lines))
-        yield found[2], "\n".join(line for line in lines[number + 1 : end] if not _HEADING.match(line))
-
-
-def _empty_headings(text: str) -> Iterator[str]:
-    return (title for title, body in _sections(text) if not given_chars(body))
-
-
-def _without_code(text: str) -> str:
-    """Examples and comments are not what a paper says; their lines stay, empty."""
-    text = _FENCED.sub(lambda found: "\n" * found[0].count("\n"), text)
-    return _COMMENT.sub(lambda found: "\n" * found[0].count("\n"), text)
-
-
 def _clean(text: str) -> str:
-    """Somebody else's words in a question of ours: one line, printable, not long."""
-    words = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return words if len(words) <= _MOST_SAID else f"{words[: _MOST_SAID - 1]}…"
+    """Somebody else's words in a question of ours."""
+    return one_line(text, _MOST_SAID)
