@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from watchkeeper.model.events import Event, Recorded
 from watchkeeper.model.fleet import IssueId
@@ -24,6 +25,7 @@ from watchkeeper.model.scouting import (
     StandardState,
 )
 from watchkeeper.model.scouting_state import ScoutState, StandardStanding, fold_scouting
+from watchkeeper.scouts.standards.checking import Said
 
 NOW = Millis(100 * 24 * 3_600_000)
 DAY = 24 * 3_600_000
@@ -80,3 +82,16 @@ def standing(
         "check": NO_EVAL, "known": (FindingId("f-known"),),
     } | fields  # fmt: skip
     return StandardStanding(Standard(StandardId(name), **told), state)  # type: ignore[arg-type]
+
+
+class FileRules(NamedTuple):
+    """Rules of standards: ``look`` says what a rule finds in a file; they read what ends so."""
+
+    look: Callable[[str, str, str], Iterable[Said]]
+    suffixes: tuple[str, ...] = ("",)
+
+    def reads(self, rule: str, path: str) -> bool:  # noqa: ARG002 all rules read the same
+        return path.endswith(self.suffixes)
+
+    def run(self, rule: str, path: str, text: str) -> Iterable[Said]:
+        return self.look(rule, path, text)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from gitrepo import GitRepo
 
 pytestmark = pytest.mark.timeout(300)
 
+SOON = (datetime.now(UTC) + timedelta(days=60)).date().isoformat()
 CALL = "import requests\n\n\ndef load(url):\n    return requests.get(url{more})\n"
 PUT = "import requests\n\n\ndef put(url, data):\n    requests.put(url, data)\n"
 READ = "import requests\n\n\nclass Feed:\n    def read(self, at):\n        return requests.request('GET', at)\n"
@@ -139,7 +141,7 @@ def test_what_three_projects_found_becomes_a_standard_that_stops_new_code_and_bu
         "--reason",
         "it waits on purpose",
         "--until",
-        "2027-06-01",
+        SOON,
     )
     exempt = fleet.land("shop", "probe", {"shop/probe.py": CALL.format(more="")})
     assert [each["state"] for each in exempt["entries"]] == ["landed"]
@@ -194,3 +196,24 @@ def test_what_nobody_can_look_at_is_stopped_too_and_not_taken_for_clean(fleet: F
     (entry,) = landed["entries"]
     assert entry["state"] == "bounced"
     assert any("std-missing-timeout" in each for each in entry["evidence"])
+    assert "watchkeeper standards exempt std-missing-timeout PROJECT shop/huge.py" in str(entry)
+
+    # However many files there are, and whatever is hidden in one: nothing passes unseen.
+    many = {f"shop/m{number}.py": f"M = {number}\n" for number in range(2_100)}
+    for branch, files in (
+        ("many", {**many, "shop/z_last.py": CALL.format(more="")}),
+        ("hidden", {"shop/hidden.py": "# \0\n" + CALL.format(more="")}),
+    ):
+        (entry,) = fleet.land("shop", branch, files)["entries"]
+        assert entry["state"] == "bounced", branch
+        assert any("std-missing-timeout" in each for each in entry["evidence"]), branch
+
+    # What no rule reads may be as large as it likes, and a person can let a file be: in the gate, and in the census.
+    (entry,) = fleet.land("shop", "lock", {"package-lock.json": "[" + "0,\n" * 600_000 + "0]\n"})["entries"]
+    assert entry["state"] == "landed", entry
+    about = ("--reason", "it is generated", "--until", SOON)
+    fleet.standards("exempt", "std-missing-timeout", "shop", "shop/huge.py", *about)
+    (entry,) = fleet.land("shop", "huge-again", {"shop/huge.py": huge})["entries"]
+    assert entry["state"] == "landed", entry
+    counted = fleet.standards("count", "std-missing-timeout")["censuses"]
+    assert [each["reason"] for each in counted] == ["", "", ""]

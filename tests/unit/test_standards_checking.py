@@ -7,20 +7,24 @@ from collections.abc import Iterable
 
 import pytest
 
-from scout_values import COMMIT, NO_EVAL, standing
+from scout_values import COMMIT, NO_EVAL, FileRules, standing
 from watchkeeper.model.errors import UsageError, WatchkeeperError
 from watchkeeper.model.ids import ProjectId
 from watchkeeper.model.scouting import StandardCheck, StandardId
 from watchkeeper.scouts.checks.port import Raw
+from watchkeeper.scouts.rules.single import SingleRules
 from watchkeeper.scouts.standards.census import take_census
-from watchkeeper.scouts.standards.checking import Said, key_violations, run_check
+from watchkeeper.scouts.standards.checking import Said, key_violations, reader_of, run_check
 from watchkeeper.scouts.standards.pattern import parse_pattern
 
 P = ProjectId("p")
 
 
-def no_rules(rule: str, path: str, text: str) -> Iterable[Said]:
+def fail(rule: str, path: str, text: str) -> Iterable[Said]:
     raise UsageError(f"no rule {rule}", slug="usage", hint="")
+
+
+no_rules = FileRules(fail)
 
 
 def clock() -> float:
@@ -113,14 +117,37 @@ def test_files_for_which_no_time_is_left_are_said() -> None:
 
 
 def test_a_rule_of_a_check_is_asked_file_by_file() -> None:
-    def rules(rule: str, path: str, text: str) -> Iterable[Said]:
+    def said(rule: str, path: str, text: str) -> Iterable[Said]:
         assert rule == "tree:no-eval"
         return [Raw("no-eval", path, "eval", 2, "eval( x )")] if "eval" in text else []
 
-    run = run_check(StandardCheck("rule", " tree:no-eval "), {"a.py": "\neval( x )", "b.md": "fine"}, rules, clock)
+    files = {"a.py": "\neval( x )", "b.py": "fine"}
+    run = run_check(StandardCheck("rule", " tree:no-eval "), files, FileRules(said), clock)
 
     assert [(each.path, each.line, each.code) for each in run.spots] == [("a.py", 2, "eval(x)")]
     assert run.files == 2
+
+
+def test_what_a_rule_does_not_read_is_not_unlooked_however_large_it_is() -> None:
+    check = StandardCheck("rule", "tree:no-eval")
+    moments = iter([0.0, 1.0, *[61.0] * 9])
+    files = {"a.py": "fine", "package-lock.json": "{" * 1_000_001, "z.png": "\0"}
+
+    run = run_check(check, files, FileRules(lambda *_: (), (".py",)), lambda: next(moments))
+
+    assert (run.files, run.unlooked) == (1, {})
+
+
+def test_only_what_a_check_reads_has_to_be_read_for_it() -> None:
+    rules = FileRules(fail, (".py", ".ts"))
+    reads = reader_of(StandardCheck("rule", "tree:no-eval", paths=("src/**",)), rules)
+    assert [path for path in ("src/a.py", "src/a.ts", "a.py", "src/a.md") if reads(path)] == ["src/a.py", "src/a.ts"]
+    assert [path for path in ("a.py", "a.ts", "a.pyi") if reader_of(NO_EVAL, rules)(path)] == ["a.py", "a.pyi"]
+
+
+def test_a_rule_that_there_is_not_is_nobodys_fault() -> None:
+    with pytest.raises(UsageError, match="no rule that can look at one file"):
+        run_check(StandardCheck("rule", "tree:gone"), {"a.py": "x"}, SingleRules(), clock)
 
 
 def test_a_form_that_is_none_is_refused() -> None:
@@ -145,6 +172,10 @@ def test_a_census_counts_and_says_where_it_could_not_look() -> None:
     assert (len(whole.violations), whole.files, whole.reason) == (1, 1, "")
     assert blind.violations == ()
     assert blind.reason.startswith("b.py: it has 1,000,001")
+
+    files = {"a.py": "eval(x)", "b.py": "#" * 1_000_001}
+    let = take_census(standard, P, COMMIT, files, rules=no_rules, clock=clock, is_exempt={"b.py"}.__contains__)
+    assert (len(let.violations), let.reason) == (1, "")
 
 
 def test_a_census_of_a_check_that_fails_says_so() -> None:

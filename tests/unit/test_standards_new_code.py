@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import msgspec
 import pytest
 
-from scout_values import NOW, standing
+from scout_values import NOW, FileRules, standing
 from watchkeeper.model.ids import Millis, ProjectId
 from watchkeeper.model.scouting import ExemptionGranted, StandardState
 from watchkeeper.model.scouting_state import Exemption, StandardStanding
-from watchkeeper.scouts.standards.checking import Said
 from watchkeeper.scouts.standards.new_code import Change, Judgement, judge_change
 
 P = ProjectId("p")
 OLD = "import os\neval(x)\n"
 
 
-def no_rules(rule: str, path: str, text: str) -> Iterable[Said]:
-    return ()
-
-
 def judged(
     base: dict[str, str], new: dict[str, str], renames: dict[str, str] | None = None, by: StandardStanding | None = None
 ) -> Judgement:
     change = Change(base, new, renames or {})
-    return judge_change(change, P, [by or standing()], no_rules, lambda: 0.0, now=NOW)
+    return judge_change(change, P, [by or standing()], FileRules(lambda *_: ()), lambda: 0.0, now=NOW)
 
 
 def refused(base: dict[str, str], new: dict[str, str], renames: dict[str, str] | None = None) -> list[tuple[str, int]]:
@@ -92,10 +85,41 @@ def test_an_exemption_lets_its_place_be_until_it_ends(path: str, until: int, *, 
     assert (len(found.refused), len(found.exempt)) == ((0, 1) if lets else (1, 0))
 
 
-def test_what_could_not_be_looked_at_is_said_and_not_refused() -> None:
-    large = "#" * 1_000_001
+LARGE = "#" * 1_000_001 + "\n"
 
-    found = judged({"a.py": large}, {"a.py": "eval(x)\n"})
+
+def test_what_could_not_be_looked_at_is_said() -> None:
+    found = judged({"a.py": "x = 1\n"}, {"a.py": LARGE + "eval(x)\n"})
 
     assert found.refused == ()
-    assert [each.startswith("std-eval: a.py: it has") for each in found.unlooked] == [True]
+    assert [(each.standard.id, each.path) for each in found.unlooked] == [("std-eval", "a.py")]
+    assert found.unlooked[0].why.startswith("it has 1,000,010 characters")
+
+
+@pytest.mark.parametrize("path", ["a.py", ""])
+def test_a_person_can_let_be_what_could_not_be_looked_at(path: str) -> None:
+    each = standing()
+    granted = ExemptionGranted(each.standard.id, P, path, "generated", Millis(NOW + 1))
+    each = msgspec.structs.replace(each, exemptions=(Exemption(granted, Millis(0)),))
+
+    assert judged({}, {"a.py": LARGE}, by=each) == Judgement(())
+    assert len(judged({}, {"a.py": LARGE, "b.py": LARGE}, by=each).unlooked) == (0 if path == "" else 1)
+
+
+@pytest.mark.parametrize(
+    ("new", "places"),
+    [
+        ({}, []),  # deleted: nobody has to look at it any more
+        ({"a.py": "x = 1\n"}, []),  # made small again
+        ({"a.py": LARGE + "y = 1\n"}, None),  # as it was: still too large
+        ({"a.py": "eval(x)\n"}, []),  # it stood there, where nobody could see it
+        ({"a.py": "eval(x)\neval(y)\n"}, [("a.py", 2)]),  # and this did not
+    ],
+)
+def test_a_file_that_nobody_could_look_at_before_is_held_to_what_is_added(
+    new: dict[str, str], places: list[tuple[str, int]] | None
+) -> None:
+    found = judged({"a.py": LARGE + "eval(x)\n"}, new)
+
+    assert [(each.violation.path, each.violation.line) for each in found.refused] == (places or [])
+    assert [each.path for each in found.unlooked] == (["a.py"] if places is None else [])

@@ -37,19 +37,18 @@ from watchkeeper.scoutdeck.hands import read_all
 from watchkeeper.scouts.convergence.candidates import Candidate, find_candidates
 from watchkeeper.scouts.convergence.catalogue import builtin_catalogue
 from watchkeeper.scouts.filing import LABEL
-from watchkeeper.scouts.rules.single import run_rule
+from watchkeeper.scouts.rules.single import SingleRules
 from watchkeeper.scouts.standards.agents_md import Written, write_standards
 from watchkeeper.scouts.standards.campaign import Campaign, follow
 from watchkeeper.scouts.standards.census import take_census
-from watchkeeper.scouts.standards.checking import run_check
+from watchkeeper.scouts.standards.checking import reader_of, run_check
 from watchkeeper.scouts.standards.life import Asked, move
-from watchkeeper.scouts.standards.pattern import parse_pattern
 from watchkeeper.tracking import FleetLedger, find_name
 
 SOURCE = "standard:"
 """What the source of a campaign's issue begins with; the standard's id follows."""
 
-_MOST_BYTES = 1 << 20
+_RULES = SingleRules()
 _MOST_PLACES = 50
 
 
@@ -121,7 +120,7 @@ class StandardsDesk:
     def count(self, identity: StandardId) -> tuple[CensusTaken, ...]:
         """A census of every project, recorded; campaigns' issues are closed where nothing is left."""
         standing = self.get(identity)
-        taken = tuple(self._count_one(standing.standard, held) for held in self._held.values())
+        taken = tuple(self._count_one(standing, held) for held in self._held.values())
         self._log.append(FLEET, list(taken), self._clock())
         if standing.state in (StandardState.ADOPTED, StandardState.ENFORCED):
             self._follow_campaign(self.get(identity))
@@ -196,16 +195,21 @@ class StandardsDesk:
         held = self._held.get(project)
         return held.name if held is not None else project
 
-    def _count_one(self, standard: Standard, held: Held) -> CensusTaken:
+    def _count_one(self, standing: StandardStanding, held: Held) -> CensusTaken:
+        standard, now = standing.standard, self._clock()
         try:
             target = find_target_of(held.place)
             if target is None:
                 return CensusTaken(standard.id, held.project, Sha(""), 0, reason="it has no commits yet")
+            reads = reader_of(standard.check, _RULES) if standard.check is not None else _nothing
             with open_analysis(held.place) as analysis:
-                files = texts_of(analysis.hub, target.commit)
+                files = texts_of(analysis.hub, target.commit, reads)
         except WatchkeeperError as error:
             return CensusTaken(standard.id, held.project, Sha(""), 0, reason=error.message)
-        return take_census(standard, held.project, target.commit, files, rules=run_rule, clock=time.monotonic)
+        return take_census(
+            standard, held.project, target.commit, files, rules=_RULES, clock=time.monotonic,
+            is_exempt=lambda path: standing.find_exemption(held.project, path, now) is not None,
+        )  # fmt: skip
 
     def _find_known(self, standard: Standard) -> frozenset[FindingId]:
         """Which of its known cases its check finds: in the file as it is, or as it was when the case was found."""
@@ -245,14 +249,18 @@ class StandardsDesk:
                 tracker.close(known.issue.id, Closing.SOURCE, "its census finds no place any more")
 
 
-def texts_of(hub: Hub, commit: Sha) -> dict[str, str]:
-    """All text files of a commit up to a megabyte, by path."""
+def texts_of(hub: Hub, commit: Sha, reads: Callable[[str], bool]) -> dict[str, str]:
+    """The files of a commit that ``reads`` wants, by path, however large: who looks says what is too large for him."""
     found: dict[str, str] = {}
     for path, entry in hub.repository.tree_files(commit).items():
-        content = hub.objects.read(entry.sha) if entry.is_text_file else None
-        if content is not None and len(content) <= _MOST_BYTES and b"\0" not in content[:8_000]:
+        content = hub.objects.read(entry.sha) if entry.is_text_file and reads(path) else None
+        if content is not None:
             found[path] = content.decode("utf-8", "replace")
     return found
+
+
+def _nothing(_: str) -> bool:
+    return False
 
 
 def render_campaign(standard: Standard, places: Sequence[Violation]) -> str:
@@ -269,12 +277,7 @@ def render_campaign(standard: Standard, places: Sequence[Violation]) -> str:
 
 def _require_runs(check: StandardCheck) -> None:
     """Raises UsageError (``standard-pattern``, ``standard-form``, ``standard-rule``)."""
-    if check.form == "pattern":
-        parse_pattern(check)
-    elif check.form == "rule":
-        list(run_rule(check.body.strip(), "x.none", ""))
-    else:
-        run_check(check, {}, run_rule, time.monotonic)
+    reader_of(check, _RULES)
 
 
 def _text_at(hub: Hub, commit: Sha, path: str) -> str | None:
@@ -285,7 +288,7 @@ def _text_at(hub: Hub, commit: Sha, path: str) -> str | None:
 
 def _finds(check: StandardCheck, path: str, text: str, line: int) -> bool:
     """On the line that was found, or within the expression that it begins."""
-    run = run_check(check, {path: text}, run_rule, time.monotonic)
+    run = run_check(check, {path: text}, _RULES, time.monotonic)
     return any(abs(each.line - line) <= _NEAR for each in run.spots)
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from watchkeeper.model.errors import WatchkeeperError
 from watchkeeper.model.ids import Millis, ProjectId
-from watchkeeper.model.scouting import StandardState, Violation
+from watchkeeper.model.scouting import Standard, StandardState, Violation
 from watchkeeper.model.scouting_state import StandardsState, StandardStanding
 from watchkeeper.sandbox.job import Cancel
 from watchkeeper.scouts.checks.port import Ground, Looked, Raw, Runs, could_not_look, looked, not_applicable
-from watchkeeper.scouts.rules.single import run_rule
-from watchkeeper.scouts.standards.checking import find_violations
+from watchkeeper.scouts.rules.single import SingleRules
+from watchkeeper.scouts.standards.checking import find_violations, reader_of
 
-_MOST_BYTES = 1 << 20
+_RULES = SingleRules()
 _HELD = (StandardState.ADOPTED, StandardState.ENFORCED)
 
 
@@ -31,17 +31,22 @@ class StandardsCheck:
         """Each violation is a finding of the rule that is called as its standard."""
         if not self._held:
             return not_applicable(self.name, "no standard was adopted yet")
-        texts = {path: text for path in ground.files if (text := _text_of(ground, path)) is not None}
+        texts: dict[str, str] = {}
         found: list[Raw] = []
         unlooked: list[str] = []
         for standing in self._held:
             try:
-                violations, run = find_violations(standing.standard, self._project, texts, run_rule, time.monotonic)
+                texts |= _texts_for(standing.standard, ground, texts)
+                violations, run = find_violations(standing.standard, self._project, texts, _RULES, time.monotonic)
             except WatchkeeperError as error:
                 unlooked.append(f"{standing.standard.id}: {error.message}")
                 continue
             found += self._raws(standing, violations)
-            unlooked += [f"{standing.standard.id}: {path}: {why}" for path, why in sorted(run.unlooked.items())]
+            unlooked += [
+                f"{standing.standard.id}: {path}: {why}"
+                for path, why in sorted(run.unlooked.items())
+                if standing.find_exemption(self._project, path, self._now) is None
+            ]
         if unlooked:
             more = f" and {len(unlooked) - 3} more" if len(unlooked) > 3 else ""
             return could_not_look(self.name, "; ".join(unlooked[:3]) + more, found)
@@ -60,8 +65,10 @@ class StandardsCheck:
                 )  # fmt: skip
 
 
-def _text_of(ground: Ground, path: str) -> str | None:
-    content = ground.read(path)
-    if len(content) > _MOST_BYTES or b"\0" in content[:8_000]:
-        return None
-    return content.decode("utf-8", "replace")
+def _texts_for(standard: Standard, ground: Ground, known: Collection[str]) -> dict[str, str]:
+    """The files that a standard looks at and that were not read yet."""
+    if standard.check is None:
+        return {}
+    reads = reader_of(standard.check, _RULES)
+    wanted = [path for path in ground.files if path not in known and reads(path)]
+    return {path: ground.read(path).decode("utf-8", "replace") for path in wanted}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -37,8 +38,17 @@ class Said(Protocol):
     def anchor(self) -> str: ...
 
 
-Rules = Callable[[str, str, str], Iterable[Said]]
-"""Runs one rule (``check:rule``) over a path and its text. Raises WatchkeeperError where it cannot."""
+class Rules(Protocol):
+    """Rules (``check:rule``) that look at one file alone. Both raise UsageError for a rule that there is not."""
+
+    def reads(self, rule: str, path: str) -> bool:
+        """Whether a rule has anything to say of files that are called so."""
+        ...
+
+    def run(self, rule: str, path: str, text: str) -> Iterable[Said]:
+        """What it says of a file. Raises WatchkeeperError where it cannot look."""
+        ...
+
 
 Clock = Callable[[], float]
 
@@ -67,8 +77,9 @@ def run_check(
 
     A file that is too large or nested too deeply, that a rule fails on, that has too many places, or for which no time
     was left is in ``unlooked``: whoever counts must not take it for clean.
-    Raises UsageError (``standard-pattern``, ``standard-form``).
+    Raises UsageError (``standard-pattern``, ``standard-form``; ``standard-rule`` for a rule that there is not).
     """
+    is_meant = reader_of(check, rules)
     pattern = parse_pattern(check) if check.form == "pattern" else None
     look = _looker(check, pattern, rules)
     began = clock()
@@ -76,7 +87,7 @@ def run_check(
     unlooked: dict[str, str] = {}
     looked = 0
     for path, text in sorted(files.items()):
-        if not _is_meant(check, pattern, path):
+        if not is_meant(path):
             continue
         if len(text) > MOST_FILE:
             unlooked[path] = f"it has {len(text):,} characters, of at most {MOST_FILE:,}"
@@ -95,6 +106,17 @@ def run_check(
             if len(found) >= MOST_PLACES:
                 unlooked[path] = f"it has {MOST_PLACES:,} places or more"
     return Run(tuple(spots), looked, unlooked)
+
+
+def reader_of(check: StandardCheck, rules: Rules) -> Callable[[str], bool]:
+    """Which files, by their paths, a check looks at: no other has to be read for it. Raises as ``run_check``."""
+    if check.form == "pattern":
+        reads: Callable[[str], bool] = _pattern_reader(parse_pattern(check))
+    else:
+        _require_rule(check)
+        reads = partial(rules.reads, check.body.strip())
+        reads("x")  # is there such a rule?
+    return lambda path: reads(path) and (not check.paths or any(matches(glob, path) for glob in check.paths))
 
 
 def key_violations(standard: StandardId, project: ProjectId, spots: Sequence[Spot]) -> tuple[Violation, ...]:
@@ -123,21 +145,23 @@ def find_violations(
     return key_violations(standard.id, project, run.spots), run
 
 
-def _is_meant(check: StandardCheck, pattern: Pattern | None, path: str) -> bool:
-    if check.paths and not any(matches(glob, path) for glob in check.paths):
-        return False
-    return pattern is None or pattern.language_of(path) is not None
+def _pattern_reader(pattern: Pattern) -> Callable[[str], bool]:
+    return lambda path: pattern.language_of(path) is not None
 
 
 def _looker(check: StandardCheck, pattern: Pattern | None, rules: Rules) -> Callable[[str, str], Iterator[Spot]]:
     if pattern is not None:
         return lambda path, text: _by_pattern(pattern, path, text)
+    _require_rule(check)
+    return lambda path, text: _by_rule(check.body.strip(), path, text, rules)
+
+
+def _require_rule(check: StandardCheck) -> None:
     if check.form != "rule":
         raise UsageError(
             f"a check has the form rule or pattern, not {check.form!r}", slug="standard-form",
             hint="rule names a rule of a check, pattern is a rule of ast-grep as YAML",
         )  # fmt: skip
-    return lambda path, text: _by_rule(check.body.strip(), path, text, rules)
 
 
 def _by_pattern(pattern: Pattern, path: str, text: str) -> Iterator[Spot]:
@@ -147,5 +171,5 @@ def _by_pattern(pattern: Pattern, path: str, text: str) -> Iterator[Spot]:
 
 
 def _by_rule(rule: str, path: str, text: str, rules: Rules) -> Iterator[Spot]:
-    for said in rules(rule, path, text):
+    for said in rules.run(rule, path, text):
         yield Spot(path, said.line, said.quote, "".join((said.anchor or said.quote).split()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -13,10 +13,11 @@ from watchkeeper.model.scouting import StandardState
 from watchkeeper.model.scouting_state import StandardsState, StandardStanding
 from watchkeeper.repos.hub import Hub
 from watchkeeper.repos.trees import TreeEntry
-from watchkeeper.scouts.rules.single import run_rule
+from watchkeeper.scouts.rules.single import SingleRules
+from watchkeeper.scouts.standards.checking import reader_of
 from watchkeeper.scouts.standards.new_code import Change, Judgement, judge_change
 
-_MOST_FILES = 2_000
+_RULES = SingleRules()
 _MOST_TEXT = 600
 
 
@@ -47,7 +48,7 @@ class StandardsGate:
         if not enforced:
             return {}
         judgement = judge_change(
-            self._change(onto, tree), self._project, enforced, run_rule, time.monotonic, now=self._clock()
+            self._change(onto, tree, enforced), self._project, enforced, _RULES, time.monotonic, now=self._clock()
         )
         return dict(_told(judgement))
 
@@ -55,11 +56,16 @@ class StandardsGate:
         found = [each for each in self._read().standards.values() if each.state is StandardState.ENFORCED]
         return sorted(found, key=lambda each: each.standard.id)
 
-    def _change(self, onto: Sha, tree: Sha) -> Change:
+    def _change(self, onto: Sha, tree: Sha, enforced: Sequence[StandardStanding]) -> Change:
+        """All files that a standard looks at, however many: what is not read would be taken for clean."""
+        readers = [reader_of(each.standard.check, _RULES) for each in enforced if each.standard.check is not None]
         base: dict[str, str] = {}
         new: dict[str, str] = {}
         renames: dict[str, str] = {}
-        for each in self._hub.repository.diff(onto, tree)[:_MOST_FILES]:
+        for each in self._hub.repository.diff(onto, tree):
+            paths = [path for path in (each.old_path, each.new_path) if path is not None]
+            if not any(reads(path) for reads in readers for path in paths):
+                continue
             if each.old_path is not None and (text := self._text(each.old)) is not None:
                 base[each.old_path] = text
             if each.new_path is not None and (text := self._text(each.new)) is not None:
@@ -72,9 +78,7 @@ class StandardsGate:
         if entry is None or not entry.is_text_file:
             return None
         content = self._hub.objects.read(entry.sha)
-        if content is None or b"\0" in content[:8_000]:
-            return None
-        return content.decode("utf-8", "replace")
+        return content.decode("utf-8", "replace") if content is not None else None
 
 
 def _told(judgement: Judgement) -> Iterable[tuple[str, str]]:
@@ -83,5 +87,7 @@ def _told(judgement: Judgement) -> Iterable[tuple[str, str]]:
         name = f"[standard] {standard.id}: {place.path} {place.key}"
         text = " ".join(standard.text.split())[:_MOST_TEXT]
         yield name, f"{place.path}:{place.line} does not keep to the standard {standard.title!r}: {place.quote}. {text}"
-    for why in judgement.unlooked:
-        yield f"[standard] {why.partition(': ')[0]}: {why.split(': ')[1]}", f"it could not be held to {why}"
+    for blind in judgement.unlooked:
+        name = blind.standard.id
+        way_out = f"a person can let it be for a while: watchkeeper standards exempt {name} PROJECT {blind.path}"
+        yield f"[standard] {name}: {blind.path}", f"{blind.path} could not be held to {name}: {blind.why}; {way_out}"

@@ -30,12 +30,21 @@ class Added(msgspec.Struct, frozen=True):
     exemption: ExemptionGranted | None = None
 
 
+class Unlooked(msgspec.Struct, frozen=True):
+    """A file that could not be looked at, and why."""
+
+    standard: Standard
+    path: str
+    why: str
+
+
 class Judgement(msgspec.Struct, frozen=True):
-    """``refused`` sends the change back, ``exempt`` is let be. ``unlooked`` (``standard: path: why``) nobody saw."""
+    """``refused`` sends the change back, ``exempt`` is let be. ``unlooked`` are files of the change that nobody could
+    hold to a standard, and that nobody exempted."""
 
     refused: tuple[Added, ...]
     exempt: tuple[Added, ...] = ()
-    unlooked: tuple[str, ...] = ()
+    unlooked: tuple[Unlooked, ...] = ()
 
 
 def judge_change(
@@ -50,20 +59,23 @@ def judge_change(
     """Hold a change to all standards that are enforced.
 
     A place whose code is altered is new. One that moved, within its file, with its file or into another file of the
-    change, is not: for equal code counts how often it is there before and after.
+    change, is not: for equal code counts how often it is there before and after. Where a file could not be looked at
+    before, what stands on lines that the change added is new.
     """
     found: list[Added] = []
-    unlooked: list[str] = []
+    unlooked: list[Unlooked] = []
     for standing in sorted(standings, key=lambda each: each.standard.id):
         standard = standing.standard
         if standing.state is not StandardState.ENFORCED or standard.check is None:
             continue
         before = run_check(standard.check, change.base, rules, clock)
         after = run_check(standard.check, change.new, rules, clock)
-        unlooked += _unlooked(standard, before, after)
-        known_bad = set(before.unlooked)
-        spots = [each for each in after.spots if change.renames.get(each.path, each.path) not in known_bad]
-        new = _find_new(change, before.spots, spots)
+        unlooked += [
+            Unlooked(standard, path, why)
+            for path, why in sorted(after.unlooked.items())
+            if standing.find_exemption(project, path, now) is None
+        ]
+        new = _find_new(change, before, after.spots)
         for spot, violation in _keyed(standard, project, after.spots):
             if new[spot]:
                 new[spot] -= 1
@@ -72,19 +84,14 @@ def judge_change(
     return Judgement(refused, tuple(each for each in found if each.exemption is not None), tuple(unlooked))
 
 
-def _unlooked(standard: Standard, before: Run, after: Run) -> Iterator[str]:
-    for path, why in sorted({**before.unlooked, **after.unlooked}.items()):
-        yield f"{standard.id}: {path}: {why}"
-
-
 def _keyed(standard: Standard, project: ProjectId, spots: Sequence[Spot]) -> Iterator[tuple[Spot, Violation]]:
     ordered = sorted(spots, key=lambda each: (each.path, each.line, each.code))
     return zip(ordered, key_violations(standard.id, project, ordered), strict=True)
 
 
-def _find_new(change: Change, before: Sequence[Spot], after: Sequence[Spot]) -> Counter[Spot]:
+def _find_new(change: Change, before: Run, after: Sequence[Spot]) -> Counter[Spot]:
     """Of equal code in a file what is more than before, on lines that were added first; without what moved there."""
-    had = Counter((each.path, each.code) for each in before)
+    had = Counter((each.path, each.code) for each in before.spots)
     groups: dict[tuple[str, str], list[Spot]] = {}
     for each in after:
         groups.setdefault((change.renames.get(each.path, each.path), each.code), []).append(each)
@@ -95,6 +102,8 @@ def _find_new(change: Change, before: Sequence[Spot], after: Sequence[Spot]) -> 
     new: Counter[Spot] = Counter()
     for key, spots in sorted(groups.items()):
         more = len(spots) - had[key]
+        if key[0] in before.unlooked:
+            more = min(more, sum(each.line in touched[each.path] for each in spots))
         likely = sorted(spots, key=lambda each: (each.line not in touched[each.path], -each.line))
         for each in likely[: max(0, more)]:
             if gone[each.code]:
