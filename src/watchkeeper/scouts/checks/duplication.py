@@ -30,11 +30,12 @@ class Duplication:
         if not files:
             return not_applicable(self.name, "there is no source file")
         places: dict[str, list[tuple[str, str, int, str]]] = defaultdict(list)
-        count, unread = 0, []
+        count, large, unread = 0, 0, []
         for path in files:
             source = ground.read(path)
             language = find_language(path)
             if language is None or len(source) > _MOST_BYTES:
+                large += language is not None
                 continue
             reading = language.read(source, bodies=True)
             if reading.status is not Status.PARSED:
@@ -51,7 +52,9 @@ class Duplication:
         if unread:
             some = ", ".join(unread[:3]) + (f" and {len(unread) - 3} more" if len(unread) > 3 else "")
             return could_not_look(self.name, f"{some} cannot be parsed", found)
-        return looked(self.name, found, what=f"{count} functions in {len(files)} files", proof="all were parsed")
+        what = f"{count} functions in {len(files) - large} files"
+        what += f"; left out: {large} larger than 1 MB" if large else ""
+        return looked(self.name, found, what=what, proof="all were parsed")
 
 
 CHECK = Duplication()

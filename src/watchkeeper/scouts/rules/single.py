@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from watchkeeper.model.errors import UsageError, WatchkeeperError
 from watchkeeper.scouts.checks.port import Raw
-from watchkeeper.scouts.rules.reading import read_one, suffixes_of
+from watchkeeper.scouts.rules.reading import read_strictly, suffixes_of
 from watchkeeper.scouts.rules.registry import RULES
 from watchkeeper.scouts.rules.rule import Rule
 
@@ -27,10 +27,10 @@ class SingleRules:
         """
         if not self.reads(name, path):
             return
-        reading = read_one(path, text.encode("utf-8", "surrogatepass"))
-        if reading.broken:
+        reading = read_strictly(path, text.encode("utf-8", "surrogatepass"))
+        if why := reading.broken or reading.left_out:
             raise WatchkeeperError(
-                f"{path} cannot be read: {reading.broken}", slug="file-unread", hint="mend it", facts={"path": path}
+                f"{path} cannot be read: {why}", slug="file-unread", hint="mend it", facts={"path": path}
             )
         wanted = name.partition(":")[2]
         yield from (raw for raw in reading.found if raw.rule == wanted)
