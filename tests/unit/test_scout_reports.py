@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -134,6 +135,22 @@ def test_a_function_that_was_written_twice_under_two_names_is_found_once(tmp_pat
     other = {**files, "b.py": COPY.format(name="add", more=more.replace("price", "tax"))}
     assert not Tree(tmp_path / "2", other).look(Duplication()).found
     assert not Tree(tmp_path / "3", {"a.py": files["a.py"], "tests/b.py": files["b.py"]}).look(Duplication()).found
+
+
+def test_a_renamed_file_does_not_make_the_other_one_the_copy(tmp_path: Path) -> None:
+    more = "        if line.is_free:\n            total -= line.price\n"
+    renamed = Tree(
+        tmp_path, {"z.py": COPY.format(name="sum_up", more=more), "b.py": COPY.format(name="add", more=more)}
+    )
+    for names, copy in (({}, "z.py"), ({"z.py": "a.py"}, "b.py")):
+        ground = msgspec.structs.replace(renamed.ground(), names=names)
+        found = Duplication().look(ground, Never(), Never()).found  # type: ignore[arg-type]
+        assert [each.path for each in found] == [copy]
+
+
+def test_a_file_that_is_too_large_is_left_out_and_said(tmp_path: Path) -> None:
+    large = Tree(tmp_path, {"a.py": "x = 1\n", "b.py": "#" * (1 << 20) + "\n"}).look(Duplication())
+    assert large.checked.what == "0 functions in 1 files; left out: 1 larger than 1 MB"
 
 
 HANGS = """

@@ -110,7 +110,8 @@ def look(
         run = RunId(f"s-{secrets.token_hex(4)}")
         names = follow_names(subject.log.shelf(subject.project, SHELF), subject.hub, commit)
         where = Where(subject.project, commit, names)
-        with open_ground(subject, commit, config, tools.environ) as ground:
+        with open_ground(subject, commit, config, tools.environ) as opened:
+            ground = msgspec.structs.replace(opened, names=names)
             looker = _Looker(subject, run, where, tools, cancel, ask)
             with ThreadPoolExecutor(_AT_ONCE) as threads:
                 done = list(threads.map(partial(looker.look, ground), chosen))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from watchkeeper.code.languages import find_language
 from watchkeeper.code.likeness import digest_of
@@ -48,7 +48,7 @@ class Duplication:
                     digest = digest_of("\n".join(lines[first - 1 : last])) if last - first + 1 >= _LEAST_LINES else None
                     if digest is not None:
                         places[digest].append((path, symbol.qualname, first, lines[first - 1].strip()))
-        found = [raw for group in places.values() if len(group) > 1 for raw in _raws(group)]
+        found = [raw for group in places.values() if len(group) > 1 for raw in _raws(group, ground.names)]
         if unread:
             some = ", ".join(unread[:3]) + (f" and {len(unread) - 3} more" if len(unread) > 3 else "")
             return could_not_look(self.name, f"{some} cannot be parsed", found)
@@ -60,10 +60,10 @@ class Duplication:
 CHECK = Duplication()
 
 
-def _raws(group: list[tuple[str, str, int, str]]) -> Iterator[Raw]:
-    group = sorted(group)
-    path, symbol, line, _ = group[0]
-    for other, name, first, text in group[1:]:
+def _raws(group: list[tuple[str, str, int, str]], names: Mapping[str, str]) -> Iterator[Raw]:
+    """The first by the name that it is known by is the one that the others are copies of."""
+    (path, symbol, line, _), *copies = sorted(group, key=lambda each: (names.get(each[0], each[0]), each))
+    for other, name, first, text in copies:
         yield Raw(
             "written-twice", other, f"{name} is {symbol} of {path}:{line} written again", first, text, name,
             evidence=f"equal without names: {len(group)} places", disprove=_DISPROVE, severity=1, confidence=0.7,

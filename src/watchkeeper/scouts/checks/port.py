@@ -76,6 +76,8 @@ class Ground(msgspec.Struct, frozen=True):
     ``files`` are its paths as git has them, without those that ``.scout.toml`` ignores, sorted; ``sources`` reads one.
     ``scratch`` is an empty folder for reports and for planted faults, outside ``folder``. ``tools`` is where programs
     are looked for, as in PATH. ``environ`` are further variables of the user's that tools may be given by name.
+    ``names`` has, for a file that was renamed, the name by which its findings are known: who has to choose one of
+    equals chooses by that, so that no renaming makes another finding of it.
     """
 
     folder: Path
@@ -85,6 +87,7 @@ class Ground(msgspec.Struct, frozen=True):
     config: ScoutConfig
     tools: str
     environ: Mapping[str, str] = {}
+    names: Mapping[str, str] = {}
 
     def read(self, path: str) -> bytes:
         """A file's bytes; ``b""`` where it is no regular file."""
